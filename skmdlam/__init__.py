@@ -1,0 +1,1 @@
+"""Neural networks without back-propagation, with a scikit-learn interface."""
