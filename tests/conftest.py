@@ -1,0 +1,47 @@
+"""Settings of the whole suite: threads, hypothesis, and where the real data lies."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from threadpoolctl import threadpool_limits
+
+# One thread: sums then have one order, and small products are fastest that way. Set before NumPy
+# is imported, and inherited by the processes that a test starts.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+# "ci" draws the same examples every time; `--hypothesis-profile=explore` looks for new ones.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.load_profile("ci")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--data",
+        default=os.environ.get("SKMDLAM_DATA"),
+        metavar="DIR",
+        help="folder of real data for the tests that need it, as --data=DIR "
+        "(default: the environment variable SKMDLAM_DATA)",
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread():
+    """Hold the libraries that were already loaded, by a plugin say, to one thread as well."""
+    with threadpool_limits(limits=1):
+        yield
+
+
+@pytest.fixture(scope="session")
+def data_dir(pytestconfig):
+    """Folder of real data; a test that asks for it is skipped where there is none."""
+    given = pytestconfig.getoption("--data")
+    if not given:
+        pytest.skip("needs real data: give --data=DIR or set SKMDLAM_DATA")
+    folder = Path(given)
+    if not folder.is_dir():
+        pytest.skip(f"needs real data: {folder} is not a folder")
+    return folder

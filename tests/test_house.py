@@ -1,0 +1,146 @@
+"""The house: one version, one direction of imports, and files that must agree with each other."""
+
+import ast
+import importlib.metadata
+import re
+import textwrap
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import skmdlam
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "skmdlam"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+ENGINE = sorted((PACKAGE / "engine").rglob("*.py"))
+OBJECTS = [PACKAGE / name for name in ("activations.py", "losses.py", "penalties.py")]
+MATHEMATICS = OBJECTS + ENGINE
+ESTIMATOR_SIDE = {"_classifier", "_regressor", "_base", "_compat", "display"}
+
+
+def name_of(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def parse(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(path, tree=None):
+    """Absolute dotted names of everything that the module at `path` imports, at any depth of code.
+
+    ``from a import b`` counts as ``a.b``, whether ``b`` is a module or not.
+    """
+    names = set()
+    for node in ast.walk(tree or parse(path)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = [node.module] if node.module else []
+            if node.level:
+                parts = [*path.relative_to(ROOT).parts[: -node.level], *parts]
+            names |= {".".join([*parts, alias.name]) for alias in node.names}
+    return names
+
+
+@pytest.fixture(scope="module")
+def installed():
+    """Return the installed distribution, never the metadata that a build leaves in the checkout."""
+    for distribution in importlib.metadata.distributions(name="skmdlam"):
+        if distribution.read_text("RECORD"):
+            return distribution
+    pytest.skip("skmdlam is not installed in this environment")
+
+
+@pytest.fixture(scope="module")
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+class TestVersion:
+    def test_written_once(self, project):
+        assert "version" in project["dynamic"]
+        literal = re.compile(r"^__version__ *=", re.MULTILINE)
+        where = [name_of(m) for m in MODULES if literal.search(m.read_text(encoding="utf-8"))]
+        assert where == ["skmdlam/_version.py"]
+
+    def test_installed_is_imported(self, installed):
+        assert installed.version == skmdlam.__version__, "install the package again"
+
+
+class TestImports:
+    def test_names_are_resolved(self):
+        """What the tests below rely on."""
+        code = """
+            import numpy as np, sklearn.base
+            from . import blocks
+            def late():
+                from ..losses import Huber
+                from sklearn.utils import _tags
+        """
+        names = imported(PACKAGE / "engine" / "relaxed.py", ast.parse(textwrap.dedent(code)))
+        assert names == {
+            "numpy",
+            "sklearn.base",
+            "skmdlam.engine.blocks",
+            "skmdlam.losses.Huber",
+            "sklearn.utils._tags",
+        }
+
+    @pytest.mark.parametrize("path", MATHEMATICS, ids=name_of)
+    def test_mathematics_knows_neither_sklearn_nor_estimators(self, path):
+        tops = {name.split(".")[0] for name in imported(path)}
+        assert tops.isdisjoint({"sklearn", "warnings", "logging"})
+        ours = {name.split(".")[1] for name in imported(path) if name.startswith("skmdlam.")}
+        assert ours.isdisjoint(ESTIMATOR_SIDE)
+
+    @pytest.mark.parametrize("path", OBJECTS, ids=name_of)
+    def test_objects_do_not_know_the_engine(self, path):
+        assert not any(name.startswith("skmdlam.engine") for name in imported(path))
+
+    @pytest.mark.parametrize("path", MATHEMATICS, ids=name_of)
+    def test_mathematics_does_not_print(self, path):
+        called = [node.func for node in ast.walk(parse(path)) if isinstance(node, ast.Call)]
+        assert "print" not in {getattr(function, "id", None) for function in called}
+
+    @pytest.mark.parametrize("path", MODULES, ids=name_of)
+    def test_private_sklearn_only_in_compat(self, path):
+        private = {
+            name
+            for name in imported(path)
+            if name.startswith("sklearn.")
+            and any(part.startswith("_") for part in name.split(".")[1:])
+        }
+        assert path.name == "_compat.py" or not private
+
+
+class TestFilesAgree:
+    def test_readme_commands(self):
+        readme = (ROOT / "README.rst").read_text(encoding="utf-8")
+        commands = [line.strip() for line in readme.splitlines()]
+        quickstart = 'python -m pip install ".[examples]" && python examples/plot_quickstart.py'
+        assert commands.count(quickstart) == 1
+        assert commands.count('python -m pip install ".[test]" && python -m pytest') == 1
+
+    def test_oldest_versions_are_the_lower_bounds(self, project):
+        extras = project["optional-dependencies"]
+        declared = {
+            requirement.replace(">=", "==")
+            for requirement in project["dependencies"] + extras["examples"]
+        }
+        lines = (ROOT / ".ci" / "oldest.txt").read_text(encoding="utf-8").splitlines()
+        pinned = {line for line in lines if line and not line.startswith("#")}
+        assert pinned >= declared
+
+    def test_one_version_of_ruff(self, project):
+        (pin,) = project["optional-dependencies"]["lint"]
+        hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+        assert f"rev: v{pin.removeprefix('ruff==')} " in hooks
+
+    def test_every_module_is_installed(self, installed):
+        if "__editable__" in installed.read_text("RECORD"):
+            pytest.skip("installed in place")
+        files = {file.as_posix() for file in installed.files}
+        assert {name_of(module) for module in MODULES} <= files, "install the package again"
