@@ -1,0 +1,443 @@
+"""Losses: value, gradient, proximal map and inverse link, a class a loss.
+
+``z`` is the output of the last layer before its link, ``y`` the target, both ``(n, K)`` and of
+one floating type, which is also the type of what comes back. The arithmetic inside is in
+double precision. A sample's loss is the sum over its K outputs. A new regression loss is a
+subclass of `Loss` and an entry of `REGRESSION_LOSSES`.
+"""
+
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+from scipy.special import expit, wrightomega
+
+__all__ = [
+    "REGRESSION_LOSSES",
+    "AbsoluteError",
+    "Huber",
+    "LogisticLoss",
+    "Loss",
+    "Poisson",
+    "Quantile",
+    "SoftmaxCrossEntropy",
+    "SquaredError",
+    "get_loss",
+]
+
+
+class Loss:
+    """A convex loss ``R(z, y)`` of the last layer's output, with its exact proximal map.
+
+    Attributes
+    ----------
+    name : str
+        The name that users know it by.
+    out_activation : str
+        What `inverse_link` applies, named as ``MLPClassifier.out_activation_`` names it.
+    """
+
+    name: str
+    out_activation: str = "identity"
+
+    def value(self, z, y):
+        """Return the loss of every sample: ``(n,)``, double precision, not negative."""
+        raise NotImplementedError
+
+    def gradient(self, z, y):
+        """Return ``dR/dz``, and where R has a kink a subgradient."""
+        raise NotImplementedError
+
+    def prox(self, v, y, rho, start=None):
+        """Return ``argmin_z R(z, y) + rho/2 ||z - v||**2``, exact for each sample.
+
+        Parameters
+        ----------
+        v, y : ndarray of shape (n, K)
+            The point to stay near and the target.
+        rho : float
+            The price of the distance, positive.
+        start : ndarray of shape (n, K), default=None
+            A guess of the answer. It can save time and does not change the result
+            by more than rounding.
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+        """
+        raise NotImplementedError
+
+    def inverse_link(self, z):
+        """Return the prediction that ``z`` stands for, finite for every finite ``z``."""
+        return z
+
+    def check_target(self, y):
+        """Raise a ValueError where ``y`` is no target for this loss."""
+
+
+def _double(*arrays):
+    """Return the arrays in double precision, without a copy where they are already."""
+    return tuple(np.asarray(array, dtype=np.float64) for array in arrays)
+
+
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy(Loss):
+    """``R(z, y) = log sum_k exp(z_k) - z_y``, with ``y`` a one-hot row."""
+
+    name = "softmax_cross_entropy"
+    out_activation = "softmax"
+
+    def value(self, z, y):
+        z, y = _double(z, y)
+        rows, true = np.arange(len(z)), y.argmax(axis=1)
+        top = z.argmax(axis=1)
+        highest = z[rows, top]
+        terms = np.exp(z - highest[:, np.newaxis])
+        terms[rows, top] = 0.0
+        return (highest - z[rows, true]) + np.log1p(terms.sum(axis=1))
+
+    def gradient(self, z, y):
+        gradient = self.inverse_link(np.asarray(z, dtype=np.float64))
+        rows, true = np.arange(len(z)), np.asarray(y).argmax(axis=1)
+        # The gradient sums to zero: no cancellation in p - 1.
+        gradient[rows, true] = 0.0
+        gradient[rows, true] = -gradient.sum(axis=1)
+        return gradient.astype(z.dtype, copy=False)
+
+    def prox(self, v, y, rho, start=None):
+        """Return ``argmin_z log sum_k exp(z_k) - z_y + rho/2 ||z - v||**2``, row by row.
+
+        With ``nu = log sum_k exp(z_k)`` and ``w = softmax(z) / rho``, stationarity reads
+        ``z_k = v_k - w_k`` and ``z_y = v_y + s`` with ``s = sum_{k != y} w_k``, and
+
+        - ``w_k = omega(v_k - nu - log rho)``, the Wright omega function,
+        - ``w_y = omega(v_y + 1/rho - nu - log rho) = 1/rho - s``.
+
+        The two expressions of ``s`` agree at one ``nu``. Their difference ``f(nu)`` is convex and
+        decreasing, so Newton's method needs no safeguard beyond a bracket: after the first
+        step it climbs to the root from the left.
+        """
+        dtype = v.dtype
+        v, y = _double(v, y)
+        rho = float(rho)
+        n_samples, n_classes = v.shape
+        true = y.argmax(axis=1)
+        nearness, shift = 1.0 / rho, np.log(rho)
+
+        # Everything relative to the largest v of its row.
+        highest = v.max(axis=1, keepdims=True)
+        v_rel = v - highest
+        v_true = v_rel[np.arange(n_samples), true]
+        c = v_rel - shift
+        c[np.arange(n_samples), true] += nearness
+
+        low = np.maximum(v_true, -nearness)
+        high = np.maximum(v_true + nearness, 0.0) - nearness / n_classes + np.log(n_classes)
+        guess = v_rel if start is None else np.asarray(start, dtype=np.float64) - highest
+        nu = np.clip(_logsumexp(guess), low, high)
+
+        z = np.empty_like(v)
+        active = np.arange(n_samples)
+        for iteration in range(_MAX_ITERATIONS):
+            rows = np.arange(len(active))
+            w = wrightomega(c - nu[:, np.newaxis])
+            slopes = w / (1.0 + w)
+            slope = slopes.sum(axis=1)
+            w_true = w[rows, true]
+            w[rows, true] = 0.0
+            others = w.sum(axis=1)
+            f = others - _true_class_gain(w_true, nu - v_true, rho)
+
+            low = np.where(f >= 0.0, nu, low)
+            high = np.where(f <= 0.0, nu, high)
+            newton = nu + f / np.maximum(slope, _TINY)
+            inside = (low <= newton) & (newton <= high)
+            proposal = np.where(inside, newton, 0.5 * (low + high))
+            step = proposal - nu
+            # The rest of w's change is of second order, below rounding.
+            done = (np.abs(step) <= 1e-8) & inside | (proposal == low) | (proposal == high)
+            if iteration == _MAX_ITERATIONS - 1:
+                done[:] = True
+            if done.any():
+                slopes[rows, true] = 0.0
+                w -= step[:, np.newaxis] * slopes
+                finished = v[active] - w
+                finished[rows, true] += w.sum(axis=1)
+                z[active[done]] = finished[done]
+                if done.all():
+                    break
+            keep = ~done
+            active, c, true, v_true = active[keep], c[keep], true[keep], v_true[keep]
+            nu, low, high = proposal[keep], low[keep], high[keep]
+        return z.astype(dtype, copy=False)
+
+    def inverse_link(self, z):
+        with np.errstate(over="ignore"):
+            p = np.exp(z - z.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        return p
+
+
+_MAX_ITERATIONS = 200
+_TINY = np.finfo(np.float64).tiny
+
+
+def _logsumexp(z):
+    """Return ``log sum_k exp(z_k)`` of every row."""
+    highest = z.max(axis=1)
+    return highest + np.log(np.exp(z - highest[:, np.newaxis]).sum(axis=1))
+
+
+def _true_class_gain(w, t, rho):
+    """Return the ``s >= 0`` with ``s - log(1 - rho s) = t``, given ``w``, nearly ``1/rho - s``.
+
+    The difference ``1/rho - w`` alone loses the digits of a small ``s``: where ``rho s < 1/2``
+    a Newton step on the equation, which holds them, brings them back.
+    """
+    s = 1.0 / rho - w
+    small = rho * w > 0.5
+    s_small = s[small]
+    p = 1.0 - rho * s_small
+    s_small -= (s_small - np.log1p(-rho * s_small) - t[small]) * (p / (p + rho))
+    s[small] = s_small
+    return s
+
+
+@dataclass(frozen=True)
+class LogisticLoss(Loss):
+    """``R(z, y) = sum_k log(1 + exp(-m_k))``, ``m = (2 y - 1) z``, with ``y`` 0 or 1."""
+
+    name = "logistic"
+    out_activation = "logistic"
+
+    def value(self, z, y):
+        z, y = _double(z, y)
+        return np.logaddexp(0.0, (1.0 - 2.0 * y) * z).sum(axis=1)
+
+    def gradient(self, z, y):
+        z64, y = _double(z, y)
+        sign = 2.0 * y - 1.0
+        return (-sign * expit(-sign * z64)).astype(z.dtype, copy=False)
+
+    def prox(self, v, y, rho, start=None):
+        """Return ``argmin_z log(1 + exp(-m)) + rho/2 (z - v)**2``, entry by entry.
+
+        In the margin ``m`` with ``m_v = (2 y - 1) v`` the minimiser solves
+        ``rho (m - m_v) = sigmoid(-m)``. The right side is convex for ``m > 0`` and concave for
+        ``m < 0``, so Newton's method is monotone towards the root from the inside of its half
+        line: from the left where the root is positive, from the right where it is not.
+        There ``exp(-|m|)/2 <= sigmoid(-|m|) <= exp(-|m|)``, and the equation with the lower bound
+        put in for the sigmoid has a Wright omega solution: the start.
+        """
+        dtype = v.dtype
+        v, y = _double(v, y)
+        rho = float(rho)
+        sign = 2.0 * y - 1.0
+        m_v = sign * v
+        positive = rho * m_v > -0.5
+        shift = np.log(2.0 * rho)
+        # m_v + 1/rho is where the root would be if the sigmoid were 1.
+        end = np.where(positive, m_v, m_v + 1.0 / rho)
+        w = wrightomega(np.where(positive, -end, end) - shift)
+        m = np.where(positive, np.maximum(end + w, 0.0), np.minimum(end - w, 0.0))
+        for _ in range(_MAX_ITERATIONS):
+            s = expit(-m)
+            step = (s - rho * (m - m_v)) / (rho + s * expit(m))
+            m += step
+            if np.all(np.abs(step) <= 1e-9 * np.abs(m) + 1e-300):
+                break
+        return (sign * m).astype(dtype, copy=False)
+
+    def inverse_link(self, z):
+        return expit(z)
+
+
+@dataclass(frozen=True)
+class SquaredError(Loss):
+    """``R(z, y) = 1/2 ||z - y||**2``."""
+
+    name = "squared_error"
+
+    def value(self, z, y):
+        z, y = _double(z, y)
+        with np.errstate(over="ignore"):
+            return 0.5 * np.square(z - y).sum(axis=1)
+
+    def gradient(self, z, y):
+        return z - y
+
+    def prox(self, v, y, rho, start=None):
+        dtype, rho = v.dtype, float(rho)
+        v, y = _double(v, y)
+        return ((y + rho * v) / (1.0 + rho)).astype(dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class AbsoluteError(Loss):
+    """``R(z, y) = sum_k |z_k - y_k|``."""
+
+    name = "absolute_error"
+
+    def value(self, z, y):
+        z, y = _double(z, y)
+        return np.abs(z - y).sum(axis=1)
+
+    def gradient(self, z, y):
+        return np.sign(z - y)
+
+    def prox(self, v, y, rho, start=None):
+        return _nearest(v, y, 1.0 / float(rho), 1.0 / float(rho))
+
+
+@dataclass(frozen=True)
+class Quantile(Loss):
+    """``R(z, y) = sum_k quantile * max(y_k - z_k, 0) + (1 - quantile) * max(z_k - y_k, 0)``.
+
+    Parameters
+    ----------
+    quantile : float, default=0.5
+        The quantile to estimate, between 0 and 1.
+    """
+
+    name = "quantile"
+    quantile: float = 0.5
+
+    def __post_init__(self):
+        if not (isinstance(self.quantile, Real) and 0 < self.quantile < 1):
+            raise ValueError(f"quantile must be a number between 0 and 1, got {self.quantile!r}.")
+
+    def value(self, z, y):
+        z, y = _double(z, y)
+        q, residual = float(self.quantile), y - z
+        return np.maximum(q * residual, (q - 1.0) * residual).sum(axis=1)
+
+    def gradient(self, z, y):
+        z64, y = _double(z, y)
+        q = float(self.quantile)
+        return np.where(z64 > y, 1.0 - q, np.where(z64 < y, -q, 0.0)).astype(z.dtype, copy=False)
+
+    def prox(self, v, y, rho, start=None):
+        q, rho = float(self.quantile), float(rho)
+        return _nearest(v, y, (1.0 - q) / rho, q / rho)
+
+
+def _nearest(v, y, below, above):
+    """Return the point of ``[v - below, v + above]`` nearest to ``y``, ``y`` itself where inside."""
+    dtype = v.dtype
+    v, y = _double(v, y)
+    return np.clip(y, v - below, v + above).astype(dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """``R(z, y) = sum_k r_k**2 / 2`` where ``|r_k| <= delta``, else ``delta (|r_k| - delta/2)``.
+
+    Here ``r = z - y``.
+
+    Parameters
+    ----------
+    delta : float, default=1.35
+        Where the parabola turns into lines, in units of ``y``. Positive.
+    """
+
+    name = "huber"
+    delta: float = 1.35
+
+    def __post_init__(self):
+        if not (isinstance(self.delta, Real) and 0 < self.delta < np.inf):
+            raise ValueError(f"delta must be a positive number, got {self.delta!r}.")
+
+    def value(self, z, y):
+        z, y = _double(z, y)
+        size = np.abs(z - y)
+        inner = np.minimum(size, float(self.delta))
+        with np.errstate(over="ignore"):
+            return (inner * (size - 0.5 * inner)).sum(axis=1)
+
+    def gradient(self, z, y):
+        z64, y = _double(z, y)
+        delta = float(self.delta)
+        return np.clip(z64 - y, -delta, delta).astype(z.dtype, copy=False)
+
+    def prox(self, v, y, rho, start=None):
+        dtype, rho, delta = v.dtype, float(rho), float(self.delta)
+        v, y = _double(v, y)
+        residual = y - v
+        parabola = np.abs(residual) <= delta * (1.0 + rho) / rho
+        z = np.where(
+            parabola, (y + rho * v) / (1.0 + rho), v + np.copysign(delta / rho, residual)
+        )
+        return z.astype(dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class Poisson(Loss):
+    """``R(z, y) = sum_k exp(z_k) - y_k z_k + y_k log(y_k) - y_k``, half of the deviance, log link.
+
+    The prediction is ``exp(z)`` and the target is not negative.
+    """
+
+    name = "poisson"
+    out_activation = "exp"
+
+    def value(self, z, y):
+        z, y = _double(z, y)
+        log_ratio = z - np.log(np.where(y > 0.0, y, 1.0))
+        with np.errstate(over="ignore"):
+            far = np.exp(z) - y - y * log_ratio
+        near = y * (np.expm1(np.clip(log_ratio, -1.0, 1.0)) - log_ratio)
+        terms = np.where((np.abs(log_ratio) < 1.0) & (y > 0.0), near, far)
+        return np.maximum(terms, 0.0).sum(axis=1)
+
+    def gradient(self, z, y):
+        with np.errstate(over="ignore"):
+            return np.exp(z) - y
+
+    def prox(self, v, y, rho, start=None):
+        """Return ``argmin_z exp(z) - y z + rho/2 (z - v)**2``, entry by entry.
+
+        With ``w = exp(z) / rho`` and ``c = v + y / rho`` the minimiser solves ``z = c - w`` and
+        ``z = log rho + log w``, so that ``w = omega(c - log rho)``. The first form of z is the
+        accurate one for small w, the second for large w.
+        """
+        dtype, rho = v.dtype, float(rho)
+        v, y = _double(v, y)
+        c = v + y / rho
+        w = wrightomega(c - np.log(rho))
+        z = np.where(w < 1.0, c - w, np.log(rho * np.maximum(w, 1.0)))
+        return z.astype(dtype, copy=False)
+
+    def inverse_link(self, z):
+        with np.errstate(over="ignore"):
+            return np.minimum(np.exp(z), np.finfo(z.dtype).max)
+
+    def check_target(self, y):
+        if np.any(np.asarray(y) < 0):
+            raise ValueError("The Poisson loss needs targets y >= 0, got negative values.")
+
+
+REGRESSION_LOSSES = {
+    loss.name: loss for loss in (SquaredError, AbsoluteError, Huber, Quantile, Poisson)
+}
+
+
+def get_loss(loss):
+    """Return the regression loss of that name.
+
+    Parameters
+    ----------
+    loss : str or Loss
+        A key of `REGRESSION_LOSSES`, or an instance of any loss, returned as it is.
+
+    Returns
+    -------
+    Loss
+    """
+    if isinstance(loss, Loss):
+        return loss
+    if isinstance(loss, str) and loss in REGRESSION_LOSSES:
+        return REGRESSION_LOSSES[loss]()
+    raise ValueError(
+        f"Unknown loss {loss!r}: known are {', '.join(map(repr, REGRESSION_LOSSES))}, "
+        "and instances of Loss."
+    )
