@@ -1,0 +1,87 @@
+"""What is minimised: data, architecture, and the two objectives."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .reductions import Rows
+
+
+@dataclass
+class Problem:
+    """A network to be fitted: ``J(W, b) = R(network output) + alpha sum_l penalty(W_l)``.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n, d)
+        Inputs, one sample a row.
+    Y : ndarray of shape (n, K)
+        Targets in the form that the loss expects.
+    activations : list of Activation
+        One for each hidden layer.
+    loss : Loss
+        ``R = sum_i s_i R_i``.
+    penalty : Penalty
+        On the weights of every layer, never on intercepts.
+    alpha : float
+        Strength of the penalty.
+    sample_weight : ndarray of shape (n,) or None
+        Positive weights ``s_i``.
+    """
+
+    X: object
+    Y: np.ndarray
+    activations: list
+    loss: object
+    penalty: object
+    alpha: float
+    sample_weight: np.ndarray | None = None
+    rows: Rows = field(init=False)
+
+    def __post_init__(self):
+        self.rows = Rows(self.X.shape[0], self.sample_weight)
+
+    def penalty_value(self, W):
+        """``alpha penalty(W)``; zero when alpha is, also outside the domain of the penalty."""
+        return self.alpha * self.penalty.value(W) if self.alpha > 0 else 0.0
+
+    def data_loss(self, z):
+        """``R(z_L) = sum_i s_i R_i(z_L)`` for pre-activations of the output layer."""
+        return self.rows.sum(self.loss.value(z, self.Y))
+
+    def training_objective(self, coefs, intercepts, v_first=None):
+        """J at the given weights, from a forward pass.
+
+        Parameters
+        ----------
+        coefs, intercepts : list of ndarray
+        v_first : ndarray of shape (n, n_1) or None
+            ``X W_1 + b_1`` where that is known already.
+        """
+        z = self.X @ coefs[0] + intercepts[0] if v_first is None else v_first
+        for activation, W, b in zip(self.activations, coefs[1:], intercepts[1:], strict=True):
+            z = activation.value(z) @ W
+            z += b
+        return self.data_loss(z) + sum(self.penalty_value(W) for W in coefs)
+
+
+def forward(X, coefs, intercepts, activations):
+    """Pre-activations of the output layer for new rows.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n, d)
+    coefs, intercepts : list of ndarray
+    activations : list of Activation
+        One for each hidden layer.
+
+    Returns
+    -------
+    z : ndarray of shape (n, K)
+    """
+    z = X @ coefs[0]
+    z += intercepts[0]
+    for activation, W, b in zip(activations, coefs[1:], intercepts[1:], strict=True):
+        z = activation.value(z, out=z) @ W
+        z += b
+    return z

@@ -1,0 +1,108 @@
+"""Drive a solver sweep by sweep until something says stop, and say what it was."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+STOP_REASONS = {
+    "converged": "the objective improved by less than tol for n_iter_no_change sweeps",
+    "max_iter": "max_iter sweeps were done",
+    "interrupted": "the user interrupted the fit",
+    "requested": "a callback or the validation score asked to stop",
+}
+
+
+@dataclass
+class Record:
+    """One sweep.
+
+    Attributes
+    ----------
+    iteration : int
+        Sweeps done, counted from 1.
+    objective : float
+        The solver's own objective F, per unit of sample weight.
+    loss : float
+        The training objective J from a forward pass, per unit of sample weight.
+    rho, epsilon : float
+        Penalty and tolerance in force.
+    gap : float
+        Root mean square, over samples, of the violation ``||z_l - v_l||`` summed over layers.
+    restarts : int
+        Extrapolated steps that were refused in this sweep.
+    settled : bool
+        Whether the solver's schedules have ended, so that a stall means convergence.
+    seconds : float
+        Time since the start of the run.
+    """
+
+    iteration: int
+    objective: float
+    loss: float
+    rho: float
+    epsilon: float
+    gap: float
+    restarts: int
+    settled: bool
+    seconds: float
+
+
+@dataclass
+class Result:
+    """What a run returns.
+
+    Attributes
+    ----------
+    coefs, intercepts : list of ndarray
+        Weights after the last complete sweep.
+    stop_reason : str
+        A key of ``STOP_REASONS``.
+    records : list of Record
+        One for each sweep.
+    """
+
+    coefs: list
+    intercepts: list
+    stop_reason: str
+    records: list = field(default_factory=list)
+
+
+def minimise(run, *, max_iter, tol, n_iter_no_change, on_sweep=None):
+    """Iterate a run until it stalls, is told to stop, or has done ``max_iter`` sweeps.
+
+    Parameters
+    ----------
+    run : iterator of Record with a method ``weights()``
+        A solver at work; ``weights()`` gives the weights after the last complete sweep.
+    max_iter : int
+        Largest number of sweeps.
+    tol : float
+        Smallest improvement of the objective that counts.
+    n_iter_no_change : int
+        So many sweeps in a row without such an improvement end the run.
+    on_sweep : callable or None
+        Called as ``on_sweep(record, run)`` after each sweep; a true value ends the run.
+
+    Returns
+    -------
+    Result
+    """
+    records = []
+    best, idle, reason = np.inf, 0, "max_iter"
+    try:
+        for record in run:
+            records.append(record)
+            if on_sweep is not None and on_sweep(record, run):
+                reason = "requested"
+                break
+            idle = idle + 1 if record.settled and record.objective > best - tol else 0
+            best = min(best, record.objective) if record.settled else np.inf
+            if idle >= n_iter_no_change:
+                reason = "converged"
+                break
+            if len(records) >= max_iter:
+                break
+    except KeyboardInterrupt:
+        reason = "interrupted"
+    coefs, intercepts = run.weights()
+    return Result(coefs, intercepts, reason, records)
