@@ -12,12 +12,12 @@ from numbers import Real
 import numpy as np
 
 __all__ = [
+    "L1",
+    "L2",
     "PENALTIES",
     "Box",
     "ElasticNet",
     "GroupLasso",
-    "L1",
-    "L2",
     "NoPenalty",
     "NonNegative",
     "Penalty",
@@ -180,7 +180,7 @@ class Box(Penalty):
 
     def value(self, W):
         lower, upper = self._ends(W)
-        inside = np.all(lower <= W) and np.all(W <= upper)
+        inside = np.all((lower <= W) & (upper >= W))
         return 0.5 * _sum_of_squares(W) if inside else np.inf
 
     def prox(self, W, t):
@@ -215,7 +215,8 @@ class GroupLasso(Penalty):
 
 
 PENALTIES = {
-    penalty.name: penalty for penalty in (L2, L1, ElasticNet, NonNegative, Box, GroupLasso, NoPenalty)
+    penalty.name: penalty
+    for penalty in (L2, L1, ElasticNet, NonNegative, Box, GroupLasso, NoPenalty)
 }
 
 

@@ -10,6 +10,7 @@ from .acceleration import Momentum, extrapolate, first_descent
 from .least_squares import Design, penalised, spectral_norm_squared
 from .row_space import RowSpace
 from .run import Record
+from .start import gaussian, glorot
 
 _CHOICES = {
     "w_step": ("quadratic", "exact"),
@@ -51,6 +52,9 @@ class Relaxed:
         Tolerance in the first sweep; the estimator's ``epsilon`` is the one that it ends with.
     epsilon_factor : float, default=0.5
         Factor from one sweep to the next, in (0, 1].
+    start_scale : float or None, default=None
+        Standard deviation of a Gaussian start (the paper's experiments have 0.1); None starts as
+        MLPClassifier does, Glorot uniform.
     row_space : bool, default=True
         Work in the row space of X where that is smaller and the penalty allows it. The sweeps
         are the same ones, up to rounding.
@@ -78,6 +82,7 @@ class Relaxed:
     accelerate: bool = True
     epsilon_start: float = 100.0
     epsilon_factor: float = 0.5
+    start_scale: float | None = None
     row_space: bool = True
 
     name = "relaxed"
@@ -94,7 +99,31 @@ class Relaxed:
         if not 0 < self.epsilon_factor <= 1:
             raise ValueError(f"epsilon_factor must be in (0, 1]; got {self.epsilon_factor!r}.")
 
-    def start(self, problem, coefs, intercepts, *, rho, epsilon):
+    def initial_weights(self, sizes, rng, dtype, activations):
+        """Random start: Glorot, or ``N(0, start_scale^2)``.
+
+        Parameters
+        ----------
+        sizes : sequence of int
+            Units of each layer, from the inputs to the outputs.
+        rng : numpy.random.RandomState
+        dtype : dtype
+        activations : sequence of Activation
+            One for each hidden layer.
+
+        Returns
+        -------
+        coefs, intercepts : list of ndarray
+        """
+        if self.start_scale is None:
+            return glorot(sizes, rng, dtype, activations)
+        return gaussian(sizes, rng, dtype, self.start_scale)
+
+    def auto_rho(self, problem):
+        """The rho that ``rho="auto"`` stands for."""
+        return 1e-3
+
+    def start(self, problem, coefs, intercepts, *, rho, epsilon, warm=False):
         """Begin a run; the result is an iterator of records.
 
         Parameters
@@ -106,12 +135,14 @@ class Relaxed:
             Penalty parameter, positive.
         epsilon : float
             Tolerance that the schedule ends with, positive.
+        warm : bool, default=False
+            Go on from weights that were fitted: the schedule starts where it ends.
 
         Returns
         -------
         RelaxedRun
         """
-        return RelaxedRun(self, problem, coefs, intercepts, rho, epsilon)
+        return RelaxedRun(self, problem, coefs, intercepts, rho, epsilon, warm)
 
 
 class RelaxedRun:
@@ -122,10 +153,10 @@ class RelaxedRun:
     always their sum: a block that is refused leaves all of them as they were.
     """
 
-    def __init__(self, options, problem, coefs, intercepts, rho, epsilon):
+    def __init__(self, options, problem, coefs, intercepts, rho, epsilon, warm):
         self.options, self.rho = options, rho
         self.epsilon_final = epsilon
-        self.epsilon = max(epsilon, options.epsilon_start)
+        self.epsilon = epsilon if warm else max(epsilon, options.epsilon_start)
         self._clock = time.perf_counter()
         self.coefs, self.intercepts = list(coefs), list(intercepts)
         self._space = None

@@ -1,0 +1,373 @@
+"""What both estimators share: validate, run a solver, turn its result into attributes."""
+
+import contextlib
+import copy
+import warnings
+from abc import ABCMeta, abstractmethod
+from numbers import Integral, Real
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._compat import HasMethods, Interval, StrOptions, _check_sample_weight, _fit_context
+from ._progress import Progress
+from .activations import ACTIVATIONS, get_activation
+from .engine.problem import Problem, forward
+from .engine.relaxed import Relaxed
+from .engine.run import minimise
+from .penalties import PENALTIES, get_penalty
+
+SOLVERS = {"relaxed": Relaxed}
+
+
+class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
+    """Fit, forward pass and bookkeeping; subclasses encode ``y`` and choose the loss."""
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS)), HasMethods(["value", "preimage", "joint"])],
+        "solver": [StrOptions({*SOLVERS, "feasible"}), HasMethods("start")],
+        "rho": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "penalty": [StrOptions(set(PENALTIES)), HasMethods(["value", "prox"]), None],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "activity_alpha": [None, Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), None, Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "scoring": [None, str, callable],
+        "shuffle": ["boolean"],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    @abstractmethod
+    def _encode_y(self, y):
+        """Learn the form of the target; return ``Y`` of shape (n, K) or (n,) codes."""
+
+    @abstractmethod
+    def _make_loss(self):
+        """Loss object for the encoded target."""
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the network to data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs; float32 and float64 are kept, everything else becomes float64.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets: class labels or a multilabel indicator for a classifier, numbers for a
+            regressor.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples, not negative. An integer weight equals that many copies of
+            the sample; a weight of zero drops it.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator. When the fit fails it is left as it was before; when it is
+            interrupted (Ctrl-C) it holds the weights after the last complete sweep.
+
+        Raises
+        ------
+        ValueError
+            When a parameter, the data or the weights are not valid.
+        NotImplementedError
+            When an option is asked for that this version does not have yet.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When ``max_iter`` sweeps were not enough or the fit was interrupted.
+        """
+        with _restored_on_error(self):
+            self._fit(X, y, sample_weight)
+        return self
+
+    def _fit(self, X, y, sample_weight):
+        solver = self._resolve_solver()
+        sizes_hidden = self._resolve_layer_sizes()
+        activation = get_activation(self.activation)
+        penalty = get_penalty(self.penalty, l1_ratio=self.l1_ratio)
+        previous = self._previous_weights()
+
+        _refuse_strings(X)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=("csr", "csc"),
+            dtype=(np.float64, np.float32),
+            multi_output=True,
+            y_numeric=self._y_is_numeric,
+        )
+        weight = self._resolve_sample_weight(sample_weight, X, y)
+        Y = self._encode_y(y).astype(X.dtype, copy=False)
+        loss = self._make_loss()
+        loss.check_target(Y)
+        rng = check_random_state(self.random_state)
+
+        if weight is not None:
+            keep = weight > 0
+            if not keep.all():
+                X, Y, weight = X[keep], Y[keep], weight[keep]
+                y = y[keep]
+            if (weight == 1).all():
+                weight = None
+        validation = None
+        if self.early_stopping:
+            X, Y, weight, validation = self._split_validation(X, Y, y, weight, rng)
+
+        sizes = [X.shape[1], *sizes_hidden, Y.shape[1]]
+        activations = [activation] * len(sizes_hidden)
+        problem = Problem(X, Y, activations, loss, penalty, float(self.alpha), weight)
+        if previous is None:
+            coefs, intercepts = solver.initial_weights(sizes, rng, X.dtype, activations)
+        else:
+            coefs, intercepts = _same_shapes(previous, sizes, X.dtype)
+        rho = solver.auto_rho(problem) if self.rho == "auto" else float(self.rho)
+
+        self.n_layers_ = len(sizes)
+        self.n_outputs_ = Y.shape[1]
+        self.out_activation_ = loss.out_activation
+        self._activations, self._loss = activations, loss
+        run = solver.start(
+            problem,
+            coefs,
+            intercepts,
+            rho=rho,
+            epsilon=float(self.epsilon),
+            warm=previous is not None,
+        )
+        self._minimise(run, validation)
+
+    def _minimise(self, run, validation):
+        """Run the solver and keep what it says."""
+        monitor = None if validation is None else _ValidationScore(self, *validation)
+        with Progress(self.verbose, self.max_iter) as progress:
+
+            def on_sweep(record, run):
+                progress.update(record)
+                return monitor is not None and monitor(record, run)
+
+            result = minimise(
+                run,
+                max_iter=self.max_iter,
+                tol=self.tol if monitor is None else 0.0,
+                n_iter_no_change=self.n_iter_no_change if monitor is None else np.inf,
+                on_sweep=on_sweep,
+            )
+        records = result.records
+        self.coefs_, self.intercepts_ = result.coefs, result.intercepts
+        self.n_iter_ = len(records)
+        self.loss_curve_ = [record.loss for record in records]
+        self.objective_curve_ = [record.objective for record in records]
+        self.epsilon_curve_ = [record.epsilon for record in records]
+        self.rho_curve_ = [record.rho for record in records]
+        self.gap_curve_ = [record.gap for record in records]
+        self.loss_ = self.loss_curve_[-1] if records else np.inf
+        self.best_loss_ = min(self.loss_curve_, default=np.inf)
+        self.stop_reason_ = result.stop_reason
+        self.validation_scores_ = self.best_validation_score_ = None
+        if monitor is not None:
+            self.validation_scores_ = monitor.scores
+            self.best_validation_score_ = monitor.best_score
+            if monitor.best is not None:
+                self.coefs_, self.intercepts_, self.loss_ = monitor.best
+        if result.stop_reason == "max_iter":
+            warnings.warn(
+                f"The solver did {self.max_iter} sweeps (max_iter) and has not converged: "
+                f"increase max_iter, or tol={self.tol:g}.",
+                ConvergenceWarning,
+                stacklevel=_STACKLEVEL_OF_FIT,
+            )
+        elif result.stop_reason == "interrupted":
+            warnings.warn(
+                f"Training interrupted by user after {self.n_iter_} complete sweeps.",
+                ConvergenceWarning,
+                stacklevel=_STACKLEVEL_OF_FIT,
+            )
+
+    # -- parameters -----------------------------------------------------------------------------
+
+    def _resolve_solver(self):
+        if self.solver == "feasible":
+            raise NotImplementedError(
+                "solver='feasible' comes in the next version; use solver='relaxed'."
+            )
+        solver = SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
+        if self.activity_alpha is not None:
+            raise NotImplementedError(
+                f"activity_alpha={self.activity_alpha!r} needs solver='feasible', which comes in "
+                "the next version; leave it at None."
+            )
+        if self.batch_size not in ("auto", None):
+            raise NotImplementedError(
+                f"batch_size={self.batch_size!r}: solver='relaxed' works on the full batch; "
+                "mini-batches come with solver='feasible' in the next version. "
+                "Use 'auto' or None."
+            )
+        return solver
+
+    def _resolve_layer_sizes(self):
+        sizes = self.hidden_layer_sizes
+        if not hasattr(sizes, "__iter__"):
+            sizes = [sizes]
+        sizes = list(sizes)
+        for size in sizes:
+            if not isinstance(size, Integral) or isinstance(size, bool) or size <= 0:
+                raise ValueError(
+                    "hidden_layer_sizes must hold positive integers, one for each hidden layer; "
+                    f"got {self.hidden_layer_sizes!r}."
+                )
+        return [int(size) for size in sizes]
+
+    def _previous_weights(self):
+        if not (self.warm_start and hasattr(self, "coefs_")):
+            return None
+        return self.coefs_, self.intercepts_
+
+    def _resolve_sample_weight(self, sample_weight, X, y):
+        """Weights that are valid and not all zero, or None when every sample counts one."""
+        if sample_weight is None:
+            return None
+        weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
+        if (weight < 0).any():
+            raise ValueError(
+                f"sample_weight must not be negative; got a smallest weight of {weight.min():g}."
+            )
+        if not (weight > 0).any():
+            raise ValueError("sample_weight is zero for every sample: nothing to fit.")
+        return weight
+
+    def _split_validation(self, X, Y, y, weight, rng):
+        """Set rows apart for early stopping."""
+        n = X.shape[0]
+        n_validation = int(np.ceil(self.validation_fraction * n))
+        if n - n_validation < 1 or n < 2:
+            raise ValueError(
+                f"early_stopping=True with validation_fraction={self.validation_fraction} leaves "
+                f"no samples to train on out of {n}."
+            )
+        train, test = train_test_split(
+            np.arange(n),
+            test_size=self.validation_fraction,
+            random_state=rng,
+            shuffle=self.shuffle,
+            stratify=self._strata(y) if self.shuffle else None,
+        )
+        validation = X[test], y[test], None if weight is None else weight[test]
+        return X[train], Y[train], None if weight is None else weight[train], validation
+
+    def _strata(self, y):
+        return None
+
+    # -- prediction -----------------------------------------------------------------------------
+
+    def _output(self, X):
+        """Pre-activations of the output layer, shape (n_samples, n_outputs_)."""
+        check_is_fitted(self)
+        _refuse_strings(X)
+        X = validate_data(
+            self,
+            X,
+            accept_sparse=("csr", "csc"),
+            dtype=(np.float64, np.float32),
+            reset=False,
+        )
+        return forward(X, self.coefs_, self.intercepts_, self._activations)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+# warnings.warn <- _minimise <- _fit <- fit <- scikit-learn's fit context <- the user
+_STACKLEVEL_OF_FIT = 5
+
+
+class _ValidationScore:
+    """Score a copy of the estimator after each sweep; ask to stop when that stalls."""
+
+    def __init__(self, estimator, X, y, weight):
+        self._estimator = copy.copy(estimator)
+        self._patience, self._tol = estimator.n_iter_no_change, estimator.tol
+        self._data = X, y
+        self._weight = {} if weight is None else {"sample_weight": weight}
+        self._scorer = check_scoring(self._estimator, scoring=estimator.scoring)
+        self.scores, self.best, self.best_score = [], None, -np.inf
+        self._idle = 0
+
+    def __call__(self, record, run):
+        estimator = self._estimator
+        estimator.coefs_, estimator.intercepts_ = run.weights()
+        score = float(self._scorer(estimator, *self._data, **self._weight))
+        self.scores.append(score)
+        stalled = score < self.best_score + self._tol
+        self._idle = self._idle + 1 if stalled and record.settled else 0
+        if score > self.best_score:
+            self.best_score = score
+            self.best = estimator.coefs_, estimator.intercepts_, record.loss
+        return self._idle >= self._patience
+
+
+@contextlib.contextmanager
+def _restored_on_error(estimator):
+    """Put the attributes back when the body raises."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def _refuse_strings(X):
+    """Numbers in strings are a mistake upstream: say so instead of guessing."""
+    if sp.issparse(X):
+        return
+    dtypes = getattr(X, "dtypes", None)
+    if dtypes is not None:  # a dataframe: its columns are checked one by one
+        columns = [X[name] for name in X.columns]
+    else:
+        columns = [X if hasattr(X, "dtype") else np.asarray(X, dtype=object)]
+    for column in columns:
+        values = np.asarray(column)
+        if values.dtype.kind in "US":
+            found = values.ravel()[:1].tolist()
+        elif values.dtype.kind == "O":
+            found = [value for value in values.ravel() if isinstance(value, str | bytes)][:1]
+        else:
+            continue
+        if found:
+            raise ValueError(
+                f"X holds strings, for example {found[0]!r}; it must hold numbers. Encode "
+                "categories (OneHotEncoder, OrdinalEncoder) and convert numbers with astype(float)."
+            )
+
+
+def _same_shapes(previous, sizes, dtype):
+    """Weights of the last fit as the start of this one."""
+    coefs, intercepts = previous
+    found = [coefs[0].shape[0], *(W.shape[1] for W in coefs)]
+    if found != sizes:
+        raise ValueError(
+            f"warm_start=True needs the layer sizes of the previous fit, {found}; this fit has "
+            f"{sizes}. Set warm_start=False to start afresh."
+        )
+    return [W.astype(dtype) for W in coefs], [b.astype(dtype) for b in intercepts]

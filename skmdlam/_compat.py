@@ -1,0 +1,7 @@
+"""The only file that imports private or version-dependent parts of scikit-learn."""
+
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight
+
+__all__ = ["HasMethods", "Interval", "StrOptions", "_check_sample_weight", "_fit_context"]
