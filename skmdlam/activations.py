@@ -1,7 +1,7 @@
 """Activations: value, derivative, preimage of an interval, and the joint update of (z, a).
 
 Every activation here is nondecreasing, so the preimage of an interval is an interval, and for a
-given pre-activation ``z`` the best ``a`` in ``[h(z) - eps, h(z) + eps]`` is a clip. The joint update
+given ``z`` the best ``a`` in ``[h(z) - eps, h(z) + eps]`` is a clip. The joint update
 
     argmin over (z, a) of  rho/2 (z - v)^2 + tau/2 (a - p)^2   subject to  |a - h(z)| <= eps
 
