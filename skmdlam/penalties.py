@@ -129,6 +129,14 @@ class ElasticNet(Penalty):
         if not (isinstance(self.l1_ratio, Real) and 0 <= self.l1_ratio <= 1):
             raise ValueError(f"l1_ratio must be a number from 0 to 1, got {self.l1_ratio!r}.")
 
+    @property
+    def rotation_invariant(self):
+        return self.l1_ratio == 0
+
+    @property
+    def ridge(self):
+        return 1.0 if self.l1_ratio == 0 else None
+
     def value(self, W):
         ratio = float(self.l1_ratio)
         return ratio * _sum_of_sizes(W) + 0.5 * (1.0 - ratio) * _sum_of_squares(W)
