@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 _EPS = np.finfo(np.float64).eps
-_BLOCK_SIZE = 16384
+_BLOCK_SIZE = 32768
 _MAX_ITERATIONS = 250
 
 
@@ -136,8 +136,8 @@ class SoftmaxCrossEntropy(Loss):
         - ``w_y = omega(v_y + 1/rho - nu - log rho) = 1/rho - s``.
 
         The two expressions of ``s`` agree at one ``nu``. Their difference ``f(nu)`` is convex and
-        decreasing with ``f'' <= -f'``: Newton's method climbs to the root from the left, one step
-        from the right lands on the left, and after a step below 1e-8 the root is met to rounding.
+        decreasing with ``f'' <= -f'``, so that a step below 1e-8 meets the root to rounding.
+        Halley's method finds it within a bracket.
         """
         z = np.empty_like(v)
         # Blocks that stay in the cache.
@@ -162,9 +162,8 @@ def _prox_softmax(v, y, start, rho):
     largest_w = 1.0 / rho
 
     # A sample a column from here on, everything relative to the largest v of the sample.
-    rel = np.ascontiguousarray(v.T)
-    highest = rel.max(axis=0)
-    rel -= highest
+    highest = v.max(axis=1)
+    rel = np.subtract(v.T, highest, order="C")
     rel_true = rel[true, columns]
     c = rel - np.log(rho)
     c[true, columns] += largest_w
@@ -178,21 +177,24 @@ def _prox_softmax(v, y, start, rho):
     active = columns
     for iteration in range(_MAX_ITERATIONS):
         w = _wright_omega(c - nu)
-        slopes = w / (1.0 + w)
+        one_w = 1.0 + w
+        slopes = w / one_w
         slope = slopes.sum(axis=0)
+        one_w *= one_w
+        curvature = np.divide(slopes, one_w, out=one_w).sum(axis=0)
         w_true = w[true, columns]
         w[true, columns] = slopes[true, columns] = 0.0
         f = w.sum(axis=0) - _true_class_gain(w_true, nu - rel_true, rho)
 
         low, high = np.where(f > 0.0, nu, low), np.where(f < 0.0, nu, high)
-        if iteration > 20 and iteration % 3 == 0:
-            # With a kink of f in each of many classes Newton can be slow; halving never is.
-            proposal = 0.5 * (low + high)
-        else:
-            proposal = np.clip(nu + f / slope, low, high)
-        step = proposal - nu
-        nu = proposal
+        newton = f / slope
+        halley = newton / np.maximum(1.0 - 0.5 * newton * curvature / slope, 0.5)
+        step = np.clip(nu + halley, low, high) - nu
         moving = np.abs(step) > 1e-8 + 4.0 * _EPS * (np.abs(nu) + largest_w)
+        if iteration > 20 and iteration % 3 == 0:
+            # With a kink of f for each of many classes it can be slow; halving never is.
+            step[moving] = (0.5 * (low + high) - nu)[moving]
+        nu = nu + step
         n_moving = np.count_nonzero(moving)
         if 2 * n_moving > len(active) and iteration < _MAX_ITERATIONS - 1:
             continue
@@ -272,7 +274,8 @@ class LogisticLoss(Loss):
             s = expit(-m)
             step = (s - rho * (m - m_v)) / (rho + s * expit(m))
             m += step
-            if np.all(np.abs(step) <= 1e-9 * np.abs(m) + 1e-300):
+            # Past the step to a root within 1e-8 there is only rounding.
+            if not np.any(np.abs(step) > 1e-8 + 4.0 * _EPS * (np.abs(m) + np.abs(m_v))):
                 break
         return (sign * m).astype(dtype, copy=False)
 
