@@ -1,0 +1,514 @@
+"""The losses: values, gradients and inverse links, and proximal maps against brute force."""
+
+import pickle
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import wrightomega
+from sklearn import metrics
+from sklearn.base import clone
+
+from skmdlam import losses
+from skmdlam.losses import (
+    REGRESSION_LOSSES,
+    AbsoluteError,
+    Huber,
+    LogisticLoss,
+    Loss,
+    Poisson,
+    Quantile,
+    SoftmaxCrossEntropy,
+    SquaredError,
+    get_loss,
+)
+
+ALL = [
+    SoftmaxCrossEntropy(),
+    LogisticLoss(),
+    SquaredError(),
+    AbsoluteError(),
+    Huber(),
+    Huber(delta=np.float64(0.1)),
+    Quantile(),
+    Quantile(quantile=0.9),
+    Poisson(),
+]
+SEPARABLE = [loss for loss in ALL if not isinstance(loss, SoftmaxCrossEntropy)]
+KINKED = (AbsoluteError, Quantile)
+SMOOTH = [loss for loss in ALL if not isinstance(loss, KINKED)]
+each_loss = pytest.mark.parametrize("loss", ALL, ids=repr)
+each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+RHOS = [1e-8, 1e-3, 0.1, 1.0, 30.0, 1e8]
+EPS = np.finfo(np.float64).eps
+
+seeds = st.integers(0, 2**32 - 1)
+rhos = st.floats(-8, 8).map(lambda exponent: 10.0**exponent)
+scales = st.floats(-4, 8).map(lambda exponent: 10.0**exponent)
+
+
+def draw_target(loss, rng, shape, scale=1.0):
+    if isinstance(loss, SoftmaxCrossEntropy):
+        return np.eye(shape[1])[rng.integers(shape[1], size=shape[0])]
+    if isinstance(loss, LogisticLoss):
+        return rng.integers(2, size=shape).astype(float)
+    if isinstance(loss, Poisson):
+        return rng.poisson(2.0, size=shape) * rng.choice([1.0, 0.37, 1e5], size=shape)
+    return scale * rng.standard_normal(shape)
+
+
+def draw(loss, seed, shape=(6, 3), scale=1.0):
+    rng = np.random.default_rng(seed)
+    y = draw_target(loss, rng, shape, scale)
+    return scale * rng.standard_normal(shape), y, rng
+
+
+def objective(loss, z, v, y, rho):
+    return loss.value(z, y) + 0.5 * rho * np.sum((z - v) ** 2, axis=1)
+
+
+def rounding(loss, z, v, y, rho):
+    """What a change of z, v and y by their last digits changes in gradient + rho (z - v)."""
+    size = np.maximum(np.abs(z), np.abs(v))
+    curvature = np.ones_like(z)
+    if isinstance(loss, Poisson):
+        curvature = np.exp(z)
+    if isinstance(loss, (SoftmaxCrossEntropy, LogisticLoss)):
+        size = size.max(axis=1, keepdims=True)
+        p = loss.inverse_link(z)
+        largest = np.abs(p - y).max(axis=1, keepdims=True)
+        curvature = np.minimum(largest, 1.0) if p.shape[1] > 1 else p * (1 - p)
+    data = np.abs(loss.gradient(z, y)).max(axis=1, keepdims=True)
+    if not isinstance(loss, (SoftmaxCrossEntropy, LogisticLoss)):
+        data = data + np.abs(y)
+    return EPS * (data + (rho + curvature) * size)
+
+
+def residual(loss, z, v, y, rho):
+    """Distance of -rho (z - v) from the subdifferential of the loss at z."""
+    force = rho * (v - z)
+    if not isinstance(loss, KINKED):
+        return np.abs(loss.gradient(z, y) - force)
+    below = loss.gradient(np.nextafter(z, -np.inf), y)
+    above = loss.gradient(np.nextafter(z, np.inf), y)
+    return np.maximum(np.maximum(below - force, force - above), 0.0)
+
+
+class TestProx:
+    @each_loss
+    @given(seed=seeds, rho=rhos, scale=scales)
+    def test_stationary(self, loss, seed, rho, scale):
+        v, y, _ = draw(loss, seed, scale=scale)
+        z = loss.prox(v, y, rho)
+        assert np.all(residual(loss, z, v, y, rho) <= 50 * rounding(loss, z, v, y, rho))
+
+    @each_loss
+    @given(seed=seeds, rho=rhos, scale=st.floats(-3, 2).map(lambda exponent: 10.0**exponent))
+    def test_nothing_is_better(self, loss, seed, rho, scale):
+        v, y, rng = draw(loss, seed, scale=scale)
+        z = loss.prox(v, y, rho)
+        best = objective(loss, z, v, y, rho)
+        slack = 1e-12 * (best + np.abs(y).sum(axis=1))
+        for radius in [1e-7, 1e-4, 1e-2, 0.3, 3.0]:
+            for centre in [z, v]:
+                noise = rng.standard_normal(v.shape)
+                for direction in [noise, noise * (rng.random(v.shape) < 0.3)]:
+                    other = centre + radius * (1.0 + np.abs(z - v).max()) * direction
+                    assert np.all(objective(loss, other, v, y, rho) >= best - slack)
+
+    @pytest.mark.parametrize("loss", SEPARABLE, ids=repr)
+    @pytest.mark.parametrize("rho", [1e-3, 0.1, 1.0, 30.0])
+    def test_scalar_search_finds_nothing_better(self, loss, rho):
+        v, y, _ = draw(loss, 5, shape=(12, 1), scale=2.0)
+        if isinstance(loss, Poisson):
+            y = np.minimum(y, 10.0)
+        z = loss.prox(v, y, rho)
+        for index in range(len(v)):
+            args = v[[index]], y[[index]], rho
+
+            def along(x, args=args):
+                return objective(loss, np.array([[x]]), *args)[0]
+
+            reach = 2.0 + 2.0 * abs(z[index, 0] - v[index, 0])
+            found = minimize_scalar(
+                along,
+                bounds=(z[index, 0] - reach, z[index, 0] + reach * 0.9),
+                method="bounded",
+                options={"xatol": 1e-10},
+            )
+            best = along(z[index, 0])
+            assert best <= found.fun + 1e-13 * (1.0 + abs(found.fun))
+            assert z[index, 0] == pytest.approx(found.x, abs=3e-7 * (1 + 1 / np.sqrt(rho)))
+
+    @pytest.mark.parametrize("n_classes", [2, 3, 10])
+    @pytest.mark.parametrize("rho", [1e-3, 0.1, 1.0, 30.0])
+    def test_optimiser_finds_nothing_better_for_softmax(self, n_classes, rho):
+        loss = SoftmaxCrossEntropy()
+        v, y, _ = draw(loss, 7, shape=(5, n_classes), scale=3.0)
+        z = loss.prox(v, y, rho)
+        for index in range(len(v)):
+            args = v[[index]], y[[index]], rho
+            found = minimize(
+                lambda x, args=args: objective(loss, x[np.newaxis], *args)[0],
+                v[index],
+                jac=lambda x, args=args: (
+                    loss.gradient(x[np.newaxis], args[1]) + rho * (x - args[0])
+                )[0],
+                method="BFGS",
+                options={"gtol": 1e-9},
+            )
+            best = objective(loss, z[[index]], *args)[0]
+            assert best <= found.fun * (1 + 1e-13)
+            np.testing.assert_allclose(z[index], found.x, atol=1e-7 * (1 + 1 / rho))
+
+    @each_loss
+    @given(seed=seeds, rho=rhos, scale=scales)
+    def test_firmly_nonexpansive(self, loss, seed, rho, scale):
+        v, y, rng = draw(loss, seed, scale=scale)
+        other = v + scale * rng.standard_normal(v.shape) * 10.0 ** rng.uniform(-3, 1)
+        z, z_other = loss.prox(v, y, rho), loss.prox(other, y, rho)
+        inner = np.sum((z - z_other) * (v - other), axis=1)
+        size = sum(np.sum(a**2, axis=1) for a in (v, other, z, z_other))
+        assert np.all(np.sum((z - z_other) ** 2, axis=1) <= inner + 100 * EPS * size)
+
+    @each_loss
+    @pytest.mark.parametrize("rho", RHOS)
+    @pytest.mark.parametrize("size", [0.0, 1e-8, 1.0, 40.0, 800.0, 1e8])
+    def test_extremes(self, loss, rho, size):
+        shape = (8, 4)
+        _, y, rng = draw(loss, 11, shape=shape)
+        v = size * rng.choice([-1.0, 0.0, 1.0, 0.3], size=shape)
+        z = loss.prox(v, y, rho)
+        assert np.all(np.isfinite(z))
+        assert np.all(residual(loss, z, v, y, rho) <= 50 * rounding(loss, z, v, y, rho))
+        value = loss.value(z, y)
+        assert np.all(np.isfinite(value))
+        assert np.all(value <= objective(loss, v, v, y, rho) * (1 + 1e-12) + 1e-12)
+
+    @each_loss
+    def test_limits(self, loss):
+        v, y, _ = draw(loss, 13)
+        y = np.minimum(y, 5.0)
+        np.testing.assert_allclose(loss.prox(v, y, 1e8), v, atol=5e-6)
+        near = loss.value(loss.prox(v, y, 1e-8), y)
+        assert np.all(near <= 1e-5)
+
+    @each_loss
+    @each_dtype
+    @pytest.mark.parametrize("rho", RHOS)
+    def test_keeps_type_and_input(self, loss, dtype, rho):
+        v, y, _ = draw(loss, 17)
+        v, y = v.astype(dtype), y.astype(dtype)
+        before = v.copy(), y.copy()
+        z = loss.prox(v, y, np.float64(rho))
+        assert z.dtype == dtype
+        assert z.shape == v.shape
+        assert not np.shares_memory(z, v)
+        assert not np.shares_memory(z, y)
+        np.testing.assert_array_equal(v, before[0])
+        np.testing.assert_array_equal(y, before[1])
+        # Single precision is that of the answer, not of the way to it.
+        expected = loss.prox(v.astype(np.float64), y.astype(np.float64), rho)
+        np.testing.assert_array_equal(z, expected.astype(dtype))
+
+    @each_loss
+    @pytest.mark.parametrize("rho", RHOS)
+    def test_start_changes_nothing(self, loss, rho):
+        v, y, rng = draw(loss, 19)
+        expected = loss.prox(v, y, rho)
+        # As accurate as the data: rho (z - v) and z both to their last digits.
+        atol = 1e-14 * (np.abs(expected).max() + 1e-3 * np.abs(expected - v).max())
+        for start in [expected, v, 1e8 * rng.standard_normal(v.shape), np.zeros_like(v)]:
+            before = start.copy()
+            z = loss.prox(v, y, rho, start=start)
+            np.testing.assert_allclose(z, expected, rtol=1e-13, atol=atol)
+            np.testing.assert_array_equal(start, before)
+
+    @each_loss
+    def test_samples_do_not_meet(self, loss):
+        v, y, _ = draw(loss, 23, shape=(50, 3))
+        together = loss.prox(v, y, 0.2)
+        each = np.concatenate([loss.prox(v[[i]], y[[i]], 0.2) for i in range(len(v))])
+        np.testing.assert_allclose(together, each, rtol=1e-13, atol=1e-14)
+        transposed = loss.prox(np.asfortranarray(v), np.asfortranarray(y), 0.2)
+        np.testing.assert_array_equal(together, transposed)
+        assert loss.prox(v[:0], y[:0], 0.2).shape == (0, 3)
+
+    def test_softmax_blocks(self, monkeypatch):
+        loss = SoftmaxCrossEntropy()
+        v, y, _ = draw(loss, 29, shape=(50, 3))
+        whole = loss.prox(v, y, 0.2)
+        for size in [1, 3, 10, 21]:
+            monkeypatch.setattr(losses, "_BLOCK_SIZE", size)
+            np.testing.assert_allclose(loss.prox(v, y, 0.2, v), whole, rtol=1e-13, atol=1e-14)
+
+    @given(seed=seeds, rho=rhos, scale=scales, n_classes=st.sampled_from([2, 3, 50, 1000]))
+    def test_softmax_classes(self, seed, rho, scale, n_classes):
+        loss = SoftmaxCrossEntropy()
+        v, y, rng = draw(loss, seed, shape=(4, n_classes), scale=scale)
+        # Sizes of all orders in one sample: a kink of the scalar equation a class.
+        v[1] = -(10.0 ** rng.uniform(-3, 8, size=n_classes))
+        v[2] = np.minimum(1.0, scale) * np.linspace(0.0, 1.0, n_classes)
+        v[3, 0] += 10.0 ** rng.uniform(0, 8)
+        for start in [None, 10.0 ** rng.uniform(-3, 8) * rng.standard_normal(v.shape)]:
+            z = loss.prox(v, y, rho, start)
+            assert np.all(residual(loss, z, v, y, rho) <= 200 * rounding(loss, z, v, y, rho))
+
+    @pytest.mark.parametrize("rho", RHOS)
+    def test_softmax_of_two_classes_is_logistic(self, rho):
+        # z_1 - z_0 moves twice as far: the prox of the logistic loss at rho / 2.
+        v, y, _ = draw(SoftmaxCrossEntropy(), 31, shape=(40, 2), scale=4.0)
+        z = SoftmaxCrossEntropy().prox(v, y, rho)
+        single = LogisticLoss().prox(v[:, [1]] - v[:, [0]], y[:, [1]], rho / 2)
+        np.testing.assert_allclose(z[:, [1]] - z[:, [0]], single, rtol=2e-14, atol=2e-14)
+        np.testing.assert_allclose(z.sum(axis=1), v.sum(axis=1), atol=1e-13)
+
+    def test_kinks_are_met_exactly(self):
+        y = np.full((1, 3), 1e-3)
+        v = y + np.array([[1e8, -1e8, 1e-9]])
+        for loss in [AbsoluteError(), Quantile(0.3)]:
+            np.testing.assert_array_equal(loss.prox(v, y, 1e-9), y)
+
+
+class TestWrightOmega:
+    def test_is_scipys(self):
+        rng = np.random.default_rng(0)
+        x = np.concatenate(
+            [
+                np.linspace(-60, 60, 100_001),
+                -(10.0 ** rng.uniform(0, 2.84, 10_000)),
+                10.0 ** rng.uniform(-8, 16, 10_000),
+            ]
+        )
+        np.testing.assert_allclose(losses._wright_omega(x), wrightomega(x), rtol=1e-14)
+
+    def test_underflow(self):
+        w = losses._wright_omega(np.array([-700.0, -1e8, -1e300]))
+        assert np.all((w >= 0.0) & (w < 1e-300))
+
+
+class TestValue:
+    @pytest.fixture
+    def regression(self):
+        rng = np.random.default_rng(37)
+        return rng.standard_normal((60, 2)), rng.standard_normal((60, 2))
+
+    @each_dtype
+    @pytest.mark.parametrize(
+        ("loss", "metric"),
+        [
+            (SquaredError(), lambda y, z: metrics.mean_squared_error(y, z) / 2),
+            (AbsoluteError(), metrics.mean_absolute_error),
+            (Quantile(0.5), lambda y, z: metrics.mean_absolute_error(y, z) / 2),
+            (Quantile(0.8), lambda y, z: metrics.mean_pinball_loss(y, z, alpha=0.8)),
+            (Huber(1e6), lambda y, z: metrics.mean_squared_error(y, z) / 2),
+        ],
+        ids=["squared", "absolute", "median", "quantile", "wide huber"],
+    )
+    def test_regression_is_sklearns(self, regression, loss, metric, dtype):
+        z, y = (array.astype(dtype) for array in regression)
+        value = loss.value(z, y)
+        assert value.dtype == np.float64
+        assert value.shape == (60,)
+        expected = metric(y.astype(np.float64), z.astype(np.float64))
+        assert value.mean() / 2 == pytest.approx(expected, rel=1e-13)
+
+    def test_poisson_is_sklearns(self, regression):
+        z = regression[0][:, [0]]
+        y = np.random.default_rng(0).poisson(1.5, size=z.shape).astype(float)
+        expected = metrics.mean_poisson_deviance(y[:, 0], np.exp(z[:, 0])) / 2
+        assert Poisson().value(z, y).mean() == pytest.approx(expected, rel=1e-13)
+
+    def test_softmax_is_sklearns(self):
+        z, y, _ = draw(SoftmaxCrossEntropy(), 41, shape=(60, 4))
+        loss = SoftmaxCrossEntropy()
+        expected = metrics.log_loss(y, loss.inverse_link(z))
+        assert loss.value(z, y).mean() == pytest.approx(expected, rel=1e-13)
+
+    def test_logistic_is_sklearns(self):
+        z, y, _ = draw(LogisticLoss(), 43, shape=(60, 2))
+        loss = LogisticLoss()
+        p = loss.inverse_link(z)
+        expected = sum(metrics.log_loss(y[:, k], p[:, k]) for k in range(2))
+        assert loss.value(z, y).mean() == pytest.approx(expected, rel=1e-13)
+
+    def test_huber_by_hand(self):
+        z, y = np.array([[0.5, 3.0, -3.0]]), np.zeros((1, 3))
+        assert Huber(2.0).value(z, y) == pytest.approx(0.125 + 2 * (2 * 3 - 2), rel=1e-15)
+
+    @each_loss
+    @each_dtype
+    @given(seed=seeds, scale=st.floats(-8, 8).map(lambda exponent: 10.0**exponent))
+    def test_not_negative(self, loss, dtype, seed, scale):
+        z, y, rng = draw(loss, seed, scale=scale)
+        # Half of the entries at the minimum or next to it.
+        fit = np.log(np.maximum(y, 1e-9)) if isinstance(loss, Poisson) else y
+        z = np.where(rng.random(z.shape) < 0.5, z, fit * (1 + 1e-9 * rng.standard_normal(z.shape)))
+        value = loss.value(z.astype(dtype), y.astype(dtype))
+        assert value.dtype == np.float64
+        assert np.all(value >= 0.0)
+
+    @pytest.mark.parametrize("loss", [SquaredError(), AbsoluteError(), Huber(), Quantile()])
+    def test_zero_at_the_target(self, loss):
+        y = np.array([[0.1, -3.0]])
+        assert loss.value(y, y) == 0.0
+
+    def test_no_digits_lost_near_the_minimum(self):
+        z, y = np.array([[0.0, -60.0]]), np.array([[1.0, 0.0]])
+        assert SoftmaxCrossEntropy().value(z, y) == pytest.approx(np.exp(-60), rel=1e-14)
+        assert SoftmaxCrossEntropy().gradient(z, y)[0, 0] == pytest.approx(-np.exp(-60), rel=1e-14)
+        assert LogisticLoss().value(-z, 1.0 - y)[0] == pytest.approx(np.log(2) + np.exp(-60))
+        assert LogisticLoss().value(-z[:, [1]], y[:, [0]]) == pytest.approx(np.exp(-60), rel=1e-14)
+        assert Poisson().value(np.array([[1e-6]]), np.array([[1.0]])) == pytest.approx(
+            5e-13, rel=1e-5
+        )
+
+    @pytest.mark.parametrize("size", [800.0, 1e8, 1e200])
+    @each_loss
+    def test_large_arguments(self, loss, size):
+        # No warning (they are errors here), and infinity where the loss has no number for it.
+        _, y, rng = draw(loss, 47)
+        z = size * rng.choice([-1.0, 1.0], size=y.shape)
+        assert not np.any(np.isnan(loss.value(z, y)))
+        assert not np.any(np.isnan(loss.gradient(z, y)))
+
+    def test_poisson_with_a_tiny_target(self):
+        value = Poisson().value(np.array([[20.0]]), np.array([[1e-300]]))
+        assert value == pytest.approx(np.exp(20.0), rel=1e-15)
+
+
+class TestGradient:
+    @each_loss
+    def test_is_that_of_the_value(self, loss):
+        z, y, _ = draw(loss, 53, shape=(20, 3))
+        y = np.minimum(y, 5.0)
+        gradient = loss.gradient(z, y)
+        h = 1e-6
+        for k in range(3):
+            ahead, behind = z.copy(), z.copy()
+            ahead[:, k] += h
+            behind[:, k] -= h
+            slope = (loss.value(ahead, y) - loss.value(behind, y)) / (2 * h)
+            np.testing.assert_allclose(gradient[:, k], slope, atol=2e-8)
+
+    @each_loss
+    def test_subgradient_inequality(self, loss):
+        z, y, rng = draw(loss, 59, shape=(20, 3))
+        z[:5] = y[:5]
+        y = np.minimum(y, 5.0)
+        z = np.minimum(z, 5.0)
+        for size in [1e-3, 1.0, 5.0]:
+            other = z + size * rng.standard_normal(z.shape)
+            tangent = np.sum(loss.gradient(z, y) * (other - z), axis=1)
+            assert np.all(loss.value(other, y) >= loss.value(z, y) + tangent - 1e-10)
+
+    @each_loss
+    @each_dtype
+    def test_keeps_type(self, loss, dtype):
+        z, y, _ = draw(loss, 61)
+        gradient = loss.gradient(z.astype(dtype), y.astype(dtype))
+        assert gradient.dtype == dtype
+        assert gradient.shape == z.shape
+
+
+class TestInverseLink:
+    @each_loss
+    @each_dtype
+    def test_finite_and_of_its_type(self, loss, dtype):
+        extreme = np.finfo(dtype).max
+        z = np.array([[0.0, 1.0], [1e5, -1e5], [extreme, -extreme], [800, 710]], dtype=dtype)
+        prediction = loss.inverse_link(z)
+        assert prediction.dtype == dtype
+        assert np.all(np.isfinite(prediction))
+
+    def test_softmax(self):
+        z = np.random.default_rng(67).standard_normal((9, 4))
+        p = SoftmaxCrossEntropy().inverse_link(z)
+        np.testing.assert_allclose(p, np.exp(z) / np.exp(z).sum(axis=1, keepdims=True))
+        np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=1e-15)
+
+    def test_the_others(self):
+        z = np.array([[-1.0, 0.0, 2.0]])
+        np.testing.assert_allclose(LogisticLoss().inverse_link(z), 1 / (1 + np.exp(-z)))
+        np.testing.assert_allclose(Poisson().inverse_link(z), np.exp(z))
+        for name in ["squared_error", "absolute_error", "huber", "quantile"]:
+            np.testing.assert_array_equal(get_loss(name).inverse_link(z), z)
+
+    def test_names(self):
+        assert SoftmaxCrossEntropy().out_activation == "softmax"
+        assert LogisticLoss().out_activation == "logistic"
+        assert Poisson().out_activation == "exp"
+        assert Huber().out_activation == "identity"
+
+
+class TestCheckTarget:
+    @each_loss
+    def test_accepts(self, loss):
+        assert loss.check_target(draw(loss, 71)[1]) is None
+
+    def test_poisson_refuses_negative(self):
+        with pytest.raises(ValueError, match="Poisson loss needs targets y >= 0"):
+            Poisson().check_target(np.array([[1.0], [-1e-9]]))
+        assert Poisson().check_target(np.zeros((2, 1))) is None
+
+
+class TestGetLoss:
+    @pytest.mark.parametrize("name", REGRESSION_LOSSES)
+    def test_by_name(self, name):
+        loss = get_loss(name)
+        assert type(loss) is REGRESSION_LOSSES[name]
+        assert loss.name == name
+
+    def test_names(self):
+        assert sorted(REGRESSION_LOSSES) == [
+            "absolute_error",
+            "huber",
+            "poisson",
+            "quantile",
+            "squared_error",
+        ]
+
+    def test_instance_is_returned(self):
+        loss = Huber(delta=3.0)
+        assert get_loss(loss) is loss
+
+    @pytest.mark.parametrize("wrong", ["squared", "", None, 3, Huber, ["huber"]])
+    def test_unknown(self, wrong):
+        message = re.escape(f"Unknown loss {wrong!r}: known are 'squared_error', 'absolute_error'")
+        with pytest.raises(ValueError, match=message):
+            get_loss(wrong)
+
+
+class TestParameters:
+    @pytest.mark.parametrize("delta", [0, -1.0, np.inf, np.nan, "1", None])
+    def test_delta(self, delta):
+        with pytest.raises(ValueError, match="delta must be a positive number, got"):
+            Huber(delta=delta)
+
+    @pytest.mark.parametrize("quantile", [0, 1, -0.5, np.nan, "0.5", None])
+    def test_quantile(self, quantile):
+        with pytest.raises(ValueError, match="quantile must be a number between 0 and 1, got"):
+            Quantile(quantile=quantile)
+
+    @each_loss
+    def test_copies_are_equal(self, loss):
+        for copy in [pickle.loads(pickle.dumps(loss)), clone(loss, safe=False)]:
+            assert copy == loss
+            assert hash(copy) == hash(loss)
+            assert repr(copy) == repr(loss)
+
+    def test_repr_and_equality(self):
+        assert repr(SquaredError()) == "SquaredError()"
+        assert repr(Huber(delta=2)) == "Huber(delta=2)"
+        assert Huber(delta=2) == Huber(delta=2.0)
+        assert Huber(delta=2) != Huber(delta=3)
+        assert SquaredError() != AbsoluteError()
+
+    def test_base_class_asks_for_all(self):
+        z = np.ones((1, 1))
+        for call in [Loss().value, Loss().gradient, lambda z, y: Loss().prox(z, y, 1.0)]:
+            with pytest.raises(NotImplementedError):
+                call(z, z)
