@@ -257,9 +257,7 @@ class LeakyReLU(_PiecewiseLinear):
 
     def __init__(self, negative_slope=0.01):
         if not 0.0 < negative_slope < np.inf:
-            raise ValueError(
-                f"negative_slope must be positive and finite; got {negative_slope!r}."
-            )
+            raise ValueError(f"negative_slope must be positive and finite; got {negative_slope!r}.")
         self.negative_slope = float(negative_slope)
 
     def value(self, z, out=None):
@@ -770,8 +768,7 @@ class ELU(_Smooth):
 
 
 ACTIVATIONS = {
-    cls.name: cls
-    for cls in (Identity, ReLU, LeakyReLU, ELU, Softplus, Tanh, Logistic, HardTanh)
+    cls.name: cls for cls in (Identity, ReLU, LeakyReLU, ELU, Softplus, Tanh, Logistic, HardTanh)
 }
 
 
