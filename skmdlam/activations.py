@@ -31,6 +31,7 @@ __all__ = [
     "get_activation",
 ]
 
+_BLOCK = 16384  # elements worked on at a time, so that the temporaries stay in cache
 _MAX_ITER = 200
 _ULP = np.finfo(np.float64).eps
 
@@ -97,12 +98,18 @@ class Activation:
             A global minimiser, element by element.
         """
         v, p = np.asarray(v), np.asarray(p)
+        rho, tau, eps = float(rho), float(tau), float(eps)
+        z, a = np.empty(v.size, dtype=v.dtype), np.empty(v.size, dtype=v.dtype)
+        flat_v, flat_p = v.ravel(), p.ravel()
         with np.errstate(all="ignore"):
-            z = self._joint_z(v, p, float(rho), float(tau), float(eps))
-            z = z.astype(v.dtype, copy=False)
-            return z, _nearest_a(self.value(z), p, float(eps))
+            for start in range(0, v.size, _BLOCK):
+                part = slice(start, start + _BLOCK)
+                z[part] = self._joint_z(flat_v[part], flat_p[part], rho, tau, eps)
+                _nearest_a(self.value(z[part]), flat_p[part], eps, out=a[part])
+        return z.reshape(v.shape), a.reshape(v.shape)
 
     def _joint_z(self, v, p, rho, tau, eps):
+        """The z of `joint`, for one-dimensional arrays."""
         raise NotImplementedError
 
     def __repr__(self):
@@ -110,12 +117,12 @@ class Activation:
         return f"{type(self).__name__}({arguments})"
 
 
-def _nearest_a(h, p, eps):
-    """The point of ``[h - eps, h + eps]`` nearest to p."""
-    a = h - eps
-    np.maximum(a, p, out=a)
-    h = h + eps
-    return np.minimum(a, h, out=a)
+def _nearest_a(h, p, eps, out):
+    """The point of ``[h - eps, h + eps]`` nearest to p; h is overwritten."""
+    np.subtract(h, eps, out=out)
+    np.maximum(out, p, out=out)
+    h += eps
+    np.minimum(out, h, out=out)
 
 
 def _outside(r, eps):
@@ -128,10 +135,6 @@ def _mark_empty(lo, hi, empty):
     lo[empty] = np.inf
     hi[empty] = -np.inf
     return lo, hi
-
-
-def _nowhere(lo):
-    return np.zeros(lo.shape, dtype=bool)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -402,13 +405,12 @@ class _Smooth(Activation):
             return _mark_empty(lo, hi, (lower >= self._sup) | (upper <= self._inf))
 
     def _joint_z(self, v, p, rho, tau, eps):
-        shape = v.shape
-        v = v.astype(np.float64).ravel()
-        p = p.astype(np.float64, copy=False).ravel()
+        v = v.astype(np.float64)
+        p = p.astype(np.float64, copy=False)
         h, h1, _ = self._curve(v)
         active = np.flatnonzero(np.abs(h - p) > eps)
         if active.size == 0:
-            return v.reshape(shape)
+            return v
         out = v
         v, p, h, h1 = v[active], p[active], h[active], h1[active]
         down = h > p
@@ -423,7 +425,7 @@ class _Smooth(Activation):
         stay = ~(cost < tau * distance * distance)
         np.copyto(z, v, where=stay)
         out[active] = z
-        return out.reshape(shape)
+        return out
 
     def _walk(self, v, q, down, lo, hi, start, dip, crosses, rho, tau):
         """Cheapest root of F in [lo, hi], and twice its cost ``g``; v where there is none.
@@ -728,9 +730,8 @@ class ELU(_Smooth):
 
     def _joint_z(self, v, p, rho, tau, eps):
         """The linear piece in closed form, the exponential piece by root finding."""
-        shape = v.shape
-        v = v.astype(np.float64, copy=False).ravel()
-        p = p.astype(np.float64, copy=False).ravel()
+        v = v.astype(np.float64, copy=False)
+        p = p.astype(np.float64, copy=False)
         c = self.alpha
         z = v + tau / (rho + tau) * _outside(p - v, eps)
         np.maximum(z, 0.0, out=z)
@@ -746,7 +747,7 @@ class ELU(_Smooth):
         # walking up from v < 0; from v > 0 that is the linear piece alone
         active = np.flatnonzero(down | ((p - h0 > eps) & (v < 0)))
         if active.size == 0:
-            return z.reshape(shape)
+            return z
         v, p, v0, h0, down = v[active], p[active], v0[active], h0[active], down[active]
         q = np.where(down, p + eps, p - eps)
         h1 = c * np.exp(v0)
@@ -764,7 +765,7 @@ class ELU(_Smooth):
         walked, walked_cost = self._walk(v, q, down, lo, hi, start, dip, crosses, rho, tau)
         better = (walked_cost < cost[active]) & (walked <= 0)
         z[active[better]] = walked[better]
-        return z.reshape(shape)
+        return z
 
 
 ACTIVATIONS = {

@@ -454,6 +454,17 @@ def test_joint_of_empty_and_of_strided_arrays(activation):
     np.testing.assert_allclose(strided[1], plain[1], rtol=1e-12)
 
 
+@all_activations
+def test_joint_of_many_elements_is_the_same_as_of_few(activation):
+    rng = np.random.default_rng(12)
+    v, p = rng.standard_normal((2, 500, 70))
+    z, a = activation.joint(v, p, 1.0, 5.0, 1e-3)
+    rows = [0, 233, 234, 235, 467, 468, 469, 499]  # about the ends of the blocks, too
+    few = activation.joint(v[rows], p[rows], 1.0, 5.0, 1e-3)
+    np.testing.assert_allclose(z[rows], few[0], rtol=1e-12)
+    np.testing.assert_allclose(a[rows], few[1], rtol=1e-12)
+
+
 @all_dtypes
 def test_numpy_scalars_do_not_change_the_dtype(dtype):
     v = np.ones((2, 2), dtype=dtype)
