@@ -87,7 +87,7 @@ def _cross(weight, A, B):
     if weight is None:
         return A.T @ B
     if sp.issparse(B):
-        return A.T @ sp.diags_array(weight) @ B
+        return A.T @ B.multiply(weight[:, None]).tocsr()
     return A.T @ (B * weight[:, None])
 
 
