@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer_names
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -24,6 +24,7 @@ from .engine.run import minimise
 from .penalties import PENALTIES, get_penalty
 
 SOLVERS = {"relaxed": Relaxed}
+_SOLVER_METHODS = ["initial_weights", "auto_rho", "start"]
 
 
 class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
@@ -32,7 +33,7 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS)), HasMethods(["value", "preimage", "joint"])],
-        "solver": [StrOptions({*SOLVERS, "feasible"}), HasMethods("start")],
+        "solver": [StrOptions({*SOLVERS, "feasible"}), HasMethods(_SOLVER_METHODS)],
         "rho": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -45,7 +46,7 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "scoring": [None, str, callable],
+        "scoring": [None, StrOptions(set(get_scorer_names())), callable],
         "shuffle": ["boolean"],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
@@ -104,7 +105,9 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
         penalty = get_penalty(self.penalty, l1_ratio=self.l1_ratio)
         previous = self._previous_weights()
 
-        _refuse_strings(X)
+        _refuse_strings(X, "X")
+        if self._y_is_numeric:
+            _refuse_strings(y, "y")
         X, y = validate_data(
             self,
             X,
@@ -115,7 +118,7 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             y_numeric=self._y_is_numeric,
         )
         weight = self._resolve_sample_weight(sample_weight, X, y)
-        Y = self._encode_y(y).astype(X.dtype, copy=False)
+        Y = _cast_target(self._encode_y(y), X.dtype)
         loss = self._make_loss()
         loss.check_target(Y)
         rng = check_random_state(self.random_state)
@@ -173,7 +176,8 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
         records = result.records
         self.coefs_, self.intercepts_ = result.coefs, result.intercepts
         self.n_iter_ = len(records)
-        self.loss_curve_ = [record.loss for record in records]
+        # Far from the data exp(z) of the Poisson loss is larger than any float.
+        self.loss_curve_ = [min(record.loss, _LARGEST) for record in records]
         self.objective_curve_ = [record.objective for record in records]
         self.epsilon_curve_ = [record.epsilon for record in records]
         self.rho_curve_ = [record.rho for record in records]
@@ -208,6 +212,11 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             raise NotImplementedError(
                 "solver='feasible' comes in the next version; use solver='relaxed'."
             )
+        if isinstance(self.solver, type):
+            raise ValueError(
+                f"solver must be a name or an instance, such as {self.solver.__name__}(); got the "
+                f"class {self.solver.__name__}."
+            )
         solver = SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
         if self.activity_alpha is not None:
             raise NotImplementedError(
@@ -224,7 +233,7 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
 
     def _resolve_layer_sizes(self):
         sizes = self.hidden_layer_sizes
-        if not hasattr(sizes, "__iter__"):
+        if np.ndim(sizes) == 0:
             sizes = [sizes]
         sizes = list(sizes)
         for size in sizes:
@@ -244,6 +253,7 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
         """Weights that are valid and not all zero, or None when every sample counts one."""
         if sample_weight is None:
             return None
+        _refuse_strings(sample_weight, "sample_weight")
         weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
         if (weight < 0).any():
             raise ValueError(
@@ -280,7 +290,7 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
     def _output(self, X):
         """Pre-activations of the output layer, shape (n_samples, n_outputs_)."""
         check_is_fitted(self)
-        _refuse_strings(X)
+        _refuse_strings(X, "X")
         X = validate_data(
             self,
             X,
@@ -299,12 +309,16 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
 # warnings.warn <- _minimise <- _fit <- fit <- scikit-learn's fit context <- the user
 _STACKLEVEL_OF_FIT = 5
 
+_LARGEST = float(np.finfo(np.float64).max)
+
 
 class _ValidationScore:
     """Score a copy of the estimator after each sweep; ask to stop when that stalls."""
 
     def __init__(self, estimator, X, y, weight):
         self._estimator = copy.copy(estimator)
+        # The validation rows have no column names any more.
+        vars(self._estimator).pop("feature_names_in_", None)
         self._patience, self._tol = estimator.n_iter_no_change, estimator.tol
         self._data = X, y
         self._weight = {} if weight is None else {"sample_weight": weight}
@@ -317,7 +331,7 @@ class _ValidationScore:
         estimator.coefs_, estimator.intercepts_ = run.weights()
         score = float(self._scorer(estimator, *self._data, **self._weight))
         self.scores.append(score)
-        stalled = score < self.best_score + self._tol
+        stalled = not score > self.best_score + self._tol
         self._idle = self._idle + 1 if stalled and record.settled else 0
         if score > self.best_score:
             self.best_score = score
@@ -337,28 +351,38 @@ def _restored_on_error(estimator):
         raise
 
 
-def _refuse_strings(X):
+def _refuse_strings(values, name):
     """Numbers in strings are a mistake upstream: say so instead of guessing."""
-    if sp.issparse(X):
+    if values is None or sp.issparse(values):
         return
-    dtypes = getattr(X, "dtypes", None)
-    if dtypes is not None:  # a dataframe: its columns are checked one by one
-        columns = [X[name] for name in X.columns]
+    if hasattr(values, "columns"):  # a dataframe: its columns are checked one by one
+        parts = [values[column] for column in values.columns]
     else:
-        columns = [X if hasattr(X, "dtype") else np.asarray(X, dtype=object)]
-    for column in columns:
-        values = np.asarray(column)
-        if values.dtype.kind in "US":
-            found = values.ravel()[:1].tolist()
-        elif values.dtype.kind == "O":
-            found = [value for value in values.ravel() if isinstance(value, str | bytes)][:1]
+        parts = [values if hasattr(values, "dtype") else np.asarray(values, dtype=object)]
+    for part in parts:
+        entries = np.asarray(part)
+        if entries.dtype.kind in "UST":
+            found = entries.ravel()[:1].tolist()
+        elif entries.dtype.kind == "O":
+            found = [entry for entry in entries.ravel() if isinstance(entry, str | bytes)][:1]
         else:
             continue
         if found:
             raise ValueError(
-                f"X holds strings, for example {found[0]!r}; it must hold numbers. Encode "
+                f"{name} holds strings, for example {found[0]!r}; it must hold numbers. Encode "
                 "categories (OneHotEncoder, OrdinalEncoder) and convert numbers with astype(float)."
             )
+
+
+def _cast_target(Y, dtype):
+    """The encoded target in the type of X."""
+    with np.errstate(over="ignore"):
+        cast = Y.astype(dtype, copy=False)
+    if not np.isfinite(cast).all():
+        raise ValueError(
+            f"y holds values too large for {dtype}, the type of X; scale y, or give X as float64."
+        )
+    return cast
 
 
 def _same_shapes(previous, sizes, dtype):

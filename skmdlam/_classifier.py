@@ -2,6 +2,7 @@
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
@@ -77,8 +78,13 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
             )
         self._multilabel = kind == "multilabel-indicator"
         if self._multilabel:
-            Y = y.toarray() if sp.issparse(y) else np.asarray(y)
-            classes, encoded = np.arange(Y.shape[1]), Y
+            encoded = y.toarray() if sp.issparse(y) else np.asarray(y)
+            if not np.isin(encoded, (0, 1)).all():
+                raise ValueError(
+                    "y with several columns must be a multilabel indicator of zeros and ones; got "
+                    f"the values {np.unique(encoded)}."
+                )
+            classes = np.arange(encoded.shape[1])
         else:
             classes, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
             if len(classes) <= 2:
@@ -102,10 +108,13 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         if self.class_weight is None:
             return weight
         check_classification_targets(y)
-        by_class = compute_sample_weight(self.class_weight, y)
-        if (by_class < 0).any():
+        if self.class_weight == "balanced":
+            by_class = _balanced(y, weight)
+        else:
+            by_class = compute_sample_weight(self.class_weight, y)
+        if not (np.isfinite(by_class) & (by_class >= 0)).all():
             raise ValueError(
-                f"class_weight must not hold negative weights; got {self.class_weight}."
+                f"class_weight must hold finite weights, none negative; got {self.class_weight}."
             )
         by_class = by_class.astype(X.dtype)
         weight = by_class if weight is None else weight * by_class
@@ -153,7 +162,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
             return p
         if len(self.classes_) == 1:
             return np.ones_like(p)
-        return np.hstack([1 - p, p])
+        return np.hstack([self._loss.inverse_link(-output), p])
 
     def predict_log_proba(self, X):
         """Logarithm of :meth:`predict_proba`.
@@ -166,10 +175,16 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
-            ``-inf`` where a probability is zero.
+            Finite also where a probability is too small for a float.
         """
-        with np.errstate(divide="ignore"):
-            return np.log(self.predict_proba(X))
+        output = self._output(X)
+        if self.out_activation_ == "softmax":
+            return log_softmax(output, axis=1)
+        if self._multilabel:
+            return log_expit(output)
+        if len(self.classes_) == 1:
+            return np.zeros_like(output)
+        return np.hstack([log_expit(-output), log_expit(output)])
 
     def predict(self, X):
         """Most probable class.
@@ -196,3 +211,20 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _balanced(y, weight):
+    """``sum of weights / (number of classes * weight of the class)``, multiplied over labels.
+
+    Without weights this is scikit-learn's rule; with them a weight of two counts as two samples.
+    """
+    columns = y.toarray() if sp.issparse(y) else np.asarray(y)
+    result = np.ones(len(columns))
+    for column in columns.reshape(len(columns), -1).T:
+        _, codes = np.unique(column, return_inverse=True)
+        size = np.bincount(codes, weights=weight).astype(float)
+        factor = np.zeros_like(size)
+        present = size > 0
+        factor[present] = size.sum() / (np.count_nonzero(present) * size[present])
+        result *= factor[codes]
+    return result

@@ -18,7 +18,7 @@ class Progress:
         self._enabled, self._total, self._bar = enabled, total, None
 
     def __enter__(self):
-        if self._enabled and sys.stdout.isatty():
+        if self._enabled and sys.stdout is not None and sys.stdout.isatty():
             try:
                 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
                 from rich.progress import Progress as Bar

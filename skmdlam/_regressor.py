@@ -7,7 +7,7 @@ from sklearn.utils.validation import column_or_1d
 
 from ._base import BaseMDLAM
 from ._compat import HasMethods, StrOptions
-from .losses import REGRESSION_LOSSES, get_loss
+from .losses import REGRESSION_LOSSES, Poisson, get_loss
 
 
 class MDLAMRegressor(RegressorMixin, BaseMDLAM):
@@ -69,6 +69,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         if sp.issparse(y):
             raise TypeError("Sparse y is not supported for regression; use y.toarray().")
         y = np.asarray(y)
+        if y.dtype.kind not in "biuf":
+            raise ValueError(f"y must hold numbers; got an array of dtype {y.dtype}.")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return y[:, None] if y.ndim == 1 else y
@@ -97,4 +99,5 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
+        tags.target_tags.positive_only = self.loss == "poisson" or isinstance(self.loss, Poisson)
         return tags
