@@ -257,6 +257,19 @@ class TestProx:
             z = loss.prox(v, y, rho, start)
             assert np.all(residual(loss, z, v, y, rho) <= 200 * rounding(loss, z, v, y, rho))
 
+    @pytest.mark.parametrize("n_classes", [10, 1000])
+    def test_softmax_from_a_bad_start(self, n_classes, monkeypatch):
+        # Halley's method alone takes hundreds of iterations, or for ever, on some of these.
+        monkeypatch.setattr(losses, "_MAX_ITERATIONS", 60)
+        loss = SoftmaxCrossEntropy()
+        rng = np.random.default_rng(0)
+        for rho in np.repeat([1e-8, 1e-7, 1e-5, 1e-2], 10):
+            v = -(10.0 ** rng.uniform(-3, 8, size=(8, n_classes)))
+            y = draw_target(loss, rng, v.shape)
+            for size in [-1e9, 1e4, 1e9]:
+                z = loss.prox(v, y, rho, np.full_like(v, size))
+                assert np.all(residual(loss, z, v, y, rho) <= 200 * rounding(loss, z, v, y, rho))
+
     @pytest.mark.parametrize("rho", RHOS)
     def test_softmax_of_two_classes_is_logistic(self, rho):
         # z_1 - z_0 moves twice as far: the prox of the logistic loss at rho / 2.
