@@ -1,0 +1,1 @@
+"""The engine: block updates, solvers, and the sums over rows that they need."""

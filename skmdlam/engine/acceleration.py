@@ -1,6 +1,6 @@
 """Nesterov's sequence and the monotone safeguard (Algorithm 1 of the paper)."""
 
-import numpy as np
+import math
 
 
 class Momentum:
@@ -22,7 +22,7 @@ class Momentum:
         """Return the weight of this iteration and go on to the next."""
         if not self.enabled:
             return 0.0
-        s, self._s = self._s, (1.0 + np.sqrt(1.0 + 4.0 * self._s**2)) / 2.0
+        s, self._s = self._s, (1.0 + math.sqrt(1.0 + 4.0 * self._s**2)) / 2.0
         return (s - 1.0) / self._s
 
 

@@ -45,9 +45,12 @@ def update_z(v, z, lower, upper):
     return np.clip(v, np.minimum(lower, z), np.maximum(upper, z))
 
 
-def update_z_last(loss, v, y, rho):
-    """Proximal step of the loss (paper, Eq. 6): ``argmin over z of R(z, y) + rho/2 ||z - v||^2``."""
-    return loss.prox(v, y, rho)
+def update_z_last(loss, v, y, rho, start=None):
+    """Proximal step of the loss (paper, Eq. 6).
+
+    ``argmin over z of R(z, y) + rho/2 ||z - v||^2``; ``start`` is where an iterative prox begins.
+    """
+    return loss.prox(v, y, rho, start)
 
 
 def target_a(a, residual, W_next, rho, tau):

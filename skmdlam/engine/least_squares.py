@@ -9,6 +9,8 @@ Every form solves the same problem, with centred ``A`` and ``T`` so that the int
 * *conjugate gradients*: products with ``A`` alone, when ``A`` is sparse or both sides are large.
 """
 
+import math
+
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
@@ -49,8 +51,18 @@ class Design:
     def gram(self):
         """``A'SA`` of the centred input, shape (d, d)."""
         if self._gram is None:
-            self._gram = self.rows.gram(self.A, self.mean)
+            gram = self.rows.gram(self.A, self.mean)
+            # Columns that are constant up to the rounding of their mean carry nothing.
+            constant = gram.diagonal() <= self.rows.total * self._mean_rounding**2
+            gram[constant] = 0
+            gram[:, constant] = 0
+            self._gram = gram
         return self._gram
+
+    @property
+    def _mean_rounding(self):
+        """What rounding may make of the centred values of a constant column."""
+        return 16 * np.finfo(self.A.dtype).eps * np.abs(self.mean)
 
     @property
     def kernel(self):
@@ -81,6 +93,9 @@ class Design:
             else:
                 narrow = self.A.shape[1] <= self.A.shape[0] or sp.issparse(self.A)
                 self._top_eigenvalue = top_eigenvalue(self.gram if narrow else self.kernel)
+            # Below its rounding the curvature is not known: steps must not be longer than that.
+            rounding = self.rows.total * float(self._mean_rounding @ self._mean_rounding)
+            self._top_eigenvalue += rounding + float(np.finfo(self.A.dtype).tiny)
         return self._top_eigenvalue
 
     def cross(self, R):
@@ -130,8 +145,11 @@ class Design:
                 T = T * np.sqrt(self.rows.weight)[:, None]
             return self._scaled_input().T @ self._solve(self.kernel, shift, T)
         if form == "cg":
+            # Without a ridge the solution of least norm is the one reached from zero.
             return conjugate_gradients(
-                lambda V: self.curvature(V) + shift * V, self.cross(T), start=start
+                lambda V: self.curvature(V) + shift * V,
+                self.cross(T),
+                start=start if shift > 0 else None,
             )
         raise ValueError(f"Unknown form {form!r}; known forms are {', '.join(FORMS)}.")
 
@@ -153,25 +171,25 @@ class Design:
 def _factorise(matrix, shift):
     """Return a function that solves with ``matrix + shift I`` (positive semi-definite)."""
     size = matrix.shape[0]
+    resolution = 10 * size * np.finfo(np.float64).eps
     # Double precision: the ridge is often far below the largest eigenvalue times 1e-7.
     shifted = matrix.astype(np.float64)
     shifted.flat[:: size + 1] += shift
     diagonal = shifted.diagonal().copy()
-    # Unit diagonal: columns of very different scales then cost no digits.
-    scale = np.ones_like(diagonal)
+    # Unit diagonal: columns of very different scales then cost no digits. Columns of zeros get
+    # the solution zero.
+    scale = np.zeros_like(diagonal)
     np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
+    scaled = shifted * scale * scale[:, None]
+    scaled.flat[:: size + 1] = 1.0
     try:
-        if np.any(diagonal <= 0):
-            raise np.linalg.LinAlgError("singular")
-        factor, _ = scipy.linalg.cho_factor(
-            shifted * scale * scale[:, None], lower=True, check_finite=False
-        )
+        factor, _ = scipy.linalg.cho_factor(scaled, lower=True, check_finite=False)
         # A tiny pivot means dependent columns: the answer would be noise of any size.
-        if factor.diagonal().min() ** 2 < 10 * size * np.finfo(np.float64).eps:
+        if factor.diagonal().min() ** 2 < resolution:
             raise np.linalg.LinAlgError("nearly singular")
     except np.linalg.LinAlgError:
         values, vectors = scipy.linalg.eigh(shifted, check_finite=False)
-        keep = values > values[-1] * size * np.finfo(np.float64).eps
+        keep = values > values[-1] * resolution
         inverse = np.zeros_like(values)
         inverse[keep] = 1.0 / values[keep]
 
@@ -243,9 +261,7 @@ def top_eigenvalue(matrix):
     size = matrix.shape[0]
     if size > _LARGEST_DENSE_EIGENVALUE:
         return _lanczos(matrix)
-    values = scipy.linalg.eigvalsh(
-        matrix, subset_by_index=(size - 1, size - 1), check_finite=False
-    )
+    values = scipy.linalg.eigvalsh(matrix, subset_by_index=(size - 1, size - 1), check_finite=False)
     # One part in a hundred thousand covers the rounding of float32.
     return float(max(values[-1], 0.0)) * (1 + 1e-5)
 
@@ -296,7 +312,7 @@ def penalised(design, T, rho, penalty, alpha, start, *, tol=1e-8, max_iter=1000)
     W : ndarray of shape (d, k)
     """
     right = design.cross(T)
-    theta = rho * max(design.top_eigenvalue(), np.finfo(right.dtype).tiny)
+    theta = max(rho * design.top_eigenvalue(), alpha * 1e-290)  # alpha / theta stays finite
     scale = alpha / theta
 
     def gradient_and_value(V):
@@ -316,7 +332,7 @@ def penalised(design, T, rho, penalty, alpha, start, *, tol=1e-8, max_iter=1000)
             V, momentum = W, 1.0
             continue
         moved = float(np.max(np.abs(new - W), initial=0.0))
-        next_momentum = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
+        next_momentum = (1 + math.sqrt(1 + 4 * momentum**2)) / 2
         V = new + ((momentum - 1) / next_momentum) * (new - W)
         W, best, momentum = new, value, next_momentum
         if moved <= tol * float(np.max(np.abs(W), initial=0.0)):

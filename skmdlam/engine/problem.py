@@ -43,7 +43,7 @@ class Problem:
 
     def penalty_value(self, W):
         """``alpha penalty(W)``; zero when alpha is, also outside the domain of the penalty."""
-        return self.alpha * self.penalty.value(W) if self.alpha > 0 else 0.0
+        return self.alpha * float(self.penalty.value(W)) if self.alpha > 0 else 0.0
 
     def data_loss(self, z):
         """``R(z_L) = sum_i s_i R_i(z_L)`` for pre-activations of the output layer."""

@@ -98,6 +98,8 @@ class Relaxed:
             raise ValueError(f"epsilon_start must be positive; got {self.epsilon_start!r}.")
         if not 0 < self.epsilon_factor <= 1:
             raise ValueError(f"epsilon_factor must be in (0, 1]; got {self.epsilon_factor!r}.")
+        if self.start_scale is not None and not 0 < self.start_scale < np.inf:
+            raise ValueError(f"start_scale must be positive or None; got {self.start_scale!r}.")
 
     def initial_weights(self, sizes, rng, dtype, activations):
         """Random start: Glorot, or ``N(0, start_scale^2)``.
@@ -121,7 +123,7 @@ class Relaxed:
 
     def auto_rho(self, problem):
         """The rho that ``rho="auto"`` stands for."""
-        return 1e-3
+        return 1.0
 
     def start(self, problem, coefs, intercepts, *, rho, epsilon, warm=False):
         """Begin a run; the result is an iterator of records.
@@ -288,8 +290,8 @@ class RelaxedRun:
     def _model_weights(self, layer, design, T, omega):
         """Minimisers of the quadratic model at the extrapolated and at the plain weights."""
         W, penalty, alpha = self.coefs[layer], self.problem.penalty, self.problem.alpha
-        floor = np.finfo(W.dtype).tiny
-        theta = max(self.rho * design.top_eigenvalue(), floor)
+        # alpha / theta stays finite, also where the input is constant.
+        theta = max(self.rho * design.top_eigenvalue(), alpha * 1e-290)
         narrow = design.A.shape[1] <= design.A.shape[0]
         cross = design.cross(T) if narrow else None
         for weight in (omega, 0.0) if omega > 0 else (0.0,):
@@ -298,8 +300,10 @@ class RelaxedRun:
                 gradient = design.curvature(point) - cross
             else:
                 # X W is linear in W: the extrapolated one needs no product with X.
-                residual = extrapolate(self.v[0], self.v_previous, weight) if layer == 0 else (
-                    design.A @ point
+                residual = (
+                    extrapolate(self.v[0], self.v_previous, weight)
+                    if layer == 0
+                    else (design.A @ point)
                 )
                 residual = residual - self.z[layer]
                 residual -= self.rows.mean(residual)
@@ -360,7 +364,7 @@ class RelaxedRun:
     def _update_output(self):
         """z_L: the prox of the loss."""
         problem, v = self.problem, self.v[-1]
-        z = blocks.update_z_last(problem.loss, v, problem.Y, self.rho)
+        z = blocks.update_z_last(problem.loss, v, problem.Y, self.rho, self.z[-1])
         data, gap = problem.data_loss(z), self._gap(z, v)
         if data + self.rho * gap <= self.data + self.rho * self.gap[-1]:
             self.z[-1], self.data, self.gap[-1] = z, data, gap

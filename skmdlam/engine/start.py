@@ -1,5 +1,7 @@
 """Random starting weights."""
 
+from itertools import pairwise
+
 import numpy as np
 
 
@@ -22,12 +24,13 @@ def glorot(sizes, rng, dtype, activations):
     coefs, intercepts : list of ndarray
     """
     factors = [2.0 if activation.name == "logistic" else 6.0 for activation in activations]
-    coefs, intercepts = [], []
-    for n_in, n_out, factor in zip(sizes[:-1], sizes[1:], [*factors, 6.0], strict=True):
-        bound = np.sqrt(factor / (n_in + n_out))
-        coefs.append(rng.uniform(-bound, bound, (n_in, n_out)).astype(dtype))
-        intercepts.append(rng.uniform(-bound, bound, n_out).astype(dtype))
-    return coefs, intercepts
+    bounds = [
+        np.sqrt(factor / (n_in + n_out))
+        for (n_in, n_out), factor in zip(pairwise(sizes), [*factors, 6.0], strict=True)
+    ]
+    return _draw(
+        sizes, dtype, lambda layer, shape: rng.uniform(-bounds[layer], bounds[layer], shape)
+    )
 
 
 def gaussian(sizes, rng, dtype, scale):
@@ -45,8 +48,13 @@ def gaussian(sizes, rng, dtype, scale):
     -------
     coefs, intercepts : list of ndarray
     """
+    return _draw(sizes, dtype, lambda layer, shape: rng.normal(0.0, scale, shape))
+
+
+def _draw(sizes, dtype, draw):
+    """``draw(layer, shape)`` for the weights and intercepts of every layer."""
     coefs, intercepts = [], []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
-        coefs.append(rng.normal(0.0, scale, (n_in, n_out)).astype(dtype))
-        intercepts.append(rng.normal(0.0, scale, n_out).astype(dtype))
+    for layer, (n_in, n_out) in enumerate(pairwise(sizes)):
+        coefs.append(draw(layer, (n_in, n_out)).astype(dtype))
+        intercepts.append(draw(layer, n_out).astype(dtype))
     return coefs, intercepts
