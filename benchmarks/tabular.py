@@ -1,0 +1,287 @@
+"""Tables: our defaults against MLPClassifier, its fair controls and gradient boosting.
+
+    python benchmarks/tabular.py --data DIR [--threads N]
+
+DIR holds one ``NAME.npz`` a data set (arrays ``X`` and ``y``) and ``INDEX.tsv``, whose columns
+``name`` and ``task`` say which are classification and which regression. Without ``--data`` the data
+sets bundled with scikit-learn are used.
+
+Every data set is split 75/25 (stratified for classification), once for each of ``--seeds``. All
+inputs go through StandardScaler and regression targets are standardised on the training rows, for
+every method alike. Nothing is tuned for a data set; the one exception is the control "adam,
+alpha by CV", whose search is part of its time. Fits alternate between the methods in one process
+with a fixed number of BLAS threads, so that ratios of times hold when the machine's speed drifts.
+
+Writes into ``benchmarks/results/tabular`` (``--out``): ``README.md``, ``scores.csv`` and
+``scatter.png``.
+"""
+
+import argparse
+import csv
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from report import environment, number, table
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from skmdlam import MDLAMClassifier, MDLAMRegressor
+
+MARGIN = 0.003
+OURS, BASELINE = "skmdlam", "adam"
+BUNDLED = {
+    "breast_cancer": (load_breast_cancer, "classification"),
+    "diabetes": (load_diabetes, "regression"),
+    "digits": (load_digits, "classification"),
+    "iris": (load_iris, "classification"),
+    "wine": (load_wine, "classification"),
+}
+
+
+def adam(task, seed, **options):
+    network = MLPClassifier if task == "classification" else MLPRegressor
+    return network(random_state=seed, **options)
+
+
+def adam_by_cv(task, seed):
+    return GridSearchCV(adam(task, seed), {"alpha": [1e-4, 1e-2, 1.0]}, cv=3)
+
+
+def boosting(task, seed):
+    if task == "classification":
+        return HistGradientBoostingClassifier(random_state=seed)
+    return HistGradientBoostingRegressor(random_state=seed)
+
+
+def ours(task, seed):
+    network = MDLAMClassifier if task == "classification" else MDLAMRegressor
+    return network(random_state=seed)
+
+
+def realmlp(task, seed):
+    from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
+
+    network = RealMLP_TD_Classifier if task == "classification" else RealMLP_TD_Regressor
+    return network(random_state=seed, device="cpu", n_threads=1)
+
+
+METHODS = {
+    OURS: ours,
+    BASELINE: adam,
+    "lbfgs": lambda task, seed: adam(task, seed, solver="lbfgs"),
+    "adam, early stopping": lambda task, seed: adam(task, seed, early_stopping=True),
+    "adam, alpha by CV": adam_by_cv,
+    "gradient boosting": boosting,
+}
+OPTIONAL = {"RealMLP": realmlp}
+
+
+def data_sets(folder):
+    """Yield (name, task, X, y) of every data set, bundled ones without a folder."""
+    if folder is None:
+        for name, (load, task) in BUNDLED.items():
+            yield name, task, *load(return_X_y=True)
+        return
+    with (folder / "INDEX.tsv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            with np.load(folder / f"{row['name']}.npz", allow_pickle=False) as arrays:
+                yield row["name"], row["task"], arrays["X"], arrays["y"]
+
+
+def split(task, X, y, seed):
+    """Training and test parts, standardised on the training part."""
+    stratify = y if task == "classification" else None
+    parts = train_test_split(X, y, test_size=0.25, random_state=seed, stratify=stratify)
+    X_train, X_test, y_train, y_test = parts
+    scaler = StandardScaler().fit(X_train)
+    if task == "regression":
+        mean, unit = y_train.mean(), y_train.std()
+        y_train, y_test = (y_train - mean) / unit, (y_test - mean) / unit
+    return scaler.transform(X_train), scaler.transform(X_test), y_train, y_test
+
+
+def training_loss(task, model, X, y):
+    """Mean data loss on the training rows: log-loss, or half the squared error."""
+    if task == "classification":
+        return log_loss(y, model.predict_proba(X), labels=model.classes_)
+    return 0.5 * float(np.mean((model.predict(X) - y) ** 2))
+
+
+def measure(name, task, X, y, seeds, methods):
+    """Fit every method on every split; one row a fit."""
+    rows = []
+    for seed in seeds:
+        X_train, X_test, y_train, y_test = split(task, X, y, seed)
+        for method in methods:
+            model = {**METHODS, **OPTIONAL}[method](task, seed)
+            start = time.perf_counter()
+            model.fit(X_train, y_train)
+            seconds = time.perf_counter() - start
+            rows.append(
+                {
+                    "data set": name,
+                    "task": task,
+                    "seed": seed,
+                    "method": method,
+                    "score": model.score(X_test, y_test),
+                    "seconds": seconds,
+                    "training loss": training_loss(task, model, X_train, y_train),
+                }
+            )
+    return rows
+
+
+def means(rows, field):
+    """Mean over seeds: {data set: {method: value}}."""
+    values = {}
+    for row in rows:
+        values.setdefault(row["data set"], {}).setdefault(row["method"], []).append(row[field])
+    return {
+        name: {method: float(np.mean(v)) for method, v in by_method.items()}
+        for name, by_method in values.items()
+    }
+
+
+def summary(rows, methods):
+    """One line a method: mean score, wins/ties/losses against adam, total time against adam's."""
+    scores, seconds = means(rows, "score"), means(rows, "seconds")
+    loss = means(rows, "training loss")
+    lines = []
+    for method in methods:
+        difference = np.array([s[method] - s[BASELINE] for s in scores.values()])
+        ratio = np.array([s[method] / s[BASELINE] for s in seconds.values()])
+        wins, losses = int((difference > MARGIN).sum()), int((difference < -MARGIN).sum())
+        total = sum(s[method] for s in seconds.values())
+        lines.append(
+            [
+                method,
+                number(float(np.mean([s[method] for s in scores.values()])), 4),
+                f"{wins}/{len(difference) - wins - losses}/{losses}",
+                number(float(difference.min())),
+                number(total / sum(s[BASELINE] for s in seconds.values())),
+                number(float(np.median(ratio))),
+                number(float(ratio.max())),
+                number(float(np.mean([s[method] for s in loss.values()]))),
+            ]
+        )
+    header = [
+        "method",
+        "mean test score",
+        f"wins/ties/losses at {MARGIN}",
+        "worst difference",
+        "total time / adam's",
+        "median ratio",
+        "largest ratio",
+        "mean training loss",
+    ]
+    return table(header, lines)
+
+
+def details(rows, methods):
+    """Test score of every method on every data set, and our time against adam's."""
+    scores, seconds = means(rows, "score"), means(rows, "seconds")
+    lines = [
+        [
+            name,
+            *(number(scores[name][method]) for method in methods),
+            number(seconds[name][OURS] / seconds[name][BASELINE], 2),
+        ]
+        for name in scores
+    ]
+    return table(["data set", *methods, f"time {OURS} / {BASELINE}"], lines)
+
+
+def scatter(rows, path):
+    """Our score less adam's against our time over adam's, a point a data set."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    scores, seconds = means(rows, "score"), means(rows, "seconds")
+    tasks = {row["data set"]: row["task"] for row in rows}
+    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    styles = {"classification": ("o", "#0072B2"), "regression": ("^", "#D55E00")}
+    for task, (marker, colour) in styles.items():
+        names = [name for name in scores if tasks[name] == task]
+        x = [seconds[name][OURS] / seconds[name][BASELINE] for name in names]
+        y = [scores[name][OURS] - scores[name][BASELINE] for name in names]
+        axes.scatter(x, y, marker=marker, c=colour, label=task, zorder=3)
+        for name, right, up in zip(names, x, y, strict=True):
+            axes.annotate(name, (right, up), xytext=(5, 3), textcoords="offset points", fontsize=7)
+    axes.axhspan(-MARGIN, MARGIN, color="0.92", label=f"tie (within {MARGIN})", zorder=0)
+    axes.axvline(1.0, color="0.6", linestyle="--", linewidth=1)
+    axes.set(
+        xscale="log",
+        xlabel="fit time, ours / adam's",
+        ylabel="test score (accuracy or R²), ours less adam's",
+        title="Defaults against MLPClassifier and MLPRegressor (adam)",
+    )
+    axes.legend(frameon=False, fontsize=8)
+    figure.savefig(path, dpi=120)
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, help="folder with INDEX.tsv and NAME.npz")
+    parser.add_argument("--threads", type=int, default=1, help="BLAS and OpenMP threads")
+    parser.add_argument("--seeds", type=int, default=3, help="number of splits")
+    parser.add_argument("--only", nargs="+", help="names of the data sets to use")
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        default=list(METHODS),
+        choices=[*METHODS, *OPTIONAL],
+        help="methods to fit (RealMLP needs the package pytabkit)",
+    )
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "tabular")
+    options = parser.parse_args(arguments)
+    methods = [m for m in (*METHODS, *OPTIONAL) if m in {*options.methods, OURS, BASELINE}]
+
+    rows = []
+    with threadpool_limits(options.threads), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for name, task, X, y in data_sets(options.data):
+            if options.only and name not in options.only:
+                continue
+            rows += measure(name, task, X, y, range(options.seeds), methods)
+            print(details([row for row in rows if row["data set"] == name], methods), flush=True)
+        machine = environment()
+    if not rows:
+        parser.error(f"no data set of that name: {options.only}")
+
+    given = sys.argv[1:] if arguments is None else arguments
+    command = "python benchmarks/tabular.py " + " ".join(
+        "DIR" if before == "--data" else word
+        for before, word in zip(["", *given], given, strict=False)
+    )
+    report = (
+        "# Tables\n\n"
+        f"Command: `{command}`\n\n{machine}\n\n"
+        f"Mean over {options.seeds} splits; scores are accuracy or R². Times are of one process, "
+        f"{options.threads} thread(s).\n\n"
+        f"{summary(rows, methods)}\n{details(rows, methods)}"
+    )
+    print(report)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "README.md").write_text(report, encoding="utf-8")
+    with (options.out / "scores.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    scatter(rows, options.out / "scatter.png")
+
+
+if __name__ == "__main__":
+    main()
