@@ -1,0 +1,552 @@
+"""Solver "feasible": sweeps that start from the network's own activations, in mini-batches."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..losses import Huber, LogisticLoss, SoftmaxCrossEntropy, SquaredError
+from .metric import MovingMetric, proximal
+from .run import Record
+from .schedule import PlateauSchedule
+from .start import glorot
+from .units import InputSpace, TargetUnit
+
+# Rows of a forward pass that measures J.
+_CHUNK = 2048
+# Rows that the start of deep nets is scaled on.
+_START_ROWS = 1000
+# rho for batches of 100 samples; it falls with the size of the batch like the noise of its mean.
+_RHO, _RHO_POWER = 45.0, 0.58
+# A start of rho further than this from the automatic one would waste the first epochs.
+_RHO_RANGE = 8.0
+# J above this multiple of the best one so far: the epoch is taken back.
+_WORST_RISE = 1.5
+
+
+@dataclass(frozen=True)
+class Feasible:
+    """Alternating minimisation of the training objective itself, from feasible points.
+
+    Minimises ``J(W, b) = sum_i s_i R_i(z_L) + alpha sum_l penalty(W_l)
+    + activity_alpha/2 unit sum_l sum_k Var_i(z_l[i, k])``, with the variances weighted by ``s_i``
+    and ``unit`` the unit of the loss (see Notes). A step, on a batch of samples::
+
+        z_l, a_l  <-  forward: z_l = v_l, a_l = h(z_l), all constraints tight
+        D_L       <-  prox of the loss at z_L, minus z_L
+        D_l       <-  h'(z_l) * (D_{l+1} W_{l+1}')          first-order joint block of (z_l, a_l)
+        dW_l, db_l <- ridge regression of D_l on a_{l-1}    second moments as moving averages
+        W_l       <-  W_l + momentum * (last step) + dW_l   the first layer in its own metric
+        W_l       <-  prox of the penalties in the metric of the step           (now and then)
+
+    An epoch after which J is not finite or more than 1.5 times its best is taken back and rho
+    doubled. J is measured by a forward pass over all samples at the end of each epoch, and what is
+    reported and returned belongs to the weights with the lowest J so far: it never rises.
+
+    Parameters
+    ----------
+    activity_alpha : float, default=5.0
+        Strength of the penalty on the variance of the pre-activations, in samples: it weighs
+        like so many samples on which the network should say nothing. The estimator's parameter
+        of that name replaces it.
+    hidden_gain : float, default=3.0
+        Steps of hidden layers are this many times longer than those of the output layer.
+    damping : float, default=0.2
+        Damping of a hidden layer's least-squares step, in units of the mean variance of its inputs.
+    momentum : float, default=0.9
+        Share of the last step that is repeated, in [0, 1).
+    epochs : int, default=70
+        Largest number of epochs at full step.
+    cool_down : int, default=30
+        Epochs in which the steps fall to zero.
+    patience : int, default=3
+        Epochs in a row without improving J by 1 % (and 1e-4) that start the cool-down.
+    single_precision : bool, default=True
+        Take the steps in float32 also when the data are float64. A fit in one batch never does.
+
+    Notes
+    -----
+    Columns of X are centred and scaled for the metric and the start, and the target of a
+    regression for the steps; both are folded back into the weights. With ``alpha=0`` the fit
+    then does not depend on units. ``unit`` is the variance of the target for squared error and
+    Huber, its mean deviation for absolute error and quantile, its mean for Poisson and 1 for
+    classification. In the step of W_l the variance counts with the inputs of the layer as they are:
+    it has no share in the targets of the layers below.
+
+    Memory: besides X a copy of it in the coordinates of the metric (float32 by default), the
+    values of a batch, and a few square matrices for each layer.
+
+    From a feasible point and for small steps the recursion of the targets D is the one of
+    back-propagation. What is different is the step of the weights, a least-squares fit with no
+    learning rate to choose, the prox of the loss, and the safeguard.
+    """
+
+    activity_alpha: float = 5.0
+    hidden_gain: float = 3.0
+    damping: float = 0.2
+    momentum: float = 0.9
+    epochs: int = 70
+    cool_down: int = 30
+    patience: int = 3
+    single_precision: bool = True
+
+    name = "feasible"
+
+    def __post_init__(self):
+        for option in ("activity_alpha", "damping"):
+            value = getattr(self, option)
+            if not 0 <= value < np.inf:
+                raise ValueError(f"{option} must be finite and at least 0; got {value!r}.")
+        if not 0 < self.hidden_gain < np.inf:
+            raise ValueError(f"hidden_gain must be positive; got {self.hidden_gain!r}.")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum must be in [0, 1); got {self.momentum!r}.")
+        for option in ("epochs", "cool_down", "patience"):
+            value = getattr(self, option)
+            if not (value == int(value) and value >= 1):
+                raise ValueError(f"{option} must be an integer, at least 1; got {value!r}.")
+
+    def initial_weights(self, sizes, rng, dtype, activations):
+        """Glorot uniform weights and intercepts, meant for standardised columns."""
+        return glorot(sizes, rng, dtype, activations)
+
+    def auto_batch_size(self, n):
+        """Samples in a batch when the user leaves the choice to us."""
+        if n < 500:
+            return min(n, max(20, n // 5))
+        return 100 if n < 2000 else 200
+
+    def auto_rho(self, problem, batch_size=None):
+        """Where rho starts when the user leaves the choice to us."""
+        n = problem.X.shape[0]
+        size = min(n, self.auto_batch_size(n) if batch_size is None else batch_size)
+        return _RHO * (100.0 / size) ** _RHO_POWER
+
+    def start(
+        self,
+        problem,
+        coefs,
+        intercepts,
+        *,
+        rho,
+        epsilon,
+        warm=False,
+        batch_size=None,
+        activity_alpha=None,
+        max_iter=None,
+        rng=None,
+    ):
+        """Begin a run; the result is an iterator of records, one an epoch.
+
+        Parameters
+        ----------
+        problem : Problem
+        coefs, intercepts : list of ndarray
+            Starting weights; they are not changed. Unless ``warm``, those of the first layer
+            are meant for standardised columns.
+        rho : float
+            Penalty parameter to start with, positive; held within a factor of 8 of
+            :meth:`auto_rho`, outside of which the first epochs would be lost.
+        epsilon : float
+            Not used: every constraint is tight.
+        warm : bool
+            Take the starting weights as they are, in the coordinates of X.
+        batch_size : int or None
+            None chooses by the number of samples.
+        activity_alpha : float or None
+            None takes the solver's own.
+        max_iter : int or None
+            Epochs that there will be at most; the schedule is shortened to fit.
+        rng : numpy.random.RandomState or None
+            Order of the samples; None is a fixed order.
+
+        Returns
+        -------
+        FeasibleRun
+        """
+        return FeasibleRun(
+            self,
+            problem,
+            coefs,
+            intercepts,
+            rho=rho,
+            epsilon=epsilon,
+            warm=warm,
+            batch_size=batch_size,
+            activity_alpha=activity_alpha,
+            max_iter=max_iter,
+            rng=np.random.RandomState(0) if rng is None else rng,
+        )
+
+
+class FeasibleRun:
+    """The state of one run of :class:`Feasible`; iterate it for one record an epoch.
+
+    ``V[l]`` holds the weights of layer l with the intercept as the last row, in the run's own
+    units; ``velocity[l]`` the last step. The layer's input in a batch has a column of ones.
+    """
+
+    # A step with more than this many times the usual decrease is shortened to it.
+    largest_decrease = 9.0
+    # Steps between two inversions of a layer's moments, at first and later, and between samples.
+    refresh_first, refresh_every, observe_every = 3, 20, 2
+    # Smallest weight of a batch in the moving averages.
+    memory, memory_decrease = 0.05, 0.02
+    warm_up = 20
+
+    def __init__(
+        self,
+        options,
+        problem,
+        coefs,
+        intercepts,
+        *,
+        rho,
+        epsilon,
+        warm,
+        batch_size,
+        activity_alpha,
+        max_iter,
+        rng,
+    ):
+        self._clock = time.perf_counter()
+        self.options, self.problem, self.rng = options, problem, rng
+        self.epsilon = epsilon
+        n = problem.X.shape[0]
+        size = min(n, options.auto_batch_size(n) if batch_size is None else int(batch_size))
+        self.n_batches = max(1, round(n / size))
+        self.dtype = problem.X.dtype
+        if options.single_precision and self.n_batches > 1:
+            self.dtype = np.dtype(np.float32)
+        auto = options.auto_rho(problem, size)
+        self.rho = float(np.clip(rho, auto / _RHO_RANGE, auto * _RHO_RANGE))
+        self.activity_alpha = options.activity_alpha if activity_alpha is None else activity_alpha
+
+        self.total = problem.rows.total
+        weight = problem.sample_weight
+        share = np.full(n, 1.0 / n) if weight is None else weight / self.total
+        self.weight = None
+        if weight is not None:
+            self.weight = (share * n).astype(self.dtype)[:, None]
+        self.target = TargetUnit(problem.loss, problem.Y, share)
+        self.loss, self.Y = self.target.loss, self.target.Y.astype(self.dtype, copy=False)
+        self.rotated = problem.alpha == 0 or problem.penalty.ridge is not None
+        self.space = InputSpace(problem.X, weight, self.dtype, rng, rotate=self.rotated)
+
+        self.depth = len(coefs)
+        self._initialise(coefs, intercepts, warm)
+        self.metrics = [None] + [
+            MovingMetric(V.shape[0] - 1, options.damping, self.memory, self.dtype)
+            for V in self.V[1:]
+        ]
+        self._allocate(n)
+        self._forget()
+        epochs, cool_down = options.epochs, options.cool_down
+        if max_iter is not None and max_iter < epochs + cool_down:
+            cool_down = max(1, round(0.3 * max_iter))
+            epochs = max(1, max_iter - cool_down)
+        self.schedule = PlateauSchedule(
+            warm_up=self.warm_up,
+            epochs=epochs,
+            cool_down=cool_down,
+            patience=options.patience,
+            tol=0.01,
+            give_up=10,
+        )
+        self.iteration = 0
+        self.ended = False
+        self.best = np.inf
+        self._keep([V.copy() for V in self.V])
+        with np.errstate(all="ignore"):
+            self.best = self._objective()[0]
+
+    # -- set up ---------------------------------------------------------------------------------
+
+    def _initialise(self, coefs, intercepts, warm):
+        """Starting weights in the run's units."""
+        last = self.depth - 1
+        coefs = [W.astype(float) for W in coefs]
+        intercepts = [b.astype(float) for b in intercepts]
+        if warm:
+            coefs[last] /= self.target.scale
+            intercepts[last] = (intercepts[last] - self.target.shift) / self.target.scale
+        V = [self.space.contract(coefs[0], intercepts[0], standard=not warm)]
+        V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]
+        self.V = [np.ascontiguousarray(W, dtype=self.dtype) for W in V]
+        names = {activation.name for activation in self.problem.activations}
+        if not warm and (len(names) and (last >= 3 or "logistic" in names)):
+            self._scale_layers()
+
+    def _scale_layers(self):
+        """Every pre-activation to mean 0 and a useful spread, layer by layer (LSUV).
+
+        A deep net of Glorot's start says nearly the same for all samples; a logistic layer needs
+        a spread of 3 to be more than a straight line.
+        """
+        n = self.space.U.shape[0]
+        layer_input = self.space.U[:: max(1, n // _START_ROWS), :-1][:_START_ROWS]
+        for layer, V in enumerate(self.V):
+            activation = None if layer == self.depth - 1 else self.problem.activations[layer]
+            goal = 3.0 if activation is not None and activation.name == "logistic" else 1.0
+            z = layer_input @ V[:-1]
+            spread = float(np.sqrt(np.mean(z.var(axis=0))))
+            if np.isfinite(spread) and spread > 0:
+                V[:-1] *= goal / spread
+                z *= goal / spread
+            V[-1] = -z.mean(axis=0)
+            if activation is not None:
+                layer_input = activation.value(z + V[-1])
+
+    def _allocate(self, n):
+        """Buffers of a batch; batches differ by at most one sample, and views serve both."""
+        self.edges = np.linspace(0, n, self.n_batches + 1).astype(int)
+        sizes = {int(m) for m in np.diff(self.edges)}
+        largest = max(sizes)
+
+        def new(width):
+            return np.empty((largest, width), dtype=self.dtype)
+
+        inputs = [new(V.shape[0]) for V in self.V]
+        for buffer in inputs[1:]:
+            buffer[:, -1] = 1.0
+        z, D = [[new(V.shape[1]) for V in self.V] for _ in range(2)]
+        Y = new(self.Y.shape[1])
+        self._views = {
+            m: ([A[:m] for A in inputs], [x[:m] for x in z], [x[:m] for x in D], Y[:m])
+            for m in sizes
+        }
+        self._right = [np.empty_like(V) for V in self.V]
+        self._step = [np.empty_like(V) for V in self.V]
+        self._ones = np.ones(self.Y.shape[1], dtype=self.dtype)
+
+    def _forget(self):
+        """Drop the moving averages and the momentum."""
+        self.velocity = [np.zeros_like(V) for V in self.V]
+        self._decrease, self._decreases = [0.0] * self.depth, [0] * self.depth
+        self._owed = 0.0
+        self._since_refresh = 0
+        self._batches = 0
+        for metric in self.metrics[1:]:
+            metric.reset()
+
+    # -- an epoch -------------------------------------------------------------------------------
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self.ended:
+            raise StopIteration
+        n, schedule = self.space.U.shape[0], self.schedule
+        whole = self.n_batches == 1
+        order = np.arange(n) if whole else self.rng.permutation(n)
+        with np.errstate(all="ignore"):
+            for batch in range(self.n_batches):
+                rows = order[self.edges[batch] : self.edges[batch + 1]]
+                self._update(rows, schedule.factor(batch / self.n_batches))
+            self._apply_penalties()
+            objective, data = self._objective()
+        refused = not (
+            objective <= _WORST_RISE * self.best and all(np.isfinite(V).all() for V in self.V)
+        )
+        if refused:
+            for V, kept in zip(self.V, self._kept, strict=True):
+                V[:] = kept
+            self.rho *= 2.0
+            self._forget()
+        elif objective < self.best:
+            self.best = objective
+            self._keep([V.copy() for V in self.V])
+        self.iteration += 1
+        self.ended = schedule.advance(np.inf if refused else data)
+        loss = self.best * self.target.factor
+        return Record(
+            iteration=self.iteration,
+            objective=loss,
+            loss=loss,
+            rho=self.rho,
+            epsilon=self.epsilon,
+            gap=0.0,
+            restarts=int(refused),
+            settled=self.ended,
+            seconds=time.perf_counter() - self._clock,
+        )
+
+    def _update(self, rows, factor):
+        """One step of all layers on a batch; ``factor`` shortens it."""
+        activations, last = self.problem.activations, self.depth - 1
+        inputs, z, D, Y = self._views[rows.size]
+        U = inputs[0]
+        # The indices are in range; "clip" spares a buffered copy.
+        np.take(self.space.U, rows, axis=0, out=U, mode="clip")
+        np.take(self.Y, rows, axis=0, out=Y, mode="clip")
+        weight = None if self.weight is None else self.weight[rows]
+
+        for layer, V in enumerate(self.V):
+            np.matmul(inputs[layer], V, out=z[layer])
+            if layer < last:
+                activations[layer].value(z[layer], out=inputs[layer + 1][:, :-1])
+        price = self._output_target(z[last], Y, D[last], factor / rows.size)
+        if weight is not None:
+            D[last] *= weight
+        self._batches += 1
+        self._follow_inputs(inputs, weight)
+        for layer in range(last, -1, -1):
+            if layer > 0:
+                below = D[layer - 1]
+                np.matmul(D[layer], self.V[layer][:-1].T, out=below)
+                below *= activations[layer - 1].derivative(z[layer - 1], inputs[layer][:, :-1])
+            else:
+                U *= self.space.leverage[rows]
+            self._update_weights(layer, inputs[layer], D[layer], factor)
+        self._owed += factor / (price * (1.0 - self.options.momentum))
+        if self._since_refresh >= self.refresh_every:
+            self._since_refresh = 0
+            self._apply_penalties()
+
+    def _output_target(self, z, Y, D, scale):
+        """D_L = (prox of the loss at z) - z, times ``scale``; returns the price of a step in z.
+
+        The gradients of the two classification losses are bounded and their curvature is far
+        below rho, so that the first-order form of their prox does.
+        """
+        loss, rho = self.loss, self.rho
+        if isinstance(loss, SoftmaxCrossEntropy):
+            np.subtract(z, z.max(axis=1, keepdims=True), out=D)
+            np.exp(D, out=D)
+            D /= (D @ self._ones)[:, None]
+            np.subtract(Y, D, out=D)
+            D *= scale / rho
+        elif isinstance(loss, LogisticLoss):
+            np.subtract(Y, loss.inverse_link(z), out=D)
+            D *= scale / rho
+        elif isinstance(loss, SquaredError):
+            np.subtract(Y, z, out=D)
+            D *= scale / (1.0 + rho)
+        else:
+            np.subtract(loss.prox(z, Y, rho), z, out=D)
+            D *= scale
+        return rho + 1.0 if isinstance(loss, SquaredError | Huber) else rho
+
+    def _follow_inputs(self, inputs, weight):
+        """Second moments of the hidden layers' inputs, every now and then their inverse."""
+        first = self._batches <= self.refresh_every
+        self._since_refresh += 1
+        refresh = self._since_refresh >= self.refresh_every or (
+            first and self._batches % self.refresh_first == 1
+        )
+        for metric, A in zip(self.metrics[1:], inputs[1:], strict=True):
+            if self._batches % self.observe_every == 1:
+                metric.observe(A, weight)
+            if refresh or not metric.ready:
+                metric.refresh()
+
+    def _update_weights(self, layer, layer_input, D, factor):
+        """W_l, b_l: the damped least-squares step towards z_l + D_l, with momentum."""
+        right, step = self._right[layer], self._step[layer]
+        np.matmul(layer_input.T, D, out=right)
+        if layer == 0:
+            step = right
+        elif self.metrics[layer].ready:
+            np.matmul(self.metrics[layer].inverse, right, out=step)
+        else:
+            return
+        decrease = float(np.vdot(step, right)) / (factor * factor)
+        if not np.isfinite(decrease):
+            return
+        usual, count = self._decrease[layer], self._decreases[layer]
+        limit = self.largest_decrease * usual
+        if count > 5 and decrease > limit:
+            step *= np.sqrt(limit / decrease)
+            decrease = limit
+        self._decreases[layer] = count + 1
+        self._decrease[layer] += max(self.memory_decrease, 1.0 / (count + 1)) * (decrease - usual)
+        if layer < self.depth - 1:
+            step *= self.options.hidden_gain
+        velocity = self.velocity[layer]
+        velocity *= self.options.momentum
+        velocity += step
+        self.V[layer] += velocity
+
+    def _apply_penalties(self):
+        """The block of the penalties, for the steps since the last time."""
+        owed, self._owed = self._owed, 0.0
+        alpha = self.problem.alpha / self.target.factor
+        if owed == 0.0 or (self.activity_alpha == 0 and alpha == 0):
+            return
+        penalty = self.problem.penalty
+        for layer, V in enumerate(self.V):
+            gain = 1.0 if layer == self.depth - 1 else self.options.hidden_gain
+            strength = gain * owed / self.total
+            block = self.space if layer == 0 else self.metrics[layer]
+            if layer > 0 and not block.ready:
+                continue
+            scale = self.target.scale if layer == self.depth - 1 else 1.0
+            ridge = 0.0 if penalty.ridge is None else alpha * penalty.ridge * scale**2
+            block.shrink(V, strength * self.activity_alpha, strength * ridge)
+            if penalty.ridge is None and alpha > 0:
+                proximal(block, V, penalty, strength * alpha, scale)
+
+    # -- the objective --------------------------------------------------------------------------
+
+    def _objective(self):
+        """J and its data term at the present weights, per unit of weight, in the run's units."""
+        U, activations, n = self.space.U, self.problem.activations, self.space.U.shape[0]
+        data, variances = 0.0, self.activity_alpha > 0
+        sums, squares = [0.0] * self.depth, [0.0] * self.depth
+        for start in range(0, n, _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            weight = None if self.weight is None else self.weight[rows, 0]
+            a = U[rows, :-1]
+            for layer, V in enumerate(self.V):
+                z = a @ V[:-1]
+                z += V[-1]
+                if variances:
+                    s, square = _sum_and_square(z, weight)
+                    sums[layer] = sums[layer] + s
+                    squares[layer] += square
+                if layer < self.depth - 1:
+                    a = activations[layer].value(z, out=z)
+            values = self.loss.value(z, self.Y[rows])
+            data += float(values.sum() if weight is None else values @ weight.astype(float))
+        data /= n
+        objective = data
+        if variances:
+            for s, square in zip(sums, squares, strict=True):
+                variance = max(square / n - float(np.sum((s / n) ** 2)), 0.0)
+                objective += 0.5 * self.activity_alpha / self.total * variance
+        if self.problem.alpha > 0:
+            coefs, _ = self._in_user_units(self.V)
+            penalties = sum(self.problem.penalty_value(W) for W in coefs)
+            objective += penalties / (self.total * self.target.factor)
+        return objective, data
+
+    # -- weights --------------------------------------------------------------------------------
+
+    def _keep(self, V):
+        self._kept = V
+
+    def weights(self):
+        """Weights with the lowest J at the end of an epoch, in the coordinates of the user's X."""
+        coefs, intercepts = self._in_user_units(self._kept)
+        dtype = self.problem.X.dtype
+        return [W.astype(dtype) for W in coefs], [b.astype(dtype) for b in intercepts]
+
+    def _in_user_units(self, V):
+        W, b = self.space.expand(V[0])
+        coefs = [W] + [v[:-1].astype(float) for v in V[1:]]
+        intercepts = [b] + [v[-1].astype(float) for v in V[1:]]
+        scale, shift = self.target.scale, self.target.shift
+        coefs[-1] = coefs[-1] * scale
+        intercepts[-1] = intercepts[-1] * scale + shift
+        if self.problem.alpha > 0 and self.problem.penalty.ridge is None:
+            # Rounding in the change of coordinates must not leave the penalty's domain.
+            coefs = [self.problem.penalty.prox(W, 0.0) for W in coefs]
+        return coefs, intercepts
+
+
+def _sum_and_square(z, weight):
+    """Weighted column sums, and the sum of all squares."""
+    if weight is None:
+        return z.sum(axis=0, dtype=float), float(np.vdot(z, z))
+    return (weight @ z).astype(float), float(np.einsum("ij,ij,i->", z, z, weight))

@@ -1,0 +1,147 @@
+"""The metric of a hidden layer's weight step: a damped covariance that follows its input."""
+
+import numpy as np
+import scipy.linalg
+from scipy.linalg import lapack
+
+from .least_squares import top_eigenvalue
+
+
+class MovingMetric:
+    """Inverse of the damped second moments of a layer's input, as a moving average.
+
+    For input rows ``(a, 1)`` of mean square ``S = mean (a, 1)(a, 1)'`` the matrix kept here is::
+
+        M = S + damping * mean-diag(C) * diag(1, ..., 1, 0),    C = covariance of a
+
+    ``M^-1 (A, 1)' T / n`` is then the ridge regression of targets T on A with a free intercept, the
+    weights and the intercept in one product, and nothing needs to be centred.
+
+    Parameters
+    ----------
+    size : int
+        Number of inputs of the layer, without the constant.
+    damping : float
+    memory : float
+        Smallest weight of a new batch in the average; the first ones count equally.
+    dtype : dtype
+    """
+
+    def __init__(self, size, damping, memory, dtype):
+        self.size, self.damping, self.memory = size, damping, memory
+        self.moments = np.zeros((size + 1, size + 1), dtype=dtype)
+        self._gram = np.empty_like(self.moments)
+        self.inverse = np.empty_like(self.moments)
+        self._factorise, self._invert = lapack.get_lapack_funcs(("potrf", "potri"), dtype=dtype)
+        self.reset()
+
+    def reset(self):
+        """Forget the average."""
+        self.count = 0
+        self.ready = False
+
+    def observe(self, A, weight=None):
+        """Add a batch of input rows ``(a, 1)`` to the average, with weights of mean one."""
+        self.count += 1
+        rate = max(self.memory, 1.0 / self.count)
+        if weight is not None:
+            A = A * np.sqrt(weight)
+        np.matmul(A.T, A, out=self._gram)  # one symmetric product
+        total = self._gram[-1, -1]
+        self._gram *= rate / max(total, np.finfo(self._gram.dtype).tiny)
+        if rate == 1.0:
+            self.moments[:] = self._gram
+        else:
+            self.moments *= 1.0 - rate
+            self.moments += self._gram
+
+    def _damped(self):
+        mean = self.moments[-1, :-1]
+        diagonal = self.moments.diagonal()[:-1]
+        spread = float((diagonal - mean * mean).mean()) if self.size else 0.0
+        # Below this the covariance is what rounding left of two larger numbers.
+        resolution = 10 * np.finfo(self.moments.dtype).eps
+        floor = resolution * (float(diagonal.mean()) if self.size else 0.0)
+        ridge = self.damping * max(spread, floor, 0.0) + floor
+        ridge += float(np.finfo(self.moments.dtype).tiny) ** 0.5
+        damped = self.moments.copy()
+        damped.flat[: -1 : self.size + 2] += ridge
+        return damped
+
+    def refresh(self):
+        """Invert the average; False, and the last inverse is kept, where that fails."""
+        damped = self._damped()
+        # The matrix is symmetric: its transpose is the column-major array that LAPACK takes.
+        factor, failed = self._factorise(damped.T, lower=0, clean=1, overwrite_a=True)
+        if not failed:
+            inverse, failed = self._invert(factor, lower=0, overwrite_c=True)
+        if failed or not np.isfinite(inverse).all():
+            return False
+        upper = np.triu(inverse, 1)
+        np.add(upper, upper.T, out=self.inverse)
+        self.inverse.flat[:: self.size + 2] = inverse.diagonal()
+        self.ready = True
+        return True
+
+    def covariance(self):
+        """Covariance of the input, shape (size, size)."""
+        mean = self.moments[-1, :-1]
+        return self.moments[:-1, :-1] - np.outer(mean, mean)
+
+    def shrink(self, V, variance, ridge):
+        """The block of the penalties on the layer, in the metric of its step.
+
+        ``argmin over W of 1/2 tr (W - W_0)' M (W - W_0) + variance/2 tr W' C W
+        + ridge/2 ||W||^2``, in place, with M and C of the centred input. The intercept follows so
+        that the mean of the layer's output stays.
+        """
+        W = V[:-1]
+        covariance = self.covariance().astype(float)
+        metric = covariance.copy()
+        spread = max(float(covariance.trace()) / max(self.size, 1), 0.0)
+        metric.flat[:: self.size + 1] += self.damping * spread + np.finfo(V.dtype).eps
+        system = (1.0 + variance) * covariance
+        system.flat[:: self.size + 1] += self.damping * spread + np.finfo(V.dtype).eps + ridge
+        try:
+            shrunk = scipy.linalg.solve(
+                system, metric @ W, assume_a="pos", overwrite_a=True, check_finite=False
+            ).astype(V.dtype)
+        except scipy.linalg.LinAlgError:
+            return
+        V[-1] += self.moments[-1, :-1] @ (W - shrunk)
+        W[:] = shrunk
+
+    def in_weights(self, V):
+        """The metric M, centred, and the weights, for :func:`proximal`."""
+        metric = self.covariance().astype(float)
+        spread = max(float(metric.trace()) / max(self.size, 1), 0.0)
+        metric.flat[:: self.size + 1] += self.damping * spread + np.finfo(V.dtype).eps
+        return metric, V[:-1].astype(float)
+
+    def from_weights(self, V, W):
+        """Replace the weights; the mean of the layer's output stays."""
+        V[-1] += self.moments[-1, :-1] @ (V[:-1] - W).astype(V.dtype)
+        V[:-1] = W
+
+
+def proximal(block, V, penalty, strength, scale, *, iterations=20):
+    """The block of a general penalty on a layer, in the metric M of its step, in place.
+
+    ``argmin over W of 1/2 tr (W - W_0)' M (W - W_0) + strength penalty(scale W)``, by so many
+    iterations of FISTA from W_0; the next call goes on from there.
+    """
+    metric, start = block.in_weights(V)
+    if start.size == 0:
+        return
+    start = start * scale
+    theta = max(top_eigenvalue(metric) / scale**2, np.finfo(float).tiny)
+    W = point = penalty.prox(start, 0.0)
+    s = 1.0
+    for _ in range(iterations):
+        new = penalty.prox(
+            point - (metric @ (point - start)) / (theta * scale**2), strength / theta
+        )
+        s, s_last = (1.0 + np.sqrt(1.0 + 4.0 * s**2)) / 2.0, s
+        point = new + (s_last - 1.0) / s * (new - W)
+        W = new
+    block.from_weights(V, W / scale)

@@ -1,0 +1,309 @@
+"""The problem in units of its own, so that a fit does not depend on the units of the data.
+
+:class:`InputSpace` holds the coordinates of the first layer's input in which its weight step is a
+plain one, :class:`TargetUnit` centres and scales the target of a regression.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse as sp
+
+from ..losses import AbsoluteError, Huber, Poisson, Quantile, SquaredError
+
+# Rows that are converted at a time: the temporary copies stay in the cache.
+_CHUNK = 2048
+# Larger second-moment matrices are sketched instead of decomposed.
+_LARGEST_DECOMPOSITION = 1500
+# Directions that a sketch finds, and how often it multiplies by X'X to find them.
+_SKETCH_SIZE, _SKETCH_ROUNDS = 200, 2
+# Directions with less of the largest variance than this are copies of others up to rounding.
+_SMALLEST_VARIANCE = 1e-6
+
+
+class InputSpace:
+    """Coordinates ``U = (X - mean) T`` of the input and the metric of the first layer.
+
+    With standardised columns ``Xs = (X - mean) D``, ``D = 1 / std`` (0 for a constant column), and
+    their covariance ``C``, the metric of the first layer's weight step is the tempered inverse::
+
+        P = 2 (C + m I)^(-1/2),    m = mean eigenvalue of C
+
+    between a gradient step (power 0) and the least-squares step (power -1), which on noisy
+    columns fits the noise. In coordinates ``T = D P^(1/2)`` the metric is the identity, so a step
+    costs no product with it, and it is the same one whatever the units of X are.
+
+    The decomposition of C comes in three forms: *primal* from C itself, *dual* from the kernel
+    ``Xs Xs'`` when there are fewer samples than columns, and *sketched* (leading directions by a
+    randomised range finder, one number for all the others) when both are large. Primal and dual
+    leave out directions in which the samples do not vary.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n, d)
+    weight : ndarray of shape (n,) or None
+        Sample weights.
+    dtype : dtype
+        Type of U.
+    rng : numpy.random.RandomState
+        For the sketch.
+    rotate : bool, default=True
+        False keeps the axes of X, for penalties that look at single weights.
+
+    Attributes
+    ----------
+    U : ndarray of shape (n, r + 1)
+        The samples in the new coordinates, and a column of ones for the intercept.
+    leverage : ndarray of shape (n, 1)
+        ``min(1, 2 mean(q) / q_i)``, ``q_i = ||u_i||^2``: what a sample counts in the first layer's
+        weight step. Samples far from all others would otherwise own directions.
+    """
+
+    def __init__(self, X, weight, dtype, rng, *, rotate=True):
+        self._X = X
+        n, d = X.shape
+        share = np.full(n, 1.0 / n) if weight is None else weight / weight.sum(dtype=float)
+        self.mean, self.std = _moments(X, share)
+        resolution = 10 * np.finfo(X.dtype).eps
+        varies = self.std > resolution * np.abs(self.mean)
+        self._inverse_std = np.zeros(d)
+        np.divide(1.0, self.std, out=self._inverse_std, where=varies)
+        self.std = np.where(varies, self.std, 0.0)
+        self._n_varying = max(int(varies.sum()), 1)
+
+        if not rotate and d <= _LARGEST_DECOMPOSITION:
+            self._keep_axes(*self._primal(share))
+        elif d <= min(n, _LARGEST_DECOMPOSITION):
+            self._decompose(*self._primal(share))
+        elif rotate and n <= _LARGEST_DECOMPOSITION:
+            self._decompose(*self._dual(share))
+        else:
+            self._sketch(share, rng)
+        self.size = self.variance.shape[0] if self._basis is None else d
+
+        self.U = np.empty((n, self.size + 1), dtype=dtype)
+        norms = np.empty(n)
+        for rows in _chunks(n):
+            u = self._coordinates(rows)
+            self.U[rows, :-1] = u
+            norms[rows] = np.einsum("ij,ij->i", u, u)
+        self.U[:, -1] = 1.0
+        mean_norm = float(share @ norms)
+        leverage = np.ones(n)
+        np.divide(2 * mean_norm, norms, out=leverage, where=norms > 2 * mean_norm)
+        self.leverage = leverage.astype(dtype)[:, None]
+
+    # -- the three forms ------------------------------------------------------------------------
+
+    def _standardised(self, rows):
+        x = self._X[rows]
+        x = (x.toarray() if sp.issparse(x) else x) - self.mean
+        x *= self._inverse_std
+        return x
+
+    def _primal(self, share):
+        n, d = self._X.shape
+        covariance = np.zeros((d, d))
+        for rows in _chunks(n):
+            x = self._standardised(rows)
+            x *= np.sqrt(share[rows])[:, None]
+            covariance += x.T @ x
+        return scipy.linalg.eigh(covariance, overwrite_a=True, check_finite=False)
+
+    def _dual(self, share):
+        x = self._standardised(slice(None)) * np.sqrt(share)[:, None]
+        values, vectors = scipy.linalg.eigh(x @ x.T, overwrite_a=True, check_finite=False)
+        keep = _not_negligible(values)
+        return values[keep], x.T @ (vectors[:, keep] / np.sqrt(values[keep]))
+
+    def _decompose(self, values, vectors):
+        """T from the eigenvalues and eigenvectors of C: the coordinates are uncorrelated."""
+        keep = _not_negligible(values)
+        values, vectors = values[keep], vectors[:, keep]
+        metric = self._temper(values, values.sum())
+        root = np.sqrt(metric)
+        self._basis = None
+        self._T = self._inverse_std[:, None] * vectors * root
+        self._T_inverse = (vectors / root).T * self.std
+        self.variance = values * metric
+
+    def _keep_axes(self, values, vectors):
+        """T = D P^(1/2) with the symmetric root: nothing is left out, constraints survive."""
+        values = np.maximum(values, 0.0)
+        metric = self._temper(values, values.sum())
+        self._basis, self._root, self._rest = vectors, np.sqrt(metric), 1.0
+        self.variance, self._variance_rest = values * metric, 0.0
+
+    def _sketch(self, share, rng):
+        """T = D (g I + Q diag(g_i - g) Q'): exact in the leading directions Q of C."""
+        n, d = self._X.shape
+        size = min(_SKETCH_SIZE, d)
+        Q = rng.standard_normal((d, size))
+        for _ in range(_SKETCH_ROUNDS + 1):
+            Q, _ = scipy.linalg.qr(Q, mode="economic", check_finite=False)
+            image = np.zeros((d, size))
+            small = np.zeros((size, size))
+            for rows in _chunks(n):
+                x = self._standardised(rows)
+                x *= np.sqrt(share[rows])[:, None]
+                part = x @ Q
+                image += x.T @ part
+                small += part.T @ part
+            Q_last, Q = Q, image
+        values, vectors = scipy.linalg.eigh(small, check_finite=False)
+        keep = _not_negligible(values)
+        values, vectors = values[keep], Q_last @ vectors[:, keep]
+        total = float(self._n_varying)
+        rest = max(total - values.sum(), 0.0) / max(d - values.size, 1)
+        metric = self._temper(np.append(values, rest), total)
+        root = np.sqrt(metric)
+        self._basis, self._root, self._rest = vectors, root[:-1], root[-1]
+        self.variance = values * metric[:-1]
+        self._variance_rest = rest * metric[-1]
+
+    def _temper(self, values, total):
+        return 2.0 / np.sqrt(np.maximum(values + total / self._n_varying, np.finfo(float).tiny))
+
+    # -- changes of coordinates -----------------------------------------------------------------
+
+    def _coordinates(self, rows):
+        if self._basis is None:
+            x = self._X[rows]
+            x = (x.toarray() if sp.issparse(x) else x) - self.mean
+            return x @ self._T
+        x = self._standardised(rows)
+        return self._rest * x + (x @ self._basis) * (self._root - self._rest) @ self._basis.T
+
+    def contract(self, W, b, *, standard=False):
+        """Weights of X as weights of U, the intercept as the last row.
+
+        ``standard=True`` says that W and b are meant for standardised columns.
+        """
+        W = W.astype(float)
+        if standard:
+            W = W * self._inverse_std[:, None]
+        else:
+            b = b + self.mean @ W
+        if self._basis is None:
+            V = self._T_inverse @ W
+        else:
+            W = W * self.std[:, None]
+            inverse = 1.0 / self._root - 1.0 / self._rest
+            V = W / self._rest + self._basis @ (inverse[:, None] * (self._basis.T @ W))
+        return np.vstack([V, b])
+
+    def expand(self, V):
+        """Weights and intercept for X from weights of U; the inverse of :meth:`contract`."""
+        V, b = V[:-1].astype(float), V[-1].astype(float)
+        if self._basis is None:
+            W = self._T @ V
+        else:
+            excess = self._root - self._rest
+            W = self._rest * V + self._basis @ (excess[:, None] * (self._basis.T @ V))
+            W *= self._inverse_std[:, None]
+        return W, b - self.mean @ W
+
+    def shrink(self, V, variance, ridge):
+        """The block of the penalties on the first layer, in the metric of its step.
+
+        ``argmin over V of 1/2 ||V - V_0||^2 + variance/2 sum_k Var(U V)_k + ridge/2 ||T V||^2``, in
+        place. In sketched form the last term counts with the diagonal of the metric alone.
+        """
+        weights = V[:-1]
+        if self._basis is None:
+            if ridge == 0.0:
+                weights *= (1.0 / (1.0 + variance * self.variance))[:, None].astype(V.dtype)
+                return
+            system = ridge * (self._T.T @ self._T)
+            system.flat[:: self.size + 1] += 1.0 + variance * self.variance
+            weights[:] = scipy.linalg.solve(system, weights, assume_a="pos", check_finite=False)
+            return
+        shrunk = 1.0 / (1.0 + variance * self.variance)
+        shrunk_rest = 1.0 / (1.0 + variance * self._variance_rest)
+        inside = (self._basis.T @ weights) * (shrunk - shrunk_rest)[:, None]
+        weights[:] = shrunk_rest * weights + self._basis @ inside
+        if ridge > 0.0:
+            diagonal = ridge * (self._rest * self._inverse_std) ** 2
+            weights /= (1.0 + diagonal)[:, None].astype(V.dtype)
+
+    def in_weights(self, V):
+        """The metric of a step in the weights of X, and these weights."""
+        W, _ = self.expand(V)
+        inverse = 1.0 / self._root**2 - 1.0 / self._rest**2
+        metric = (self._basis * inverse) @ self._basis.T
+        metric.flat[:: metric.shape[0] + 1] += 1.0 / self._rest**2
+        return metric * self.std * self.std[:, None], W
+
+    def from_weights(self, V, W):
+        """Replace the weights; the mean of the layer's output stays."""
+        V[:-1] = self.contract(W, 0.0)[:-1]
+
+
+def _chunks(n):
+    return [slice(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
+
+
+def _moments(X, share):
+    """Weighted mean and standard deviation of each column, in double precision."""
+    n, d = X.shape
+    mean = np.zeros(d)
+    for rows in _chunks(n):
+        mean += X[rows].T.astype(float) @ share[rows]
+    variance = np.zeros(d)
+    if sp.issparse(X):
+        for rows in _chunks(n):
+            x = X[rows].astype(float)
+            variance += x.multiply(x).T @ share[rows] - 2 * mean * (x.T @ share[rows])
+        variance += mean**2
+        # Cancellation: what rounding may have left of the variance of a constant column.
+        variance[variance < 1e-13 * mean**2] = 0.0
+        return mean, np.sqrt(np.maximum(variance, 0.0))
+    for rows in _chunks(n):
+        x = X[rows] - mean
+        variance += share[rows] @ np.square(x, out=x)
+    return mean, np.sqrt(variance)
+
+
+def _not_negligible(values):
+    return values > _SMALLEST_VARIANCE * max(values.max(initial=0.0), np.finfo(float).tiny)
+
+
+class TargetUnit:
+    """A regression target centred and scaled, and the loss in these units.
+
+    ``z = shift + scale z'`` and ``R(z, y) = factor R'(z', y')``: squared error and Huber are in
+    units of the variance, absolute error and quantile in units of the mean deviation, Poisson in
+    units of the mean count. Classification, and any loss that is not known here, is as it is.
+
+    Parameters
+    ----------
+    loss : Loss
+    Y : ndarray of shape (n, K)
+    share : ndarray of shape (n,)
+        Sample weights that sum to one.
+    """
+
+    def __init__(self, loss, Y, share):
+        self.loss, self.Y = loss, Y
+        self.shift, self.scale, self.factor = np.zeros(Y.shape[1]), 1.0, 1.0
+        if isinstance(loss, Poisson):
+            mean = share @ Y.astype(float)
+            self.factor = _or_one(float(mean.mean()))
+            self.shift = np.full(Y.shape[1], np.log(self.factor))
+            self.Y = Y / self.factor
+        elif isinstance(loss, SquaredError | Huber | AbsoluteError | Quantile):
+            self.shift = share @ Y.astype(float)
+            centred = Y - self.shift
+            if isinstance(loss, SquaredError | Huber):
+                self.scale = _or_one(np.sqrt(float((share @ np.square(centred)).mean())))
+                self.factor = self.scale**2
+            else:
+                self.scale = self.factor = _or_one(float((share @ np.abs(centred)).mean()))
+            if isinstance(loss, Huber):
+                self.loss = replace(loss, delta=loss.delta / self.scale)
+            self.Y = centred / self.scale
+
+
+def _or_one(unit):
+    return unit if np.isfinite(unit) and unit > 0 else 1.0

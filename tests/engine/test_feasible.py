@@ -1,0 +1,237 @@
+"""Solver "feasible" in mini-batches."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from skmdlam.activations import ACTIVATIONS, get_activation
+from skmdlam.engine.feasible import Feasible
+from skmdlam.engine.problem import Problem, forward
+from skmdlam.losses import REGRESSION_LOSSES, LogisticLoss, SoftmaxCrossEntropy, SquaredError
+from skmdlam.penalties import get_penalty
+
+
+def run_of(
+    X,
+    Y,
+    loss,
+    *,
+    hidden=(20,),
+    activation="relu",
+    penalty="l2",
+    alpha=0.0,
+    weight=None,
+    seed=0,
+    rho="auto",
+    max_iter=None,
+    **options,
+):
+    """A run on the data from a random start."""
+    activations = [get_activation(activation)] * len(hidden)
+    problem = Problem(X, Y, activations, loss, get_penalty(penalty), alpha, weight)
+    solver = Feasible()
+    rng = np.random.RandomState(seed)
+    sizes = [X.shape[1], *hidden, Y.shape[1]]
+    coefs, intercepts = solver.initial_weights(sizes, rng, X.dtype, activations)
+    if rho == "auto":
+        rho = solver.auto_rho(problem, options.get("batch_size"))
+    return solver.start(
+        problem, coefs, intercepts, rho=rho, epsilon=0.01, max_iter=max_iter, rng=rng, **options
+    )
+
+
+def fitted(*args, **kwargs):
+    """Records and weights of a run carried to its end."""
+    run = run_of(*args, **kwargs)
+    records = list(run)
+    return records, *run.weights()
+
+
+def data(n=300, d=6, seed=0, dtype=float):
+    """Inputs and a smooth target of two outputs."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d))
+    Y = np.column_stack([np.sin(X[:, 0]) + X[:, 1] ** 2, X[:, 2] - X[:, 0]])
+    return X.astype(dtype), Y.astype(dtype)
+
+
+def target_of(loss, n, outputs, scale, rng):
+    """A target that the loss accepts."""
+    if isinstance(loss, SoftmaxCrossEntropy):
+        return np.eye(outputs)[rng.integers(outputs, size=n)]
+    if isinstance(loss, LogisticLoss):
+        return rng.integers(2, size=(n, outputs)).astype(float)
+    if loss.name == "poisson":
+        return rng.poisson(3.0, size=(n, outputs)) * min(max(scale, 1e-4), 1e4)
+    return scale * rng.standard_t(2, size=(n, outputs))
+
+
+def check_sound(records, coefs, intercepts):
+    losses = [record.loss for record in records]
+    assert all(later <= earlier for earlier, later in pairwise(losses))
+    assert all(np.isfinite(W).all() for W in [*coefs, *intercepts])
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_any_configuration_is_monotone_and_finite(seed):
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(1, 120)), int(rng.integers(1, 30))
+    outputs = int(rng.integers(1, 4))
+    losses = [SoftmaxCrossEntropy(), LogisticLoss(), *(c() for c in REGRESSION_LOSSES.values())]
+    loss = losses[rng.integers(len(losses))]
+    if isinstance(loss, SoftmaxCrossEntropy):
+        outputs = max(outputs, 2)
+    dtype = rng.choice([np.float32, np.float64])
+    scale = 10.0 ** rng.uniform(-8, 8)
+    X = (scale * rng.standard_t(2, size=(n, d)) + scale * rng.normal()).astype(dtype)
+    X[:, 0] = X[0, 0]
+    Y = target_of(loss, n, outputs, 10.0 ** rng.uniform(-8, 8), rng).astype(dtype)
+    records, coefs, intercepts = fitted(
+        X,
+        Y,
+        loss,
+        hidden=tuple(rng.integers(1, 12, size=rng.integers(0, 9))),
+        activation=str(rng.choice(sorted(ACTIVATIONS))),
+        alpha=float(rng.choice([0.0, 1e-4, 1.0, 1e3])),
+        penalty=str(rng.choice(["l2", "l1", "elasticnet", "nonnegative", "box", "group", "none"])),
+        weight=rng.choice([None, 1]) and rng.uniform(1e-3, 1e3, n).astype(dtype),
+        rho=10.0 ** rng.uniform(-8, 8),
+        activity_alpha=float(rng.choice([0.0, 5.0, 1e3])),
+        batch_size=rng.choice([None, int(rng.integers(1, n + 1))]),
+        max_iter=int(rng.integers(1, 12)),
+        seed=seed,
+    )
+    check_sound(records, coefs, intercepts)
+    assert all(W.dtype == dtype for W in [*coefs, *intercepts])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_same_seed_same_bits(dtype):
+    X, Y = data(dtype=dtype)
+    one, two = (fitted(X, Y, SquaredError(), max_iter=10, seed=3) for _ in range(2))
+    assert [record.loss for record in one[0]] == [record.loss for record in two[0]]
+    for a, b in zip(one[1] + one[2], two[1] + two[2], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_last_loss_is_the_objective_of_the_weights():
+    X, Y = data()
+    weight = np.random.default_rng(0).uniform(0.5, 2.0, len(X))
+    alpha, activity_alpha = 0.3, 7.0
+    run = run_of(
+        X,
+        Y,
+        SquaredError(),
+        hidden=(8, 5),
+        weight=weight,
+        alpha=alpha,
+        activity_alpha=activity_alpha,
+        max_iter=15,
+    )
+    records = list(run)
+    coefs, intercepts = run.weights()
+    share = weight / weight.sum()
+    centre = share @ Y
+    unit = (share @ (Y - centre) ** 2).mean()
+    z = X @ coefs[0] + intercepts[0]
+    variance = share @ (z - share @ z) ** 2
+    total = variance.sum()
+    for layer in (1, 2):
+        z = np.maximum(z, 0) @ coefs[layer] + intercepts[layer]
+        if layer < 2:
+            total += (share @ (z - share @ z) ** 2).sum()
+    # The output is in units of the target itself, so its variance needs no unit.
+    output = (share @ (z - share @ z) ** 2).sum()
+    J = (
+        weight @ (0.5 * ((z - Y) ** 2).sum(axis=1))
+        + alpha / 2 * sum((W**2).sum() for W in coefs)
+        + activity_alpha / 2 * (unit * total + output)
+    )
+    np.testing.assert_allclose(records[-1].loss, J / weight.sum(), rtol=1e-4)
+
+
+@pytest.mark.parametrize("hidden", [(), (15,), (10, 10)])
+def test_one_batch_takes_weights_for_repeated_rows(hidden):
+    X, Y = data(n=80)
+    counts = np.random.default_rng(1).integers(1, 4, len(X))
+    rho = 60.0
+    once = fitted(
+        X,
+        Y,
+        SquaredError(),
+        hidden=hidden,
+        weight=counts.astype(float),
+        batch_size=80,
+        rho=rho,
+        max_iter=30,
+    )
+    many = fitted(
+        np.repeat(X, counts, axis=0),
+        np.repeat(Y, counts, axis=0),
+        SquaredError(),
+        hidden=hidden,
+        batch_size=int(counts.sum()),
+        rho=rho,
+        max_iter=30,
+    )
+    for a, b in zip(once[1] + once[2], many[1] + many[2], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
+
+
+def test_units_of_the_columns_and_the_target_do_not_matter():
+    X, Y = data(n=400)
+    units = 10.0 ** np.random.default_rng(0).uniform(-6, 6, X.shape[1])
+    offset = np.random.default_rng(1).normal(size=X.shape[1])
+    plain = fitted(X, Y, SquaredError(), max_iter=20)
+    other = fitted((X + offset) * units, 1e6 * Y - 5e5, SquaredError(), max_iter=20)
+    activations = [get_activation("relu")]
+    first = forward(X, plain[1], plain[2], activations)
+    second = forward((X + offset) * units, other[1], other[2], activations)
+    np.testing.assert_allclose((second + 5e5) / 1e6, first, atol=0.02)
+    np.testing.assert_allclose(
+        [record.loss / 1e12 for record in other[0]],
+        [record.loss for record in plain[0]],
+        rtol=0.05,
+    )
+
+
+def test_constant_columns_are_harmless():
+    X, Y = data()
+    wide = np.column_stack([X, np.full(len(X), 1e8), np.zeros(len(X))])
+    records, coefs, intercepts = fitted(wide, Y, SquaredError(), max_iter=20)
+    check_sound(records, coefs, intercepts)
+    np.testing.assert_array_equal(coefs[0][-2:], 0.0)
+
+
+@pytest.mark.parametrize(("n", "d"), [(40, 200), (300, 40)])
+def test_wide_data(n, d, monkeypatch):
+    """Dual and sketched forms of the first layer's metric learn what the primal one learns."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((n, 5)) @ rng.standard_normal((5, d))
+    X += 0.1 * rng.standard_normal((n, d))
+    Y = np.tanh(X[:, :1] - X[:, 1:2])
+    for largest in (1500, 10):
+        monkeypatch.setattr("skmdlam.engine.units._LARGEST_DECOMPOSITION", largest)
+        records, coefs, intercepts = fitted(X, Y, SquaredError(), max_iter=60)
+        check_sound(records, coefs, intercepts)
+        z = forward(X, coefs, intercepts, [get_activation("relu")])
+        assert ((z - Y) ** 2).mean() < 0.1 * Y.var()
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "logistic"])
+def test_eight_hidden_layers_learn(activation):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((600, 4))
+    Y = (X[:, :1] * X[:, 1:2] > 0).astype(float)
+    _, coefs, intercepts = fitted(
+        X, Y, LogisticLoss(), hidden=(20,) * 8, activation=activation, batch_size=50
+    )
+    z = forward(X, coefs, intercepts, [get_activation(activation)] * 8)
+    assert ((z > 0) == (Y > 0.5)).mean() > 0.9
+
+
+@pytest.mark.parametrize("option", ["damping", "activity_alpha"])
+def test_options_are_checked(option):
+    with pytest.raises(ValueError, match=option):
+        Feasible(**{option: -1.0})
