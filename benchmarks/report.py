@@ -1,0 +1,55 @@
+"""What the benchmarks share: tables in Markdown, and a line on the machine behind the numbers."""
+
+import os
+import platform
+from pathlib import Path
+
+import numpy as np
+import scipy
+import sklearn
+from threadpoolctl import threadpool_info
+
+import skmdlam
+
+
+def table(header, rows):
+    """Return a Markdown table, the first column aligned to the left and the others to the right."""
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+
+
+def number(value, digits=3):
+    """Return a number without its leading zero, ``.805``; a dash where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:.{digits}f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.{digits}f}"
+
+
+def spread(values, digits=3):
+    """Return mean and standard deviation of repeated measurements, ``.805 ± .012``."""
+    mean = number(np.mean(values), digits)
+    return f"{mean} ± {number(np.std(values, ddof=1), digits)}" if len(values) > 1 else mean
+
+
+def environment():
+    """Describe processor, Python, libraries and BLAS threads in a line."""
+    versions = ", ".join(f"{m.__name__} {m.__version__}" for m in (skmdlam, sklearn, scipy, np))
+    blas = ", ".join(
+        f"{pool['internal_api']} {pool['version']} on {pool['num_threads']} thread(s)"
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas"
+    )
+    return (
+        f"{_processor()}, {os.cpu_count()} processors, {platform.system()}; "
+        f"Python {platform.python_version()}, {versions}; {blas}"
+    )
+
+
+def _processor():
+    """Name of the processor; its architecture where the system does not tell more."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,112 @@
+"""The paper's experiment on a small random graph."""
+
+import csv
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def paper(monkeypatch):
+    """Return the script as a module, with epochs enough to see that it works."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    module = importlib.import_module("paper")
+    monkeypatch.setattr(module, "EPOCHS", 25)
+    monkeypatch.setattr(module, "CHECKPOINTS", (5, 10, 15, 20, 25))
+    return module
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with a graph of three communities under the name of Cora."""
+    rng = np.random.default_rng(0)
+    n, d = 90, 60
+    y = np.arange(n) % 3
+    same = y[:, None] == y[None, :]
+    edges = np.triu(rng.random((n, n)) < np.where(same, 0.2, 0.02), k=1)
+    A = sp.csr_matrix(edges | edges.T)
+    X = sp.csr_matrix(rng.random((n, d)) < np.where(np.arange(d) % 3 == y[:, None], 0.2, 0.05))
+    graphs = tmp_path / "graphs"
+    graphs.mkdir()
+    np.savez(
+        graphs / "cora.npz",
+        X_data=X.data.astype(np.float32),
+        X_indices=X.indices,
+        X_indptr=X.indptr,
+        X_shape=X.shape,
+        A_indices=A.indices,
+        A_indptr=A.indptr,
+        N=n,
+        y=y,
+        train_idx=np.arange(30),
+        val_idx=np.arange(30, 60),
+        test_idx=np.arange(60, n),
+    )
+    (graphs / "paper_tables.csv").write_text(
+        "table,dataset,parameter,value,epoch5,epoch10,epoch15,epoch20,epoch25\n"
+        "4,cora,rho,1e-4,.1,.2,.3,.4,.501\n"
+        "4,cora,rho,1e-3,.1,.2,.3,.4,.502\n"
+        "4,cora,rho,1e-2,.1,.2,.3,.4,.503\n"
+        "4,pubmed,rho,1e-2,.1,.2,.3,.4,.504\n"
+        "5,cora,epsilon0,1,.1,.2,.3,.4,.505\n",
+        encoding="utf-8",
+    )
+    return tmp_path
+
+
+class TestPaper:
+    def test_inputs_are_the_formula(self, paper, folder):
+        graph = paper.load_graph(folder / "graphs" / "cora.npz")
+        with np.load(folder / "graphs" / "cora.npz") as file:
+            shape = int(file["N"]), int(file["N"])
+            ones = np.ones(len(file["A_indices"]))
+            A = sp.csr_matrix((ones, file["A_indices"], file["A_indptr"]), shape).toarray()
+            parts = file["X_data"], file["X_indices"], file["X_indptr"]
+            H = sp.csr_matrix(parts, shape=tuple(file["X_shape"])).toarray()
+        looped = A + np.eye(len(A))
+        degree = looped.sum(axis=1)
+        M = looped / np.sqrt(degree[:, None] * degree[None, :]) + np.eye(len(A))
+        expected = np.hstack([np.linalg.matrix_power(M, power) @ H for power in (4, 3, 2, 1, 0)])
+        found = np.vstack([part.X for part in graph])
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+    @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+    def test_runs_what_the_estimator_fits(self, paper, folder):
+        graph = paper.load_graph(folder / "graphs" / "cora.npz")
+        solver = paper.METHODS["joint block"](100.0)
+        run = paper.train(graph, solver, rho=1e-2, seed=3)
+        estimator = paper.classifier(solver, rho=1e-2, seed=3).fit(*graph.train)
+        assert estimator.objective_curve_ == list(run.curve("objective"))
+        assert estimator.score(*graph.test) == run.accuracy[-1]
+        assert len(run.accuracy) == len(paper.CHECKPOINTS)
+
+    def test_report(self, paper, folder):
+        out = folder / "out"
+        report = paper.main(["--data", str(folder), "--quick", "--out", str(out)])
+        assert {file.name for file in out.iterdir()} == {
+            "README.md",
+            "accuracy.csv",
+            "objectives.csv",
+            "objectives.png",
+        }
+        assert (out / "README.md").read_text(encoding="utf-8") == report
+        assert str(folder) not in report
+        for published in (".501", ".502", ".503", ".505"):
+            assert f"| {published} |" in report
+        assert ".504" not in report
+        for name in (*paper.METHODS, *paper.INGREDIENTS, *paper.contenders()):
+            assert name in report
+        with open(out / "accuracy.csv", newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == 2 * 4 + 4
+        assert all(0 <= float(row["epoch25"]) <= 1 for row in rows)
+
+    def test_quick_prints_only(self, paper, folder, capsys):
+        report = paper.main(["--data", str(folder), "--quick"])
+        assert report in capsys.readouterr().out
+        assert [file.name for file in folder.iterdir()] == ["graphs"]
