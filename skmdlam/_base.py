@@ -270,15 +270,21 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
         if n - n_validation < 1 or n < 2:
             raise ValueError(
                 f"early_stopping=True with validation_fraction={self.validation_fraction} leaves "
-                f"no samples to train on out of {n}."
+                f"no samples to train on: n_samples = {n}."
             )
-        train, test = train_test_split(
-            np.arange(n),
-            test_size=self.validation_fraction,
-            random_state=rng,
-            shuffle=self.shuffle,
-            stratify=self._strata(y) if self.shuffle else None,
-        )
+        try:
+            train, test = train_test_split(
+                np.arange(n),
+                test_size=self.validation_fraction,
+                random_state=rng,
+                shuffle=self.shuffle,
+                stratify=self._strata(y) if self.shuffle else None,
+            )
+        except ValueError as error:  # too few samples of a class
+            raise ValueError(
+                f"early_stopping=True with validation_fraction={self.validation_fraction} cannot "
+                f"put every class on both sides of the split of {n} samples: {error}"
+            ) from error
         validation = X[test], y[test], None if weight is None else weight[test]
         return X[train], Y[train], None if weight is None else weight[train], validation
 

@@ -1,0 +1,423 @@
+"""What is wrong is refused before any work, with an error that says what and what is allowed."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+
+from skmdlam import MDLAMClassifier, MDLAMRegressor, Relaxed
+from skmdlam.activations import ACTIVATIONS, ReLU
+from skmdlam.losses import REGRESSION_LOSSES, Quantile
+from skmdlam.penalties import L2, PENALTIES
+
+RNG = np.random.RandomState(0)
+X = RNG.standard_normal((30, 4))
+LABELS = np.arange(30) % 3
+NUMBERS = X @ np.array([1.0, -1.0, 0.5, 0.0])
+
+CLASSIFIER = MDLAMClassifier((5,), max_iter=2)
+REGRESSOR = MDLAMRegressor((5,), max_iter=2)
+
+
+def refuse(*_, **__):
+    raise AssertionError("work was done before the input was checked")
+
+
+@pytest.fixture(autouse=True)
+def _no_work(monkeypatch):
+    monkeypatch.setattr(Relaxed, "initial_weights", refuse)
+    monkeypatch.setattr(Relaxed, "start", refuse)
+
+
+def target(estimator):
+    return LABELS if isinstance(estimator, MDLAMClassifier) else NUMBERS
+
+
+def has(*parts):
+    """A pattern that finds these parts in this order."""
+    return "(?s)" + ".*".join(re.escape(str(part)) for part in parts)
+
+
+def changed(array, index, value):
+    array = np.array(array, dtype=float)
+    array[index] = value
+    return array
+
+
+POSITIVE_INT = "int in the range [1, inf)"
+POSITIVE = "float in the range (0.0, inf)"
+NOT_NEGATIVE = "float in the range [0.0, inf)"
+SIZES = "must hold positive integers"
+
+PARAMETERS = [
+    # out of range
+    *(("hidden_layer_sizes", sizes, POSITIVE_INT) for sizes in (0, -3, 2.5, "5")),
+    *(
+        ("hidden_layer_sizes", sizes, SIZES)
+        for sizes in ((0,), (5, -1), (2.5,), [3, "4"], (True,), True, [[3]], np.array(3.0))
+    ),
+    *(("rho", rho, POSITIVE) for rho in (0, -1.0, np.nan, np.inf, "1e-3", None)),
+    *(("epsilon", epsilon, POSITIVE) for epsilon in (0, -1e-3, np.nan, np.inf, "auto", None)),
+    *(("alpha", alpha, NOT_NEGATIVE) for alpha in (-1e-4, np.nan, np.inf, "0.1", None)),
+    *(("l1_ratio", ratio, "float in the range [0.0, 1.0]") for ratio in (-0.1, 1.1, None)),
+    *(("max_iter", value, POSITIVE_INT) for value in (0, -1, 1.5, "10", None)),
+    *(("tol", value, NOT_NEGATIVE) for value in (-1e-4, np.nan, None)),
+    *(("n_iter_no_change", value, POSITIVE_INT) for value in (0, 2.5, None)),
+    *(
+        ("validation_fraction", value, "float in the range (0.0, 1.0)")
+        for value in (0, 1, -0.1, 10, None)
+    ),
+    # of the wrong kind
+    *((name, "yes", "bool") for name in ("early_stopping", "shuffle", "warm_start")),
+    ("random_state", "seed", "RandomState"),
+    ("verbose", "loud", "bool"),
+    ("batch_size", "all", "{'auto'}"),
+    ("batch_size", 0, POSITIVE_INT),
+    ("activity_alpha", -1.0, NOT_NEGATIVE),
+    # unknown names: the error lists the known ones
+    *(("activation", "sigmoid", repr(name)) for name in ACTIVATIONS),
+    ("activation", ReLU, "ReLU", "'relu'"),
+    ("activation", None, "'relu'"),
+    *(("penalty", "l3", repr(name)) for name in PENALTIES),
+    ("penalty", L2, "L2", "'l2'"),
+    ("penalty", 1.0, "'l2'"),
+    ("solver", "adam", "'relaxed'"),
+    ("solver", "adam", "'feasible'"),
+    ("solver", Relaxed, "Relaxed()"),
+    ("solver", None, "'relaxed'"),
+    ("scoring", "acuracy", "'accuracy'"),
+]
+FOR_ONE = [
+    *((REGRESSOR, "loss", "mse", repr(name)) for name in REGRESSION_LOSSES),
+    (REGRESSOR, "loss", Quantile, "Quantile", "'quantile'"),
+    (REGRESSOR, "loss", None, "'quantile'"),
+    (CLASSIFIER, "class_weight", "auto", "{'balanced'}"),
+    (CLASSIFIER, "class_weight", 2.0, "{'balanced'}"),
+    (CLASSIFIER, "class_weight", {0: -1.0}, "none negative", "-1.0"),
+    (CLASSIFIER, "class_weight", {0: np.nan}, "finite", "nan"),
+    (CLASSIFIER, "class_weight", {7: 1.0}, "[0, 1, 2]"),
+    (CLASSIFIER, "class_weight", {0: 0, 1: 0, 2: 0}, "every sample the weight zero"),
+]
+
+
+def label(value):
+    return value.__name__ if isinstance(value, type) else None
+
+
+@pytest.mark.parametrize("estimator", [CLASSIFIER, REGRESSOR], ids=["classifier", "regressor"])
+@pytest.mark.parametrize("case", PARAMETERS, ids=lambda case: f"{case[0]}={case[1]!r}, {case[-1]}")
+def test_parameters(estimator, case):
+    name, value, *allowed = case
+    check_parameter(estimator, name, value, allowed)
+
+
+@pytest.mark.parametrize("case", FOR_ONE, ids=lambda case: f"{case[1]}={case[2]!r}, {case[-1]}")
+def test_parameters_of_one_estimator(case):
+    estimator, name, value, *allowed = case
+    check_parameter(estimator, name, value, allowed)
+
+
+def check_parameter(estimator, name, value, allowed):
+    estimator = clone(estimator).set_params(**{name: value})
+    with pytest.raises(ValueError, match=has(name if name != "activation" else "")) as caught:
+        estimator.fit(X, target(estimator))
+    message = str(caught.value)
+    assert name.lower() in message.lower()
+    assert all(part in message for part in allowed), message
+    if not isinstance(value, dict | type):
+        assert repr(value) in message or str(value) in message, message
+
+
+@pytest.mark.parametrize("estimator", [CLASSIFIER, REGRESSOR], ids=["classifier", "regressor"])
+class TestNotYet:
+    """Parameters that a later version fills are refused, never ignored."""
+
+    @pytest.mark.parametrize(
+        ("parameter", "says"),
+        [
+            ({"solver": "feasible"}, "solver='feasible' comes in the next version"),
+            ({"activity_alpha": 0.1}, "activity_alpha=0.1 needs solver='feasible'"),
+            ({"activity_alpha": 0.0}, "activity_alpha=0.0 needs solver='feasible'"),
+            ({"batch_size": 32}, "batch_size=32: solver='relaxed' works on the full batch"),
+        ],
+    )
+    def test_says_so(self, estimator, parameter, says):
+        with pytest.raises(NotImplementedError, match=has(says)):
+            clone(estimator).set_params(**parameter).fit(X, target(estimator))
+
+    def test_the_solver_object_too(self, estimator):
+        changed = clone(estimator).set_params(solver=Relaxed(), batch_size=8)
+        with pytest.raises(NotImplementedError, match="batch_size=8"):
+            changed.fit(X, target(estimator))
+
+
+def text(array):
+    return np.asarray(array).astype(str)
+
+
+STRINGS = "it must hold numbers"
+BAD_X = {
+    "NaN": (changed(X, (3, 1), np.nan), has("Input X contains NaN")),
+    "inf": (changed(X, (3, 1), np.inf), has("Input X contains infinity")),
+    "-inf": (changed(X, (3, 1), -np.inf), has("Input X contains infinity")),
+    "NaN, sparse": (sp.csr_array(changed(X, (3, 1), np.nan)), has("Input X contains NaN")),
+    "one dimension": (X[:, 0], has("Expected 2D array, got 1D array instead")),
+    "a series": (pd.Series(X[:, 0]), has("Expected a 2-dimensional container")),
+    "three dimensions": (X[:, :, None], has("Found array with dim 3")),
+    "a number": (3.0, has("Expected 2D array, got scalar array instead")),
+    "no samples": (X[:0], has("Found array with 0 sample(s)", "minimum of 1 is required")),
+    "no features": (X[:, :0], has("0 feature(s)", "minimum of 1 is required")),
+    "complex": (X + 1j, has("Complex data not supported")),
+    "strings": (text(X), has("X holds strings, for example", STRINGS)),
+    "bytes": (text(X).astype("S"), has("X holds strings, for example b'", STRINGS)),
+    "objects": (text(X).astype(object), has("X holds strings, for example", STRINGS)),
+    "lists": (text(X).tolist(), has("X holds strings, for example", STRINGS)),
+    "one string": (
+        [[1.0, 2.0], [3.0, "4.5"]] * 15,
+        has("X holds strings, for example '4.5'", STRINGS),
+    ),
+    "data frame": (
+        pd.DataFrame(X).assign(colour="blue"),
+        has("X holds strings, for example 'blue'", "OneHotEncoder"),
+    ),
+    "categories": (
+        pd.DataFrame({"a": X[:, 0], "b": pd.Categorical(["p", "q"] * 15)}),
+        has("X holds strings, for example 'p'", STRINGS),
+    ),
+    "too few rows": (X[:-1], has("inconsistent numbers of samples", "29", "30")),
+}
+
+
+@pytest.mark.parametrize("estimator", [CLASSIFIER, REGRESSOR], ids=["classifier", "regressor"])
+@pytest.mark.parametrize("case", BAD_X)
+def test_x(estimator, case):
+    bad, match = BAD_X[case]
+    with pytest.raises((ValueError, TypeError) if case == "complex" else ValueError, match=match):
+        clone(estimator).fit(bad, target(estimator))
+
+
+TWO = np.column_stack([NUMBERS, -NUMBERS])
+BAD_Y = {
+    # classifier
+    "labels: continuous": (CLASSIFIER, NUMBERS, has("Unknown label type: continuous")),
+    "labels: continuous, two columns": (CLASSIFIER, TWO, has("Unknown label type")),
+    "labels: NaN": (CLASSIFIER, changed(LABELS, 4, np.nan), has("Input y contains NaN")),
+    "labels: several columns": (
+        CLASSIFIER,
+        np.column_stack([LABELS, LABELS[::-1]]),
+        has("multiclass-multioutput", "MultiOutputClassifier"),
+    ),
+    "labels: indicator of -1 and 1": (
+        CLASSIFIER,
+        np.column_stack([LABELS > 0, LABELS > 1]) * 2 - 1,
+        has("multilabel indicator of zeros and ones", "[-1  1]"),
+    ),
+    "labels: indicator of 1 and 2": (
+        CLASSIFIER,
+        np.column_stack([LABELS > 0, LABELS > 1]) + 1,
+        has("multilabel indicator of zeros and ones", "[1 2]"),
+    ),
+    "labels: none": (CLASSIFIER, None, has("requires y to be passed, but the target y is None")),
+    "labels: too few": (CLASSIFIER, LABELS[:-1], has("inconsistent numbers of samples")),
+    "labels: three dimensions": (CLASSIFIER, LABELS[:, None, None], has("dim 3")),
+    # regressor
+    "numbers: NaN": (REGRESSOR, changed(NUMBERS, 4, np.nan), has("contains NaN")),
+    "numbers: inf": (REGRESSOR, changed(NUMBERS, 4, np.inf), has("contains infinity")),
+    "numbers: none": (REGRESSOR, None, has("requires y to be passed, but the target y is None")),
+    "numbers: too few": (REGRESSOR, NUMBERS[:-1], has("inconsistent numbers of samples")),
+    "numbers: three dimensions": (REGRESSOR, NUMBERS[:, None, None], has("dim 3")),
+    "numbers: strings": (REGRESSOR, text(NUMBERS), has("y holds strings, for example", STRINGS)),
+    "numbers: list of strings": (REGRESSOR, text(NUMBERS).tolist(), has("y holds strings")),
+    "numbers: objects": (REGRESSOR, text(NUMBERS).astype(object), has("y holds strings")),
+    "numbers: one string": (REGRESSOR, [1.0, "2.5", 3.0] * 10, has("for example '2.5'")),
+    "numbers: words": (REGRESSOR, ["low", "high"] * 15, has("for example 'low'")),
+    "numbers: complex": (REGRESSOR, NUMBERS + 1j, has("Complex data not supported")),
+    "numbers: dates": (
+        REGRESSOR,
+        np.arange(30).astype("datetime64[D]"),
+        has("y must hold numbers", "datetime64[D]"),
+    ),
+    "poisson: negative": (
+        clone(REGRESSOR).set_params(loss="poisson"),
+        changed(np.abs(NUMBERS), 7, -1e-9),
+        has("Poisson", "y >= 0", "negative"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_Y)
+def test_y(case):
+    estimator, bad, match = BAD_Y[case]
+    with pytest.raises(ValueError, match=match):
+        clone(estimator).fit(X, bad)
+
+
+def test_sparse_y_of_a_regressor():
+    with pytest.raises(TypeError, match=r"Sparse y .* use y\.toarray\(\)"):
+        clone(REGRESSOR).fit(X, sp.csr_array(TWO))
+
+
+def test_y_that_the_type_of_x_cannot_hold():
+    with pytest.raises(ValueError, match="y holds values too large for float32"):
+        clone(REGRESSOR).fit(X.astype(np.float32), NUMBERS * 1e300)
+
+
+ONES = np.ones(30)
+BAD_WEIGHTS = {
+    "negative": (changed(ONES, 7, -0.5), has("sample_weight must not be negative", "-0.5")),
+    # The second text is that of new versions of scikit-learn.
+    "all zero": (0 * ONES, "zero for every sample|at least one non-zero"),
+    "NaN": (changed(ONES, 7, np.nan), has("sample_weight contains NaN")),
+    "inf": (changed(ONES, 7, np.inf), has("sample_weight contains infinity")),
+    "too few": (ONES[:-1], has("sample_weight.shape == (29,)", "(30,)")),
+    "two columns": (np.ones((30, 2)), has("Sample weights must be 1D")),
+    "strings": (text(ONES), has("sample_weight holds strings, for example '1.0'", STRINGS)),
+    "a negative number": (-1.0, has("sample_weight must not be negative")),
+}
+
+
+@pytest.mark.parametrize("estimator", [CLASSIFIER, REGRESSOR], ids=["classifier", "regressor"])
+@pytest.mark.parametrize("case", BAD_WEIGHTS)
+def test_sample_weight(estimator, case):
+    bad, match = BAD_WEIGHTS[case]
+    with pytest.raises(ValueError, match=match):
+        clone(estimator).fit(X, target(estimator), sample_weight=bad)
+
+
+def test_class_weight_and_sample_weight_that_leave_nothing():
+    weight = (LABELS == 0).astype(float)
+    estimator = clone(CLASSIFIER).set_params(class_weight={0: 0.0})
+    with pytest.raises(ValueError, match="every sample the weight zero"):
+        estimator.fit(X, LABELS, sample_weight=weight)
+
+
+class TestSplitOfEarlyStopping:
+    @pytest.mark.parametrize("n", [1, 2, 5])
+    def test_nothing_left_to_train_on(self, n):
+        estimator = clone(REGRESSOR).set_params(early_stopping=True, validation_fraction=0.9)
+        if n == 2:
+            estimator.set_params(validation_fraction=0.6)
+        match = has("validation_fraction", "no samples to train on", f"n_samples = {n}")
+        with pytest.raises(ValueError, match=match):
+            estimator.fit(X[:n], NUMBERS[:n])
+
+    def test_fewer_places_than_classes(self):
+        estimator = clone(CLASSIFIER).set_params(early_stopping=True, validation_fraction=0.05)
+        with pytest.raises(ValueError, match=has("validation_fraction=0.05", "every class", "3")):
+            estimator.fit(X, LABELS)
+
+    def test_class_of_one(self):
+        labels = np.where(np.arange(30) == 4, "rare", "common")
+        estimator = clone(CLASSIFIER).set_params(early_stopping=True)
+        with pytest.raises(ValueError, match=has("every class", "only 1 member")):
+            estimator.fit(X, labels)
+
+
+class TestPredict:
+    """After a fit, bad X is refused by every method that takes it."""
+
+    @pytest.fixture(autouse=True)
+    def _fitted(self, monkeypatch):
+        monkeypatch.undo()
+        self.classifier = clone(CLASSIFIER).set_params(max_iter=100, tol=1.0).fit(X, LABELS)
+        self.regressor = clone(REGRESSOR).set_params(max_iter=100, tol=1.0).fit(X, NUMBERS)
+
+    def methods(self):
+        names = ("predict", "predict_proba", "predict_log_proba", "decision_function")
+        return [getattr(self.classifier, name) for name in names] + [self.regressor.predict]
+
+    @pytest.mark.parametrize(
+        ("bad", "match"),
+        [
+            (X[:, :3], has("3 features", "expecting 4 features")),
+            (X[0], has("Expected 2D array")),
+            (changed(X, (0, 0), np.nan), has("contains NaN")),
+            (text(X), has("X holds strings")),
+        ],
+        ids=["features", "one row", "NaN", "strings"],
+    )
+    def test_bad_x(self, bad, match):
+        for method in self.methods():
+            with pytest.raises(ValueError, match=match):
+                method(bad)
+
+
+def state(estimator):
+    """Everything that an estimator remembers, with arrays as bytes."""
+
+    def frozen(value):
+        if isinstance(value, np.ndarray):
+            return value.dtype.str, value.shape, value.tobytes()
+        if isinstance(value, list):
+            return [frozen(entry) for entry in value]
+        return value
+
+    return {name: frozen(value) for name, value in vars(estimator).items()}
+
+
+class Broken(ReLU):
+    """An activation that fails in the middle of a fit."""
+
+    def __init__(self, calls=5):
+        self.calls = calls
+
+    def value(self, z, out=None):
+        self.calls -= 1
+        if self.calls == 0:
+            raise FloatingPointError("broken")
+        return super().value(z, out=out)
+
+
+class TestAfterAFailure:
+    """A fit that fails leaves the estimator as it was."""
+
+    def failures(self):
+        return [
+            ({"rho": -1.0}, X, "rho"),
+            ({"solver": "feasible"}, X, "feasible"),
+            ({}, changed(X, (0, 0), np.nan), "NaN"),
+            ({}, X[:, :2], "layer sizes"),
+            ({"hidden_layer_sizes": (9,)}, X, "layer sizes"),
+            ({"activation": Broken()}, X, "broken"),
+        ]
+
+    @pytest.fixture(autouse=True)
+    def _work(self, monkeypatch):
+        monkeypatch.undo()
+
+    @pytest.mark.parametrize("estimator", [CLASSIFIER, REGRESSOR], ids=["classifier", "regressor"])
+    def test_fitted_before(self, estimator):
+        estimator = clone(estimator).set_params(max_iter=100, tol=1.0)
+        estimator.fit(pd.DataFrame(X, columns=list("abcd")), target(estimator))
+        fitted = vars(estimator).copy()
+        expected = estimator.predict(pd.DataFrame(X, columns=list("abcd")))
+        for parameters, bad, match in self.failures():
+            estimator.set_params(warm_start=True, **parameters)
+            before = state(estimator)
+            with pytest.raises((ValueError, NotImplementedError, FloatingPointError), match=match):
+                estimator.fit(bad, target(estimator))
+            assert state(estimator) == before
+            vars(estimator).update(fitted)
+        predicted = estimator.predict(pd.DataFrame(X, columns=list("abcd")))
+        np.testing.assert_array_equal(predicted, expected)
+
+    @pytest.mark.parametrize("estimator", [CLASSIFIER, REGRESSOR], ids=["classifier", "regressor"])
+    def test_never_fitted(self, estimator):
+        estimator = clone(estimator).set_params(activation=Broken())
+        before = state(estimator)
+        with pytest.raises(FloatingPointError, match="broken"):
+            estimator.fit(X, target(estimator))
+        assert state(estimator) == before
+
+    def test_scorer_that_fails(self):
+        def scorer(estimator, X, y):
+            raise RuntimeError("no score")
+
+        estimator = clone(REGRESSOR).set_params(early_stopping=True, scoring=scorer)
+        before = state(estimator)
+        with pytest.raises(RuntimeError, match="no score"):
+            estimator.fit(X, NUMBERS)
+        assert state(estimator) == before

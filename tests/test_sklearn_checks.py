@@ -1,0 +1,86 @@
+"""scikit-learn's own checks of an estimator: all of them, with no expected failures."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skmdlam import MDLAMClassifier, MDLAMRegressor, Relaxed
+
+# The checks fit on random data for as long as max_iter says.
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+BOTH = (MDLAMClassifier, MDLAMRegressor)
+SOLVERS = (Relaxed(w_step="exact"), Relaxed(hidden_step="separate"), Relaxed(order="backward"))
+ACTIVATIONS = ("leaky_relu", "elu", "softplus", "tanh", "logistic", "hard_tanh", "identity")
+# Not "nonnegative": a check asks for a good fit of data with falling relations.
+PENALTIES = ("l1", "elasticnet", "box", "group", "none")
+# Not "poisson": a check has negative targets.
+LOSSES = ("absolute_error", "huber", "quantile")
+
+
+def few_sweeps(estimator, **parameters):
+    return estimator(**{"hidden_layer_sizes": (20,), "max_iter": 60, **parameters})
+
+
+@parametrize_with_checks(
+    [estimator() for estimator in BOTH]
+    + [few_sweeps(estimator, hidden_layer_sizes=()) for estimator in BOTH]
+)
+def test_default_and_linear(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [few_sweeps(estimator, solver=solver) for solver in SOLVERS for estimator in BOTH]
+    + [few_sweeps(estimator, activation=name) for name in ACTIVATIONS for estimator in BOTH]
+    + [few_sweeps(estimator, penalty=name) for name in PENALTIES for estimator in BOTH]
+    + [few_sweeps(MDLAMRegressor, loss=name) for name in LOSSES]
+    + [few_sweeps(estimator, hidden_layer_sizes=(10, 5)) for estimator in BOTH]
+)
+def test_options(estimator, check):
+    check(estimator)
+
+
+SPLIT_MATTERS = {
+    "check_sample_weight_equivalence_on_dense_data": "which rows are set apart depends on them",
+    "check_sample_weight_equivalence_on_sparse_data": "which rows are set apart depends on them",
+    "check_class_weight_classifiers": "the score of the heavy class alone chooses the weights",
+}
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [few_sweeps(estimator, early_stopping=True, validation_fraction=0.3) for estimator in BOTH]
+)
+def test_early_stopping(estimator, check):
+    reason = SPLIT_MATTERS.get(check.func.__name__)
+    if reason:
+        pytest.skip(reason)
+    check(estimator)
+
+
+ARRAY_API_CHECKS = """
+import warnings
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.estimator_checks import estimator_checks_generator
+from skmdlam import MDLAMClassifier, MDLAMRegressor
+
+warnings.simplefilter("ignore", ConvergenceWarning)
+for estimator in (MDLAMClassifier(max_iter=20), MDLAMRegressor(max_iter=20)):
+    for estimator, check in estimator_checks_generator(estimator):
+        if "array_api" in check.func.__name__:
+            check(estimator)
+"""
+
+
+def test_array_api():
+    """The checks that scikit-learn skips unless SciPy was imported with this variable set."""
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", ARRAY_API_CHECKS],
+        env={**os.environ, "SCIPY_ARRAY_API": "1"},
+        check=True,
+    )
