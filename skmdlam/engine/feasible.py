@@ -258,7 +258,9 @@ class FeasibleRun:
         self.best = np.inf
         self._keep([V.copy() for V in self.V])
         with np.errstate(all="ignore"):
-            self.best = self._objective()[0]
+            start = self._objective()[0]
+        if np.isfinite(start):
+            self.best = start
 
     # -- set up ---------------------------------------------------------------------------------
 
@@ -290,7 +292,8 @@ class FeasibleRun:
             goal = 3.0 if activation is not None and activation.name == "logistic" else 1.0
             z = layer_input @ V[:-1]
             spread = float(np.sqrt(np.mean(z.var(axis=0))))
-            if np.isfinite(spread) and spread > 0:
+            # Samples that are all alike have a spread of rounding errors.
+            if 1e-4 * float(np.abs(z).max(initial=0.0)) < spread < np.inf:
                 V[:-1] *= goal / spread
                 z *= goal / spread
             V[-1] = -z.mean(axis=0)
@@ -456,7 +459,7 @@ class FeasibleRun:
             return
         usual, count = self._decrease[layer], self._decreases[layer]
         limit = self.largest_decrease * usual
-        if count > 5 and decrease > limit:
+        if count > 5 and decrease > limit > 0:
             step *= np.sqrt(limit / decrease)
             decrease = limit
         self._decreases[layer] = count + 1

@@ -42,11 +42,13 @@ class MovingMetric:
 
     def observe(self, A, weight=None):
         """Add a batch of input rows ``(a, 1)`` to the average, with weights of mean one."""
-        self.count += 1
-        rate = max(self.memory, 1.0 / self.count)
         if weight is not None:
             A = A * np.sqrt(weight)
         np.matmul(A.T, A, out=self._gram)  # one symmetric product
+        if not np.isfinite(self._gram.sum()):
+            return  # the run has left its track: the safeguard will take the epoch back
+        self.count += 1
+        rate = max(self.memory, 1.0 / self.count)
         total = self._gram[-1, -1]
         self._gram *= rate / max(total, np.finfo(self._gram.dtype).tiny)
         if rate == 1.0:
@@ -102,12 +104,7 @@ class MovingMetric:
         metric.flat[:: self.size + 1] += self.damping * spread + np.finfo(V.dtype).eps
         system = (1.0 + variance) * covariance
         system.flat[:: self.size + 1] += self.damping * spread + np.finfo(V.dtype).eps + ridge
-        try:
-            shrunk = scipy.linalg.solve(
-                system, metric @ W, assume_a="pos", overwrite_a=True, check_finite=False
-            ).astype(V.dtype)
-        except scipy.linalg.LinAlgError:
-            return
+        shrunk = solve_positive(system, metric @ W).astype(V.dtype)
         V[-1] += self.moments[-1, :-1] @ (W - shrunk)
         W[:] = shrunk
 
@@ -131,7 +128,7 @@ def proximal(block, V, penalty, strength, scale, *, iterations=20):
     iterations of FISTA from W_0; the next call goes on from there.
     """
     metric, start = block.in_weights(V)
-    if start.size == 0:
+    if start.size == 0 or not (np.isfinite(metric).all() and np.isfinite(start).all()):
         return
     start = start * scale
     theta = max(top_eigenvalue(metric) / scale**2, np.finfo(float).tiny)
@@ -145,3 +142,18 @@ def proximal(block, V, penalty, strength, scale, *, iterations=20):
         point = new + (s_last - 1.0) / s * (new - W)
         W = new
     block.from_weights(V, W / scale)
+
+
+def solve_positive(system, right):
+    """``system^-1 right`` for a positive definite matrix whose rows may differ much in scale."""
+    size = system.shape[0]
+    scale = 1.0 / np.sqrt(np.maximum(system.diagonal(), np.finfo(float).tiny))
+    system = system * scale * scale[:, None]
+    # A unit diagonal now: rounding in the sums that made the matrix stays below this.
+    system.flat[:: size + 1] += size * np.finfo(float).eps
+    try:
+        factor = scipy.linalg.cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+    except scipy.linalg.LinAlgError:
+        return np.full(right.shape, np.nan)
+    solution = scipy.linalg.cho_solve(factor, scale[:, None] * right, check_finite=False)
+    return scale[:, None] * solution

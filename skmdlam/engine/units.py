@@ -11,6 +11,7 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from ..losses import AbsoluteError, Huber, Poisson, Quantile, SquaredError
+from .metric import solve_positive
 
 # Rows that are converted at a time: the temporary copies stay in the cache.
 _CHUNK = 2048
@@ -217,7 +218,7 @@ class InputSpace:
                 return
             system = ridge * (self._T.T @ self._T)
             system.flat[:: self.size + 1] += 1.0 + variance * self.variance
-            weights[:] = scipy.linalg.solve(system, weights, assume_a="pos", check_finite=False)
+            weights[:] = solve_positive(system, weights)
             return
         shrunk = 1.0 / (1.0 + variance * self.variance)
         shrunk_rest = 1.0 / (1.0 + variance * self._variance_rest)
