@@ -183,7 +183,7 @@ class FeasibleRun:
     """The state of one run of :class:`Feasible`; iterate it for one record an epoch.
 
     ``V[l]`` holds the weights of layer l with the intercept as the last row, in the run's own
-    units; ``velocity[l]`` the last step. The layer's input in a batch has a column of ones.
+    units; ``velocity[l]`` the last step. The layer's input in a batch has a row of ones for it.
     """
 
     # A step with more than this many times the usual decrease is shortened to it.
@@ -301,26 +301,20 @@ class FeasibleRun:
                 layer_input = activation.value(z + V[-1])
 
     def _allocate(self, n):
-        """Buffers of a batch; batches differ by at most one sample, and views serve both."""
+        """Buffers for every number of rows that occurs, and for one step of each layer."""
         self.edges = np.linspace(0, n, self.n_batches + 1).astype(int)
-        sizes = {int(m) for m in np.diff(self.edges)}
-        largest = max(sizes)
-
-        def new(width):
-            return np.empty((largest, width), dtype=self.dtype)
-
-        inputs = [new(V.shape[0]) for V in self.V]
-        for buffer in inputs[1:]:
-            buffer[:, -1] = 1.0
-        z, D = [[new(V.shape[1]) for V in self.V] for _ in range(2)]
-        Y = new(self.Y.shape[1])
-        self._views = {
-            m: ([A[:m] for A in inputs], [x[:m] for x in z], [x[:m] for x in D], Y[:m])
-            for m in sizes
+        widths = [V.shape for V in self.V]
+        self._batches = {
+            int(m): _Batch(int(m), widths, self.dtype) for m in np.unique(np.diff(self.edges))
+        }
+        self._chunks = [slice(i, min(i + _CHUNK, n)) for i in range(0, n, _CHUNK)]
+        self._passes = {
+            m: _Batch(m, widths, self.dtype, backward=False)
+            for m in {rows.stop - rows.start for rows in self._chunks}
         }
         self._right = [np.empty_like(V) for V in self.V]
         self._step = [np.empty_like(V) for V in self.V]
-        self._ones = np.ones(self.Y.shape[1], dtype=self.dtype)
+        self._ones = np.ones(max(self.Y.shape[1], _CHUNK), dtype=self.dtype)
 
     def _forget(self):
         """Drop the moving averages and the momentum."""
@@ -328,7 +322,7 @@ class FeasibleRun:
         self._decrease, self._decreases = [0.0] * self.depth, [0] * self.depth
         self._owed = 0.0
         self._since_refresh = 0
-        self._batches = 0
+        self._steps = 0
         for metric in self.metrics[1:]:
             metric.reset()
 
@@ -377,35 +371,43 @@ class FeasibleRun:
 
     def _update(self, rows, factor):
         """One step of all layers on a batch; ``factor`` shortens it."""
-        activations, last = self.problem.activations, self.depth - 1
-        inputs, z, D, Y = self._views[rows.size]
-        U = inputs[0]
+        batch, last = self._batches[rows.size], self.depth - 1
         # The indices are in range; "clip" spares a buffered copy.
-        np.take(self.space.U, rows, axis=0, out=U, mode="clip")
-        np.take(self.Y, rows, axis=0, out=Y, mode="clip")
+        np.take(self.space.U, rows, axis=0, out=batch.U, mode="clip")
+        np.take(self.Y, rows, axis=0, out=batch.Y, mode="clip")
         weight = None if self.weight is None else self.weight[rows]
 
-        for layer, V in enumerate(self.V):
-            np.matmul(inputs[layer], V, out=z[layer])
-            if layer < last:
-                activations[layer].value(z[layer], out=inputs[layer + 1][:, :-1])
-        price = self._output_target(z[last], Y, D[last], factor / rows.size)
+        batch.inputs[0] = batch.U.T
+        output = self._forward(batch)
+        price = self._output_target(output, batch.Y, batch.D[last].T, factor / rows.size)
         if weight is not None:
-            D[last] *= weight
-        self._batches += 1
-        self._follow_inputs(inputs, weight)
+            batch.D[last] *= weight.T
+        self._steps += 1
+        self._follow_inputs(batch.inputs, weight)
         for layer in range(last, -1, -1):
+            D = batch.D[layer]
             if layer > 0:
-                below = D[layer - 1]
-                np.matmul(D[layer], self.V[layer][:-1].T, out=below)
-                below *= activations[layer - 1].derivative(z[layer - 1], inputs[layer][:, :-1])
+                below, W = batch.D[layer - 1], self.V[layer][:-1]
+                # A product with a single row is many times slower than its outer product.
+                (np.multiply if D.shape[0] == 1 else np.matmul)(W, D, out=below)
+                below *= self.problem.activations[layer - 1].derivative(
+                    batch.z[layer - 1], batch.inputs[layer][:-1]
+                )
             else:
-                U *= self.space.leverage[rows]
-            self._update_weights(layer, inputs[layer], D[layer], factor)
+                batch.U *= self.space.leverage[rows]
+            self._update_weights(layer, batch.inputs[layer], D, factor)
         self._owed += factor / (price * (1.0 - self.options.momentum))
         if self._since_refresh >= self.refresh_every:
             self._since_refresh = 0
             self._apply_penalties()
+
+    def _forward(self, batch):
+        """Fill the batch with z = v and a = h(z) from its first input; returns z_L, (m, K)."""
+        for layer, activation in enumerate(self.problem.activations):
+            np.matmul(self.V[layer].T, batch.inputs[layer], out=batch.z[layer])
+            activation.value(batch.z[layer], out=batch.inputs[layer + 1][:-1])
+        np.matmul(batch.inputs[-1].T, self.V[-1], out=batch.output)
+        return batch.output
 
     def _output_target(self, z, Y, D, scale):
         """D_L = (prox of the loss at z) - z, times ``scale``; returns the price of a step in z.
@@ -415,9 +417,12 @@ class FeasibleRun:
         """
         loss, rho = self.loss, self.rho
         if isinstance(loss, SoftmaxCrossEntropy):
-            np.subtract(z, z.max(axis=1, keepdims=True), out=D)
+            highest = z.max()
+            if highest - z.min() > 60.0:  # exp of the difference to the largest of all may vanish
+                highest = z.max(axis=1, keepdims=True)
+            np.subtract(z, highest, out=D)
             np.exp(D, out=D)
-            D /= (D @ self._ones)[:, None]
+            D /= (D @ self._ones[: z.shape[1]])[:, None]
             np.subtract(Y, D, out=D)
             D *= scale / rho
         elif isinstance(loss, LogisticLoss):
@@ -433,13 +438,13 @@ class FeasibleRun:
 
     def _follow_inputs(self, inputs, weight):
         """Second moments of the hidden layers' inputs, every now and then their inverse."""
-        first = self._batches <= self.refresh_every
+        first = self._steps <= self.refresh_every
         self._since_refresh += 1
         refresh = self._since_refresh >= self.refresh_every or (
-            first and self._batches % self.refresh_first == 1
+            first and self._steps % self.refresh_first == 1
         )
         for metric, A in zip(self.metrics[1:], inputs[1:], strict=True):
-            if self._batches % self.observe_every == 1:
+            if self._steps % self.observe_every == 1:
                 metric.observe(A, weight)
             if refresh or not metric.ready:
                 metric.refresh()
@@ -447,7 +452,7 @@ class FeasibleRun:
     def _update_weights(self, layer, layer_input, D, factor):
         """W_l, b_l: the damped least-squares step towards z_l + D_l, with momentum."""
         right, step = self._right[layer], self._step[layer]
-        np.matmul(layer_input.T, D, out=right)
+        np.matmul(layer_input, D.T, out=right)
         if layer == 0:
             step = right
         elif self.metrics[layer].ready:
@@ -494,23 +499,19 @@ class FeasibleRun:
 
     def _objective(self):
         """J and its data term at the present weights, per unit of weight, in the run's units."""
-        U, activations, n = self.space.U, self.problem.activations, self.space.U.shape[0]
-        data, variances = 0.0, self.activity_alpha > 0
+        n, data, variances = self.space.U.shape[0], 0.0, self.activity_alpha > 0
         sums, squares = [0.0] * self.depth, [0.0] * self.depth
-        for start in range(0, n, _CHUNK):
-            rows = slice(start, start + _CHUNK)
+        for rows in self._chunks:
             weight = None if self.weight is None else self.weight[rows, 0]
-            a = U[rows, :-1]
-            for layer, V in enumerate(self.V):
-                z = a @ V[:-1]
-                z += V[-1]
-                if variances:
-                    s, square = _sum_and_square(z, weight)
-                    sums[layer] = sums[layer] + s
-                    squares[layer] += square
-                if layer < self.depth - 1:
-                    a = activations[layer].value(z, out=z)
-            values = self.loss.value(z, self.Y[rows])
+            batch = self._passes[rows.stop - rows.start]
+            batch.inputs[0] = self.space.U[rows].T
+            output = self._forward(batch)
+            if variances:
+                for layer, z in enumerate([*batch.z, output.T]):
+                    ones = self._ones[: z.shape[1]] if weight is None else weight
+                    sums[layer] = sums[layer] + (z @ ones).astype(float)
+                    squares[layer] += _weighted_square(z, weight)
+            values = self.loss.value(output, self.Y[rows])
             data += float(values.sum() if weight is None else values @ weight.astype(float))
         data /= n
         objective = data
@@ -548,8 +549,37 @@ class FeasibleRun:
         return coefs, intercepts
 
 
-def _sum_and_square(z, weight):
-    """Weighted column sums, and the sum of all squares."""
+class _Batch:
+    """Buffers for the values of m samples.
+
+    Hidden layers lie on their side, one unit a row, so that the row of ones that carries the
+    intercept leaves the activations contiguous.
+
+    Attributes
+    ----------
+    U : ndarray of shape (m, r + 1)
+    Y, output : ndarray of shape (m, K)
+    inputs : list of ndarray of shape (n_{l-1} + 1, m)
+    z, D : list of ndarray of shape (n_l, m)
+        ``D`` has the output layer too, ``z`` has not.
+    """
+
+    def __init__(self, m, shapes, dtype, *, backward=True):
+        def new(*shape):
+            return np.empty(shape, dtype=dtype)
+
+        n_outputs = shapes[-1][1]
+        self.z = [new(width, m) for _, width in shapes[:-1]]
+        self.inputs = [None] + [np.ones((size, m), dtype=dtype) for size, _ in shapes[1:]]
+        self.output = new(m, n_outputs)
+        if backward:
+            self.U, self.Y = new(m, shapes[0][0]), new(m, n_outputs)
+            self.D = [new(width, m) for _, width in shapes[:-1]] + [new(m, n_outputs).T]
+
+
+def _weighted_square(z, weight):
+    """``sum_i s_i ||z_i||^2`` for samples in columns."""
     if weight is None:
-        return z.sum(axis=0, dtype=float), float(np.vdot(z, z))
-    return (weight @ z).astype(float), float(np.einsum("ij,ij,i->", z, z, weight))
+        flat = z.ravel(order="K")
+        return float(np.dot(flat, flat))
+    return float(np.einsum("ji,ji,i->", z, z, weight))

@@ -41,10 +41,10 @@ class MovingMetric:
         self.ready = False
 
     def observe(self, A, weight=None):
-        """Add a batch of input rows ``(a, 1)`` to the average, with weights of mean one."""
+        """Add a batch to the average: samples ``(a, 1)`` in columns, weights of mean one."""
         if weight is not None:
-            A = A * np.sqrt(weight)
-        np.matmul(A.T, A, out=self._gram)  # one symmetric product
+            A = A * np.sqrt(weight).T
+        np.matmul(A, A.T, out=self._gram)  # one symmetric product
         if not np.isfinite(self._gram.sum()):
             return  # the run has left its track: the safeguard will take the epoch back
         self.count += 1
@@ -90,6 +90,13 @@ class MovingMetric:
         mean = self.moments[-1, :-1]
         return self.moments[:-1, :-1] - np.outer(mean, mean)
 
+    def _centred(self):
+        """The metric of the weights alone, ``C + damping mean-diag(C) I``."""
+        metric = self.covariance()
+        spread = max(float(metric.trace()) / max(self.size, 1), 0.0)
+        metric.flat[:: self.size + 1] += self.damping * spread + np.finfo(metric.dtype).eps
+        return metric
+
     def shrink(self, V, variance, ridge):
         """The block of the penalties on the layer, in the metric of its step.
 
@@ -98,22 +105,16 @@ class MovingMetric:
         that the mean of the layer's output stays.
         """
         W = V[:-1]
-        covariance = self.covariance().astype(float)
-        metric = covariance.copy()
-        spread = max(float(covariance.trace()) / max(self.size, 1), 0.0)
-        metric.flat[:: self.size + 1] += self.damping * spread + np.finfo(V.dtype).eps
-        system = (1.0 + variance) * covariance
-        system.flat[:: self.size + 1] += self.damping * spread + np.finfo(V.dtype).eps + ridge
+        metric = self._centred()
+        system = metric + variance * self.covariance()
+        system.flat[:: self.size + 1] += ridge
         shrunk = solve_positive(system, metric @ W).astype(V.dtype)
         V[-1] += self.moments[-1, :-1] @ (W - shrunk)
         W[:] = shrunk
 
     def in_weights(self, V):
         """The metric M, centred, and the weights, for :func:`proximal`."""
-        metric = self.covariance().astype(float)
-        spread = max(float(metric.trace()) / max(self.size, 1), 0.0)
-        metric.flat[:: self.size + 1] += self.damping * spread + np.finfo(V.dtype).eps
-        return metric, V[:-1].astype(float)
+        return self._centred().astype(float), V[:-1].astype(float)
 
     def from_weights(self, V, W):
         """Replace the weights; the mean of the layer's output stays."""
@@ -147,10 +148,10 @@ def proximal(block, V, penalty, strength, scale, *, iterations=20):
 def solve_positive(system, right):
     """``system^-1 right`` for a positive definite matrix whose rows may differ much in scale."""
     size = system.shape[0]
-    scale = 1.0 / np.sqrt(np.maximum(system.diagonal(), np.finfo(float).tiny))
+    scale = 1.0 / np.sqrt(np.maximum(system.diagonal(), np.finfo(system.dtype).tiny))
     system = system * scale * scale[:, None]
     # A unit diagonal now: rounding in the sums that made the matrix stays below this.
-    system.flat[:: size + 1] += size * np.finfo(float).eps
+    system.flat[:: size + 1] += size * np.finfo(system.dtype).eps
     try:
         factor = scipy.linalg.cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
     except scipy.linalg.LinAlgError:
