@@ -2,9 +2,13 @@
 
 import sys
 
+_LINES = 20
+
 
 class Progress:
     """Report records to the terminal; use it as a context manager.
+
+    Where there is no bar, it prints the first sweep, the last one, and about twenty in between.
 
     Parameters
     ----------
@@ -16,6 +20,8 @@ class Progress:
 
     def __init__(self, enabled, total):
         self._enabled, self._total, self._bar = enabled, total, None
+        self._every = max(1, total // _LINES)
+        self._unsaid = None
 
     def __enter__(self):
         if self._enabled and sys.stdout is not None and sys.stdout.isatty():
@@ -37,13 +43,28 @@ class Progress:
     def __exit__(self, *exception):
         if self._bar is not None:
             self._bar.stop()
+        elif self._unsaid is not None:
+            self._say(self._unsaid)
 
     def update(self, record):
         """Show one sweep."""
         if not self._enabled:
             return
-        text = f"objective {record.objective:.6g}, loss {record.loss:.6g}"
         if self._bar is not None:
-            self._bar.update(self._task, completed=record.iteration, description=text)
+            self._bar.update(self._task, completed=record.iteration, description=_text(record))
+        elif record.iteration == 1 or record.iteration % self._every == 0:
+            self._say(record)
         else:
-            print(f"Sweep {record.iteration}: {text}, epsilon {record.epsilon:.3g}")
+            self._unsaid = record
+
+    def _say(self, record):
+        self._unsaid = None
+        width = len(str(self._total))
+        print(
+            f"Sweep {record.iteration:>{width}}: {_text(record)}, epsilon {record.epsilon:.3g}",
+            flush=True,
+        )
+
+
+def _text(record):
+    return f"objective {record.objective:.6g}, loss {record.loss:.6g}"

@@ -1,0 +1,60 @@
+"""What verbose shows while a fit runs."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from skmdlam._progress import Progress
+
+
+def sweeps(progress, n):
+    with progress:
+        for k in range(1, n + 1):
+            progress.update(
+                SimpleNamespace(iteration=k, objective=1 / k, loss=2 / k, epsilon=100 / 2**k)
+            )
+
+
+class TestLines:
+    def test_nothing_unless_asked(self, capsys):
+        sweeps(Progress(False, 3), 3)
+        assert capsys.readouterr().out == ""
+
+    def test_short_run_shows_every_sweep(self, capsys):
+        sweeps(Progress(True, 3), 3)
+        assert capsys.readouterr().out.splitlines() == [
+            "Sweep 1: objective 1, loss 2, epsilon 50",
+            "Sweep 2: objective 0.5, loss 1, epsilon 25",
+            "Sweep 3: objective 0.333333, loss 0.666667, epsilon 12.5",
+        ]
+
+    @pytest.mark.parametrize("stop", [1, 73, 80, 200])
+    def test_long_run_shows_first_last_and_every_tenth(self, capsys, stop):
+        sweeps(Progress(True, 200), stop)
+        shown = [int(line[5:].split(":")[0]) for line in capsys.readouterr().out.splitlines()]
+        assert shown == sorted({1, *range(10, stop + 1, 10), stop})
+
+    def test_last_sweep_is_said_when_the_fit_fails(self, capsys):
+        progress = Progress(True, 200)
+        with pytest.raises(KeyboardInterrupt), progress:
+            progress.update(SimpleNamespace(iteration=7, objective=1, loss=2, epsilon=1))
+            raise KeyboardInterrupt
+        assert capsys.readouterr().out.startswith("Sweep   7:")
+
+
+class TestBar:
+    def test_bar_where_rich_is_installed(self, capsys, monkeypatch):
+        pytest.importorskip("rich")
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        sweeps(Progress(True, 50), 50)
+        out = capsys.readouterr().out
+        assert "50/50" in out and "objective 0.02" in out
+        assert "Sweep" not in out
+
+    def test_lines_where_it_is_not(self, capsys, monkeypatch):
+        monkeypatch.setitem(sys.modules, "rich.progress", None)
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        sweeps(Progress(True, 2), 2)
+        assert len(capsys.readouterr().out.splitlines()) == 2
