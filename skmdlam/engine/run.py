@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 STOP_REASONS = {
-    "converged": "the objective improved by less than tol for n_iter_no_change sweeps",
+    "converged": "the objective improved by less than tol for n_iter_no_change sweeps, or the "
+    "solver's own schedule came to its end",
     "max_iter": "max_iter sweeps were done",
     "interrupted": "the user interrupted the fit",
     "requested": "a callback or the validation score asked to stop",
@@ -102,6 +103,8 @@ def minimise(run, *, max_iter, tol, n_iter_no_change, on_sweep=None):
                 break
             if len(records) >= max_iter:
                 break
+        else:
+            reason = "converged"
     except KeyboardInterrupt:
         reason = "interrupted"
     coefs, intercepts = run.weights()
