@@ -1,0 +1,313 @@
+"""Solver "feasible" on the full batch: sweeps made faster by secants, J that never rises."""
+
+import time
+
+import numpy as np
+
+from .acceleration import Momentum
+from .inputs import standard_input
+from .kronecker import KroneckerMetric
+from .objective import Objective
+from .row_space import RowSpace
+from .run import Record
+from .secant import SecantMemory
+from .units import TargetUnit
+
+ACCELERATIONS = ("anderson", "nesterov", None)
+
+# Damping of the two sides of the metric at rho = 1, in units of the mean eigenvalue.
+_DAMPING_IN, _DAMPING_OUT = 0.05, 0.2
+# How much of the weight of a row in the metric goes with the curvature of its loss.
+_CURVATURE_SHARE = 0.5
+# Sweeps between two looks at the curvature.
+_REFRESH_EVERY = 10
+# Armijo's constant: the share of the promised decrease that a step must give.
+_SUFFICIENT = 1e-4
+_MOST_TRIALS = 30
+# Rows that the start of deep nets is scaled on.
+_START_ROWS = 1000
+# The row space replaces X up to this many coordinates.
+_LARGEST_ROW_SPACE = 2000
+# Numbers that the secant pairs may hold, and pairs at the least.
+_MEMORY_SIZE, _SMALLEST_MEMORY = 2**24, 3
+
+
+class FullBatchRun:
+    """Sweeps over all rows from the network's own values; iterate it for one record a sweep.
+
+    Minimises J itself: every point is feasible, z = v and a = h(z). A sweep::
+
+        z_l, a_l  <-  forward;  D_L = -R'(z_L),  D_l = h_l'(z_l) * (D_{l+1} W_{l+1}')  backward
+        dV_l      <-  P_l ((a_{l-1}, 1)' D_l - penalties) Q_l     least squares, priced by Q_l
+        d         <-  dV corrected by the last secant pairs ("anderson"), or dV at an
+                      extrapolated point ("nesterov"), or dV itself (None)
+        V         <-  V + t d, J(V + t d) <= J(V) - t 1e-4 <gradient, -d>, from t = 1 down
+        P_l, Q_l  <-  taken anew every 10 sweeps
+
+    J is evaluated with its gradient a block of rows at a time. A trial that does not descend, or
+    is not finite, is shortened; when no length descends the pairs are dropped and the metric is
+    renewed, and when that does not help either the weights stay what they are.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its penalty must be "l2" or "none", or its ``alpha`` zero.
+    coefs, intercepts : list of ndarray
+        Starting weights; they are not changed. Unless ``warm`` they are meant for standardised
+        columns and a standardised target.
+    rho : float
+        Damping of the metric, relative to the built-in one; only how fast J falls depends on it.
+    activity_alpha : float, default=0.0
+        Strength of the penalty on the variances of the pre-activations.
+    acceleration : {"anderson", "nesterov"} or None, default="anderson"
+    memory : int, default=10
+        Secant pairs.
+    warm : bool, default=False
+        Take the starting weights as they are, in the user's units.
+
+    Raises
+    ------
+    NotImplementedError
+        For other penalties.
+
+    Notes
+    -----
+    Memory: besides X a standardised copy of it (none where X is sparse; n x (n + n_1) numbers in
+    place of it where there are fewer rows than columns), the activations of 4,096 rows,
+    ``2 memory`` times the number of weights, and a few square matrices for each layer.
+    """
+
+    def __init__(
+        self,
+        problem,
+        coefs,
+        intercepts,
+        *,
+        rho,
+        activity_alpha=0.0,
+        acceleration="anderson",
+        memory=10,
+        warm=False,
+    ):
+        self._clock = time.perf_counter()
+        if acceleration not in ACCELERATIONS:
+            raise ValueError(
+                f"acceleration must be one of {', '.join(map(repr, ACCELERATIONS))}; "
+                f"got {acceleration!r}."
+            )
+        if problem.alpha > 0 and problem.penalty.ridge is None:
+            raise NotImplementedError(
+                f"penalty={problem.penalty.name!r} on the full batch (batch_size=None): secant "
+                "steps need a penalty that is a parabola, 'l2' or 'none'. Use mini-batches or "
+                "solver='relaxed', which take every penalty."
+            )
+        self.problem, self.rho = problem, float(rho)
+        self.acceleration = acceleration
+        self.total = problem.rows.total
+        with np.errstate(all="ignore"):
+            self._set_up(coefs, intercepts, activity_alpha, warm)
+            self.metric = KroneckerMetric(
+                self.objective,
+                _DAMPING_IN * self.rho,
+                _DAMPING_OUT * self.rho,
+                _CURVATURE_SHARE,
+            )
+            memory = max(_SMALLEST_MEMORY, min(memory, _MEMORY_SIZE // (2 * self.theta.size)))
+            self.pairs = SecantMemory(self.theta.size, memory if acceleration == "anderson" else 1)
+            self.momentum = Momentum(enabled=acceleration == "nesterov")
+            self._start()
+        self.iteration = 0
+        self.ended = False
+
+    # -- set up ---------------------------------------------------------------------------------
+
+    def _set_up(self, coefs, intercepts, activity_alpha, warm):
+        """The problem in standard units, and the starting weights there."""
+        problem, n = self.problem, self.problem.X.shape[0]
+        weight = problem.sample_weight
+        share = np.full(n, 1.0 / n) if weight is None else weight / self.total
+        self.target = target = TargetUnit(problem.loss, problem.Y, share)
+        dtype, width = problem.X.dtype, coefs[0].shape[1]
+        X = problem.X
+        self.inputs = standard_input(X, problem.rows)
+        coefs = [W.astype(float) for W in coefs]
+        intercepts = [b.astype(float) for b in intercepts]
+        if warm:
+            coefs[-1] = coefs[-1] / target.scale
+            intercepts[-1] = (intercepts[-1] - target.shift) / target.scale
+        else:
+            coefs[0], intercepts[0] = self.inputs.expand(np.vstack([coefs[0], intercepts[0]]))
+        self._space = None
+        if RowSpace.pays(X, width) and n + width <= _LARGEST_ROW_SPACE:
+            self._space = RowSpace(X, coefs[0])
+            coefs[0] = self._space.W
+            X = np.ascontiguousarray(self._space.X, dtype=dtype)
+            self.inputs = standard_input(X, problem.rows, uniform=True)
+        strength = problem.alpha * (problem.penalty.ridge or 0.0) / target.factor
+        ridge = [strength] * len(coefs)
+        ridge[-1] = strength * target.scale**2
+        ridge[0] = ridge[0] * self.inputs.ridge
+        self.objective = Objective(
+            self.inputs,
+            np.asfortranarray(target.Y, dtype=dtype),
+            target.loss,
+            problem.activations,
+            [W.shape[1] for W in coefs],
+            None if weight is None else weight.astype(dtype, copy=False),
+            ridge,
+            float(activity_alpha),
+        )
+        V = [self.inputs.contract(coefs[0], intercepts[0])]
+        V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]
+        if not warm:
+            self._spread_layers(V)
+        self.theta = np.concatenate([W.ravel() for W in V])
+
+    def _spread_layers(self, V):
+        """Every pre-activation of a deep net to mean 0 and a useful spread, layer by layer (LSUV).
+
+        A deep net of Glorot's start says nearly the same for all samples; a logistic layer needs
+        a spread of 3 to be more than a straight line.
+        """
+        activations = self.problem.activations
+        names = [activation.name for activation in activations]
+        if not names or (len(names) < 3 and "logistic" not in names):
+            return
+        data = self.inputs.data
+        a = self.inputs.standardised(data[:: max(1, data.shape[0] // _START_ROWS)][:_START_ROWS])
+        for layer, W in enumerate(V):
+            z = a @ W[:-1]
+            goal = 3.0 if layer < len(names) and names[layer] == "logistic" else 1.0
+            spread = float(np.sqrt(np.mean(z.var(axis=0))))
+            # Samples that are all alike have a spread of rounding errors.
+            if 1e-4 * float(np.abs(z).max(initial=0.0)) < spread < np.inf:
+                W[:-1] *= goal / spread
+                z *= goal / spread
+            W[-1] = -z.mean(axis=0)
+            if layer < len(names):
+                a = activations[layer].value(z + W[-1])
+
+    def _start(self):
+        """J at the start; where it is not finite the last layer shrinks until it is."""
+        last = self.objective.views(self.theta)[-1]
+        for _ in range(60):
+            self.value, self.gradient = self.objective(self.theta)
+            if np.isfinite(self.value):
+                break
+            last *= 0.25
+        else:
+            self.theta[:] = 0.0
+            self.value, self.gradient = self.objective(self.theta)
+        self.previous = self.theta
+        self._since_refresh = _REFRESH_EVERY
+        self._length = 1.0
+
+    # -- a sweep --------------------------------------------------------------------------------
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        refused = 0
+        if not self.ended:
+            with np.errstate(all="ignore"):
+                if self._since_refresh >= _REFRESH_EVERY:
+                    self._refresh()
+                self._since_refresh += 1
+                refused = self._sweep()
+        self.iteration += 1
+        loss = self.value * self.target.factor
+        return Record(
+            iteration=self.iteration,
+            objective=loss,
+            loss=loss,
+            rho=self.rho,
+            epsilon=0.0,
+            gap=0.0,
+            restarts=refused,
+            settled=True,
+            seconds=time.perf_counter() - self._clock,
+        )
+
+    def _refresh(self):
+        """Take the metric at the present weights."""
+        self.metric.update(self.theta)
+        self.pairs.rescale(self.metric)
+        self._since_refresh = 0
+
+    def _sweep(self):
+        """One step that descends, if there is one; returns how many trials did not."""
+        if self.acceleration != "anderson":
+            return self._plain_sweep()
+        step = self.pairs.step(self.gradient, self.metric)
+        refused = self._search(step, 1.0)
+        if self._moved:
+            return refused
+        # The model is wrong: start from the sweep alone.
+        self.pairs.forget()
+        self._refresh()
+        refused += self._search(self.metric(self.gradient), 1.0)
+        self.ended = not self._moved
+        return refused
+
+    def _search(self, step, length):
+        """Move along ``-step``, backtracking from a length; returns how many trials failed."""
+        slope = float(self.gradient @ step)
+        self._moved = False
+        if not (slope > 0 and np.isfinite(slope)):
+            return 0
+        refused = 0
+        while refused < _MOST_TRIALS:
+            theta = self.theta - length * step
+            value, gradient = self.objective(theta)
+            if value <= self.value - _SUFFICIENT * length * slope:
+                self._moved = True
+                break
+            refused += 1
+            # The minimiser of the parabola through what is known.
+            excess = value - self.value + length * slope
+            guess = 0.5 * slope * length**2 / excess if np.isfinite(excess) else 0.0
+            length = min(max(guess, 0.1 * length), 0.5 * length)
+        if self._moved:
+            if self.acceleration == "anderson":
+                self.pairs.observe(theta - self.theta, gradient - self.gradient, self.metric)
+            self.previous = self.theta
+            self.theta, self.value, self.gradient = theta, value, gradient
+            self._length = length
+        return refused
+
+    def _plain_sweep(self):
+        """The sweep itself, from an extrapolated point where that descends."""
+        refused = 0
+        omega = self.momentum.advance()
+        if omega > 0:
+            point = self.theta + omega * (self.theta - self.previous)
+            _, gradient = self.objective(point)
+            theta = point - self._length * self.metric(gradient)
+            value, gradient = self.objective(theta)
+            if value <= self.value:
+                self.previous = self.theta
+                self.theta, self.value, self.gradient = theta, value, gradient
+                return 0
+            self.momentum.restart()
+            refused = 1
+        refused += self._search(self.metric(self.gradient), 2.0 * self._length)
+        self.ended = not self._moved
+        return refused
+
+    # -- weights --------------------------------------------------------------------------------
+
+    def weights(self):
+        """Weights after the last sweep, in the user's units."""
+        V = self.objective.views(self.theta)
+        W, b = self.inputs.expand(V[0])
+        coefs, intercepts = [W], [b]
+        for v in V[1:]:
+            coefs.append(v[:-1])
+            intercepts.append(v[-1])
+        coefs[-1] = coefs[-1] * self.target.scale
+        intercepts[-1] = intercepts[-1] * self.target.scale + self.target.shift
+        if self._space is not None:
+            coefs[0] = self._space.expand(coefs[0])
+        dtype = self.problem.X.dtype
+        return [W.astype(dtype) for W in coefs], [b.astype(dtype) for b in intercepts]
