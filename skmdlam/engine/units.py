@@ -19,6 +19,8 @@ _CHUNK = 2048
 _LARGEST_DECOMPOSITION = 1500
 # Directions that a sketch finds, and how often it multiplies by X'X to find them.
 _SKETCH_SIZE, _SKETCH_ROUNDS = 200, 2
+# Squared weight below which a column's penalty is quadratic and no longer logarithmic.
+_COLUMN_FLOOR = 0.1
 # Directions with less of the largest variance than this are copies of others up to rounding.
 _SMALLEST_VARIANCE = 1e-6
 
@@ -56,13 +58,15 @@ class InputSpace:
     ----------
     U : ndarray of shape (n, r + 1)
         The samples in the new coordinates, and a column of ones for the intercept.
+    n_columns : int
+        Columns that are not constant.
     leverage : ndarray of shape (n, 1)
         ``min(1, 2 mean(q) / q_i)``, ``q_i = ||u_i||^2``: what a sample counts in the first layer's
         weight step. Samples far from all others would otherwise own directions.
     """
 
     def __init__(self, X, weight, dtype, rng, *, rotate=True):
-        self._X = X
+        self._X, self._dtype = X, dtype
         n, d = X.shape
         share = np.full(n, 1.0 / n) if weight is None else weight / weight.sum(dtype=float)
         self.mean, self.std = _moments(X, share)
@@ -71,7 +75,7 @@ class InputSpace:
         self._inverse_std = np.zeros(d)
         np.divide(1.0, self.std, out=self._inverse_std, where=varies)
         self.std = np.where(varies, self.std, 0.0)
-        self._n_varying = max(int(varies.sum()), 1)
+        self._n_varying = self.n_columns = max(int(varies.sum()), 1)
 
         if not rotate and d <= _LARGEST_DECOMPOSITION:
             self._keep_axes(*self._primal(share))
@@ -127,6 +131,8 @@ class InputSpace:
         self._basis = None
         self._T = self._inverse_std[:, None] * vectors * root
         self._T_inverse = (vectors / root).T * self.std
+        # Weights of standardised columns, in the working precision.
+        self._standard = (vectors * root * (self.std > 0)[:, None]).astype(self._dtype)
         self.variance = values * metric
 
     def _keep_axes(self, values, vectors):
@@ -205,28 +211,47 @@ class InputSpace:
             W *= self._inverse_std[:, None]
         return W, b - self.mean @ W
 
-    def shrink(self, V, variance, ridge):
-        """The block of the penalties on the first layer, in the metric of its step.
+    def shrink(self, V, variance, ridge, columns):
+        """The block of the penalties on the first layer, in the metric of its step, in place.
 
-        ``argmin over V of 1/2 ||V - V_0||^2 + variance/2 sum_k Var(U V)_k + ridge/2 ||T V||^2``, in
-        place. In sketched form the last term counts with the diagonal of the metric alone.
+        ``argmin over V of 1/2 ||V - V_0||^2 + variance/2 sum_k Var(U V)_k + ridge/2 ||T V||^2
+        + columns/2 sum_j log(1 + ||w_j||^2 / floor)``, ``w_j`` the weights of the standardised
+        column j. The logarithm counts as its tangent at V_0, which lies above it, so that the
+        block never rises. In sketched form the last two terms count with the diagonal of the
+        metric alone.
         """
         weights = V[:-1]
+        charge = ridge * self._inverse_std**2
+        if columns > 0.0:
+            charge = charge + columns / (_COLUMN_FLOOR + self.column_sizes(V))
+        charge = charge.astype(V.dtype)
         if self._basis is None:
-            if ridge == 0.0:
-                weights *= (1.0 / (1.0 + variance * self.variance))[:, None].astype(V.dtype)
+            diagonal = (1.0 + variance * self.variance).astype(V.dtype)
+            if not charge.any():
+                weights /= diagonal[:, None]
                 return
-            system = ridge * (self._T.T @ self._T)
-            system.flat[:: self.size + 1] += 1.0 + variance * self.variance
+            system = self._standard.T @ (charge[:, None] * self._standard)
+            system.flat[:: self.size + 1] += diagonal
             weights[:] = solve_positive(system, weights)
             return
         shrunk = 1.0 / (1.0 + variance * self.variance)
         shrunk_rest = 1.0 / (1.0 + variance * self._variance_rest)
         inside = (self._basis.T @ weights) * (shrunk - shrunk_rest)[:, None]
         weights[:] = shrunk_rest * weights + self._basis @ inside
-        if ridge > 0.0:
-            diagonal = ridge * (self._rest * self._inverse_std) ** 2
-            weights /= (1.0 + diagonal)[:, None].astype(V.dtype)
+        weights /= (1.0 + self._rest**2 * charge)[:, None].astype(V.dtype)
+
+    def column_sizes(self, V):
+        """Sum of squared weights of each standardised column, shape (d,)."""
+        if self._basis is None:
+            W = self._standard @ V[:-1]
+        else:
+            W = self._rest * V[:-1]
+            W += self._basis @ ((self._root - self._rest)[:, None] * (self._basis.T @ V[:-1]))
+        return np.einsum("jk,jk->j", W, W, dtype=float)
+
+    def column_penalty(self, V):
+        """``sum_j log(1 + ||w_j||^2 / floor)`` over the standardised columns j."""
+        return float(np.log1p(self.column_sizes(V) / _COLUMN_FLOOR).sum())
 
     def in_weights(self, V):
         """The metric of a step in the weights of X, and these weights."""

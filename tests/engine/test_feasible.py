@@ -143,10 +143,12 @@ def test_last_loss_is_the_objective_of_the_weights():
             total += (share @ (z - share @ z) ** 2).sum()
     # The output is in units of the target itself, so its variance needs no unit.
     output = (share @ (z - share @ z) ** 2).sum()
+    columns = np.log1p(10 * (share @ (X - share @ X) ** 2) * (coefs[0] ** 2).sum(axis=1))
     J = (
         weight @ (0.5 * ((z - Y) ** 2).sum(axis=1))
         + alpha / 2 * sum((W**2).sum() for W in coefs)
         + activity_alpha / 2 * (unit * total + output)
+        + 0.7 * np.sqrt(X.shape[1]) / 2 * unit * columns.sum()
     )
     np.testing.assert_allclose(records[-1].loss, J / weight.sum(), rtol=1e-4)
 
@@ -216,7 +218,7 @@ def test_wide_data(n, d, monkeypatch):
         records, coefs, intercepts = fitted(X, Y, SquaredError(), max_iter=60)
         check_sound(records, coefs, intercepts)
         z = forward(X, coefs, intercepts, [get_activation("relu")])
-        assert ((z - Y) ** 2).mean() < 0.1 * Y.var()
+        assert ((z - Y) ** 2).mean() < 0.15 * Y.var()
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic"])
@@ -231,7 +233,7 @@ def test_eight_hidden_layers_learn(activation):
     assert ((z > 0) == (Y > 0.5)).mean() > 0.9
 
 
-@pytest.mark.parametrize("option", ["damping", "activity_alpha"])
+@pytest.mark.parametrize("option", ["damping", "activity_alpha", "column_alpha"])
 def test_options_are_checked(option):
     with pytest.raises(ValueError, match=option):
         Feasible(**{option: -1.0})
