@@ -14,8 +14,11 @@ EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
 def run(example, folder, *arguments):
     """Run an example in an empty folder, as a user would, and see that nothing warns."""
     environment = {k: v for k, v in os.environ.items() if k not in {"DISPLAY", "WAYLAND_DISPLAY"}}
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    environment.pop("MPLBACKEND", None)
+    environment["PYTHONPATH"] = os.pathsep.join(
+        [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
+    if sys.platform == "linux":  # elsewhere matplotlib may find a screen
+        environment.pop("MPLBACKEND", None)
     result = subprocess.run(
         [sys.executable, example, *arguments],
         cwd=folder,
