@@ -78,8 +78,8 @@ class Feasible:
     classification. In the step of W_l the variance counts with the inputs of the layer as they are:
     it has no share in the targets of the layers below.
 
-    Memory: besides X a copy of it in the coordinates of the metric (float32 by default), the
-    values of a batch, and a few square matrices for each layer.
+    Memory: besides X a copy of it in the coordinates of the metric (float32 by default; none of a
+    large sparse X), the values of a batch, and a few square matrices for each layer.
 
     From a feasible point and for small steps the recursion of the targets D is the one of
     back-propagation. What is different is the step of the weights, a least-squares fit with no
@@ -218,7 +218,7 @@ class FeasibleRun:
         self._clock = time.perf_counter()
         self.options, self.problem, self.rng = options, problem, rng
         self.epsilon = epsilon
-        n = problem.X.shape[0]
+        n = self.n = problem.X.shape[0]
         size = min(n, options.auto_batch_size(n) if batch_size is None else int(batch_size))
         self.n_batches = max(1, round(n / size))
         self.dtype = problem.X.dtype
@@ -294,8 +294,10 @@ class FeasibleRun:
         A deep net of Glorot's start says nearly the same for all samples; a logistic layer needs
         a spread of 3 to be more than a straight line.
         """
-        n = self.space.U.shape[0]
-        layer_input = self.space.U[:: max(1, n // _START_ROWS), :-1][:_START_ROWS]
+        rows = np.arange(0, self.n, max(1, self.n // _START_ROWS))[:_START_ROWS]
+        layer_input = np.empty((rows.size, self.space.size + 1), dtype=self.dtype)
+        self.space.take(rows, layer_input)
+        layer_input = layer_input[:, :-1]
         for layer, V in enumerate(self.V):
             activation = None if layer == self.depth - 1 else self.problem.activations[layer]
             goal = 3.0 if activation is not None and activation.name == "logistic" else 1.0
@@ -316,7 +318,9 @@ class FeasibleRun:
         self._batches = {
             int(m): _Batch(int(m), widths, self.dtype) for m in np.unique(np.diff(self.edges))
         }
-        self._chunks = [slice(i, min(i + _CHUNK, n)) for i in range(0, n, _CHUNK)]
+        # Rows of a wide sparse X are transformed by the chunk: keep that as small as a batch.
+        step = _CHUNK if self.space.U is not None else max(self._batches)
+        self._chunks = [slice(i, min(i + step, n)) for i in range(0, n, step)]
         self._passes = {
             m: _Batch(m, widths, self.dtype, backward=False)
             for m in {rows.stop - rows.start for rows in self._chunks}
@@ -343,7 +347,7 @@ class FeasibleRun:
     def __next__(self):
         if self.ended:
             raise StopIteration
-        n, schedule = self.space.U.shape[0], self.schedule
+        n, schedule = self.n, self.schedule
         whole = self.n_batches == 1
         order = np.arange(n) if whole else self.rng.permutation(n)
         with np.errstate(all="ignore"):
@@ -381,8 +385,7 @@ class FeasibleRun:
     def _update(self, rows, factor):
         """One step of all layers on a batch; ``factor`` shortens it."""
         batch, last = self._batches[rows.size], self.depth - 1
-        # The indices are in range; "clip" spares a buffered copy.
-        np.take(self.space.U, rows, axis=0, out=batch.U, mode="clip")
+        self.space.take(rows, batch.U)
         np.take(self.Y, rows, axis=0, out=batch.Y, mode="clip")
         weight = None if self.weight is None else self.weight[rows]
 
@@ -511,12 +514,12 @@ class FeasibleRun:
 
     def _objective(self):
         """J and its data term at the present weights, per unit of weight, in the run's units."""
-        n, data, variances = self.space.U.shape[0], 0.0, self.activity_alpha > 0
+        n, data, variances = self.n, 0.0, self.activity_alpha > 0
         sums, squares = [0.0] * self.depth, [0.0] * self.depth
         for rows in self._chunks:
             weight = None if self.weight is None else self.weight[rows, 0]
             batch = self._passes[rows.stop - rows.start]
-            batch.inputs[0] = self.space.U[rows].T
+            batch.inputs[0] = self._input_of(rows).T
             output = self._forward(batch)
             if variances:
                 for layer, z in enumerate([*batch.z, output.T]):
@@ -539,6 +542,14 @@ class FeasibleRun:
             penalties = sum(self.problem.penalty_value(W) for W in coefs)
             objective += penalties / (self.total * self.target.factor)
         return objective, data
+
+    def _input_of(self, rows):
+        """Rows of U: a view where U is kept."""
+        if self.space.U is not None:
+            return self.space.U[rows]
+        U = np.empty((rows.stop - rows.start, self.space.size + 1), dtype=self.dtype)
+        self.space.take(rows, U)
+        return U
 
     # -- weights --------------------------------------------------------------------------------
 

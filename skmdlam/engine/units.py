@@ -15,6 +15,8 @@ from .metric import solve_positive
 
 # Rows that are converted at a time: the temporary copies stay in the cache.
 _CHUNK = 2048
+# Numbers that a dense copy of (a part of) a sparse matrix may always have.
+_SMALL = 2**22
 # Larger second-moment matrices are sketched instead of decomposed.
 _LARGEST_DECOMPOSITION = 1500
 # Directions that a sketch finds, and how often it multiplies by X'X to find them.
@@ -56,8 +58,11 @@ class InputSpace:
 
     Attributes
     ----------
-    U : ndarray of shape (n, r + 1)
-        The samples in the new coordinates, and a column of ones for the intercept.
+    U : ndarray of shape (n, r + 1) or None
+        The samples in the new coordinates, and a column of ones for the intercept. None for a
+        large sparse X, whose rows are transformed whenever they are asked for.
+    size : int
+        Number r of coordinates.
     n_columns : int
         Columns that are not constant.
     leverage : ndarray of shape (n, 1)
@@ -66,6 +71,7 @@ class InputSpace:
     """
 
     def __init__(self, X, weight, dtype, rng, *, rotate=True):
+        X = X.tocsr() if sp.issparse(X) else X
         self._X, self._dtype = X, dtype
         n, d = X.shape
         share = np.full(n, 1.0 / n) if weight is None else weight / weight.sum(dtype=float)
@@ -87,13 +93,16 @@ class InputSpace:
             self._sketch(share, rng)
         self.size = self.variance.shape[0] if self._basis is None else d
 
-        self.U = np.empty((n, self.size + 1), dtype=dtype)
+        self.U = None
+        if not sp.issparse(X) or n * self.size <= max(_SMALL, 8 * X.nnz):
+            self.U = np.empty((n, self.size + 1), dtype=dtype)
+            self.U[:, -1] = 1.0
         norms = np.empty(n)
-        for rows in _chunks(n):
+        for rows in _chunks(n, d):
             u = self._coordinates(rows)
-            self.U[rows, :-1] = u
+            if self.U is not None:
+                self.U[rows, :-1] = u
             norms[rows] = np.einsum("ij,ij->i", u, u)
-        self.U[:, -1] = 1.0
         mean_norm = float(share @ norms)
         leverage = np.ones(n)
         np.divide(2 * mean_norm, norms, out=leverage, where=norms > 2 * mean_norm)
@@ -110,7 +119,7 @@ class InputSpace:
     def _primal(self, share):
         n, d = self._X.shape
         covariance = np.zeros((d, d))
-        for rows in _chunks(n):
+        for rows in _chunks(n, d):
             x = self._standardised(rows)
             x *= np.sqrt(share[rows])[:, None]
             covariance += x.T @ x
@@ -151,7 +160,7 @@ class InputSpace:
             Q, _ = scipy.linalg.qr(Q, mode="economic", check_finite=False)
             image = np.zeros((d, size))
             small = np.zeros((size, size))
-            for rows in _chunks(n):
+            for rows in _chunks(n, d):
                 x = self._standardised(rows)
                 x *= np.sqrt(share[rows])[:, None]
                 part = x @ Q
@@ -173,6 +182,17 @@ class InputSpace:
         return 2.0 / np.sqrt(np.maximum(values + total / self._n_varying, np.finfo(float).tiny))
 
     # -- changes of coordinates -----------------------------------------------------------------
+
+    def take(self, rows, out):
+        """Copy the samples ``rows`` (a slice or indices), in the new coordinates, to ``out``."""
+        if self.U is None:
+            out[:, :-1] = self._coordinates(rows)
+            out[:, -1] = 1.0
+        elif isinstance(rows, slice):
+            out[:] = self.U[rows]
+        else:
+            # The indices are in range; "clip" spares a buffered copy.
+            np.take(self.U, rows, axis=0, out=out, mode="clip")
 
     def _coordinates(self, rows):
         if self._basis is None:
@@ -266,15 +286,16 @@ class InputSpace:
         V[:-1] = self.contract(W, 0.0)[:-1]
 
 
-def _chunks(n):
-    return [slice(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
+def _chunks(n, d=1):
+    step = max(1, min(_CHUNK, _SMALL // d))
+    return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
 
 def _moments(X, share):
     """Weighted mean and standard deviation of each column, in double precision."""
     n, d = X.shape
     mean = np.zeros(d)
-    for rows in _chunks(n):
+    for rows in _chunks(n, d):
         mean += X[rows].T.astype(float) @ share[rows]
     variance = np.zeros(d)
     if sp.issparse(X):
@@ -285,7 +306,7 @@ def _moments(X, share):
         # Cancellation: what rounding may have left of the variance of a constant column.
         variance[variance < 1e-13 * mean**2] = 0.0
         return mean, np.sqrt(np.maximum(variance, 0.0))
-    for rows in _chunks(n):
+    for rows in _chunks(n, d):
         x = X[rows] - mean
         variance += share[rows] @ np.square(x, out=x)
     return mean, np.sqrt(variance)

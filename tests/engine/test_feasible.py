@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from skmdlam.activations import ACTIVATIONS, get_activation
 from skmdlam.engine.feasible import Feasible
@@ -219,6 +220,19 @@ def test_wide_data(n, d, monkeypatch):
         check_sound(records, coefs, intercepts)
         z = forward(X, coefs, intercepts, [get_activation("relu")])
         assert ((z - Y) ** 2).mean() < 0.15 * Y.var()
+
+
+@pytest.mark.parametrize(("decomposition", "small"), [(1500, 2**22), (10, 2**22), (10, 1)])
+def test_sparse_is_dense(decomposition, small, monkeypatch):
+    """The same fit from a sparse X, whether a dense copy of it is kept or not."""
+    monkeypatch.setattr("skmdlam.engine.units._LARGEST_DECOMPOSITION", decomposition)
+    X, Y = data(n=200, d=30)
+    X[np.random.default_rng(0).random(X.shape) < 0.9] = 0.0
+    dense = fitted(X, Y, SquaredError(), max_iter=5)
+    monkeypatch.setattr("skmdlam.engine.units._SMALL", small)
+    sparse = fitted(sp.csr_array(X), Y, SquaredError(), max_iter=5)
+    for a, b in zip(dense[1] + dense[2], sparse[1] + sparse[2], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3)
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic"])
