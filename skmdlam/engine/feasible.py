@@ -20,6 +20,8 @@ _START_ROWS = 1000
 _RHO, _RHO_POWER = 45.0, 0.58
 # A start of rho further than this from the automatic one would waste the first epochs.
 _RHO_RANGE = 8.0
+# Activations that keep their shape when pre-activations are scaled.
+_STRAIGHT = {"relu", "leaky_relu", "identity"}
 # J above this multiple of the best one so far: the epoch is taken back.
 _WORST_RISE = 1.5
 
@@ -46,18 +48,24 @@ class Feasible:
 
     Parameters
     ----------
-    activity_alpha : float, default=5.0
+    activity_alpha : float or None, default=None
         Strength of the penalty on the variance of the pre-activations, in samples: it weighs
-        like so many samples on which the network should say nothing. The estimator's parameter
-        of that name replaces it.
-    column_alpha : float, default=0.7
+        like so many samples on which the network should say nothing. None is 5 (16 over the
+        number of hidden layers, when there are more than three), but with curved activations 0.5
+        for each hidden layer, at most 5: the fewer there are, the larger must pre-activations be
+        for the network to be more than a straight line. The estimator's parameter of that name
+        replaces it.
+    column_alpha : float, default=0.5
         Strength of the penalty on the columns of X. It costs a column its use at all more than its
         use in full, so that columns that say little are left out; every penalty on W_1 that is
         not logarithmic pulls at the useful ones just as hard.
-    hidden_gain : float, default=3.0
-        Steps of hidden layers are this many times longer than those of the output layer.
-    damping : float, default=0.2
-        Damping of a hidden layer's least-squares step, in units of the mean variance of its inputs.
+    hidden_gain : float or None, default=None
+        Steps of hidden layers are this many times longer than those of the output layer. None is
+        3, and 10 with logistic activations, whose derivative is small.
+    damping : float or None, default=None
+        Damping of a hidden layer's least-squares step, in units of the mean variance of its
+        inputs. None is 0.1 for each hidden layer, at least 0.2: in deep nets every layer moves what
+        the next one has learned.
     momentum : float, default=0.9
         Share of the last step that is repeated, in [0, 1).
     epochs : int, default=70
@@ -86,10 +94,10 @@ class Feasible:
     learning rate to choose, the prox of the loss, and the safeguard.
     """
 
-    activity_alpha: float = 5.0
-    column_alpha: float = 0.7
-    hidden_gain: float = 3.0
-    damping: float = 0.2
+    activity_alpha: float | None = None
+    column_alpha: float = 0.5
+    hidden_gain: float | None = None
+    damping: float | None = None
     momentum: float = 0.9
     epochs: int = 70
     cool_down: int = 30
@@ -101,9 +109,9 @@ class Feasible:
     def __post_init__(self):
         for option in ("activity_alpha", "column_alpha", "damping"):
             value = getattr(self, option)
-            if not 0 <= value < np.inf:
+            if value is not None and not 0 <= value < np.inf:
                 raise ValueError(f"{option} must be finite and at least 0; got {value!r}.")
-        if not 0 < self.hidden_gain < np.inf:
+        if self.hidden_gain is not None and not 0 < self.hidden_gain < np.inf:
             raise ValueError(f"hidden_gain must be positive; got {self.hidden_gain!r}.")
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum must be in [0, 1); got {self.momentum!r}.")
@@ -226,7 +234,15 @@ class FeasibleRun:
             self.dtype = np.dtype(np.float32)
         auto = options.auto_rho(problem, size)
         self.rho = float(np.clip(rho, auto / _RHO_RANGE, auto * _RHO_RANGE))
-        self.activity_alpha = options.activity_alpha if activity_alpha is None else activity_alpha
+        n_hidden = len(problem.activations)
+        names = {activation.name for activation in problem.activations}
+        curved = not names <= _STRAIGHT
+        self.hidden_gain = _first_given(options.hidden_gain, 10.0 if "logistic" in names else 3.0)
+        self.activity_alpha = _first_given(
+            activity_alpha,
+            options.activity_alpha,
+            min(5.0, 0.5 * n_hidden if curved else 16.0 / max(n_hidden, 1)),
+        )
 
         self.total = problem.rows.total
         weight = problem.sample_weight
@@ -235,15 +251,17 @@ class FeasibleRun:
         if weight is not None:
             self.weight = (share * n).astype(self.dtype)[:, None]
         self.target = TargetUnit(problem.loss, problem.Y, share)
+        # What J is in the run's units times this is what it is in the user's.
+        self.unit = self.target.factor * self.target.stiffness
         self.loss, self.Y = self.target.loss, self.target.Y.astype(self.dtype, copy=False)
         self.rotated = problem.alpha == 0 or problem.penalty.ridge is not None
         self.space = InputSpace(problem.X, weight, self.dtype, rng, rotate=self.rotated)
 
         self.depth = len(coefs)
         self._initialise(coefs, intercepts, warm)
+        damping = _first_given(options.damping, max(0.2, 0.1 * n_hidden))
         self.metrics = [None] + [
-            MovingMetric(V.shape[0] - 1, options.damping, self.memory, self.dtype)
-            for V in self.V[1:]
+            MovingMetric(V.shape[0] - 1, damping, self.memory, self.dtype) for V in self.V[1:]
         ]
         self._allocate(n)
         self._forget()
@@ -257,7 +275,7 @@ class FeasibleRun:
             cool_down=cool_down,
             patience=options.patience,
             tol=0.01,
-            give_up=10,
+            stall=10,
         )
         # The first layer's block costs a factorisation of the size of its input.
         self._first_every = max(self.refresh_every, self.space.size // 4)
@@ -369,7 +387,7 @@ class FeasibleRun:
             self._keep([V.copy() for V in self.V])
         self.iteration += 1
         self.ended = schedule.advance(np.inf if refused else data)
-        loss = float(self.best * self.target.factor)
+        loss = float(self.best * self.unit)
         return Record(
             iteration=self.iteration,
             objective=loss,
@@ -444,7 +462,7 @@ class FeasibleRun:
             np.subtract(Y, z, out=D)
             D *= scale / (1.0 + rho)
         else:
-            np.subtract(loss.prox(z, Y, rho), z, out=D)
+            np.subtract(loss.prox(z, Y, rho * self.target.stiffness), z, out=D)
             D *= scale
         return rho + 1.0 if isinstance(loss, SquaredError | Huber) else rho
 
@@ -482,7 +500,7 @@ class FeasibleRun:
         self._decreases[layer] = count + 1
         self._decrease[layer] += max(self.memory_decrease, 1.0 / (count + 1)) * (decrease - usual)
         if layer < self.depth - 1:
-            step *= self.options.hidden_gain
+            step *= self.hidden_gain
         velocity = self.velocity[layer]
         velocity *= self.options.momentum
         velocity += step
@@ -490,7 +508,7 @@ class FeasibleRun:
 
     def _apply_penalties(self, *, first=True):
         """The block of the penalties, for the steps since the last time."""
-        alpha = self.problem.alpha / self.target.factor
+        alpha = self.problem.alpha / self.unit
         penalty = self.problem.penalty
         if self.activity_alpha == 0 and self.column_alpha == 0 and alpha == 0:
             return
@@ -498,7 +516,7 @@ class FeasibleRun:
             block, last = self.space if layer == 0 else self.metrics[layer], layer == self.depth - 1
             if not first if layer == 0 else not block.ready:
                 continue
-            gain = 1.0 if last else self.options.hidden_gain
+            gain = 1.0 if last else self.hidden_gain
             strength = gain * self._owed[layer] / self.total
             self._owed[layer] = 0.0
             if strength == 0.0 or not np.isfinite(V).all():
@@ -528,7 +546,7 @@ class FeasibleRun:
                     squares[layer] += _weighted_square(z, weight)
             values = self.loss.value(output, self.Y[rows])
             data += float(values.sum() if weight is None else values @ weight.astype(float))
-        data /= n
+        data /= n * self.target.stiffness
         objective = data
         if variances:
             for s, square in zip(sums, squares, strict=True):
@@ -540,7 +558,7 @@ class FeasibleRun:
         if self.problem.alpha > 0:
             coefs, _ = self._in_user_units(self.V)
             penalties = sum(self.problem.penalty_value(W) for W in coefs)
-            objective += penalties / (self.total * self.target.factor)
+            objective += penalties / (self.total * self.unit)
         return objective, data
 
     def _input_of(self, rows):
@@ -609,3 +627,7 @@ def _weighted_square(z, weight):
         flat = z.ravel(order="K")
         return float(np.dot(flat, flat))
     return float(np.einsum("ji,ji,i->", z, z, weight))
+
+
+def _first_given(*values):
+    return next(value for value in values if value is not None)

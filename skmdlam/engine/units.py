@@ -319,9 +319,11 @@ def _not_negligible(values):
 class TargetUnit:
     """A regression target centred and scaled, and the loss in these units.
 
-    ``z = shift + scale z'`` and ``R(z, y) = factor R'(z', y')``: squared error and Huber are in
-    units of the variance, absolute error and quantile in units of the mean deviation, Poisson in
-    units of the mean count. Classification, and any loss that is not known here, is as it is.
+    ``z = shift + scale z'`` and ``R(z, y) = factor R'(z', y')``, with R' the loss of this unit:
+    squared error and Huber are in units of the variance, absolute error and quantile in units of
+    the mean deviation, Poisson in units of the mean count. Classification, and any loss that is
+    not known here, is as it is. ``stiffness`` says how large R' is where it is not of order one:
+    the slope of Huber's linear part.
 
     Parameters
     ----------
@@ -334,6 +336,7 @@ class TargetUnit:
     def __init__(self, loss, Y, share):
         self.loss, self.Y = loss, Y
         self.shift, self.scale, self.factor = np.zeros(Y.shape[1]), 1.0, 1.0
+        self.stiffness = 1.0
         if isinstance(loss, Poisson):
             mean = share @ Y.astype(float)
             self.factor = _or_one(float(mean.mean()))
@@ -349,6 +352,7 @@ class TargetUnit:
                 self.scale = self.factor = _or_one(float((share @ np.abs(centred)).mean()))
             if isinstance(loss, Huber):
                 self.loss = replace(loss, delta=loss.delta / self.scale)
+                self.stiffness = min(1.0, self.loss.delta)
             self.Y = centred / self.scale
 
 

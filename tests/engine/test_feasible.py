@@ -149,7 +149,7 @@ def test_last_loss_is_the_objective_of_the_weights():
         weight @ (0.5 * ((z - Y) ** 2).sum(axis=1))
         + alpha / 2 * sum((W**2).sum() for W in coefs)
         + activity_alpha / 2 * (unit * total + output)
-        + 0.7 * np.sqrt(X.shape[1]) / 2 * unit * columns.sum()
+        + 0.5 * np.sqrt(X.shape[1]) / 2 * unit * columns.sum()
     )
     np.testing.assert_allclose(records[-1].loss, J / weight.sum(), rtol=1e-4)
 
