@@ -142,7 +142,10 @@ class KroneckerMetric:
         rounding = 100 * np.finfo(self.objective.dtype).eps * float(mean @ mean) / size
         if not rounding + np.finfo(float).tiny < spread < np.inf:
             covariance, spread = np.zeros_like(covariance), 1.0
-        return mean, damped_inverse(covariance / spread, self.damping_in + ridge / spread).dot
+        inverse = damped_inverse(covariance / spread, self.damping_in + ridge / spread)
+        # Heavily damped it is the identity, as it is for the intercept.
+        inverse *= 1.0 + self.damping_in
+        return mean, inverse.dot
 
     def _wide_input(self, A, ridge):
         """The same from a few rows, by Woodbury's identity, where a square matrix is too large."""
@@ -155,7 +158,8 @@ class KroneckerMetric:
         if not np.finfo(float).tiny < spread < np.inf:
             B, spread = np.zeros_like(B), 1.0
         B /= np.sqrt(spread)
-        diagonal = self.damping_in + ridge / spread
+        B /= np.sqrt(1.0 + self.damping_in)
+        diagonal = (self.damping_in + ridge / spread) / (1.0 + self.damping_in)
         scaled = B / diagonal
         inner = damped_inverse(scaled @ B.T, 1.0)
         diagonal = diagonal[:, None]
