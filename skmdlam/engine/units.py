@@ -17,6 +17,8 @@ from .metric import solve_positive
 _CHUNK = 2048
 # Numbers that a dense copy of (a part of) a sparse matrix may always have.
 _SMALL = 2**22
+# Rows, at least, that a covariance is estimated from.
+_COVARIANCE_ROWS = 20_000
 # Larger second-moment matrices are sketched instead of decomposed.
 _LARGEST_DECOMPOSITION = 1500
 # Directions that a sketch finds, and how often it multiplies by X'X to find them.
@@ -118,11 +120,16 @@ class InputSpace:
 
     def _primal(self, share):
         n, d = self._X.shape
-        covariance = np.zeros((d, d))
-        for rows in _chunks(n, d):
+        covariance, total = np.zeros((d, d)), 0.0
+        # A part of very many rows, in short runs from all over, says enough of a covariance.
+        chunks = _chunks(n, d)
+        for rows in chunks[:: max(1, n // max(_COVARIANCE_ROWS, 20 * d))]:
             x = self._standardised(rows)
             x *= np.sqrt(share[rows])[:, None]
+            x = x.astype(self._dtype, copy=False)
             covariance += x.T @ x
+            total += share[rows].sum()
+        covariance /= total
         return scipy.linalg.eigh(covariance, overwrite_a=True, check_finite=False)
 
     def _dual(self, share):
@@ -196,9 +203,7 @@ class InputSpace:
 
     def _coordinates(self, rows):
         if self._basis is None:
-            x = self._X[rows]
-            x = (x.toarray() if sp.issparse(x) else x) - self.mean
-            return x @ self._T
+            return self._standardised(rows).astype(self._dtype, copy=False) @ self._standard
         x = self._standardised(rows)
         return self._rest * x + (x @ self._basis) * (self._root - self._rest) @ self._basis.T
 
