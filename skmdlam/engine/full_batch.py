@@ -16,9 +16,9 @@ from .units import TargetUnit
 ACCELERATIONS = ("anderson", "nesterov", None)
 
 # Damping of the two sides of the metric at rho = 1, in units of the mean eigenvalue.
-_DAMPING_IN, _DAMPING_OUT = 0.1, 0.5
+_DAMPING_IN, _DAMPING_OUT = 0.1, 1.0
 # How much of the weight of a row in the metric goes with the curvature of its loss.
-_CURVATURE_SHARE = 0.75
+_CURVATURE_SHARE = 0.85
 # Sweeps between two looks at the curvature.
 _REFRESH_EVERY = 10
 # Armijo's constant: the share of the promised decrease that a step must give.
