@@ -18,12 +18,13 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._compat import HasMethods, Interval, StrOptions, _check_sample_weight, _fit_context
 from ._progress import Progress
 from .activations import ACTIVATIONS, get_activation
+from .engine.feasible import Feasible
 from .engine.problem import Problem, forward
 from .engine.relaxed import Relaxed
 from .engine.run import minimise
 from .penalties import PENALTIES, get_penalty
 
-SOLVERS = {"relaxed": Relaxed}
+SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
 _SOLVER_METHODS = ["initial_weights", "auto_rho", "start"]
 
 
@@ -33,13 +34,13 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS)), HasMethods(["value", "preimage", "joint"])],
-        "solver": [StrOptions({*SOLVERS, "feasible"}), HasMethods(_SOLVER_METHODS)],
+        "solver": [StrOptions(set(SOLVERS)), HasMethods(_SOLVER_METHODS)],
         "rho": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "penalty": [StrOptions(set(PENALTIES)), HasMethods(["value", "prox"]), None],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "activity_alpha": [None, Interval(Real, 0, None, closed="left")],
+        "activity_alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), None, Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -141,7 +142,8 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             coefs, intercepts = solver.initial_weights(sizes, rng, X.dtype, activations)
         else:
             coefs, intercepts = _same_shapes(previous, sizes, X.dtype)
-        rho = solver.auto_rho(problem) if self.rho == "auto" else float(self.rho)
+        batch_size = {"auto": None, None: X.shape[0]}.get(self.batch_size, self.batch_size)
+        rho = solver.auto_rho(problem, batch_size) if self.rho == "auto" else float(self.rho)
 
         self.n_layers_ = len(sizes)
         self.n_outputs_ = Y.shape[1]
@@ -154,6 +156,10 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             rho=rho,
             epsilon=float(self.epsilon),
             warm=previous is not None,
+            batch_size=batch_size,
+            activity_alpha=None if self.activity_alpha == "auto" else float(self.activity_alpha),
+            max_iter=self.max_iter,
+            rng=rng,
         )
         self._minimise(run, validation)
 
@@ -208,28 +214,12 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
     # -- parameters -----------------------------------------------------------------------------
 
     def _resolve_solver(self):
-        if self.solver == "feasible":
-            raise NotImplementedError(
-                "solver='feasible' comes in the next version; use solver='relaxed'."
-            )
         if isinstance(self.solver, type):
             raise ValueError(
                 f"solver must be a name or an instance, such as {self.solver.__name__}(); got the "
                 f"class {self.solver.__name__}."
             )
-        solver = SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
-        if self.activity_alpha is not None:
-            raise NotImplementedError(
-                f"activity_alpha={self.activity_alpha!r} needs solver='feasible', which comes in "
-                "the next version; leave it at None."
-            )
-        if self.batch_size not in ("auto", None):
-            raise NotImplementedError(
-                f"batch_size={self.batch_size!r}: solver='relaxed' works on the full batch; "
-                "mini-batches come with solver='feasible' in the next version. "
-                "Use 'auto' or None."
-            )
-        return solver
+        return SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
 
     def _resolve_layer_sizes(self):
         sizes = self.hidden_layer_sizes

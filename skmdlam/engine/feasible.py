@@ -112,6 +112,8 @@ class Feasible:
 
     def auto_batch_size(self, n):
         """Samples in a batch when the user leaves the choice to us."""
+        if n <= 64:
+            return n
         if n < 500:
             return min(n, max(20, n // 5))
         return 100 if n < 2000 else 200
@@ -120,6 +122,8 @@ class Feasible:
         """Where rho starts when the user leaves the choice to us."""
         n = problem.X.shape[0]
         size = min(n, self.auto_batch_size(n) if batch_size is None else batch_size)
+        if size >= n:  # no noise of batches; and repeated rows must not count
+            size = 100
         return _RHO * (100.0 / size) ** _RHO_POWER
 
     def start(

@@ -121,11 +121,24 @@ class Relaxed:
             return glorot(sizes, rng, dtype, activations)
         return gaussian(sizes, rng, dtype, self.start_scale)
 
-    def auto_rho(self, problem):
+    def auto_rho(self, problem, batch_size=None):
         """The rho that ``rho="auto"`` stands for."""
         return 1.0
 
-    def start(self, problem, coefs, intercepts, *, rho, epsilon, warm=False):
+    def start(
+        self,
+        problem,
+        coefs,
+        intercepts,
+        *,
+        rho,
+        epsilon,
+        warm=False,
+        batch_size=None,
+        activity_alpha=None,
+        max_iter=None,
+        rng=None,
+    ):
         """Begin a run; the result is an iterator of records.
 
         Parameters
@@ -139,11 +152,26 @@ class Relaxed:
             Tolerance that the schedule ends with, positive.
         warm : bool, default=False
             Go on from weights that were fitted: the schedule starts where it ends.
+        batch_size, activity_alpha : int and float, or None
+            This solver has neither: a batch smaller than the data, or an activity_alpha above
+            zero, is an error.
+        max_iter, rng : object
+            Not used: nothing is drawn, and no schedule depends on the end.
 
         Returns
         -------
         RelaxedRun
         """
+        if batch_size is not None and batch_size < problem.X.shape[0]:
+            raise ValueError(
+                f"batch_size={batch_size} needs solver='feasible': solver='relaxed' works on the "
+                "full batch. Use batch_size='auto' or None."
+            )
+        if activity_alpha:
+            raise ValueError(
+                f"activity_alpha={activity_alpha!r} needs solver='feasible': the relaxed objective "
+                "has no such term. Use activity_alpha='auto' or 0."
+            )
         return RelaxedRun(self, problem, coefs, intercepts, rho, epsilon, warm)
 
 
