@@ -270,8 +270,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
                 "y has several columns of more than two classes (multiclass-multioutput), which "
                 "is not supported: fit one classifier a column (MultiOutputClassifier)."
             )
-        self._multilabel = kind == "multilabel-indicator"
-        if self._multilabel:
+        multilabel = kind == "multilabel-indicator"
+        if multilabel:
             encoded = y.toarray() if sp.issparse(y) else np.asarray(y)
             if not np.isin(encoded, (0, 1)).all():
                 raise ValueError(
@@ -285,12 +285,18 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
                 encoded = codes[:, None]
             else:
                 encoded = np.eye(len(classes))[codes]
-        if self._previous_weights() is not None and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"warm_start=True needs the classes of the previous fit, {self.classes_}; y has "
-                f"{classes}. Set warm_start=False to start afresh."
+        if self._previous_weights() is not None and not (
+            multilabel == self._multilabel and np.array_equal(classes, self.classes_)
+        ):
+            before, now = (
+                f"the {'labels' if several else 'classes'} {names}"
+                for several, names in ((self._multilabel, self.classes_), (multilabel, classes))
             )
-        self.classes_ = classes
+            raise ValueError(
+                f"warm_start=True needs the target of the previous fit, {before}; y has {now}. "
+                "Set warm_start=False to start afresh."
+            )
+        self.classes_, self._multilabel = classes, multilabel
         return encoded
 
     def _make_loss(self):

@@ -36,10 +36,13 @@ class TestLines:
         assert shown == sorted({1, *range(10, stop + 1, 10), stop})
 
     def test_last_sweep_is_said_when_the_fit_fails(self, capsys):
-        progress = Progress(True, 200)
-        with pytest.raises(KeyboardInterrupt), progress:
-            progress.update(SimpleNamespace(iteration=7, objective=1, loss=2, epsilon=1))
-            raise KeyboardInterrupt
+        def interrupted():
+            with Progress(True, 200) as progress:
+                progress.update(SimpleNamespace(iteration=7, objective=1, loss=2, epsilon=1))
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
         assert capsys.readouterr().out.startswith("Sweep   7:")
 
 

@@ -1,0 +1,117 @@
+"""Columns of size 1e-12 and 1e12, rho from 1e-8 to 1e8: legal, and nothing may become infinite."""
+
+import numpy as np
+import pytest
+
+from skmdlam import MDLAMClassifier, MDLAMRegressor, Relaxed
+from skmdlam.activations import ACTIVATIONS
+from skmdlam.losses import REGRESSION_LOSSES
+from skmdlam.penalties import PENALTIES
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RNG = np.random.RandomState(0)
+X = RNG.standard_normal((40, 6)) * [1e-12, 1e12, 1.0, 1.0, 1e-12, 1e12]
+POSITIVE = 3 * np.abs(RNG.standard_normal(40))
+TARGETS = {"binary": np.arange(40) % 2, "multiclass": np.arange(40) % 3}
+TARGETS["multilabel"] = np.column_stack([TARGETS["binary"], TARGETS["multiclass"] == 0])
+TASKS = [*TARGETS, *REGRESSION_LOSSES]
+RHOS = [1e-8, 1e-4, 1.0, 1e4, 1e8]
+DTYPES = [np.float32, np.float64]
+
+
+def check(task, X, sweeps=25, **parameters):
+    parameters = {"hidden_layer_sizes": (5, 4), "random_state": 0, **parameters}
+    if task in TARGETS:
+        model = MDLAMClassifier(max_iter=sweeps, **parameters).fit(X, TARGETS[task])
+        outputs = [
+            model.decision_function(X),
+            model.predict_proba(X),
+            model.predict_log_proba(X),
+            model.predict(X),
+        ]
+    else:
+        model = MDLAMRegressor(loss=task, max_iter=sweeps, **parameters).fit(X, POSITIVE)
+        outputs = [model.predict(X)]
+    for array in model.coefs_ + model.intercepts_:
+        assert np.isfinite(array).all()
+        assert array.dtype == X.dtype
+    for array in outputs:
+        assert np.isfinite(array).all()
+    for curve in (model.loss_curve_, model.objective_curve_, model.gap_curve_):
+        assert np.isfinite(curve).all()
+    F, epsilon = np.array(model.objective_curve_), np.array(model.epsilon_curve_)
+    same_stage = epsilon[1:] == epsilon[:-1]
+    assert np.all((F[1:] <= F[:-1] * (1 + 1e-9))[same_stage])
+    return model
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rho", RHOS)
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("hidden", [(), (5, 4)], ids=["linear", "deep"])
+def test_columns_and_rho(task, rho, dtype, hidden):
+    check(task, X.astype(dtype), rho=rho, hidden_layer_sizes=hidden)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("rho", [1e-8, 1e8])
+def test_fewer_rows_than_columns(task, rho, dtype):
+    wide = np.tile(X, 20).astype(dtype)
+    check(task, wide, rho=rho)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("rho", [1e-8, 1.0, 1e8])
+def test_activations(activation, rho, dtype):
+    for task in ("multiclass", "squared_error"):
+        check(task, X.astype(dtype), rho=rho, activation=activation)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("alpha", [1e-12, 1.0, 1e12])
+def test_penalties(penalty, alpha, dtype):
+    for task in ("multiclass", "squared_error"):
+        check(task, X.astype(dtype), penalty=penalty, alpha=alpha)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+@pytest.mark.parametrize("epsilon", [1e-12, 1.0, 1e12])
+def test_weights_and_epsilon(scale, epsilon, dtype):
+    weight = np.linspace(0, scale, 40)
+    for estimator, y in ((MDLAMClassifier, TARGETS["multiclass"]), (MDLAMRegressor, POSITIVE)):
+        model = estimator((5,), epsilon=epsilon, max_iter=25, random_state=0)
+        model.fit(X.astype(dtype), y, sample_weight=weight)
+        assert np.isfinite(model.loss_curve_).all()
+        assert np.isfinite(model.predict(X.astype(dtype))).all()
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", REGRESSION_LOSSES)
+def test_targets(loss, scale, dtype):
+    for rho in RHOS:
+        model = MDLAMRegressor((5,), loss=loss, rho=rho, max_iter=25, random_state=0)
+        model.fit((X / np.abs(X).max(axis=0)).astype(dtype), scale * POSITIVE)
+        assert np.isfinite(model.loss_curve_).all()
+        assert np.isfinite(model.predict((X / np.abs(X).max(axis=0)).astype(dtype))).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rho", RHOS)
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    "solver",
+    [Relaxed(w_step="exact"), Relaxed(hidden_step="separate"), Relaxed(order="backward")],
+    ids=["exact", "separate", "backward"],
+)
+def test_solvers(task, rho, dtype, solver):
+    for activation in ACTIVATIONS:
+        check(task, X.astype(dtype), rho=rho, solver=solver, activation=activation)
+    for penalty in PENALTIES:
+        check(task, X.astype(dtype), rho=rho, solver=solver, penalty=penalty)

@@ -1,0 +1,148 @@
+"""MDLAMRegressor: outputs, losses, and what a prediction means for each of them."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes
+from sklearn.exceptions import DataConversionWarning
+from sklearn.neural_network import MLPRegressor
+
+from skmdlam import MDLAMRegressor
+from skmdlam.losses import REGRESSION_LOSSES, Huber, Poisson, Quantile
+
+RNG = np.random.RandomState(3)
+X = RNG.uniform(-1, 1, (200, 3))
+CURVE = np.sin(3 * X[:, 0]) + X[:, 1] ** 2
+NOISY = CURVE + 0.2 * RNG.standard_normal(200)
+COUNTS = RNG.poisson(np.exp(1 + CURVE)).astype(float)
+
+
+def fit(y, X=X, sample_weight=None, **parameters):
+    defaults = {"hidden_layer_sizes": (20,), "rho": 1.0, "max_iter": 3000, "random_state": 0}
+    return MDLAMRegressor(**{**defaults, **parameters}).fit(X, y, sample_weight)
+
+
+class TestOutputs:
+    def test_one(self):
+        model = fit(NOISY)
+        assert model.n_outputs_ == 1
+        assert model.predict(X).shape == (200,)
+        assert model.score(X, NOISY) > 0.7
+
+    def test_column_is_one_output_with_a_warning(self):
+        with pytest.warns(DataConversionWarning, match="column-vector"):
+            model = fit(NOISY[:, None])
+        np.testing.assert_array_equal(model.predict(X), fit(NOISY).predict(X))
+
+    @pytest.mark.parametrize("loss", REGRESSION_LOSSES)
+    def test_several(self, loss):
+        y = np.column_stack([COUNTS, COUNTS[::-1], np.ones(200)])
+        model = fit(y, loss=loss, tol=1e-2)
+        assert model.n_outputs_ == 3
+        assert model.predict(X).shape == (200, 3)
+        np.testing.assert_allclose(model.predict(X)[:, 2], 1, atol=0.5)
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("loss", REGRESSION_LOSSES)
+    def test_type(self, loss, dtype):
+        model = fit(COUNTS, X.astype(dtype), loss=loss, tol=1e-2)
+        assert {array.dtype for array in model.coefs_ + model.intercepts_} == {np.dtype(dtype)}
+        assert model.predict(X.astype(dtype)).dtype == dtype
+
+    @pytest.mark.parametrize("y", [COUNTS.astype(int), COUNTS > 2, COUNTS.astype(np.float32)])
+    def test_other_numbers(self, y):
+        model = fit(y, tol=1e-2)
+        expected = fit(y.astype(float), tol=1e-2)
+        np.testing.assert_array_equal(model.predict(X), expected.predict(X))
+
+    def test_attributes_are_those_of_MLPRegressor(self):
+        ours, theirs = fit(NOISY), MLPRegressor(hidden_layer_sizes=(20,), tol=1.0).fit(X, NOISY)
+        for name in ("n_outputs_", "n_layers_", "n_features_in_", "out_activation_"):
+            assert getattr(ours, name) == getattr(theirs, name)
+        for one, other in zip(ours.coefs_, theirs.coefs_, strict=True):
+            assert one.shape == other.shape
+
+
+def value(loss, z, y):
+    """Each loss of the package, once more."""
+    r = y - z
+    if loss == "squared_error":
+        return 0.5 * r**2
+    if loss == "absolute_error":
+        return np.abs(r)
+    if loss == "huber":
+        return np.where(np.abs(r) < 1.35, 0.5 * r**2, 1.35 * np.abs(r) - 0.5 * 1.35**2)
+    if loss == "quantile":
+        return 0.5 * np.abs(r)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.exp(z) - y * z + np.where(y > 0, y * np.log(y), 0.0) - y
+
+
+class TestLosses:
+    @pytest.mark.parametrize("loss", REGRESSION_LOSSES)
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_loss_curve(self, loss, weighted):
+        s = np.linspace(0, 2, 200) if weighted else np.ones(200)
+        model = fit(COUNTS, sample_weight=s if weighted else None, loss=loss, alpha=0.5, tol=1e-2)
+        z = np.maximum(X @ model.coefs_[0] + model.intercepts_[0], 0)
+        z = (z @ model.coefs_[1] + model.intercepts_[1])[:, 0]
+        J = s @ value(loss, z, COUNTS) + 0.25 * sum((W**2).sum() for W in model.coefs_)
+        assert model.loss_ == pytest.approx(J / s.sum(), rel=1e-9)
+        expected = np.exp(z) if loss == "poisson" else z
+        np.testing.assert_allclose(model.predict(X), expected, rtol=1e-12)
+        assert model.out_activation_ == ("exp" if loss == "poisson" else "identity")
+
+    @pytest.mark.parametrize("loss", REGRESSION_LOSSES)
+    def test_learns(self, loss):
+        """The training objective ends well below that of the best constant."""
+        model = fit(COUNTS, loss=loss, rho=3.0, max_iter=5000)
+        constants = np.linspace(0.1, COUNTS.max(), 500)
+        link = np.log if loss == "poisson" else np.array
+        constant = min(value(loss, link(c), COUNTS).mean() for c in constants)
+        assert model.loss_ < 0.75 * constant
+
+    def test_names_and_objects(self):
+        by_name = fit(NOISY, loss="huber", tol=1e-3)
+        by_object = fit(NOISY, loss=Huber(), tol=1e-3)
+        other = fit(NOISY, loss=Huber(delta=0.1), tol=1e-3)
+        np.testing.assert_array_equal(by_name.predict(X), by_object.predict(X))
+        assert np.abs(by_name.predict(X) - other.predict(X)).max() > 1e-3
+
+    @pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
+    def test_quantile(self, quantile):
+        model = fit(NOISY, loss=Quantile(quantile), hidden_layer_sizes=(), rho=30.0, tol=1e-7)
+        assert (model.predict(X) > NOISY).mean() == pytest.approx(quantile, abs=0.03)
+
+    def test_outliers(self):
+        line = X @ np.array([1.0, -2.0, 0.5])
+        spoilt = line + 0.1 * RNG.standard_normal(200)
+        spoilt[::20] += 100.0
+        r2 = {}
+        for loss in ("squared_error", "absolute_error", "huber"):
+            predicted = fit(spoilt, loss=loss, hidden_layer_sizes=(), tol=1e-6).predict(X)
+            r2[loss] = 1 - ((predicted - line) ** 2).mean() / line.var()
+        assert r2["squared_error"] < 0 < 0.9 < min(r2["absolute_error"], r2["huber"])
+
+
+class TestPoisson:
+    def test_zero_targets(self):
+        model = fit(np.zeros(200), loss="poisson", max_iter=100, tol=1e-3)
+        assert np.isfinite(model.loss_curve_).all()
+        assert (model.predict(X) < 0.1).all()
+
+    def test_predictions_are_positive_and_finite(self):
+        model = fit(COUNTS, loss="poisson", tol=1e-2)
+        far = np.vstack([1e6 * X, -1e6 * X])
+        assert (model.predict(X) > 0).all()
+        assert np.isfinite(model.predict(far)).all() and (model.predict(far) >= 0).all()
+
+    def test_tag(self):
+        for loss in ("poisson", Poisson()):
+            assert MDLAMRegressor(loss=loss).__sklearn_tags__().target_tags.positive_only
+        assert not MDLAMRegressor().__sklearn_tags__().target_tags.positive_only
+
+
+def test_diabetes():
+    """Real data, in units of their own."""
+    data, y = load_diabetes(return_X_y=True)
+    model = fit((y - y.mean()) / y.std(), data / data.std(axis=0), alpha=10.0, rho=1.0)
+    assert model.score(data / data.std(axis=0), (y - y.mean()) / y.std()) > 0.5
