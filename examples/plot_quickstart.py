@@ -153,8 +153,8 @@ bottom.text(settled + 1, 1, "constant: F cannot rise", color=blue)
 predicted = model.predict(X_test)
 wrong = np.flatnonzero(predicted != y_test)
 shown = np.concatenate([wrong[:8], np.flatnonzero(predicted == y_test)])[:20]
-title = f"Predictions: {len(wrong)} of {len(y_test)} test images are wrong"
-right.suptitle(title if len(wrong) <= 8 else f"{title}, the first 8 are framed")
+framed = min(len(wrong), 8)
+right.suptitle(f"{len(wrong)} of {len(y_test)} test images wrong, {framed} of them framed")
 for axis, k in zip(right.subplots(4, 5).flat, shown, strict=True):
     axis.imshow(X_test[k].reshape(8, 8), cmap="gray_r")
     axis.set_xticks([])

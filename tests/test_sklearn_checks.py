@@ -13,7 +13,12 @@ from skmdlam import MDLAMClassifier, MDLAMRegressor, Relaxed
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 BOTH = (MDLAMClassifier, MDLAMRegressor)
-SOLVERS = (Relaxed(w_step="exact"), Relaxed(hidden_step="separate"), Relaxed(order="backward"))
+SOLVERS = (
+    # With a larger rho the exact step fits the hidden targets of the class that should not count.
+    {"solver": Relaxed(w_step="exact"), "rho": 1e-3},
+    {"solver": Relaxed(hidden_step="separate")},
+    {"solver": Relaxed(order="backward")},
+)
 ACTIVATIONS = ("leaky_relu", "elu", "softplus", "tanh", "logistic", "hard_tanh", "identity")
 # Not "nonnegative": a check asks for a good fit of data with falling relations.
 PENALTIES = ("l1", "elasticnet", "box", "group", "none")
@@ -25,7 +30,14 @@ def few_sweeps(estimator, **parameters):
     return estimator(**{"hidden_layer_sizes": (20,), "max_iter": 60, **parameters})
 
 
-@parametrize_with_checks(
+def with_checks(estimators):
+    """``parametrize_with_checks`` with a list: pytest 9 wants one, scikit-learn 1.6 yields."""
+    mark = parametrize_with_checks(estimators).mark
+    names, cases = mark.args
+    return pytest.mark.parametrize(names, list(cases), **mark.kwargs)
+
+
+@with_checks(
     [estimator() for estimator in BOTH]
     + [few_sweeps(estimator, hidden_layer_sizes=()) for estimator in BOTH]
 )
@@ -34,8 +46,8 @@ def test_default_and_linear(estimator, check):
 
 
 @pytest.mark.slow
-@parametrize_with_checks(
-    [few_sweeps(estimator, solver=solver) for solver in SOLVERS for estimator in BOTH]
+@with_checks(
+    [few_sweeps(estimator, **options) for options in SOLVERS for estimator in BOTH]
     + [few_sweeps(estimator, activation=name) for name in ACTIVATIONS for estimator in BOTH]
     + [few_sweeps(estimator, penalty=name) for name in PENALTIES for estimator in BOTH]
     + [few_sweeps(MDLAMRegressor, loss=name) for name in LOSSES]
@@ -53,7 +65,7 @@ SPLIT_MATTERS = {
 
 
 @pytest.mark.slow
-@parametrize_with_checks(
+@with_checks(
     [few_sweeps(estimator, early_stopping=True, validation_fraction=0.3) for estimator in BOTH]
 )
 def test_early_stopping(estimator, check):

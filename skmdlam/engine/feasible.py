@@ -29,8 +29,9 @@ class Feasible:
     """Alternating minimisation of the training objective itself, from feasible points.
 
     Minimises ``J(W, b) = sum_i s_i R_i(z_L) + alpha sum_l penalty(W_l)
-    + activity_alpha/2 unit sum_l sum_k Var_i(z_l[i, k])``, with the variances weighted by ``s_i``
-    and ``unit`` the unit of the loss (see Notes). A step, on a batch of samples::
+    + activity_alpha/2 unit sum_l sum_k Var_i(z_l[i, k])
+    + column_alpha/2 unit sqrt(d) sum_j log(1 + 10 std_j^2 ||W_1[j, :]||^2)``, with variances
+    weighted by ``s_i`` and ``unit`` the unit of the loss (see Notes). A step, on a batch::
 
         z_l, a_l  <-  forward: z_l = v_l, a_l = h(z_l), all constraints tight
         D_L       <-  prox of the loss at z_L, minus z_L
@@ -49,6 +50,10 @@ class Feasible:
         Strength of the penalty on the variance of the pre-activations, in samples: it weighs
         like so many samples on which the network should say nothing. The estimator's parameter
         of that name replaces it.
+    column_alpha : float, default=0.7
+        Strength of the penalty on the columns of X. It costs a column its use at all more than its
+        use in full, so that columns that say little are left out; every penalty on W_1 that is
+        not logarithmic pulls at the useful ones just as hard.
     hidden_gain : float, default=3.0
         Steps of hidden layers are this many times longer than those of the output layer.
     damping : float, default=0.2
@@ -73,8 +78,8 @@ class Feasible:
     classification. In the step of W_l the variance counts with the inputs of the layer as they are:
     it has no share in the targets of the layers below.
 
-    Memory: besides X a copy of it in the coordinates of the metric (float32 by default), the
-    values of a batch, and a few square matrices for each layer.
+    Memory: besides X a copy of it in the coordinates of the metric (float32 by default; none of a
+    large sparse X), the values of a batch, and a few square matrices for each layer.
 
     From a feasible point and for small steps the recursion of the targets D is the one of
     back-propagation. What is different is the step of the weights, a least-squares fit with no
@@ -82,6 +87,7 @@ class Feasible:
     """
 
     activity_alpha: float = 5.0
+    column_alpha: float = 0.7
     hidden_gain: float = 3.0
     damping: float = 0.2
     momentum: float = 0.9
@@ -93,7 +99,7 @@ class Feasible:
     name = "feasible"
 
     def __post_init__(self):
-        for option in ("activity_alpha", "damping"):
+        for option in ("activity_alpha", "column_alpha", "damping"):
             value = getattr(self, option)
             if not 0 <= value < np.inf:
                 raise ValueError(f"{option} must be finite and at least 0; got {value!r}.")
@@ -193,7 +199,7 @@ class FeasibleRun:
     # A step with more than this many times the usual decrease is shortened to it.
     largest_decrease = 9.0
     # Steps between two inversions of a layer's moments, at first and later, and between samples.
-    refresh_first, refresh_every, observe_every = 3, 20, 2
+    refresh_first, refresh_every, observe_every = 3, 20, 4
     # Smallest weight of a batch in the moving averages.
     memory, memory_decrease = 0.05, 0.02
     warm_up = 20
@@ -216,7 +222,7 @@ class FeasibleRun:
         self._clock = time.perf_counter()
         self.options, self.problem, self.rng = options, problem, rng
         self.epsilon = epsilon
-        n = problem.X.shape[0]
+        n = self.n = problem.X.shape[0]
         size = min(n, options.auto_batch_size(n) if batch_size is None else int(batch_size))
         self.n_batches = max(1, round(n / size))
         self.dtype = problem.X.dtype
@@ -257,6 +263,9 @@ class FeasibleRun:
             tol=0.01,
             give_up=10,
         )
+        # The first layer's block costs a factorisation of the size of its input.
+        self._first_every = max(self.refresh_every, self.space.size // 4)
+        self.column_alpha = options.column_alpha * np.sqrt(self.space.n_columns)
         self.iteration = 0
         self.ended = False
         self.best = np.inf
@@ -289,8 +298,10 @@ class FeasibleRun:
         A deep net of Glorot's start says nearly the same for all samples; a logistic layer needs
         a spread of 3 to be more than a straight line.
         """
-        n = self.space.U.shape[0]
-        layer_input = self.space.U[:: max(1, n // _START_ROWS), :-1][:_START_ROWS]
+        rows = np.arange(0, self.n, max(1, self.n // _START_ROWS))[:_START_ROWS]
+        layer_input = np.empty((rows.size, self.space.size + 1), dtype=self.dtype)
+        self.space.take(rows, layer_input)
+        layer_input = layer_input[:, :-1]
         for layer, V in enumerate(self.V):
             activation = None if layer == self.depth - 1 else self.problem.activations[layer]
             goal = 3.0 if activation is not None and activation.name == "logistic" else 1.0
@@ -311,7 +322,9 @@ class FeasibleRun:
         self._batches = {
             int(m): _Batch(int(m), widths, self.dtype) for m in np.unique(np.diff(self.edges))
         }
-        self._chunks = [slice(i, min(i + _CHUNK, n)) for i in range(0, n, _CHUNK)]
+        # Rows of a wide sparse X are transformed by the chunk: keep that as small as a batch.
+        step = _CHUNK if self.space.U is not None else max(self._batches)
+        self._chunks = [slice(i, min(i + step, n)) for i in range(0, n, step)]
         self._passes = {
             m: _Batch(m, widths, self.dtype, backward=False)
             for m in {rows.stop - rows.start for rows in self._chunks}
@@ -324,7 +337,7 @@ class FeasibleRun:
         """Drop the moving averages and the momentum."""
         self.velocity = [np.zeros_like(V) for V in self.V]
         self._decrease, self._decreases = [0.0] * self.depth, [0] * self.depth
-        self._owed = 0.0
+        self._owed = np.zeros(self.depth)
         self._since_refresh = 0
         self._steps = 0
         for metric in self.metrics[1:]:
@@ -338,7 +351,7 @@ class FeasibleRun:
     def __next__(self):
         if self.ended:
             raise StopIteration
-        n, schedule = self.space.U.shape[0], self.schedule
+        n, schedule = self.n, self.schedule
         whole = self.n_batches == 1
         order = np.arange(n) if whole else self.rng.permutation(n)
         with np.errstate(all="ignore"):
@@ -360,7 +373,7 @@ class FeasibleRun:
             self._keep([V.copy() for V in self.V])
         self.iteration += 1
         self.ended = schedule.advance(np.inf if refused else data)
-        loss = self.best * self.target.factor
+        loss = float(self.best * self.target.factor)
         return Record(
             iteration=self.iteration,
             objective=loss,
@@ -376,8 +389,7 @@ class FeasibleRun:
     def _update(self, rows, factor):
         """One step of all layers on a batch; ``factor`` shortens it."""
         batch, last = self._batches[rows.size], self.depth - 1
-        # The indices are in range; "clip" spares a buffered copy.
-        np.take(self.space.U, rows, axis=0, out=batch.U, mode="clip")
+        self.space.take(rows, batch.U)
         np.take(self.Y, rows, axis=0, out=batch.Y, mode="clip")
         weight = None if self.weight is None else self.weight[rows]
 
@@ -403,7 +415,7 @@ class FeasibleRun:
         self._owed += factor / (price * (1.0 - self.options.momentum))
         if self._since_refresh >= self.refresh_every:
             self._since_refresh = 0
-            self._apply_penalties()
+            self._apply_penalties(first=self._steps % self._first_every < self.refresh_every)
 
     def _forward(self, batch):
         """Fill the batch with z = v and a = h(z) from its first input; returns z_L, (m, K)."""
@@ -480,22 +492,25 @@ class FeasibleRun:
         velocity += step
         self.V[layer] += velocity
 
-    def _apply_penalties(self):
+    def _apply_penalties(self, *, first=True):
         """The block of the penalties, for the steps since the last time."""
-        owed, self._owed = self._owed, 0.0
         alpha = self.problem.alpha / self.target.factor
-        if owed == 0.0 or (self.activity_alpha == 0 and alpha == 0):
-            return
         penalty = self.problem.penalty
+        if self.activity_alpha == 0 and self.column_alpha == 0 and alpha == 0:
+            return
         for layer, V in enumerate(self.V):
-            gain = 1.0 if layer == self.depth - 1 else self.options.hidden_gain
-            strength = gain * owed / self.total
-            block = self.space if layer == 0 else self.metrics[layer]
-            if layer > 0 and not block.ready:
+            block, last = self.space if layer == 0 else self.metrics[layer], layer == self.depth - 1
+            if not first if layer == 0 else not block.ready:
                 continue
-            scale = self.target.scale if layer == self.depth - 1 else 1.0
+            gain = 1.0 if last else self.options.hidden_gain
+            strength = gain * self._owed[layer] / self.total
+            self._owed[layer] = 0.0
+            if strength == 0.0 or not np.isfinite(V).all():
+                continue
+            scale = self.target.scale if last else 1.0
             ridge = 0.0 if penalty.ridge is None else alpha * penalty.ridge * scale**2
-            block.shrink(V, strength * self.activity_alpha, strength * ridge)
+            columns = (strength * self.column_alpha,) if layer == 0 else ()
+            block.shrink(V, strength * self.activity_alpha, strength * ridge, *columns)
             if penalty.ridge is None and alpha > 0:
                 proximal(block, V, penalty, strength * alpha, scale)
 
@@ -503,12 +518,12 @@ class FeasibleRun:
 
     def _objective(self):
         """J and its data term at the present weights, per unit of weight, in the run's units."""
-        n, data, variances = self.space.U.shape[0], 0.0, self.activity_alpha > 0
+        n, data, variances = self.n, 0.0, self.activity_alpha > 0
         sums, squares = [0.0] * self.depth, [0.0] * self.depth
         for rows in self._chunks:
             weight = None if self.weight is None else self.weight[rows, 0]
             batch = self._passes[rows.stop - rows.start]
-            batch.inputs[0] = self.space.U[rows].T
+            batch.inputs[0] = self._input_of(rows).T
             output = self._forward(batch)
             if variances:
                 for layer, z in enumerate([*batch.z, output.T]):
@@ -523,11 +538,22 @@ class FeasibleRun:
             for s, square in zip(sums, squares, strict=True):
                 variance = max(square / n - float(np.sum((s / n) ** 2)), 0.0)
                 objective += 0.5 * self.activity_alpha / self.total * variance
+        if self.column_alpha > 0:
+            columns = self.space.column_penalty(self.V[0])
+            objective += 0.5 * self.column_alpha / self.total * columns
         if self.problem.alpha > 0:
             coefs, _ = self._in_user_units(self.V)
             penalties = sum(self.problem.penalty_value(W) for W in coefs)
             objective += penalties / (self.total * self.target.factor)
         return objective, data
+
+    def _input_of(self, rows):
+        """Rows of U: a view where U is kept."""
+        if self.space.U is not None:
+            return self.space.U[rows]
+        U = np.empty((rows.stop - rows.start, self.space.size + 1), dtype=self.dtype)
+        self.space.take(rows, U)
+        return U
 
     # -- weights --------------------------------------------------------------------------------
 

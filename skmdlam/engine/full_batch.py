@@ -16,9 +16,9 @@ from .units import TargetUnit
 ACCELERATIONS = ("anderson", "nesterov", None)
 
 # Damping of the two sides of the metric at rho = 1, in units of the mean eigenvalue.
-_DAMPING_IN, _DAMPING_OUT = 0.05, 0.2
+_DAMPING_IN, _DAMPING_OUT = 0.1, 0.5
 # How much of the weight of a row in the metric goes with the curvature of its loss.
-_CURVATURE_SHARE = 0.5
+_CURVATURE_SHARE = 0.75
 # Sweeps between two looks at the curvature.
 _REFRESH_EVERY = 10
 # Armijo's constant: the share of the promised decrease that a step must give.
@@ -56,7 +56,8 @@ class FullBatchRun:
         Starting weights; they are not changed. Unless ``warm`` they are meant for standardised
         columns and a standardised target.
     rho : float
-        Damping of the metric, relative to the built-in one; only how fast J falls depends on it.
+        Damping of the metric, relative to the built-in one, to start with. It goes to 1, and
+        only how fast J falls at first depends on it.
     activity_alpha : float, default=0.0
         Strength of the penalty on the variances of the pre-activations.
     acceleration : {"anderson", "nesterov"} or None, default="anderson"
@@ -231,6 +232,10 @@ class FullBatchRun:
 
     def _refresh(self):
         """Take the metric at the present weights."""
+        if self._since_refresh > 0 and self.iteration > 0:
+            # The user's rho is only a start: half of its distance, in digits, goes each time.
+            self.rho = float(np.sqrt(self.rho))
+            self.metric.damp(_DAMPING_IN * self.rho, _DAMPING_OUT * self.rho)
         self.metric.update(self.theta)
         self.pairs.rescale(self.metric)
         self._since_refresh = 0

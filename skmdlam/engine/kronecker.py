@@ -46,6 +46,10 @@ class KroneckerMetric:
             chosen = np.random.RandomState(0).choice(n, _SAMPLE_ROWS, replace=False)
             self._sample = np.sort(chosen)
 
+    def damp(self, damping_in, damping_out):
+        """Change the damping, from the next update on."""
+        self.damping_in, self.damping_out = damping_in, damping_out
+
     def update(self, theta):
         """Take the curvature at new weights."""
         objective, dtype = self.objective, self.objective.dtype
@@ -76,29 +80,31 @@ class KroneckerMetric:
                 right = damped_inverse(M / scale, self.damping_out) / np.sqrt(scale)
                 right *= 1.0 + self.damping_out
                 ridge = objective.ridge[layer] / objective.rows.total / scale
-                layer_input = (
-                    a[layer - 1][:, :-1] if layer > 0 else objective.inputs.standardised(x)
-                )
-                mean, left = self._input_side(layer_input, share, root, ridge)
+                if layer == 0:
+                    A, scratch = objective.inputs.standardised(x), None
+                else:
+                    A, scratch = a[layer - 1][:, :-1], objective.scratch(layer - 1, len(share))
+                mean, left = self._input_side(A, share, root, ridge, scratch)
                 factors.append((left, right, mean))
                 if layer > 0:
-                    slope = objective.activations[layer - 1].derivative(z[layer - 1], layer_input)
-                    slope = slope * root
+                    slope = objective.activations[layer - 1].derivative(z[layer - 1], A)
                     W = V[layer][:-1].astype(float)
-                    M = (W @ M @ W.T) * (slope.T @ slope)
+                    M = (W @ M @ W.T) * _gram(slope, root, scratch)
         self._factors = factors[::-1]
 
-    def _input_side(self, A, share, root, ridge):
+    def _input_side(self, A, share, root, ridge, scratch):
         """Mean of a layer's input, and a function that multiplies with P_l."""
         mean = share @ A
+        mean[~np.isfinite(mean)] = 0.0
         size = A.shape[1]
         if size > _LARGEST_INVERSE:
             return mean, self._low_rank(A, mean, root, ridge)
-        centred = (A - mean.astype(A.dtype)) * root
-        covariance = (centred.T @ centred).astype(float)
-        spread = covariance.trace() / max(size, 1)
-        if not spread > np.finfo(float).tiny:
-            spread = 1.0
+        # What rounding leaves of the difference is far below the damping.
+        covariance = _gram(A, root, scratch) - np.outer(mean, mean)
+        spread = covariance.trace() / size
+        rounding = 100 * np.finfo(A.dtype).eps * float(mean @ mean) / size
+        if not rounding + np.finfo(float).tiny < spread < np.inf:
+            covariance, spread = np.zeros_like(covariance), 1.0
         ridge = np.broadcast_to(np.asarray(ridge, dtype=float).ravel(), (size,))
         return mean, damped_inverse(covariance / spread, self.damping_in + ridge / spread).dot
 
@@ -129,6 +135,12 @@ class KroneckerMetric:
             out[:-1] = left(GQ[:-1] - np.outer(mean, GQ[-1]))
             out[-1] = GQ[-1] - mean @ out[:-1]
         return step
+
+
+def _gram(A, root, scratch):
+    """Weighted second moments of the columns of A, in double precision."""
+    scaled = np.multiply(A, root, out=scratch)
+    return (scaled.T @ scaled).astype(float, copy=False)
 
 
 def damped_inverse(matrix, damping):

@@ -148,6 +148,8 @@ def proximal(block, V, penalty, strength, scale, *, iterations=20):
 def solve_positive(system, right):
     """``system^-1 right`` for a positive definite matrix whose rows may differ much in scale."""
     size = system.shape[0]
+    if size == 0:
+        return right
     scale = 1.0 / np.sqrt(np.maximum(system.diagonal(), np.finfo(system.dtype).tiny))
     system = system * scale * scale[:, None]
     # A unit diagonal now: rounding in the sums that made the matrix stays below this.

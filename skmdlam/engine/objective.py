@@ -89,6 +89,10 @@ class Objective:
             value = np.inf
         return value, gradient
 
+    def scratch(self, layer, m):
+        """A buffer of m rows as wide as a layer, of no meaning between two calls."""
+        return self._D[layer][:m]
+
     def forward(self, V, x):
         """Pre-activations, and activations with a column of ones, of a block of rows."""
         m = x.shape[0]

@@ -15,10 +15,14 @@ from .metric import solve_positive
 
 # Rows that are converted at a time: the temporary copies stay in the cache.
 _CHUNK = 2048
+# Numbers that a dense copy of (a part of) a sparse matrix may always have.
+_SMALL = 2**22
 # Larger second-moment matrices are sketched instead of decomposed.
 _LARGEST_DECOMPOSITION = 1500
 # Directions that a sketch finds, and how often it multiplies by X'X to find them.
 _SKETCH_SIZE, _SKETCH_ROUNDS = 200, 2
+# Squared weight below which a column's penalty is quadratic and no longer logarithmic.
+_COLUMN_FLOOR = 0.1
 # Directions with less of the largest variance than this are copies of others up to rounding.
 _SMALLEST_VARIANCE = 1e-6
 
@@ -54,15 +58,21 @@ class InputSpace:
 
     Attributes
     ----------
-    U : ndarray of shape (n, r + 1)
-        The samples in the new coordinates, and a column of ones for the intercept.
+    U : ndarray of shape (n, r + 1) or None
+        The samples in the new coordinates, and a column of ones for the intercept. None for a
+        large sparse X, whose rows are transformed whenever they are asked for.
+    size : int
+        Number r of coordinates.
+    n_columns : int
+        Columns that are not constant.
     leverage : ndarray of shape (n, 1)
         ``min(1, 2 mean(q) / q_i)``, ``q_i = ||u_i||^2``: what a sample counts in the first layer's
         weight step. Samples far from all others would otherwise own directions.
     """
 
     def __init__(self, X, weight, dtype, rng, *, rotate=True):
-        self._X = X
+        X = X.tocsr() if sp.issparse(X) else X
+        self._X, self._dtype = X, dtype
         n, d = X.shape
         share = np.full(n, 1.0 / n) if weight is None else weight / weight.sum(dtype=float)
         self.mean, self.std = _moments(X, share)
@@ -71,7 +81,7 @@ class InputSpace:
         self._inverse_std = np.zeros(d)
         np.divide(1.0, self.std, out=self._inverse_std, where=varies)
         self.std = np.where(varies, self.std, 0.0)
-        self._n_varying = max(int(varies.sum()), 1)
+        self._n_varying = self.n_columns = max(int(varies.sum()), 1)
 
         if not rotate and d <= _LARGEST_DECOMPOSITION:
             self._keep_axes(*self._primal(share))
@@ -83,13 +93,16 @@ class InputSpace:
             self._sketch(share, rng)
         self.size = self.variance.shape[0] if self._basis is None else d
 
-        self.U = np.empty((n, self.size + 1), dtype=dtype)
+        self.U = None
+        if not sp.issparse(X) or n * self.size <= max(_SMALL, 8 * X.nnz):
+            self.U = np.empty((n, self.size + 1), dtype=dtype)
+            self.U[:, -1] = 1.0
         norms = np.empty(n)
-        for rows in _chunks(n):
+        for rows in _chunks(n, d):
             u = self._coordinates(rows)
-            self.U[rows, :-1] = u
+            if self.U is not None:
+                self.U[rows, :-1] = u
             norms[rows] = np.einsum("ij,ij->i", u, u)
-        self.U[:, -1] = 1.0
         mean_norm = float(share @ norms)
         leverage = np.ones(n)
         np.divide(2 * mean_norm, norms, out=leverage, where=norms > 2 * mean_norm)
@@ -106,7 +119,7 @@ class InputSpace:
     def _primal(self, share):
         n, d = self._X.shape
         covariance = np.zeros((d, d))
-        for rows in _chunks(n):
+        for rows in _chunks(n, d):
             x = self._standardised(rows)
             x *= np.sqrt(share[rows])[:, None]
             covariance += x.T @ x
@@ -127,6 +140,8 @@ class InputSpace:
         self._basis = None
         self._T = self._inverse_std[:, None] * vectors * root
         self._T_inverse = (vectors / root).T * self.std
+        # Weights of standardised columns, in the working precision.
+        self._standard = (vectors * root * (self.std > 0)[:, None]).astype(self._dtype)
         self.variance = values * metric
 
     def _keep_axes(self, values, vectors):
@@ -145,7 +160,7 @@ class InputSpace:
             Q, _ = scipy.linalg.qr(Q, mode="economic", check_finite=False)
             image = np.zeros((d, size))
             small = np.zeros((size, size))
-            for rows in _chunks(n):
+            for rows in _chunks(n, d):
                 x = self._standardised(rows)
                 x *= np.sqrt(share[rows])[:, None]
                 part = x @ Q
@@ -167,6 +182,17 @@ class InputSpace:
         return 2.0 / np.sqrt(np.maximum(values + total / self._n_varying, np.finfo(float).tiny))
 
     # -- changes of coordinates -----------------------------------------------------------------
+
+    def take(self, rows, out):
+        """Copy the samples ``rows`` (a slice or indices), in the new coordinates, to ``out``."""
+        if self.U is None:
+            out[:, :-1] = self._coordinates(rows)
+            out[:, -1] = 1.0
+        elif isinstance(rows, slice):
+            out[:] = self.U[rows]
+        else:
+            # The indices are in range; "clip" spares a buffered copy.
+            np.take(self.U, rows, axis=0, out=out, mode="clip")
 
     def _coordinates(self, rows):
         if self._basis is None:
@@ -205,28 +231,47 @@ class InputSpace:
             W *= self._inverse_std[:, None]
         return W, b - self.mean @ W
 
-    def shrink(self, V, variance, ridge):
-        """The block of the penalties on the first layer, in the metric of its step.
+    def shrink(self, V, variance, ridge, columns):
+        """The block of the penalties on the first layer, in the metric of its step, in place.
 
-        ``argmin over V of 1/2 ||V - V_0||^2 + variance/2 sum_k Var(U V)_k + ridge/2 ||T V||^2``, in
-        place. In sketched form the last term counts with the diagonal of the metric alone.
+        ``argmin over V of 1/2 ||V - V_0||^2 + variance/2 sum_k Var(U V)_k + ridge/2 ||T V||^2
+        + columns/2 sum_j log(1 + ||w_j||^2 / floor)``, ``w_j`` the weights of the standardised
+        column j. The logarithm counts as its tangent at V_0, which lies above it, so that the
+        block never rises. In sketched form the last two terms count with the diagonal of the
+        metric alone.
         """
         weights = V[:-1]
+        charge = ridge * self._inverse_std**2
+        if columns > 0.0:
+            charge = charge + columns / (_COLUMN_FLOOR + self.column_sizes(V))
+        charge = charge.astype(V.dtype)
         if self._basis is None:
-            if ridge == 0.0:
-                weights *= (1.0 / (1.0 + variance * self.variance))[:, None].astype(V.dtype)
+            diagonal = (1.0 + variance * self.variance).astype(V.dtype)
+            if not charge.any():
+                weights /= diagonal[:, None]
                 return
-            system = ridge * (self._T.T @ self._T)
-            system.flat[:: self.size + 1] += 1.0 + variance * self.variance
+            system = self._standard.T @ (charge[:, None] * self._standard)
+            system.flat[:: self.size + 1] += diagonal
             weights[:] = solve_positive(system, weights)
             return
         shrunk = 1.0 / (1.0 + variance * self.variance)
         shrunk_rest = 1.0 / (1.0 + variance * self._variance_rest)
         inside = (self._basis.T @ weights) * (shrunk - shrunk_rest)[:, None]
         weights[:] = shrunk_rest * weights + self._basis @ inside
-        if ridge > 0.0:
-            diagonal = ridge * (self._rest * self._inverse_std) ** 2
-            weights /= (1.0 + diagonal)[:, None].astype(V.dtype)
+        weights /= (1.0 + self._rest**2 * charge)[:, None].astype(V.dtype)
+
+    def column_sizes(self, V):
+        """Sum of squared weights of each standardised column, shape (d,)."""
+        if self._basis is None:
+            W = self._standard @ V[:-1]
+        else:
+            W = self._rest * V[:-1]
+            W += self._basis @ ((self._root - self._rest)[:, None] * (self._basis.T @ V[:-1]))
+        return np.einsum("jk,jk->j", W, W, dtype=float)
+
+    def column_penalty(self, V):
+        """``sum_j log(1 + ||w_j||^2 / floor)`` over the standardised columns j."""
+        return float(np.log1p(self.column_sizes(V) / _COLUMN_FLOOR).sum())
 
     def in_weights(self, V):
         """The metric of a step in the weights of X, and these weights."""
@@ -241,15 +286,16 @@ class InputSpace:
         V[:-1] = self.contract(W, 0.0)[:-1]
 
 
-def _chunks(n):
-    return [slice(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
+def _chunks(n, d=1):
+    step = max(1, min(_CHUNK, _SMALL // d))
+    return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
 
 def _moments(X, share):
     """Weighted mean and standard deviation of each column, in double precision."""
     n, d = X.shape
     mean = np.zeros(d)
-    for rows in _chunks(n):
+    for rows in _chunks(n, d):
         mean += X[rows].T.astype(float) @ share[rows]
     variance = np.zeros(d)
     if sp.issparse(X):
@@ -260,7 +306,7 @@ def _moments(X, share):
         # Cancellation: what rounding may have left of the variance of a constant column.
         variance[variance < 1e-13 * mean**2] = 0.0
         return mean, np.sqrt(np.maximum(variance, 0.0))
-    for rows in _chunks(n):
+    for rows in _chunks(n, d):
         x = X[rows] - mean
         variance += share[rows] @ np.square(x, out=x)
     return mean, np.sqrt(variance)
