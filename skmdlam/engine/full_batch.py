@@ -23,7 +23,9 @@ _CURVATURE_SHARE = 0.75
 _REFRESH_EVERY = 10
 # Armijo's constant: the share of the promised decrease that a step must give.
 _SUFFICIENT = 1e-4
-_MOST_TRIALS = 30
+_MOST_TRIALS = 12
+# Mixtures of gradients that are tried at a kink.
+_MOST_MIXTURES = 6
 # Rows that the start of deep nets is scaled on.
 _START_ROWS = 1000
 # The row space replaces X up to this many coordinates.
@@ -45,8 +47,9 @@ class FullBatchRun:
         P_l, Q_l  <-  taken anew every 10 sweeps
 
     J is evaluated with its gradient a block of rows at a time. A trial that does not descend, or
-    is not finite, is shortened; when no length descends the pairs are dropped and the metric is
-    renewed, and when that does not help either the weights stay what they are.
+    is not finite, is shortened; when no length descends the pairs are dropped, the metric is
+    renewed and gradients from across the kinks are mixed in, and when that does not help either
+    the weights stay what they are.
 
     Parameters
     ----------
@@ -73,8 +76,8 @@ class FullBatchRun:
 
     Notes
     -----
-    Memory: besides X a standardised copy of it (none where X is sparse; n x (n + n_1) numbers in
-    place of it where there are fewer rows than columns), the activations of 4,096 rows,
+    Memory: besides X a standardised copy of it (none where X is sparse; n x n numbers in place of
+    it where there are far fewer rows than columns), the activations of 4,096 rows,
     ``2 memory`` times the number of weights, and a few square matrices for each layer.
     """
 
@@ -141,8 +144,10 @@ class FullBatchRun:
         self._space = None
         if RowSpace.pays(X, width) and n + width <= _LARGEST_ROW_SPACE:
             self._space = RowSpace(X, coefs[0])
-            coefs[0] = self._space.W
-            X = np.ascontiguousarray(self._space.X, dtype=dtype)
+            # What the start has outside of the rows says nothing about them: it is dropped.
+            rank = self._space.X.shape[1] - width
+            coefs[0] = self._space.W[:rank]
+            X = np.ascontiguousarray(self._space.X[:, :rank], dtype=dtype)
             self.inputs = standard_input(X, problem.rows, uniform=True)
         strength = problem.alpha * (problem.penalty.ridge or 0.0) / target.factor
         ridge = [strength] * len(coefs)
@@ -244,42 +249,68 @@ class FullBatchRun:
         """One step that descends, if there is one; returns how many trials did not."""
         if self.acceleration != "anderson":
             return self._plain_sweep()
-        step = self.pairs.step(self.gradient, self.metric)
-        refused = self._search(step, 1.0)
+        refused = self._search(self.pairs.step(self.gradient, self.metric), 1.0, self.gradient)
         if self._moved:
             return refused
         # The model is wrong: start from the sweep alone.
         self.pairs.forget()
         self._refresh()
-        refused += self._search(self.metric(self.gradient), 1.0)
-        self.ended = not self._moved
+        return refused + self._sweep_at_kink(1.0)
+
+    def _sweep_at_kink(self, length):
+        """The plain sweep; while it fails, with the gradient from across the kink mixed in.
+
+        At a kink of a piecewise linear network the gradient of one side need not descend. The
+        shortest mixture of the gradients of both sides, in the metric, does: the bundle method.
+        """
+        mixture, refused = self.gradient, 0
+        for _ in range(_MOST_MIXTURES):
+            refused += self._search(self.metric(mixture), length, mixture)
+            if self._moved:
+                return refused
+            difference = mixture - self._across
+            image = self.metric(difference)
+            size = float(difference @ image)
+            if not (size > 0 and np.isfinite(size)):
+                break
+            share = float(mixture @ image) / size
+            mixture = mixture - min(max(share, 0.0), 1.0) * difference
+        self.ended = True
         return refused
 
-    def _search(self, step, length):
-        """Move along ``-step``, backtracking from a length; returns how many trials failed."""
-        slope = float(self.gradient @ step)
-        self._moved = False
-        if not (slope > 0 and np.isfinite(slope)):
-            return 0
+    def _search(self, step, length, gradient):
+        """Move along ``-step``, backtracking from a length; the slope is ``gradient @ step``.
+
+        Returns how many trials failed; ``_moved`` says whether one did not, and ``_across`` is the
+        gradient at the last one that failed.
+        """
+        slope = float(gradient @ step)
+        self._moved, self._across = False, gradient
         refused = 0
+        if not (slope > 0 and np.isfinite(slope)):
+            return refused
         while refused < _MOST_TRIALS:
             theta = self.theta - length * step
             value, gradient = self.objective(theta)
             if value <= self.value - _SUFFICIENT * length * slope:
                 self._moved = True
+                self._accept(theta, value, gradient)
+                self._length = length
                 break
             refused += 1
-            # The minimiser of the parabola through what is known.
-            excess = value - self.value + length * slope
-            guess = 0.5 * slope * length**2 / excess if np.isfinite(excess) else 0.0
+            guess = 0.0
+            if np.isfinite(value):
+                self._across = gradient
+                # The minimiser of the parabola through what is known.
+                guess = 0.5 * slope * length**2 / (value - self.value + length * slope)
             length = min(max(guess, 0.1 * length), 0.5 * length)
-        if self._moved:
-            if self.acceleration == "anderson":
-                self.pairs.observe(theta - self.theta, gradient - self.gradient, self.metric)
-            self.previous = self.theta
-            self.theta, self.value, self.gradient = theta, value, gradient
-            self._length = length
         return refused
+
+    def _accept(self, theta, value, gradient):
+        if self.acceleration == "anderson":
+            self.pairs.observe(theta - self.theta, gradient - self.gradient, self.metric)
+        self.previous = self.theta
+        self.theta, self.value, self.gradient = theta, value, gradient
 
     def _plain_sweep(self):
         """The sweep itself, from an extrapolated point where that descends."""
@@ -291,14 +322,11 @@ class FullBatchRun:
             theta = point - self._length * self.metric(gradient)
             value, gradient = self.objective(theta)
             if value <= self.value:
-                self.previous = self.theta
-                self.theta, self.value, self.gradient = theta, value, gradient
+                self._accept(theta, value, gradient)
                 return 0
             self.momentum.restart()
             refused = 1
-        refused += self._search(self.metric(self.gradient), 2.0 * self._length)
-        self.ended = not self._moved
-        return refused
+        return refused + self._sweep_at_kink(2.0 * self._length)
 
     # -- weights --------------------------------------------------------------------------------
 
@@ -313,6 +341,7 @@ class FullBatchRun:
         coefs[-1] = coefs[-1] * self.target.scale
         intercepts[-1] = intercepts[-1] * self.target.scale + self.target.shift
         if self._space is not None:
-            coefs[0] = self._space.expand(coefs[0])
+            outside = np.zeros((coefs[0].shape[1],) * 2)
+            coefs[0] = self._space.expand(np.vstack([coefs[0], outside]))
         dtype = self.problem.X.dtype
         return [W.astype(dtype) for W in coefs], [b.astype(dtype) for b in intercepts]
