@@ -25,7 +25,7 @@ from .engine.run import minimise
 from .penalties import PENALTIES, get_penalty
 
 SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
-_SOLVER_METHODS = ["initial_weights", "auto_rho", "start"]
+_SOLVER_METHODS = ["initial_weights", "start"]
 
 
 class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
@@ -142,9 +142,6 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             coefs, intercepts = solver.initial_weights(sizes, rng, X.dtype, activations)
         else:
             coefs, intercepts = _same_shapes(previous, sizes, X.dtype)
-        batch_size = {"auto": None, None: X.shape[0]}.get(self.batch_size, self.batch_size)
-        rho = solver.auto_rho(problem, batch_size) if self.rho == "auto" else float(self.rho)
-
         self.n_layers_ = len(sizes)
         self.n_outputs_ = Y.shape[1]
         self.out_activation_ = loss.out_activation
@@ -153,12 +150,14 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             problem,
             coefs,
             intercepts,
-            rho=rho,
+            rho=None if self.rho == "auto" else float(self.rho),
             epsilon=float(self.epsilon),
-            warm=previous is not None,
-            batch_size=batch_size,
             activity_alpha=None if self.activity_alpha == "auto" else float(self.activity_alpha),
+            batch_size={"auto": None, None: X.shape[0]}.get(self.batch_size, self.batch_size),
             max_iter=self.max_iter,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+            warm=previous is not None,
             rng=rng,
         )
         self._minimise(run, validation)
