@@ -21,6 +21,8 @@ _START_ROWS = 1000
 _RHO, _RHO_POWER = 45.0, 0.58
 # A start of rho further than this from the automatic one would waste the first epochs.
 _RHO_RANGE = 8.0
+# Activations that keep their shape when pre-activations are scaled.
+_STRAIGHT = {"relu", "leaky_relu", "identity"}
 # J above this multiple of the best one so far: the epoch is taken back.
 _WORST_RISE = 1.5
 
@@ -30,7 +32,7 @@ class Feasible:
     """Alternating minimisation of the training objective itself, from feasible points.
 
     Minimises ``J(W, b) = sum_i s_i R_i(z_L) + alpha sum_l penalty(W_l)
-    + activity_alpha/2 unit (sum_l sum_k Var_i(z_l[i, k]) + column_share C(W_1))`` with
+    + activity_alpha/2 unit sum_l sum_k Var_i(z_l[i, k]) + column_alpha/2 unit C(W_1)`` with
     ``C(W_1) = sqrt(d) sum_j log(1 + 10 std_j^2 ||W_1[j, :]||^2)``, variances weighted by ``s_i``,
     and ``unit`` the unit of the loss (see Notes). A step, on a batch of samples::
 
@@ -47,19 +49,25 @@ class Feasible:
 
     Parameters
     ----------
-    activity_alpha : float, default=5.0
+    activity_alpha : float or None, default=None
         Strength of the penalty on the variance of the pre-activations, in samples: it weighs
-        like so many samples on which the network should say nothing. The estimator's parameter
-        of that name replaces it.
-    column_share : float, default=0.14
-        Strength of the penalty on the columns of X, as a multiple of ``activity_alpha``. It
-        charges a column for being used at all more than for being used in full, so that columns
-        that say little are left out; any other penalty on W_1 pulls at the useful ones as hard.
-        Mini-batches only.
-    hidden_gain : float, default=3.0
-        Steps of hidden layers are this many times longer than those of the output layer.
-    damping : float, default=0.2
-        Damping of a hidden layer's least-squares step, in units of the mean variance of its inputs.
+        like so many samples on which the network should say nothing. None is 5 (16 over the
+        number of hidden layers, when there are more than three), but with curved activations 0.5
+        for each hidden layer, at most 5: the fewer there are, the larger must pre-activations be
+        for the network to be more than a straight line. The estimator's parameter of that name
+        replaces it.
+    column_alpha : float, default=0.5
+        Strength of the penalty on the columns of X. It costs a column its use at all more than its
+        use in full, so that columns that say little are left out; every penalty on W_1 that is
+        not logarithmic pulls at the useful ones just as hard. It follows the estimator's
+        ``activity_alpha``: twice the usual one doubles it, 0 switches both off. Mini-batches only.
+    hidden_gain : float or None, default=None
+        Steps of hidden layers are this many times longer than those of the output layer. None is
+        3, and 10 with logistic activations, whose derivative is small.
+    damping : float or None, default=None
+        Damping of a hidden layer's least-squares step, in units of the mean variance of its
+        inputs. None is 0.1 for each hidden layer, at least 0.2: in deep nets every layer moves what
+        the next one has learned.
     momentum : float, default=0.9
         Share of the last step that is repeated, in [0, 1).
     epochs : int, default=70
@@ -81,7 +89,9 @@ class Feasible:
     regression for the steps; both are folded back into the weights. With ``alpha=0`` the fit
     then does not depend on units. ``unit`` is the variance of the target for squared error and
     Huber, its mean deviation for absolute error and quantile, its mean for Poisson and 1 for
-    classification. In the step of W_l the variance counts with the inputs of the layer as they are:
+    classification; a Huber loss with a delta below the deviation has delta times the deviation.
+    The variance of the output layer is that of ``(z_L - shift) / scale``, in which the target has
+    mean zero and unit spread. In the step of W_l the variance counts with the inputs as they are:
     it has no share in the targets of the layers below.
 
     Memory: besides X a copy of it in the coordinates of the metric (float32 by default; none of a
@@ -92,10 +102,10 @@ class Feasible:
     learning rate to choose, the prox of the loss, and the safeguard.
     """
 
-    activity_alpha: float = 5.0
-    column_share: float = 0.14
-    hidden_gain: float = 3.0
-    damping: float = 0.2
+    activity_alpha: float | None = None
+    column_alpha: float = 0.5
+    hidden_gain: float | None = None
+    damping: float | None = None
     momentum: float = 0.9
     epochs: int = 70
     cool_down: int = 30
@@ -106,16 +116,16 @@ class Feasible:
     name = "feasible"
 
     def __post_init__(self):
-        for option in ("activity_alpha", "column_share", "damping"):
+        for option in ("activity_alpha", "column_alpha", "damping"):
             value = getattr(self, option)
-            if not 0 <= value < np.inf:
+            if value is not None and not 0 <= value < np.inf:
                 raise ValueError(f"{option} must be finite and at least 0; got {value!r}.")
         if self.acceleration not in ACCELERATIONS:
             raise ValueError(
                 f"acceleration must be one of {', '.join(map(repr, ACCELERATIONS))}; "
                 f"got {self.acceleration!r}."
             )
-        if not 0 < self.hidden_gain < np.inf:
+        if self.hidden_gain is not None and not 0 < self.hidden_gain < np.inf:
             raise ValueError(f"hidden_gain must be positive; got {self.hidden_gain!r}.")
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum must be in [0, 1); got {self.momentum!r}.")
@@ -142,6 +152,13 @@ class Feasible:
             batch_size = 100
         return _RHO * (100.0 / batch_size) ** _RHO_POWER
 
+    def usual_activity_alpha(self, activations):
+        """The activity_alpha of a net with these hidden layers, where the user names none."""
+        n_hidden = len(activations)
+        straight = {activation.name for activation in activations} <= _STRAIGHT
+        usual = min(5.0, 16.0 / max(n_hidden, 1) if straight else 0.5 * n_hidden)
+        return _first_given(self.activity_alpha, usual)
+
     def start(self, problem, coefs, intercepts, **settings):
         """Begin a run; the result is an iterator of records, one a sweep or epoch.
 
@@ -162,13 +179,13 @@ class Feasible:
         """
         settings = Settings(**settings)
         if settings.batch_size is not None and settings.batch_size >= problem.X.shape[0]:
-            alpha = settings.activity_alpha
+            usual = self.usual_activity_alpha(problem.activations)
             return FullBatchRun(
                 problem,
                 coefs,
                 intercepts,
                 rho=1.0 if settings.rho is None else settings.rho,
-                activity_alpha=self.activity_alpha if alpha is None else alpha,
+                activity_alpha=_first_given(settings.activity_alpha, usual),
                 acceleration=self.acceleration,
                 warm=settings.warm,
             )
@@ -205,9 +222,11 @@ class FeasibleRun:
         self.rho = auto = options.auto_rho(n, size)
         if settings.rho is not None:
             self.rho = float(np.clip(settings.rho, auto / _RHO_RANGE, auto * _RHO_RANGE))
-        self.activity_alpha = options.activity_alpha
-        if settings.activity_alpha is not None:
-            self.activity_alpha = settings.activity_alpha
+        n_hidden = len(problem.activations)
+        names = {activation.name for activation in problem.activations}
+        self.hidden_gain = _first_given(options.hidden_gain, 10.0 if "logistic" in names else 3.0)
+        usual = options.usual_activity_alpha(problem.activations)
+        self.activity_alpha = _first_given(settings.activity_alpha, usual)
 
         self.total = problem.rows.total
         weight = problem.sample_weight
@@ -216,15 +235,17 @@ class FeasibleRun:
         if weight is not None:
             self.weight = (share * n).astype(self.dtype)[:, None]
         self.target = TargetUnit(problem.loss, problem.Y, share)
+        # What J is in the run's units times this is what it is in the user's.
+        self.unit = self.target.factor * self.target.stiffness
         self.loss, self.Y = self.target.loss, self.target.Y.astype(self.dtype, copy=False)
         self.rotated = problem.alpha == 0 or problem.penalty.ridge is not None
         self.space = InputSpace(problem.X, weight, self.dtype, rng, rotate=self.rotated)
 
         self.depth = len(coefs)
         self._initialise(coefs, intercepts, settings.warm)
+        damping = _first_given(options.damping, max(0.2, 0.1 * n_hidden))
         self.metrics = [None] + [
-            MovingMetric(V.shape[0] - 1, options.damping, self.memory, self.dtype)
-            for V in self.V[1:]
+            MovingMetric(V.shape[0] - 1, damping, self.memory, self.dtype) for V in self.V[1:]
         ]
         self._allocate(n)
         self._forget()
@@ -238,13 +259,13 @@ class FeasibleRun:
             cool_down=cool_down,
             patience=options.patience,
             tol=settings.tol,
-            give_up=settings.n_iter_no_change,
+            stall=settings.n_iter_no_change,
         )
         # The first layer's block costs a factorisation of the size of its input.
         self._first_every = max(self.refresh_every, self.space.size // 4)
-        self.column_alpha = (
-            options.column_share * self.activity_alpha * np.sqrt(self.space.n_columns)
-        )
+        self.column_alpha = options.column_alpha * np.sqrt(self.space.n_columns)
+        if usual > 0:
+            self.column_alpha *= self.activity_alpha / usual
         self.iteration = 0
         self.ended = False
         self.best = np.inf
@@ -352,7 +373,7 @@ class FeasibleRun:
             self._keep([V.copy() for V in self.V])
         self.iteration += 1
         self.ended = schedule.advance(np.inf if refused else data)
-        loss = float(self.best * self.target.factor)
+        loss = float(self.best * self.unit)
         return Record(
             iteration=self.iteration,
             objective=loss,
@@ -427,7 +448,7 @@ class FeasibleRun:
             np.subtract(Y, z, out=D)
             D *= scale / (1.0 + rho)
         else:
-            np.subtract(loss.prox(z, Y, rho), z, out=D)
+            np.subtract(loss.prox(z, Y, rho * self.target.stiffness), z, out=D)
             D *= scale
         return rho + 1.0 if isinstance(loss, SquaredError | Huber) else rho
 
@@ -465,7 +486,7 @@ class FeasibleRun:
         self._decreases[layer] = count + 1
         self._decrease[layer] += max(self.memory_decrease, 1.0 / (count + 1)) * (decrease - usual)
         if layer < self.depth - 1:
-            step *= self.options.hidden_gain
+            step *= self.hidden_gain
         velocity = self.velocity[layer]
         velocity *= self.options.momentum
         velocity += step
@@ -473,15 +494,15 @@ class FeasibleRun:
 
     def _apply_penalties(self, *, first=True):
         """The block of the penalties, for the steps since the last time."""
-        alpha = self.problem.alpha / self.target.factor
+        alpha = self.problem.alpha / self.unit
         penalty = self.problem.penalty
-        if self.activity_alpha == 0 and alpha == 0:
+        if self.activity_alpha == 0 and self.column_alpha == 0 and alpha == 0:
             return
         for layer, V in enumerate(self.V):
             block, last = self.space if layer == 0 else self.metrics[layer], layer == self.depth - 1
             if not first if layer == 0 else not block.ready:
                 continue
-            gain = 1.0 if last else self.options.hidden_gain
+            gain = 1.0 if last else self.hidden_gain
             strength = gain * self._owed[layer] / self.total
             self._owed[layer] = 0.0
             if strength == 0.0 or not np.isfinite(V).all():
@@ -511,7 +532,7 @@ class FeasibleRun:
                     squares[layer] += _weighted_square(z, weight)
             values = self.loss.value(output, self.Y[rows])
             data += float(values.sum() if weight is None else values @ weight.astype(float))
-        data /= n
+        data /= n * self.target.stiffness
         objective = data
         if variances:
             for s, square in zip(sums, squares, strict=True):
@@ -523,7 +544,7 @@ class FeasibleRun:
         if self.problem.alpha > 0:
             coefs, _ = self._in_user_units(self.V)
             penalties = sum(self.problem.penalty_value(W) for W in coefs)
-            objective += penalties / (self.total * self.target.factor)
+            objective += penalties / (self.total * self.unit)
         return objective, data
 
     def _input_of(self, rows):
@@ -592,3 +613,7 @@ def _weighted_square(z, weight):
         flat = z.ravel(order="K")
         return float(np.dot(flat, flat))
     return float(np.einsum("ji,ji,i->", z, z, weight))
+
+
+def _first_given(*values):
+    return next(value for value in values if value is not None)

@@ -3,6 +3,11 @@
 import numpy as np
 import scipy.sparse as sp
 
+from .reductions import Rows
+
+# Rows that are converted at a time.
+_BLOCK_ROWS = 4096
+
 
 def standard_input(X, rows, *, uniform=False):
     """The input ``[(X - mean) / std, 1]``, stored where X is dense and implied where it is sparse.
@@ -20,6 +25,7 @@ def standard_input(X, rows, *, uniform=False):
     DenseInput or SparseInput
     """
     kind = SparseInput if sp.issparse(X) else DenseInput
+    rows = Rows(rows.n_rows, rows.weight, block_rows=_BLOCK_ROWS)
     return kind(X, *_standardisation(X, rows, uniform))
 
 
@@ -75,7 +81,9 @@ class DenseInput:
 
     def _store(self, X):
         self.data = np.ones((X.shape[0], self.size + 1), dtype=X.dtype, order="F")
-        self.data[:, :-1] = (X - self.mean) * self.inverse_std
+        for start in range(0, X.shape[0], _BLOCK_ROWS):
+            block = slice(start, start + _BLOCK_ROWS)
+            self.data[block, :-1] = (X[block] - self.mean) * self.inverse_std
 
     def product(self, u, V, out):
         """``U V`` for a block u of the rows."""

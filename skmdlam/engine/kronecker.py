@@ -5,18 +5,17 @@ import scipy.linalg
 
 from .objective import output_curvature
 
-# Rows that the metric is taken from, at most, and columns of a layer's input that it covers.
-_SAMPLE_ROWS = 4096
+# Inputs of a layer up to which their covariance is taken whole.
 _LARGEST_INVERSE = 2000
-# Numbers in the low-rank form of a wide layer, and its rows at most.
-_LOW_RANK_SIZE, _LOW_RANK_ROWS = 2**24, 500
+# Rows, and numbers, that stand for the covariance of a wider layer.
+_LOW_RANK_ROWS, _LOW_RANK_SIZE = 500, 2**24
 
 
 class KroneckerMetric:
     """Inverse curvature of J, layer by layer: the damped least-squares step and its price.
 
-    With second moments over the rows, ``C_l`` of the centred input of layer l and ``H_l`` of the
-    derivative ``h'(z_l)``, each matrix scaled to mean eigenvalue 1 but for ``M_l``::
+    With second moments over the rows, ``C_l`` of the centred input of layer l (scaled to mean
+    eigenvalue 1) and ``H_l`` of the derivative ``h'(z_l)``::
 
         M_L = mean of R''(z_L)                      M_l = (W_{l+1} M_{l+1} W_{l+1}') * H_l
         P_l = (C_l + damping_in I + ridge)^-1       Q_l = (M_l / t_l + damping_out I)^-1 t_l^-1/2
@@ -25,7 +24,7 @@ class KroneckerMetric:
     where ``t_l`` is the mean eigenvalue of ``M_l`` and G_l, g_l the gradients of the weights and of
     the intercept: P_l is the exact, scale-free least-squares step of the layer, and Q_l says
     what a change of its units costs further up. Rows with a curved loss count more, because the
-    others are fitted.
+    others are fitted; the total weight of a block of rows stays.
 
     Parameters
     ----------
@@ -38,13 +37,13 @@ class KroneckerMetric:
 
     def __init__(self, objective, damping_in, damping_out, curvature_share):
         self.objective = objective
-        self.damping_in, self.damping_out = damping_in, damping_out
+        self.damp(damping_in, damping_out)
         self.curvature_share = curvature_share
-        n = objective.rows.n_rows
-        self._sample = slice(None)
-        if n > _SAMPLE_ROWS:
-            chosen = np.random.RandomState(0).choice(n, _SAMPLE_ROWS, replace=False)
-            self._sample = np.sort(chosen)
+        self._inputs = [m - 1 for m, _ in objective.shapes]
+        self._whole = [m <= _LARGEST_INVERSE for m in self._inputs]
+        n, widest = objective.rows.n_rows, max(self._inputs)
+        rank = min(max(20, min(_LOW_RANK_ROWS, _LOW_RANK_SIZE // max(widest, 1))), n)
+        self._chosen = np.linspace(0, n - 1, rank).astype(int)
 
     def damp(self, damping_in, damping_out):
         """Change the damping, from the next update on."""
@@ -52,77 +51,119 @@ class KroneckerMetric:
 
     def update(self, theta):
         """Take the curvature at new weights."""
-        objective, dtype = self.objective, self.objective.dtype
-        V = objective.views(theta.astype(dtype, copy=False))
-        x, target = objective.inputs.data[self._sample], objective.target[self._sample]
-        share = np.full(x.shape[0], 1.0)
-        if objective.rows.weight is not None:
-            share = objective.rows.weight[self._sample].astype(float)
-        share /= share.sum()
+        objective, rows = self.objective, self.objective.rows
+        V = objective.views(theta.astype(objective.dtype, copy=False))
+        data = objective.inputs.data, objective.target
         with np.errstate(all="ignore"):
-            z, a = objective.forward(V, x)
-            diagonal, factor = output_curvature(objective.loss, z[-1], target)
-            M = np.diag(share @ diagonal)
-            curvature = diagonal.sum(axis=1)
-            if factor is not None:
-                M -= (factor * share[:, None]).T @ factor
-                curvature -= np.square(factor).sum(axis=1)
-            mean = share @ curvature
-            if np.isfinite(mean) and mean > 0:
-                mixed = self.curvature_share * curvature / mean + (1.0 - self.curvature_share)
-                share = share * mixed
-            root = np.sqrt(share).astype(dtype)[:, None]
-            factors = []
-            for layer in range(objective.depth - 1, -1, -1):
-                scale = M.trace() / len(M)
-                if not (np.isfinite(M).all() and scale > np.finfo(float).tiny):
-                    M, scale = np.eye(len(M)), 1.0
-                right = damped_inverse(M / scale, self.damping_out) / np.sqrt(scale)
-                right *= 1.0 + self.damping_out
-                ridge = objective.ridge[layer] / objective.rows.total / scale
-                if layer == 0:
-                    A, scratch = objective.inputs.standardised(x), None
-                else:
-                    A, scratch = a[layer - 1][:, :-1], objective.scratch(layer - 1, len(share))
-                mean, left = self._input_side(A, share, root, ridge, scratch)
-                factors.append((left, right, mean))
-                if layer > 0:
-                    slope = objective.activations[layer - 1].derivative(z[layer - 1], A)
-                    W = V[layer][:-1].astype(float)
-                    M = (W @ M @ W.T) * _gram(slope, root, scratch)
-        self._factors = factors[::-1]
+            moments = rows.reduce(lambda s, x, y: self._moments(V, s, x, y), *data)
+            moments /= rows.total
+            outputs, inputs, slopes = self._unpack(moments)
+            self._factors = self._factorise(V, outputs, inputs, slopes)
 
-    def _input_side(self, A, share, root, ridge, scratch):
-        """Mean of a layer's input, and a function that multiplies with P_l."""
-        mean = share @ A
-        mean[~np.isfinite(mean)] = 0.0
-        size = A.shape[1]
-        if size > _LARGEST_INVERSE:
-            return mean, self._low_rank(A, mean, root, ridge)
+    def _moments(self, V, weight, x, y):
+        """What a block of rows adds to the moments, strung together."""
+        objective = self.objective
+        z, a = objective.forward(V, x)
+        diagonal, factor = output_curvature(objective.loss, z[-1], y)
+        share = np.ones(len(y)) if weight is None else weight.astype(float)
+        curvature = diagonal.sum(axis=1)
+        if factor is not None:
+            curvature -= np.square(factor).sum(axis=1)
+        curvature *= share.sum() / (share @ curvature)
+        if np.isfinite(curvature).all():
+            share = share * (self.curvature_share * curvature + (1.0 - self.curvature_share))
+        root = np.sqrt(share).astype(objective.dtype)[:, None]
+        M = np.diag(share @ diagonal)
+        if factor is not None:
+            M -= (factor * share[:, None]).T @ factor
+        parts = [M]
+        for layer, whole in enumerate(self._whole):
+            if layer > 0:
+                A, scratch = a[layer - 1][:, :-1], objective.scratch(layer - 1, len(share))
+            elif whole:
+                A, scratch = objective.inputs.standardised(x), None
+            if whole:
+                parts += [share @ A, _gram(A, root, scratch)]
+            if layer > 0:
+                slope = objective.activations[layer - 1].derivative(z[layer - 1], A)
+                parts.append(_gram(slope, root, scratch))
+        return np.concatenate([part.ravel() for part in parts])
+
+    def _unpack(self, moments):
+        """The parts of :meth:`_moments`: outputs, (mean, second moments) of inputs, slopes."""
+        position = 0
+
+        def take(*shape):
+            nonlocal position
+            start, position = position, position + int(np.prod(shape))
+            return moments[start:position].reshape(shape)
+
+        k = self.objective.shapes[-1][1]
+        outputs, inputs, slopes = take(k, k), [], []
+        for layer, (size, whole) in enumerate(zip(self._inputs, self._whole, strict=True)):
+            inputs.append((take(size), take(size, size)) if whole else None)
+            slopes.append(take(size, size) if layer > 0 else None)
+        return outputs, inputs, slopes
+
+    def _factorise(self, V, M, inputs, slopes):
+        """``(P_l, Q_l, mean a_{l-1})`` of every layer, P_l as a function."""
+        objective, factors = self.objective, []
+        few = None
+        if not all(self._whole):
+            few = objective.inputs.data[self._chosen]
+            activations = objective.forward(V, few)[1]
+        for layer in range(objective.depth - 1, -1, -1):
+            scale = M.trace() / len(M)
+            if not (np.isfinite(M).all() and scale > np.finfo(float).tiny):
+                M, scale = np.eye(len(M)), 1.0
+            right = damped_inverse(M / scale, self.damping_out)
+            right *= (1.0 + self.damping_out) / np.sqrt(scale)
+            ridge = np.asarray(objective.ridge[layer], dtype=float) / objective.rows.total / scale
+            ridge = np.broadcast_to(ridge.ravel(), (self._inputs[layer],))
+            if self._whole[layer]:
+                mean, left = self._whole_input(*inputs[layer], ridge)
+            elif layer == 0:
+                mean, left = self._wide_input(objective.inputs.standardised(few), ridge)
+            else:
+                mean, left = self._wide_input(activations[layer - 1][:, :-1], ridge)
+            factors.append((left, right, mean))
+            if layer > 0:
+                W = V[layer][:-1].astype(float)
+                M = (W @ M @ W.T) * slopes[layer]
+        return factors[::-1]
+
+    def _whole_input(self, mean, moments, ridge):
+        """Mean of a layer's input, and P_l as a matrix."""
+        mean = np.where(np.isfinite(mean), mean, 0.0)
         # What rounding leaves of the difference is far below the damping.
-        covariance = _gram(A, root, scratch) - np.outer(mean, mean)
+        covariance = moments - np.outer(mean, mean)
+        size = len(mean)
         spread = covariance.trace() / size
-        rounding = 100 * np.finfo(A.dtype).eps * float(mean @ mean) / size
+        rounding = 100 * np.finfo(self.objective.dtype).eps * float(mean @ mean) / size
         if not rounding + np.finfo(float).tiny < spread < np.inf:
             covariance, spread = np.zeros_like(covariance), 1.0
-        ridge = np.broadcast_to(np.asarray(ridge, dtype=float).ravel(), (size,))
-        return mean, damped_inverse(covariance / spread, self.damping_in + ridge / spread).dot
+        inverse = damped_inverse(covariance / spread, self.damping_in + ridge / spread)
+        # Heavily damped it is the identity, as it is for the intercept.
+        inverse *= 1.0 + self.damping_in
+        return mean, inverse.dot
 
-    def _low_rank(self, A, mean, root, ridge):
-        """P_l from some of the rows, by Woodbury's identity; the others count as a diagonal."""
-        m, size = A.shape
-        rank = max(20, min(_LOW_RANK_ROWS, _LOW_RANK_SIZE // size, m))
-        chosen = np.linspace(0, m - 1, rank).astype(int)
-        B = (A[chosen] - mean) * root[chosen] * np.sqrt(m / rank)
-        spread = float(np.vdot(B, B)) / size
-        if not spread > np.finfo(float).tiny:
-            spread = 1.0
+    def _wide_input(self, A, ridge):
+        """The same from a few rows, by Woodbury's identity, where a square matrix is too large."""
+        weight = self.objective.rows.weight
+        share = np.ones(len(A)) if weight is None else weight[self._chosen].astype(float)
+        share /= share.sum()
+        mean = share @ A
+        B = (A - mean) * np.sqrt(share)[:, None]
+        spread = float(np.vdot(B, B)) / A.shape[1]
+        if not np.finfo(float).tiny < spread < np.inf:
+            B, spread = np.zeros_like(B), 1.0
         B /= np.sqrt(spread)
-        diagonal = self.damping_in + np.asarray(ridge, dtype=float).reshape(-1, 1) / spread
-        diagonal = np.broadcast_to(diagonal, (size, 1))
-        scaled = B / diagonal.T
+        B /= np.sqrt(1.0 + self.damping_in)
+        diagonal = (self.damping_in + ridge / spread) / (1.0 + self.damping_in)
+        scaled = B / diagonal
         inner = damped_inverse(scaled @ B.T, 1.0)
-        return lambda G: G / diagonal - scaled.T @ (inner @ (scaled @ G))
+        diagonal = diagonal[:, None]
+        return mean, lambda G: G / diagonal - scaled.T @ (inner @ (scaled @ G))
 
     def __call__(self, gradient):
         """The metric times a gradient: the step of the plain sweep."""

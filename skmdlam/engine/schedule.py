@@ -20,39 +20,43 @@ class PlateauSchedule:
         Epochs in a row without an improvement that start the cool-down.
     tol : float
         An improvement counts when it is more than that, and more than 1 % of the loss.
-    give_up : int
-        Epochs in a row of the cool-down without any improvement that end the run.
+    stall : int
+        Epochs in a row of the cool-down without any improvement that halve the steps.
     """
 
-    def __init__(self, *, warm_up, epochs, cool_down, patience, tol, give_up):
+    # The run ends when the factor has fallen to this.
+    smallest = 0.02
+
+    def __init__(self, *, warm_up, epochs, cool_down, patience, tol, stall):
         self.warm_up, self.epochs, self.cool_down = warm_up, epochs, cool_down
-        self.patience, self.tol, self.give_up = patience, tol, give_up
+        self.patience, self.tol, self.stall = patience, tol, stall
         self.steps = self.epoch = 0
-        self.cooling_since = None
+        self.cooling = False
+        self._height, self._slope = 1.0, 0.0
         self._best, self._idle = np.inf, 0
 
     def factor(self, progress):
         """Factor of the next step, at a share ``progress`` of the current epoch."""
         self.steps += 1
-        factor = min(1.0, self.steps / self.warm_up)
-        if self.cooling_since is not None:
-            factor *= 1.0 - (self.epoch + progress - self.cooling_since) / self.cool_down
-        return factor
+        return min(1.0, self.steps / self.warm_up) * (self._height - progress * self._slope)
 
     def advance(self, loss):
         """Say what the loss was at the end of the epoch; True when the run has ended."""
         self.epoch += 1
-        cooling = self.cooling_since is not None
         goal = self._best
-        if not cooling and np.isfinite(goal):
+        if not self.cooling and np.isfinite(goal):
             goal -= max(self.tol, _SHARE * goal)
         if loss < goal:
             self._best, self._idle = loss, 0
         else:
             self._idle += 1
-        if cooling:
-            return self.epoch >= self.cooling_since + self.cool_down or self._idle >= self.give_up
+        if self.cooling:
+            self._height -= self._slope
+            if self._idle >= self.stall:
+                # The noise of the steps outweighs what they gain.
+                self._height, self._idle = 0.5 * self._height, 0
+            return self._height < self.smallest
         if self._idle >= self.patience or self.epoch >= self.epochs:
-            self.cooling_since = self.epoch
+            self.cooling, self._slope = True, 1.0 / self.cool_down
             self._best, self._idle = np.inf, 0
         return False

@@ -17,6 +17,8 @@ from .metric import solve_positive
 _CHUNK = 2048
 # Numbers that a dense copy of (a part of) a sparse matrix may always have.
 _SMALL = 2**22
+# Rows, at least, that a covariance is estimated from.
+_COVARIANCE_ROWS = 20_000
 # Larger second-moment matrices are sketched instead of decomposed.
 _LARGEST_DECOMPOSITION = 1500
 # Directions that a sketch finds, and how often it multiplies by X'X to find them.
@@ -118,11 +120,16 @@ class InputSpace:
 
     def _primal(self, share):
         n, d = self._X.shape
-        covariance = np.zeros((d, d))
-        for rows in _chunks(n, d):
+        covariance, total = np.zeros((d, d)), 0.0
+        # A part of very many rows, in short runs from all over, says enough of a covariance.
+        chunks = _chunks(n, d)
+        for rows in chunks[:: max(1, n // max(_COVARIANCE_ROWS, 20 * d))]:
             x = self._standardised(rows)
             x *= np.sqrt(share[rows])[:, None]
+            x = x.astype(self._dtype, copy=False)
             covariance += x.T @ x
+            total += share[rows].sum()
+        covariance /= total
         return scipy.linalg.eigh(covariance, overwrite_a=True, check_finite=False)
 
     def _dual(self, share):
@@ -196,9 +203,7 @@ class InputSpace:
 
     def _coordinates(self, rows):
         if self._basis is None:
-            x = self._X[rows]
-            x = (x.toarray() if sp.issparse(x) else x) - self.mean
-            return x @ self._T
+            return self._standardised(rows).astype(self._dtype, copy=False) @ self._standard
         x = self._standardised(rows)
         return self._rest * x + (x @ self._basis) * (self._root - self._rest) @ self._basis.T
 
@@ -319,9 +324,11 @@ def _not_negligible(values):
 class TargetUnit:
     """A regression target centred and scaled, and the loss in these units.
 
-    ``z = shift + scale z'`` and ``R(z, y) = factor R'(z', y')``: squared error and Huber are in
-    units of the variance, absolute error and quantile in units of the mean deviation, Poisson in
-    units of the mean count. Classification, and any loss that is not known here, is as it is.
+    ``z = shift + scale z'`` and ``R(z, y) = factor R'(z', y')``, with R' the loss of this unit:
+    squared error and Huber are in units of the variance, absolute error and quantile in units of
+    the mean deviation, Poisson in units of the mean count. Classification, and any loss that is
+    not known here, is as it is. ``stiffness`` says how large R' is where it is not of order one:
+    the slope of Huber's linear part.
 
     Parameters
     ----------
@@ -334,6 +341,7 @@ class TargetUnit:
     def __init__(self, loss, Y, share):
         self.loss, self.Y = loss, Y
         self.shift, self.scale, self.factor = np.zeros(Y.shape[1]), 1.0, 1.0
+        self.stiffness = 1.0
         if isinstance(loss, Poisson):
             mean = share @ Y.astype(float)
             self.factor = _or_one(float(mean.mean()))
@@ -349,6 +357,7 @@ class TargetUnit:
                 self.scale = self.factor = _or_one(float((share @ np.abs(centred)).mean()))
             if isinstance(loss, Huber):
                 self.loss = replace(loss, delta=loss.delta / self.scale)
+                self.stiffness = min(1.0, self.loss.delta)
             self.Y = centred / self.scale
 
 

@@ -1,8 +1,7 @@
 """Solver "feasible" in mini-batches."""
 
-from itertools import pairwise
-
 import itertools
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -40,7 +39,7 @@ def run_of(
     if rho == "auto":
         rho = None
     return solver.start(
-        problem, coefs, intercepts, rho=rho, epsilon=0.01, max_iter=max_iter, rng=rng, **options
+        problem, coefs, intercepts, rho=rho, max_iter=max_iter or 200, rng=rng, **options
     )
 
 
@@ -122,6 +121,7 @@ def test_last_loss_is_the_objective_of_the_weights():
     X, Y = data()
     weight = np.random.default_rng(0).uniform(0.5, 2.0, len(X))
     alpha, activity_alpha = 0.3, 7.0
+    usual = 5.0  # of two hidden layers of relu: what column_alpha is meant for
     run = run_of(
         X,
         Y,
@@ -151,7 +151,7 @@ def test_last_loss_is_the_objective_of_the_weights():
         weight @ (0.5 * ((z - Y) ** 2).sum(axis=1))
         + alpha / 2 * sum((W**2).sum() for W in coefs)
         + activity_alpha / 2 * (unit * total + output)
-        + 0.7 * np.sqrt(X.shape[1]) / 2 * unit * columns.sum()
+        + 0.5 * activity_alpha / usual * np.sqrt(X.shape[1]) / 2 * unit * columns.sum()
     )
     np.testing.assert_allclose(records[-1].loss, J / weight.sum(), rtol=1e-4)
 
@@ -249,7 +249,7 @@ def test_eight_hidden_layers_learn(activation):
     assert ((z > 0) == (Y > 0.5)).mean() > 0.9
 
 
-@pytest.mark.parametrize("option", ["damping", "activity_alpha", "column_share"])
+@pytest.mark.parametrize("option", ["damping", "activity_alpha", "column_alpha"])
 def test_options_are_checked(option):
     with pytest.raises(ValueError, match=option):
         Feasible(**{option: -1.0})

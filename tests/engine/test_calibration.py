@@ -1,0 +1,144 @@
+"""The share of noise in the targets, and the penalty on activity that follows from it."""
+
+import numpy as np
+import pytest
+
+from skmdlam.engine.calibration import automatic_activity_alpha, noise_share
+from skmdlam.losses import (
+    AbsoluteError,
+    LogisticLoss,
+    Poisson,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
+
+
+def data(n=200, d=4, noise=0.0, seed=0):
+    """A smooth target of variance one, and noise."""
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d))
+    signal = np.sin(X[:, :1]) + 0.5 * X[:, 1:2]
+    Y = signal * 1.16 + noise * rng.standard_normal((n, 1))
+    return X, Y, np.ones(n)
+
+
+def alpha_of(loss, X, Y, weight=None):
+    return automatic_activity_alpha(loss, lambda rows: X[rows], Y, weight)
+
+
+class TestNoiseShare:
+    @pytest.mark.parametrize("noise", [0.0, 0.3, 1.0, 3.0])
+    def test_near_the_true_share(self, noise):
+        shares = [noise_share(*data(n=400, noise=noise, seed=seed)) for seed in range(5)]
+        truth = noise**2 / (1.0 + noise**2)
+        # What so few samples cannot resolve comes on top.
+        assert truth - 0.05 < np.mean(shares) < truth + 0.15
+
+    def test_falls_with_the_number_of_samples(self):
+        few = noise_share(*data(n=50))
+        many = noise_share(*data(n=400))
+        assert many < few
+
+    def test_extrapolates_to_samples_that_are_not_shown(self):
+        X, Y, weight = data(n=200, noise=0.5)
+        shown = noise_share(X, Y, weight)
+        more = noise_share(X, Y, weight, total=10_000)
+        assert 0.05 < more < shown
+
+    @pytest.mark.parametrize("outputs", [1, 3])
+    def test_weights_are_copies_in_any_order(self, outputs):
+        X, Y, _ = data(n=30, noise=0.5)
+        Y = np.column_stack([Y * (k + 1) + X[:, k : k + 1] ** k for k in range(outputs)])
+        rng = np.random.default_rng(1)
+        weight = rng.integers(1, 5, 30)
+        rows = rng.permutation(np.repeat(np.arange(30), weight))
+        copies = noise_share(X[rows], Y[rows], np.ones(rows.size))
+        np.testing.assert_allclose(noise_share(X, Y, weight.astype(float)), copies, rtol=1e-8)
+
+    def test_small_weights_count_by_their_ratios(self):
+        X, Y, weight = data(noise=0.5)
+        share = noise_share(X, Y, weight)
+        np.testing.assert_allclose(noise_share(X, Y, weight / 1000), share, rtol=1e-8)
+        np.testing.assert_allclose(noise_share(X, Y, weight / 1000, total=0.4), share, rtol=0.1)
+
+    def test_does_not_depend_on_units_or_rotations(self):
+        X, Y, weight = data(noise=0.5)
+        rotation, _ = np.linalg.qr(np.random.default_rng(1).standard_normal((4, 4)))
+        moved = noise_share(1e3 * X @ rotation + 5.0, -2e-4 * Y + 7.0, weight)
+        np.testing.assert_allclose(moved, noise_share(X, Y, weight), rtol=1e-6)
+
+    @pytest.mark.parametrize(
+        ("X", "Y"),
+        [
+            (np.ones((5, 2)), np.arange(5.0)[:, None]),
+            (np.arange(10.0).reshape(5, 2), np.ones((5, 1))),
+            (np.zeros((5, 0)), np.arange(5.0)[:, None]),
+            (np.ones((1, 2)), np.ones((1, 1))),
+            (np.arange(4.0).reshape(2, 2), np.arange(2.0)[:, None]),
+        ],
+    )
+    def test_nothing_to_tell(self, X, Y):
+        assert noise_share(X, Y, np.ones(len(X))) == 1.0
+
+    def test_always_a_share(self):
+        for seed in range(20):
+            rng = np.random.default_rng(seed)
+            n = int(rng.integers(3, 40))
+            X = rng.standard_normal((n, 3)) * 10.0 ** rng.integers(-8, 8, 3)
+            Y = rng.standard_t(1, (n, 2))
+            assert 0.0 <= noise_share(X, Y, rng.exponential(size=n) + 1e-6) <= 1.0
+
+
+class TestAutomaticActivityAlpha:
+    def test_grows_with_the_noise(self):
+        alphas = [alpha_of(SquaredError(), *data(noise=noise)[:2]) for noise in (0.1, 0.5, 2.0)]
+        assert alphas == sorted(alphas)
+        assert alphas[-1] > 10 * alphas[0]
+
+    def test_classes_that_are_plain_need_little(self):
+        X, Y, _ = data()
+        plain, coins = Y > 0, np.random.default_rng(1).random(Y.shape) > 0.5
+        assert alpha_of(LogisticLoss(), X, plain.astype(float)) < 5.0
+        assert alpha_of(LogisticLoss(), X, coins.astype(float)) > 10.0
+
+    def test_two_classes_in_either_form(self):
+        X, Y, _ = data(noise=0.5)
+        one = (Y > 0).astype(float)
+        both = np.hstack([1.0 - one, one])
+        np.testing.assert_allclose(
+            alpha_of(SoftmaxCrossEntropy(), X, both), alpha_of(LogisticLoss(), X, one), rtol=1e-3
+        )
+
+    def test_weights_are_copies(self):
+        X, Y, _ = data(n=20, noise=0.5)
+        weight = np.arange(20) % 3 + 1
+        rows = np.random.default_rng(0).permutation(np.repeat(np.arange(20), weight))
+        for loss, target in ((SquaredError(), Y), (LogisticLoss(), (Y > 0).astype(float))):
+            weighted = alpha_of(loss, X, target, weight.astype(float))
+            copies = alpha_of(loss, X[rows], target[rows])
+            np.testing.assert_allclose(weighted, copies, rtol=1e-8)
+
+    def test_of_many_samples_only_ratios_of_weights_count(self):
+        X, Y, weight = data(n=100, noise=1.0)
+        alpha = alpha_of(SquaredError(), X, Y)
+        np.testing.assert_allclose(alpha_of(SquaredError(), X, Y, 1e4 * weight), alpha, rtol=1e-8)
+
+    def test_an_outlier_does_not_decide_for_a_robust_loss(self):
+        X, Y, _ = data()
+        spoilt = Y.copy()
+        spoilt[0] = 1e4
+        assert alpha_of(AbsoluteError(), X, spoilt) < 0.5 * alpha_of(SquaredError(), X, spoilt)
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("n", [1, 2, 3, 1000])
+    def test_any_number_of_samples(self, n, dtype):
+        X, Y, weight = (part.astype(dtype) for part in data(n=n, noise=0.5))
+        for loss, target in ((SquaredError(), Y), (Poisson(), np.abs(Y))):
+            alpha = alpha_of(loss, X, target, weight)
+            assert isinstance(alpha, float) and 0.5 <= alpha <= 40.0 * n**0.25
+
+    def test_sees_all_of_a_sorted_file(self):
+        X, Y, _ = data(n=3000, noise=0.3)
+        order = np.argsort(Y[:, 0])
+        share = alpha_of(SquaredError(), X, Y) / alpha_of(SquaredError(), X[order], Y[order])
+        assert 0.5 < share < 2.0
