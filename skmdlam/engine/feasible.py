@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..losses import Huber, LogisticLoss, SoftmaxCrossEntropy, SquaredError
+from .calibration import automatic_activity_alpha
 from .full_batch import ACCELERATIONS, FullBatchRun
 from .metric import MovingMetric, proximal
 from .run import Record, Settings
 from .schedule import PlateauSchedule
 from .start import glorot
-from .units import InputSpace, TargetUnit
+from .units import InputSpace, TargetUnit, standardised_rows
 
 # Rows of a forward pass that measures J.
 _CHUNK = 2048
@@ -51,16 +52,16 @@ class Feasible:
     ----------
     activity_alpha : float or None, default=None
         Strength of the penalty on the variance of the pre-activations, in samples: it weighs
-        like so many samples on which the network should say nothing. None is 5 (16 over the
-        number of hidden layers, when there are more than three), but with curved activations 0.5
-        for each hidden layer, at most 5: the fewer there are, the larger must pre-activations be
-        for the network to be more than a straight line. The estimator's parameter of that name
-        replaces it.
+        like so many samples on which the network should say nothing. None estimates it from the
+        share of noise in the targets, see
+        :func:`~skmdlam.engine.calibration.automatic_activity_alpha`, and takes a part of that in
+        nets of several hidden layers or with curved activations. The estimator's parameter of
+        that name replaces it.
     column_alpha : float, default=0.5
         Strength of the penalty on the columns of X. It costs a column its use at all more than its
         use in full, so that columns that say little are left out; every penalty on W_1 that is
-        not logarithmic pulls at the useful ones just as hard. It follows the estimator's
-        ``activity_alpha``: twice the usual one doubles it, 0 switches both off. Mini-batches only.
+        not logarithmic pulls at the useful ones just as hard. ``activity_alpha=0`` switches
+        it off too. Mini-batches only.
     hidden_gain : float or None, default=None
         Steps of hidden layers are this many times longer than those of the output layer. None is
         3, and 10 with logistic activations, whose derivative is small.
@@ -152,12 +153,19 @@ class Feasible:
             batch_size = 100
         return _RHO * (100.0 / batch_size) ** _RHO_POWER
 
-    def usual_activity_alpha(self, activations):
-        """The activity_alpha of a net with these hidden layers, where the user names none."""
-        n_hidden = len(activations)
-        straight = {activation.name for activation in activations} <= _STRAIGHT
-        usual = min(5.0, 16.0 / max(n_hidden, 1) if straight else 0.5 * n_hidden)
-        return _first_given(self.activity_alpha, usual)
+    def automatic_activity_alpha(self, problem, loss, inputs, Y):
+        """The activity_alpha of a problem whose user names none.
+
+        Straight activations in deep nets take less, because the penalties of all layers add up;
+        curved ones take less in shallow nets, because their pre-activations must be large for the
+        network to be more than a straight line.
+        """
+        if self.activity_alpha is not None:
+            return self.activity_alpha
+        n_hidden = max(len(problem.activations), 1)
+        straight = {activation.name for activation in problem.activations} <= _STRAIGHT
+        part = min(1.0, 3.2 / n_hidden) if straight else min(1.0, max(0.3, 0.1 * n_hidden))
+        return part * automatic_activity_alpha(loss, inputs, Y, problem.sample_weight)
 
     def start(self, problem, coefs, intercepts, **settings):
         """Begin a run; the result is an iterator of records, one a sweep or epoch.
@@ -178,14 +186,22 @@ class Feasible:
         FeasibleRun or FullBatchRun
         """
         settings = Settings(**settings)
-        if settings.batch_size is not None and settings.batch_size >= problem.X.shape[0]:
-            usual = self.usual_activity_alpha(problem.activations)
+        full = settings.batch_size is not None and settings.batch_size >= problem.X.shape[0]
+        # Secants need a penalty that is a parabola; one batch of all samples takes every penalty.
+        if full and (problem.alpha == 0 or problem.penalty.ridge is not None):
+            activity_alpha = settings.activity_alpha
+            if activity_alpha is None:
+                share = problem.rows.share()
+                target = TargetUnit(problem.loss, problem.Y, share)
+                activity_alpha = self.automatic_activity_alpha(
+                    problem, target.loss, standardised_rows(problem.X, share), target.Y
+                )
             return FullBatchRun(
                 problem,
                 coefs,
                 intercepts,
                 rho=1.0 if settings.rho is None else settings.rho,
-                activity_alpha=_first_given(settings.activity_alpha, usual),
+                activity_alpha=activity_alpha,
                 acceleration=self.acceleration,
                 warm=settings.warm,
             )
@@ -225,12 +241,10 @@ class FeasibleRun:
         n_hidden = len(problem.activations)
         names = {activation.name for activation in problem.activations}
         self.hidden_gain = _first_given(options.hidden_gain, 10.0 if "logistic" in names else 3.0)
-        usual = options.usual_activity_alpha(problem.activations)
-        self.activity_alpha = _first_given(settings.activity_alpha, usual)
 
         self.total = problem.rows.total
         weight = problem.sample_weight
-        share = np.full(n, 1.0 / n) if weight is None else weight / self.total
+        share = problem.rows.share()
         self.weight = None
         if weight is not None:
             self.weight = (share * n).astype(self.dtype)[:, None]
@@ -241,6 +255,11 @@ class FeasibleRun:
         self.rotated = problem.alpha == 0 or problem.penalty.ridge is not None
         self.space = InputSpace(problem.X, weight, self.dtype, rng, rotate=self.rotated)
 
+        self.activity_alpha = settings.activity_alpha
+        if self.activity_alpha is None:
+            self.activity_alpha = options.automatic_activity_alpha(
+                problem, self.loss, self.space.inputs, self.target.Y
+            )
         self.depth = len(coefs)
         self._initialise(coefs, intercepts, settings.warm)
         damping = _first_given(options.damping, max(0.2, 0.1 * n_hidden))
@@ -263,9 +282,9 @@ class FeasibleRun:
         )
         # The first layer's block costs a factorisation of the size of its input.
         self._first_every = max(self.refresh_every, self.space.size // 4)
-        self.column_alpha = options.column_alpha * np.sqrt(self.space.n_columns)
-        if usual > 0:
-            self.column_alpha *= self.activity_alpha / usual
+        self.column_alpha = 0.0
+        if self.activity_alpha > 0:
+            self.column_alpha = options.column_alpha * np.sqrt(self.space.n_columns)
         self.iteration = 0
         self.ended = False
         self.best = np.inf
@@ -496,7 +515,7 @@ class FeasibleRun:
         """The block of the penalties, for the steps since the last time."""
         alpha = self.problem.alpha / self.unit
         penalty = self.problem.penalty
-        if self.activity_alpha == 0 and self.column_alpha == 0 and alpha == 0:
+        if self.activity_alpha == 0 and alpha == 0:
             return
         for layer, V in enumerate(self.V):
             block, last = self.space if layer == 0 else self.metrics[layer], layer == self.depth - 1

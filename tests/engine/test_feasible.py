@@ -121,7 +121,6 @@ def test_last_loss_is_the_objective_of_the_weights():
     X, Y = data()
     weight = np.random.default_rng(0).uniform(0.5, 2.0, len(X))
     alpha, activity_alpha = 0.3, 7.0
-    usual = 5.0  # of two hidden layers of relu: what column_alpha is meant for
     run = run_of(
         X,
         Y,
@@ -151,7 +150,7 @@ def test_last_loss_is_the_objective_of_the_weights():
         weight @ (0.5 * ((z - Y) ** 2).sum(axis=1))
         + alpha / 2 * sum((W**2).sum() for W in coefs)
         + activity_alpha / 2 * (unit * total + output)
-        + 0.5 * activity_alpha / usual * np.sqrt(X.shape[1]) / 2 * unit * columns.sum()
+        + 0.5 * np.sqrt(X.shape[1]) / 2 * unit * columns.sum()
     )
     np.testing.assert_allclose(records[-1].loss, J / weight.sum(), rtol=1e-4)
 
