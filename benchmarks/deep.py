@@ -63,9 +63,7 @@ def our_start(X, y, depth, activation, seed):
     sizes = [X.shape[1], *[WIDTH] * depth, 10]
     solver, rng = Feasible(), np.random.RandomState(seed)
     coefs, intercepts = solver.initial_weights(sizes, rng, X.dtype, activations)
-    run = solver.start(
-        problem, coefs, intercepts, rho=solver.auto_rho(problem), epsilon=1e-3, rng=rng
-    )
+    run = solver.start(problem, coefs, intercepts, rng=rng)
     return run.weights()
 
 

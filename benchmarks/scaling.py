@@ -65,8 +65,6 @@ def our_epoch(X, y, widths, epochs):
         problem,
         coefs,
         intercepts,
-        rho=solver.auto_rho(problem, BATCH),
-        epsilon=1e-3,
         batch_size=BATCH,
         rng=rng,
     )

@@ -3,6 +3,7 @@
 from ._classifier import MDLAMClassifier
 from ._regressor import MDLAMRegressor
 from ._version import __version__
+from .engine.feasible import Feasible
 from .engine.relaxed import Relaxed
 
-__all__ = ["MDLAMClassifier", "MDLAMRegressor", "Relaxed", "__version__"]
+__all__ = ["Feasible", "MDLAMClassifier", "MDLAMRegressor", "Relaxed", "__version__"]

@@ -18,13 +18,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._compat import HasMethods, Interval, StrOptions, _check_sample_weight, _fit_context
 from ._progress import Progress
 from .activations import ACTIVATIONS, get_activation
+from .engine.feasible import Feasible
 from .engine.problem import Problem, forward
 from .engine.relaxed import Relaxed
 from .engine.run import minimise
 from .penalties import PENALTIES, get_penalty
 
-SOLVERS = {"relaxed": Relaxed}
-_SOLVER_METHODS = ["initial_weights", "auto_rho", "start"]
+SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
+_SOLVER_METHODS = ["initial_weights", "start"]
 
 
 class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
@@ -33,13 +34,13 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(ACTIVATIONS)), HasMethods(["value", "preimage", "joint"])],
-        "solver": [StrOptions({*SOLVERS, "feasible"}), HasMethods(_SOLVER_METHODS)],
+        "solver": [StrOptions(set(SOLVERS)), HasMethods(_SOLVER_METHODS)],
         "rho": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "penalty": [StrOptions(set(PENALTIES)), HasMethods(["value", "prox"]), None],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "activity_alpha": [None, Interval(Real, 0, None, closed="left")],
+        "activity_alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), None, Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -141,8 +142,6 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             coefs, intercepts = solver.initial_weights(sizes, rng, X.dtype, activations)
         else:
             coefs, intercepts = _same_shapes(previous, sizes, X.dtype)
-        rho = solver.auto_rho(problem) if self.rho == "auto" else float(self.rho)
-
         self.n_layers_ = len(sizes)
         self.n_outputs_ = Y.shape[1]
         self.out_activation_ = loss.out_activation
@@ -151,9 +150,15 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             problem,
             coefs,
             intercepts,
-            rho=rho,
+            rho=None if self.rho == "auto" else float(self.rho),
             epsilon=float(self.epsilon),
+            activity_alpha=None if self.activity_alpha == "auto" else float(self.activity_alpha),
+            batch_size={"auto": None, None: X.shape[0]}.get(self.batch_size, self.batch_size),
+            max_iter=self.max_iter,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
             warm=previous is not None,
+            rng=rng,
         )
         self._minimise(run, validation)
 
@@ -208,28 +213,12 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
     # -- parameters -----------------------------------------------------------------------------
 
     def _resolve_solver(self):
-        if self.solver == "feasible":
-            raise NotImplementedError(
-                "solver='feasible' comes in the next version; use solver='relaxed'."
-            )
         if isinstance(self.solver, type):
             raise ValueError(
                 f"solver must be a name or an instance, such as {self.solver.__name__}(); got the "
                 f"class {self.solver.__name__}."
             )
-        solver = SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
-        if self.activity_alpha is not None:
-            raise NotImplementedError(
-                f"activity_alpha={self.activity_alpha!r} needs solver='feasible', which comes in "
-                "the next version; leave it at None."
-            )
-        if self.batch_size not in ("auto", None):
-            raise NotImplementedError(
-                f"batch_size={self.batch_size!r}: solver='relaxed' works on the full batch; "
-                "mini-batches come with solver='feasible' in the next version. "
-                "Use 'auto' or None."
-            )
-        return solver
+        return SOLVERS[self.solver]() if isinstance(self.solver, str) else self.solver
 
     def _resolve_layer_sizes(self):
         sizes = self.hidden_layer_sizes

@@ -19,6 +19,9 @@ _NOISE = np.geomspace(0.003, 1000.0, 36)
 # Fitted to 31 tables of 50 to 9000 rows; the score hardly depends on them.
 _STRENGTH, _SIZE_POWER, _CURVATURE_POWER, _NOISE_POWER = 40.0, 0.25, 1.5, 2.0
 _SMALLEST = 0.5
+# The rule holds up to the first number of samples; from there it fades, on a logarithmic scale,
+# into a constant that suits almost all tables of the second number and more.
+_TRUSTED, _USUAL = (1000.0, 5000.0), 5.0
 # Up to so many samples weights are numbers of copies.
 _FEW = 64
 # Targets of losses that bound the influence of a sample are held within so many units.
@@ -35,7 +38,8 @@ def automatic_activity_alpha(loss, inputs, Y, sample_weight=None):
     ``noise`` is :func:`noise_share`, and ``curvature`` the mean second derivative of the loss, per
     output, at the best constant: 1 for regression in units of its target, p (1 - p) for
     probabilities. A sample of a flatter loss pulls less, and a penalty counted in samples has to
-    be weaker by as much to weigh the same.
+    be weaker by as much to weigh the same. Between 1000 and 5000 samples the rule fades into the
+    constant 5: with more samples the score hardly depends on the strength.
 
     Up to 64 samples the weights are numbers of copies, and ``n`` is their sum. Of more samples
     only the ratios of the weights count: survey weights in the thousands are no reason to trust
@@ -69,7 +73,10 @@ def automatic_activity_alpha(loss, inputs, Y, sample_weight=None):
         Y = np.clip(Y, -_BOUND, _BOUND)
     noise = noise_share(inputs(rows).astype(float), Y, weight[rows], total=total)
     strength = _STRENGTH * max(total, n) ** _SIZE_POWER
-    return max(strength * curvature**_CURVATURE_POWER * noise**_NOISE_POWER, _SMALLEST)
+    strength = max(strength * curvature**_CURVATURE_POWER * noise**_NOISE_POWER, _SMALLEST)
+    blend = np.log(max(total, n) / _TRUSTED[0]) / np.log(_TRUSTED[1] / _TRUSTED[0])
+    blend = float(np.clip(blend, 0.0, 1.0))
+    return float(strength ** (1.0 - blend) * _USUAL**blend)
 
 
 def noise_share(X, Y, weight, *, total=None):

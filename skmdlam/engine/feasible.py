@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..losses import Huber, LogisticLoss, SoftmaxCrossEntropy, SquaredError
+from .calibration import automatic_activity_alpha
+from .full_batch import ACCELERATIONS, FullBatchRun
 from .metric import MovingMetric, proximal
-from .run import Record
+from .run import Record, Settings
 from .schedule import PlateauSchedule
 from .start import glorot
-from .units import InputSpace, TargetUnit
+from .units import InputSpace, TargetUnit, standardised_rows
 
 # Rows of a forward pass that measures J.
 _CHUNK = 2048
@@ -31,9 +33,9 @@ class Feasible:
     """Alternating minimisation of the training objective itself, from feasible points.
 
     Minimises ``J(W, b) = sum_i s_i R_i(z_L) + alpha sum_l penalty(W_l)
-    + activity_alpha/2 unit sum_l sum_k Var_i(z_l[i, k])
-    + column_alpha/2 unit sqrt(d) sum_j log(1 + 10 std_j^2 ||W_1[j, :]||^2)``, with variances
-    weighted by ``s_i`` and ``unit`` the unit of the loss (see Notes). A step, on a batch::
+    + activity_alpha/2 unit sum_l sum_k Var_i(z_l[i, k]) + column_alpha/2 unit C(W_1)`` with
+    ``C(W_1) = sqrt(d) sum_j log(1 + 10 std_j^2 ||W_1[j, :]||^2)``, variances weighted by ``s_i``,
+    and ``unit`` the unit of the loss (see Notes). A step, on a batch of samples::
 
         z_l, a_l  <-  forward: z_l = v_l, a_l = h(z_l), all constraints tight
         D_L       <-  prox of the loss at z_L, minus z_L
@@ -50,15 +52,16 @@ class Feasible:
     ----------
     activity_alpha : float or None, default=None
         Strength of the penalty on the variance of the pre-activations, in samples: it weighs
-        like so many samples on which the network should say nothing. None is 5 (16 over the
-        number of hidden layers, when there are more than three), but with curved activations 0.5
-        for each hidden layer, at most 5: the fewer there are, the larger must pre-activations be
-        for the network to be more than a straight line. The estimator's parameter of that name
-        replaces it.
+        like so many samples on which the network should say nothing. None estimates it from the
+        share of noise in the targets, see
+        :func:`~skmdlam.engine.calibration.automatic_activity_alpha`, and takes a part of that in
+        nets of several hidden layers or with curved activations. The estimator's parameter of
+        that name replaces it.
     column_alpha : float, default=0.5
         Strength of the penalty on the columns of X. It costs a column its use at all more than its
         use in full, so that columns that say little are left out; every penalty on W_1 that is
-        not logarithmic pulls at the useful ones just as hard.
+        not logarithmic pulls at the useful ones just as hard. ``activity_alpha=0`` switches
+        it off too. Mini-batches only.
     hidden_gain : float or None, default=None
         Steps of hidden layers are this many times longer than those of the output layer. None is
         3, and 10 with logistic activations, whose derivative is small.
@@ -73,7 +76,11 @@ class Feasible:
     cool_down : int, default=30
         Epochs in which the steps fall to zero.
     patience : int, default=3
-        Epochs in a row without improving J by 1 % (and 1e-4) that start the cool-down.
+        Epochs in a row without improving the loss by 1 % and by the estimator's ``tol`` that start
+        the cool-down.
+    acceleration : {"anderson", "nesterov"} or None, default="anderson"
+        How full-batch sweeps are accelerated (``batch_size=None``); see
+        :class:`~skmdlam.engine.full_batch.FullBatchRun`.
     single_precision : bool, default=True
         Take the steps in float32 also when the data are float64. A fit in one batch never does.
 
@@ -104,6 +111,7 @@ class Feasible:
     epochs: int = 70
     cool_down: int = 30
     patience: int = 3
+    acceleration: str | None = "anderson"
     single_precision: bool = True
 
     name = "feasible"
@@ -113,6 +121,11 @@ class Feasible:
             value = getattr(self, option)
             if value is not None and not 0 <= value < np.inf:
                 raise ValueError(f"{option} must be finite and at least 0; got {value!r}.")
+        if self.acceleration not in ACCELERATIONS:
+            raise ValueError(
+                f"acceleration must be one of {', '.join(map(repr, ACCELERATIONS))}; "
+                f"got {self.acceleration!r}."
+            )
         if self.hidden_gain is not None and not 0 < self.hidden_gain < np.inf:
             raise ValueError(f"hidden_gain must be positive; got {self.hidden_gain!r}.")
         if not 0 <= self.momentum < 1:
@@ -128,31 +141,34 @@ class Feasible:
 
     def auto_batch_size(self, n):
         """Samples in a batch when the user leaves the choice to us."""
+        if n <= 64:
+            return n
         if n < 500:
             return min(n, max(20, n // 5))
         return 100 if n < 2000 else 200
 
-    def auto_rho(self, problem, batch_size=None):
-        """Where rho starts when the user leaves the choice to us."""
-        n = problem.X.shape[0]
-        size = min(n, self.auto_batch_size(n) if batch_size is None else batch_size)
-        return _RHO * (100.0 / size) ** _RHO_POWER
+    def auto_rho(self, n, batch_size):
+        """Where rho starts in mini-batches when the user leaves the choice to us."""
+        if batch_size >= n:  # no noise of batches; and repeated rows must not count
+            batch_size = 100
+        return _RHO * (100.0 / batch_size) ** _RHO_POWER
 
-    def start(
-        self,
-        problem,
-        coefs,
-        intercepts,
-        *,
-        rho,
-        epsilon,
-        warm=False,
-        batch_size=None,
-        activity_alpha=None,
-        max_iter=None,
-        rng=None,
-    ):
-        """Begin a run; the result is an iterator of records, one an epoch.
+    def automatic_activity_alpha(self, problem, loss, inputs, Y):
+        """The activity_alpha of a problem whose user names none.
+
+        Straight activations in deep nets take less, because the penalties of all layers add up;
+        curved ones take less in shallow nets, because their pre-activations must be large for the
+        network to be more than a straight line.
+        """
+        if self.activity_alpha is not None:
+            return self.activity_alpha
+        n_hidden = max(len(problem.activations), 1)
+        straight = {activation.name for activation in problem.activations} <= _STRAIGHT
+        part = min(1.0, 3.2 / n_hidden) if straight else min(1.0, max(0.3, 0.1 * n_hidden))
+        return part * automatic_activity_alpha(loss, inputs, Y, problem.sample_weight)
+
+    def start(self, problem, coefs, intercepts, **settings):
+        """Begin a run; the result is an iterator of records, one a sweep or epoch.
 
         Parameters
         ----------
@@ -160,39 +176,36 @@ class Feasible:
         coefs, intercepts : list of ndarray
             Starting weights; they are not changed. Unless ``warm``, those of the first layer
             are meant for standardised columns.
-        rho : float
-            Penalty parameter to start with, positive; held within a factor of 8 of
-            :meth:`auto_rho`, outside of which the first epochs would be lost.
-        epsilon : float
-            Not used: every constraint is tight.
-        warm : bool
-            Take the starting weights as they are, in the coordinates of X.
-        batch_size : int or None
-            None chooses by the number of samples.
-        activity_alpha : float or None
-            None takes the solver's own.
-        max_iter : int or None
-            Epochs that there will be at most; the schedule is shortened to fit.
-        rng : numpy.random.RandomState or None
-            Order of the samples; None is a fixed order.
+        **settings
+            The attributes of :class:`~skmdlam.engine.run.Settings`. ``rho`` is held within a
+            factor of 8 of :meth:`auto_rho` in mini-batches, outside of which the first epochs
+            would be lost. ``epsilon`` is not used: every constraint is tight.
 
         Returns
         -------
-        FeasibleRun
+        FeasibleRun or FullBatchRun
         """
-        return FeasibleRun(
-            self,
-            problem,
-            coefs,
-            intercepts,
-            rho=rho,
-            epsilon=epsilon,
-            warm=warm,
-            batch_size=batch_size,
-            activity_alpha=activity_alpha,
-            max_iter=max_iter,
-            rng=np.random.RandomState(0) if rng is None else rng,
-        )
+        settings = Settings(**settings)
+        full = settings.batch_size is not None and settings.batch_size >= problem.X.shape[0]
+        # Secants need a penalty that is a parabola; one batch of all samples takes every penalty.
+        if full and (problem.alpha == 0 or problem.penalty.ridge is not None):
+            activity_alpha = settings.activity_alpha
+            if activity_alpha is None:
+                share = problem.rows.share()
+                target = TargetUnit(problem.loss, problem.Y, share)
+                activity_alpha = self.automatic_activity_alpha(
+                    problem, target.loss, standardised_rows(problem.X, share), target.Y
+                )
+            return FullBatchRun(
+                problem,
+                coefs,
+                intercepts,
+                rho=1.0 if settings.rho is None else settings.rho,
+                activity_alpha=activity_alpha,
+                acceleration=self.acceleration,
+                warm=settings.warm,
+            )
+        return FeasibleRun(self, problem, coefs, intercepts, settings)
 
 
 class FeasibleRun:
@@ -210,45 +223,28 @@ class FeasibleRun:
     memory, memory_decrease = 0.05, 0.02
     warm_up = 20
 
-    def __init__(
-        self,
-        options,
-        problem,
-        coefs,
-        intercepts,
-        *,
-        rho,
-        epsilon,
-        warm,
-        batch_size,
-        activity_alpha,
-        max_iter,
-        rng,
-    ):
+    def __init__(self, options, problem, coefs, intercepts, settings):
         self._clock = time.perf_counter()
-        self.options, self.problem, self.rng = options, problem, rng
-        self.epsilon = epsilon
+        self.options, self.problem = options, problem
+        self.rng = rng = np.random.RandomState(0) if settings.rng is None else settings.rng
         n = self.n = problem.X.shape[0]
-        size = min(n, options.auto_batch_size(n) if batch_size is None else int(batch_size))
+        size = options.auto_batch_size(n)
+        if settings.batch_size is not None:
+            size = min(n, settings.batch_size)
         self.n_batches = max(1, round(n / size))
         self.dtype = problem.X.dtype
         if options.single_precision and self.n_batches > 1:
             self.dtype = np.dtype(np.float32)
-        auto = options.auto_rho(problem, size)
-        self.rho = float(np.clip(rho, auto / _RHO_RANGE, auto * _RHO_RANGE))
+        self.rho = auto = options.auto_rho(n, size)
+        if settings.rho is not None:
+            self.rho = float(np.clip(settings.rho, auto / _RHO_RANGE, auto * _RHO_RANGE))
         n_hidden = len(problem.activations)
         names = {activation.name for activation in problem.activations}
-        curved = not names <= _STRAIGHT
         self.hidden_gain = _first_given(options.hidden_gain, 10.0 if "logistic" in names else 3.0)
-        self.activity_alpha = _first_given(
-            activity_alpha,
-            options.activity_alpha,
-            min(5.0, 0.5 * n_hidden if curved else 16.0 / max(n_hidden, 1)),
-        )
 
         self.total = problem.rows.total
         weight = problem.sample_weight
-        share = np.full(n, 1.0 / n) if weight is None else weight / self.total
+        share = problem.rows.share()
         self.weight = None
         if weight is not None:
             self.weight = (share * n).astype(self.dtype)[:, None]
@@ -259,8 +255,13 @@ class FeasibleRun:
         self.rotated = problem.alpha == 0 or problem.penalty.ridge is not None
         self.space = InputSpace(problem.X, weight, self.dtype, rng, rotate=self.rotated)
 
+        self.activity_alpha = settings.activity_alpha
+        if self.activity_alpha is None:
+            self.activity_alpha = options.automatic_activity_alpha(
+                problem, self.loss, self.space.inputs, self.target.Y
+            )
         self.depth = len(coefs)
-        self._initialise(coefs, intercepts, warm)
+        self._initialise(coefs, intercepts, settings.warm)
         damping = _first_given(options.damping, max(0.2, 0.1 * n_hidden))
         self.metrics = [None] + [
             MovingMetric(V.shape[0] - 1, damping, self.memory, self.dtype) for V in self.V[1:]
@@ -268,20 +269,22 @@ class FeasibleRun:
         self._allocate(n)
         self._forget()
         epochs, cool_down = options.epochs, options.cool_down
-        if max_iter is not None and max_iter < epochs + cool_down:
-            cool_down = max(1, round(0.3 * max_iter))
-            epochs = max(1, max_iter - cool_down)
+        if settings.max_iter < epochs + cool_down:
+            cool_down = max(1, round(0.3 * settings.max_iter))
+            epochs = max(1, settings.max_iter - cool_down)
         self.schedule = PlateauSchedule(
             warm_up=self.warm_up,
             epochs=epochs,
             cool_down=cool_down,
             patience=options.patience,
-            tol=0.01,
-            stall=10,
+            tol=settings.tol,
+            stall=settings.n_iter_no_change,
         )
         # The first layer's block costs a factorisation of the size of its input.
         self._first_every = max(self.refresh_every, self.space.size // 4)
-        self.column_alpha = options.column_alpha * np.sqrt(self.space.n_columns)
+        self.column_alpha = 0.0
+        if self.activity_alpha > 0:
+            self.column_alpha = options.column_alpha * np.sqrt(self.space.n_columns)
         self.iteration = 0
         self.ended = False
         self.best = np.inf
@@ -395,7 +398,7 @@ class FeasibleRun:
             objective=loss,
             loss=loss,
             rho=self.rho,
-            epsilon=self.epsilon,
+            epsilon=0.0,
             gap=0.0,
             restarts=int(refused),
             settled=self.ended,
@@ -512,7 +515,7 @@ class FeasibleRun:
         """The block of the penalties, for the steps since the last time."""
         alpha = self.problem.alpha / self.unit
         penalty = self.problem.penalty
-        if self.activity_alpha == 0 and self.column_alpha == 0 and alpha == 0:
+        if self.activity_alpha == 0 and alpha == 0:
             return
         for layer, V in enumerate(self.V):
             block, last = self.space if layer == 0 else self.metrics[layer], layer == self.depth - 1

@@ -39,6 +39,12 @@ class Rows:
             result = part if result is None else result + part
         return result
 
+    def share(self):
+        """Weights that sum to one, shape (n,)."""
+        if self.weight is None:
+            return np.full(self.n_rows, 1.0 / self.n_rows)
+        return self.weight / self.total
+
     def sum(self, values):
         """``sum_i s_i values_i`` for one number a row, added up in float64."""
         return float(self.reduce(_weighted_sum, values))

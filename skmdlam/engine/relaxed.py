@@ -9,9 +9,10 @@ from . import blocks
 from .acceleration import Momentum, extrapolate, first_descent
 from .least_squares import Design, penalised, spectral_norm_squared
 from .row_space import RowSpace
-from .run import Record
+from .run import Record, Settings
 from .start import gaussian, glorot
 
+_RHO = 1.0
 _CHOICES = {
     "w_step": ("quadratic", "exact"),
     "hidden_step": ("joint", "separate"),
@@ -121,11 +122,7 @@ class Relaxed:
             return glorot(sizes, rng, dtype, activations)
         return gaussian(sizes, rng, dtype, self.start_scale)
 
-    def auto_rho(self, problem):
-        """The rho that ``rho="auto"`` stands for."""
-        return 1.0
-
-    def start(self, problem, coefs, intercepts, *, rho, epsilon, warm=False):
+    def start(self, problem, coefs, intercepts, **settings):
         """Begin a run; the result is an iterator of records.
 
         Parameters
@@ -133,18 +130,33 @@ class Relaxed:
         problem : Problem
         coefs, intercepts : list of ndarray
             Starting weights; they are not changed.
-        rho : float
-            Penalty parameter, positive.
-        epsilon : float
-            Tolerance that the schedule ends with, positive.
-        warm : bool, default=False
-            Go on from weights that were fitted: the schedule starts where it ends.
+        **settings
+            The attributes of :class:`~skmdlam.engine.run.Settings`. With ``warm`` the schedule of
+            epsilon starts where it ends. ``rho=None`` stands for 1.
 
         Returns
         -------
         RelaxedRun
+
+        Raises
+        ------
+        ValueError
+            For a batch smaller than the data or an ``activity_alpha`` above zero, which this
+            solver does not have.
         """
-        return RelaxedRun(self, problem, coefs, intercepts, rho, epsilon, warm)
+        settings = Settings(**settings)
+        size, n = settings.batch_size, problem.X.shape[0]
+        if size is not None and size < n:
+            raise ValueError(
+                f"batch_size={size} needs solver='feasible': solver='relaxed' works on all {n} "
+                "samples at once. Use batch_size='auto' or None."
+            )
+        if settings.activity_alpha:
+            raise ValueError(
+                f"activity_alpha={settings.activity_alpha!r} needs solver='feasible': the relaxed "
+                "objective has no such term. Use activity_alpha='auto' or 0."
+            )
+        return RelaxedRun(self, problem, coefs, intercepts, settings)
 
 
 class RelaxedRun:
@@ -155,10 +167,12 @@ class RelaxedRun:
     always their sum: a block that is refused leaves all of them as they were.
     """
 
-    def __init__(self, options, problem, coefs, intercepts, rho, epsilon, warm):
-        self.options, self.rho = options, rho
-        self.epsilon_final = epsilon
-        self.epsilon = epsilon if warm else max(epsilon, options.epsilon_start)
+    def __init__(self, options, problem, coefs, intercepts, settings):
+        self.options = options
+        self.rho = _RHO if settings.rho is None else settings.rho
+        self.epsilon_final = self.epsilon = settings.epsilon
+        if not settings.warm:
+            self.epsilon = max(self.epsilon, options.epsilon_start)
         self._clock = time.perf_counter()
         self.coefs, self.intercepts = list(coefs), list(intercepts)
         self._space = None

@@ -13,6 +13,44 @@ STOP_REASONS = {
 }
 
 
+@dataclass(frozen=True)
+class Settings:
+    """What a solver may need to know besides the problem; each takes what it has a use for.
+
+    Attributes
+    ----------
+    rho : float or None
+        Penalty parameter, positive; None leaves the choice to the solver.
+    epsilon : float
+        Tolerance of the constraints that a run ends with.
+    activity_alpha : float or None
+        Strength of the penalty on the variance of the pre-activations; None is the solver's own.
+    batch_size : int or None
+        Samples in a batch; at least the number of samples is the full batch, None leaves the
+        choice to the solver.
+    max_iter : int
+        Sweeps or epochs that there will be at most; a schedule is shortened to fit.
+    tol : float
+        Smallest improvement per unit of weight that counts.
+    n_iter_no_change : int
+        Sweeps or epochs without such an improvement after which a settled run ends.
+    warm : bool
+        The starting weights were fitted before: go on from them as they are.
+    rng : numpy.random.RandomState or None
+        For the order of the samples; None draws from a fixed seed.
+    """
+
+    rho: float | None = None
+    epsilon: float = 1e-3
+    activity_alpha: float | None = None
+    batch_size: int | None = None
+    max_iter: int = 200
+    tol: float = 1e-4
+    n_iter_no_change: int = 10
+    warm: bool = False
+    rng: np.random.RandomState | None = None
+
+
 @dataclass
 class Record:
     """One sweep.

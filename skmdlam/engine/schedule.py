@@ -2,6 +2,8 @@
 
 import numpy as np
 
+_SHARE = 0.01
+
 
 class PlateauSchedule:
     """Warm-up, full steps until the loss stalls, then linearly down to zero.
@@ -17,7 +19,7 @@ class PlateauSchedule:
     patience : int
         Epochs in a row without an improvement that start the cool-down.
     tol : float
-        Share of the loss that counts as an improvement.
+        An improvement counts when it is more than that, and more than 1 % of the loss.
     stall : int
         Epochs in a row of the cool-down without any improvement that halve the steps.
     """
@@ -43,7 +45,7 @@ class PlateauSchedule:
         self.epoch += 1
         goal = self._best
         if not self.cooling and np.isfinite(goal):
-            goal -= max(1e-4, self.tol * goal)
+            goal -= max(self.tol, _SHARE * goal)
         if loss < goal:
             self._best, self._idle = loss, 0
         else:

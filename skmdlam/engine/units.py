@@ -201,6 +201,12 @@ class InputSpace:
             # The indices are in range; "clip" spares a buffered copy.
             np.take(self.U, rows, axis=0, out=out, mode="clip")
 
+    def inputs(self, rows):
+        """The samples of these indices in the new coordinates, without the column of ones."""
+        out = np.empty((len(rows), self.size + 1), dtype=self._dtype)
+        self.take(rows, out)
+        return out[:, :-1]
+
     def _coordinates(self, rows):
         if self._basis is None:
             return self._standardised(rows).astype(self._dtype, copy=False) @ self._standard
@@ -315,6 +321,20 @@ def _moments(X, share):
         x = X[rows] - mean
         variance += share[rows] @ np.square(x, out=x)
     return mean, np.sqrt(variance)
+
+
+def standardised_rows(X, share):
+    """A function from indices to those samples with centred and scaled columns."""
+    mean, std = _moments(X, share)
+    scale = np.zeros_like(std)
+    varies = std > 10 * np.finfo(X.dtype).eps * np.abs(mean)
+    np.divide(1.0, std, out=scale, where=varies)
+
+    def inputs(rows):
+        x = X[rows]
+        return ((x.toarray() if sp.issparse(x) else x) - mean) * scale
+
+    return inputs
 
 
 def _not_negligible(values):

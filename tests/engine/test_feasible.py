@@ -1,5 +1,6 @@
 """Solver "feasible" in mini-batches."""
 
+import itertools
 from itertools import pairwise
 
 import numpy as np
@@ -36,16 +37,16 @@ def run_of(
     sizes = [X.shape[1], *hidden, Y.shape[1]]
     coefs, intercepts = solver.initial_weights(sizes, rng, X.dtype, activations)
     if rho == "auto":
-        rho = solver.auto_rho(problem, options.get("batch_size"))
+        rho = None
     return solver.start(
-        problem, coefs, intercepts, rho=rho, epsilon=0.01, max_iter=max_iter, rng=rng, **options
+        problem, coefs, intercepts, rho=rho, max_iter=max_iter or 200, rng=rng, **options
     )
 
 
 def fitted(*args, **kwargs):
     """Records and weights of a run carried to its end."""
     run = run_of(*args, **kwargs)
-    records = list(run)
+    records = list(itertools.islice(run, kwargs.get("max_iter") or 100))
     return records, *run.weights()
 
 
@@ -130,7 +131,7 @@ def test_last_loss_is_the_objective_of_the_weights():
         activity_alpha=activity_alpha,
         max_iter=15,
     )
-    records = list(run)
+    records = list(itertools.islice(run, 15))
     coefs, intercepts = run.weights()
     share = weight / weight.sum()
     centre = share @ Y
