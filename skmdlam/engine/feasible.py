@@ -11,7 +11,7 @@ from .full_batch import ACCELERATIONS, FullBatchRun
 from .metric import MovingMetric, proximal
 from .run import Record, Settings
 from .schedule import PlateauSchedule
-from .start import glorot
+from .start import glorot, spread_layers
 from .units import InputSpace, TargetUnit, standardised_rows
 
 # Rows of a forward pass that measures J.
@@ -307,32 +307,9 @@ class FeasibleRun:
         V = [self.space.contract(coefs[0], intercepts[0], standard=not warm)]
         V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]
         self.V = [np.ascontiguousarray(W, dtype=self.dtype) for W in V]
-        names = {activation.name for activation in self.problem.activations}
-        if not warm and (len(names) and (last >= 3 or "logistic" in names)):
-            self._scale_layers()
-
-    def _scale_layers(self):
-        """Every pre-activation to mean 0 and a useful spread, layer by layer (LSUV).
-
-        A deep net of Glorot's start says nearly the same for all samples; a logistic layer needs
-        a spread of 3 to be more than a straight line.
-        """
-        rows = np.arange(0, self.n, max(1, self.n // _START_ROWS))[:_START_ROWS]
-        layer_input = np.empty((rows.size, self.space.size + 1), dtype=self.dtype)
-        self.space.take(rows, layer_input)
-        layer_input = layer_input[:, :-1]
-        for layer, V in enumerate(self.V):
-            activation = None if layer == self.depth - 1 else self.problem.activations[layer]
-            goal = 3.0 if activation is not None and activation.name == "logistic" else 1.0
-            z = layer_input @ V[:-1]
-            spread = float(np.sqrt(np.mean(z.var(axis=0))))
-            # Samples that are all alike have a spread of rounding errors.
-            if 1e-4 * float(np.abs(z).max(initial=0.0)) < spread < np.inf:
-                V[:-1] *= goal / spread
-                z *= goal / spread
-            V[-1] = -z.mean(axis=0)
-            if activation is not None:
-                layer_input = activation.value(z + V[-1])
+        if not warm:
+            some = np.arange(0, self.n, max(1, self.n // _START_ROWS))[:_START_ROWS]
+            spread_layers(self.V, lambda: self.space.inputs(some), self.problem.activations)
 
     def _allocate(self, n):
         """Buffers for every number of rows that occurs, and for one step of each layer."""

@@ -11,6 +11,7 @@ from .objective import Objective
 from .row_space import RowSpace
 from .run import Record
 from .secant import SecantMemory
+from .start import spread_layers
 from .units import TargetUnit
 
 ACCELERATIONS = ("anderson", "nesterov", None)
@@ -166,32 +167,10 @@ class FullBatchRun:
         V = [self.inputs.contract(coefs[0], intercepts[0])]
         V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]
         if not warm:
-            self._spread_layers(V)
+            data = self.inputs.data
+            some = data[:: max(1, data.shape[0] // _START_ROWS)][:_START_ROWS]
+            spread_layers(V, lambda: self.inputs.standardised(some), problem.activations)
         self.theta = np.concatenate([W.ravel() for W in V])
-
-    def _spread_layers(self, V):
-        """Every pre-activation of a deep net to mean 0 and a useful spread, layer by layer (LSUV).
-
-        A deep net of Glorot's start says nearly the same for all samples; a logistic layer needs
-        a spread of 3 to be more than a straight line.
-        """
-        activations = self.problem.activations
-        names = [activation.name for activation in activations]
-        if not names or (len(names) < 3 and "logistic" not in names):
-            return
-        data = self.inputs.data
-        a = self.inputs.standardised(data[:: max(1, data.shape[0] // _START_ROWS)][:_START_ROWS])
-        for layer, W in enumerate(V):
-            z = a @ W[:-1]
-            goal = 3.0 if layer < len(names) and names[layer] == "logistic" else 1.0
-            spread = float(np.sqrt(np.mean(z.var(axis=0))))
-            # Samples that are all alike have a spread of rounding errors.
-            if 1e-4 * float(np.abs(z).max(initial=0.0)) < spread < np.inf:
-                W[:-1] *= goal / spread
-                z *= goal / spread
-            W[-1] = -z.mean(axis=0)
-            if layer < len(names):
-                a = activations[layer].value(z + W[-1])
 
     def _start(self):
         """J at the start; where it is not finite the last layer shrinks until it is."""

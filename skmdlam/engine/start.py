@@ -58,3 +58,35 @@ def _draw(sizes, dtype, draw):
         coefs.append(draw(layer, (n_in, n_out)).astype(dtype))
         intercepts.append(draw(layer, n_out).astype(dtype))
     return coefs, intercepts
+
+
+def spread_layers(V, layer_input, activations):
+    """Bring every pre-activation of a net to mean 0 and a useful spread, layer by layer (LSUV).
+
+    A deep net of Glorot's start says nearly the same for all samples; a logistic layer needs a
+    spread of 3 to be more than a straight line. Shallow nets of other activations are left alone.
+
+    Parameters
+    ----------
+    V : list of ndarray
+        Weights of each layer with the intercepts as the last row; changed in place.
+    layer_input : callable
+        ``layer_input()`` gives some samples as the first layer sees them, shape (m, n_0).
+    activations : sequence of Activation
+        One for each hidden layer.
+    """
+    names = [activation.name for activation in activations]
+    if len(names) < 3 and "logistic" not in names:
+        return
+    a = layer_input()
+    for layer, W in enumerate(V):
+        z = a @ W[:-1]
+        goal = 3.0 if layer < len(names) and names[layer] == "logistic" else 1.0
+        spread = float(np.sqrt(np.mean(z.var(axis=0))))
+        # Samples that are all alike have a spread of rounding errors.
+        if 1e-4 * float(np.abs(z).max(initial=0.0)) < spread < np.inf:
+            W[:-1] *= goal / spread
+            z *= goal / spread
+        W[-1] = -z.mean(axis=0)
+        if layer < len(names):
+            a = activations[layer].value(z + W[-1])
