@@ -11,26 +11,39 @@ from .losses import REGRESSION_LOSSES, Poisson, get_loss
 
 
 class MDLAMRegressor(RegressorMixin, BaseMDLAM):
-    """Multi-layer perceptron regressor, trained without back-propagation.
+    """Multi-layer perceptron regressor, trained by alternating minimisation.
 
-    The network is fitted by alternating minimisation (mDLAM): each block of unknowns, a layer's
-    weights or its pre-activations and activations, is replaced by the minimiser of the objective
-    over that block, given all others. There is no learning rate.
+    The network is fitted block by block (mDLAM): the unknowns of a layer, its weights or its
+    pre-activations and activations, are replaced by the minimiser of the objective, or of a close
+    model of it, over that block, given all others. There is no learning rate to choose.
 
-    With ``s_i`` the weights of the samples and ``f`` the network up to the last layer's
-    pre-activations, what a fit is for is the training objective of MLPRegressor ::
+    With ``s_i`` the weights of the samples, ``f`` the network up to the last layer's
+    pre-activations and ``z_l`` the pre-activations of layer l, solver "feasible", the default,
+    minimises ::
 
         J(W, b) = sum_i s_i R(f(x_i; W, b), y_i) + alpha sum_l Omega(W_l)
+                  + activity_alpha/2 unit sum_l sum_k Var_i(z_l[i, k])
+                  + column_alpha/2 unit sqrt(d) sum_j log(1 + 10 std_j^2 ||W_1[j, :]||^2)
 
     where R is the loss, summed over the outputs, and Omega is the penalty, by default
-    ``1/2 ||W||^2``. Solver "relaxed", the only one so far, gets there through ::
+    ``1/2 ||W||^2``. The first line is the training objective of MLPRegressor. The second is a
+    penalty on what the layers say instead of on the weights that say it, with variances over the
+    samples weighted by ``s_i``; the third is one on the use of the d columns of X at all, with
+    ``column_alpha = 0.5`` (an option of :class:`Feasible`), which hurts useless columns more than
+    useful ones. ``unit`` makes both independent of the unit of y: it is the variance of y for
+    squared error and Huber (in mini-batches times delta over the deviation, where that is below
+    1), the mean deviation for absolute error and quantile, the mean for Poisson. The variance of
+    the output counts in units of that deviation; for Poisson it is that of ``z_L``.
+
+    Solver "relaxed" is the algorithm of the paper [1]_. It minimises the first line of J through
+    its Problem 2, in which every layer has variables of its own ::
 
         F(W, b, z, a) = sum_i s_i R(z_iL, y_i) + alpha sum_l Omega(W_l)
                         + rho/2 sum_l sum_i s_i ||z_il - a_i,l-1 W_l - b_l||^2
         subject to |a_l - h(z_l)| <= epsilon for every hidden layer l
 
-    with ``a_0 = x``: Problem 2 of the paper [1]_. F and J agree where the equations of the network
-    hold exactly.
+    with ``a_0 = x``. F and J agree where the equations of the network hold exactly, which for
+    solver "feasible" is always.
 
     Parameters
     ----------
@@ -43,19 +56,23 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         "squared_error" (``1/2 (z - y)^2``), "absolute_error", "huber", "quantile" (the median),
         "poisson" (half the deviance, ``exp`` as the inverse link; y must not be negative), or an
         instance of a class of ``skmdlam.losses``, as ``Quantile(0.9)`` or ``Huber(delta=2.0)``.
-    solver : str or solver object, default="relaxed"
-        "relaxed", or a :class:`Relaxed` with options of your own. "feasible" comes in the next
-        version.
+    solver : str or solver object, default="feasible"
+        "feasible": mini-batches from the network's own values, J itself as what is reported and
+        guarded. "relaxed": the paper's algorithm, on all samples at once. Or a :class:`Feasible` or
+        :class:`Relaxed` with options of your own.
     rho : float or "auto", default="auto"
-        Weight of the network's equations in F, positive. A large rho keeps F close to J and takes
-        small steps; a small one takes large steps on a problem further from J. "auto" leaves it to
-        the solver; ``rho_curve_`` says what that was.
+        Weight of the network's equations, positive: a large one takes small steps. Solver
+        "feasible" needs it only to start with: in mini-batches it is held within a factor of 8 of
+        the automatic one and doubled after a failed epoch, on the full batch it goes to 1. In
+        solver "relaxed" it is part of F: a small rho takes large steps on a problem further from J.
+        ``rho_curve_`` says what it was.
     epsilon : float, default=1e-3
-        Width of the tube ``|a - h(z)| <= epsilon``, positive. Solver "relaxed" starts with a wide
-        tube, 100, and halves it in every sweep until it is this.
+        Solver "relaxed" only: width of the tube ``|a - h(z)| <= epsilon``, positive. It starts with
+        a wide tube, 100, and halves it in every sweep until it is this. In solver "feasible" all
+        these equations hold exactly.
     alpha : float, default=1e-4
         Strength of the penalty, not negative, and the same number as in MLPRegressor: it stands
-        beside a *sum* over samples.
+        beside a *sum* over samples, and beside weights in the units of X and y.
     penalty : str, Penalty or None, default="l2"
         On the weights, never on the intercepts: "l2" (``1/2 ||W||^2``), "l1", "elasticnet",
         "nonnegative" (l2, with ``W >= 0``), "box" (l2, with ``-1 <= W <= 1``), "group" (drops
@@ -63,22 +80,36 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         ``skmdlam.penalties``.
     l1_ratio : float, default=0.5
         Share of l1 in "elasticnet", from 0 to 1; the other penalties have no use for it.
-    activity_alpha : None, default=None
-        Ridge on the variance of each layer's pre-activations. It comes with solver "feasible";
-        until then only None is accepted.
-    batch_size : "auto" or None, default="auto"
-        Both mean the full batch. Mini-batches (an int) come with solver "feasible".
+    activity_alpha : float or "auto", default="auto"
+        Strength of the penalty on the variance of the pre-activations in J, not negative. It is
+        counted in samples: it weighs like so many samples on which the network should say nothing.
+        "auto" estimates it before training from the share of noise in the targets; from 5,000
+        samples on it is a constant, 5, times a factor for the depth and the activation. 0 switches
+        the penalty on columns off too; what is left is MLPRegressor's objective. Solver "relaxed"
+        has no such term and takes only "auto" and 0.
+    batch_size : int, "auto" or None, default="auto"
+        Samples in a mini-batch of solver "feasible"; "auto" is a fifth of the samples below 500 (at
+        least 20, and all of up to 64), 100 below 2,000 and 200 from there on. None, or a number
+        not below that of the samples, is the full batch: with penalty "l2" or "none", sweeps over
+        all samples that are accelerated by secants and descend in J every time, without the penalty
+        on columns; with other penalties, epochs of one batch. Solver "relaxed" always takes the
+        full batch: "auto" or None.
     max_iter : int, default=200
-        Largest number of sweeps over all blocks.
+        Largest number of epochs or sweeps. The schedule of mini-batches ends by itself after 100
+        epochs at most; where ``max_iter`` is less, it is shortened to fit.
     tol : float, default=1e-4
-        Smallest improvement that counts: of F per unit of sample weight, or of the validation
-        score when ``early_stopping=True``.
+        Smallest improvement that counts, per unit of sample weight. In mini-batches it is
+        one of the data term (in units of ``unit``), and one by less than 1 % is none. On the
+        full batch it is one of J, for solver "relaxed" of F, and with ``early_stopping=True`` of
+        the validation score.
     n_iter_no_change : int, default=10
-        The fit ends after so many sweeps in a row without such an improvement. They are counted
-        once epsilon has reached its final value.
+        The fit ends after so many sweeps in a row without such an improvement; solver "relaxed"
+        counts them once epsilon has reached its final value. In mini-batches the schedule decides:
+        three such epochs start the cool-down, in which the steps fall to zero over 30 epochs; as
+        many as ``n_iter_no_change`` within the cool-down halve what is left of the steps.
     early_stopping : bool, default=False
-        Set ``validation_fraction`` of the samples apart, score them after each sweep, and return
-        the weights that had the best score.
+        Set ``validation_fraction`` of the samples apart, score them after each epoch or sweep, and
+        return the weights that had the best score. Mini-batches go through their whole schedule.
     validation_fraction : float, default=0.1
         Share of the samples for ``early_stopping``, strictly between 0 and 1.
     scoring : str, callable or None, default=None
@@ -87,15 +118,15 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         sample_weight=...)``), or None for the estimator's own ``score``.
     shuffle : bool, default=True
         Whether the samples for ``early_stopping`` are drawn at random or are the last ones. It has
-        no other effect with the full batch.
+        no other effect: mini-batches are drawn anew in each epoch in any case.
     warm_start : bool, default=False
-        Go on from the weights of the last fit, with epsilon at its final value. Layer sizes
-        must be the same.
+        Go on from the weights of the last fit, for solver "relaxed" with epsilon at its final
+        value. Layer sizes must be the same.
     random_state : int, RandomState or None, default=None
-        For the starting weights and the split of ``early_stopping``. The same int gives the same
-        weights, bit for bit, on the same machine.
+        For the starting weights, the order of the samples and the split of ``early_stopping``. The
+        same int gives the same weights, bit for bit, on the same machine and number of threads.
     verbose : bool, default=False
-        Show the sweeps: a progress bar in a terminal where rich is installed, else a line each.
+        Show the epochs: a progress bar in a terminal where rich is installed, else a line each.
 
     Attributes
     ----------
@@ -114,26 +145,30 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     out_activation_ : str
         "identity", or "exp" for the Poisson loss.
     n_iter_ : int
-        Complete sweeps.
+        Complete epochs or sweeps.
     loss_ : float
         J per unit of sample weight at the weights that were kept.
     best_loss_ : float
         Smallest entry of ``loss_curve_``.
     loss_curve_ : list of float
-        J per unit of sample weight after each sweep, from a forward pass.
+        J per unit of sample weight after each epoch or sweep, from a forward pass over all training
+        samples. For solver "feasible" it is that of the best weights so far, which are the ones
+        that a fit returns: it never rises. For solver "relaxed" it may.
     objective_curve_ : list of float
-        F per unit of sample weight after each sweep. It does not rise between two changes of
-        epsilon.
+        What the solver guards: J again for solver "feasible"; F per unit of sample weight for
+        "relaxed", which does not rise between two changes of epsilon.
     epsilon_curve_, rho_curve_ : list of float
-        Tolerance and penalty that were in force in each sweep.
+        Tolerance and penalty that were in force in each sweep; the tolerance of solver "feasible"
+        is 0.
     gap_curve_ : list of float
         Root mean square over the samples of ``z_l - a_l-1 W_l - b_l`` after each sweep: how far the
-        equations of the network are from holding.
+        equations of the network are from holding. 0 for solver "feasible".
     stop_reason_ : str
-        "converged" (``n_iter_no_change`` sweeps without an improvement), "max_iter",
-        "interrupted" (Ctrl-C), or "requested" (the validation score stalled).
+        "converged" (``n_iter_no_change`` sweeps without an improvement, or the end of the
+        schedule), "max_iter", "interrupted" (Ctrl-C), or "requested" (the validation score
+        stalled).
     validation_scores_ : list of float or None
-        Score after each sweep; None without ``early_stopping``.
+        Score after each epoch or sweep; None without ``early_stopping``.
     best_validation_score_ : float or None
         The largest of them, which belongs to the weights that were kept.
 
@@ -144,33 +179,47 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         infinity or strings in the data, shapes that do not fit, weights that are negative or all
         zero, a target of the wrong kind.
     NotImplementedError
-        From ``fit``: solver "feasible" and the parameters that come with it.
+        From ``fit``: solver "relaxed" with mini-batches or an ``activity_alpha`` above zero.
 
     See Also
     --------
     MDLAMClassifier : The same for class labels.
+    Feasible : The options of solver "feasible".
     Relaxed : The options of solver "relaxed".
     sklearn.neural_network.MLPRegressor : The same network, trained by gradients.
 
     Notes
     -----
-    Use it for small and medium data, for activations or penalties that gradients handle badly
-    (hard_tanh, constraints, whole groups of weights at zero), and with many more columns than
-    rows: with penalty "l2" or "none" a sweep then costs as if there were as many columns as rows.
-    Every sweep takes the full batch: with a great many samples, or where the last per cent of
-    accuracy counts, MLPRegressor with mini-batches is the better tool today.
+    *Is it back-propagation?* A step of solver "feasible" starts where ``z_l`` and ``a_l`` are what
+    the network computes. From such a point, and for small steps, the recursion of the targets from
+    layer to layer is the one that back-propagation computes. What differs is what is done with
+    them: each layer takes the damped least-squares step towards its targets, which has a scale of
+    its own and no learning rate, as in natural-gradient methods (K-FAC); the targets of the output
+    come from the proximal map of the loss (of a cross-entropy, from its first-order form); and an
+    epoch that makes J much worse, or not finite, is taken back and rho doubled.
+    ``doc/algorithm.rst`` has the derivations.
 
-    Solver "relaxed" is Algorithm 1 of the paper, with the update of the pre-activations and
-    activations of a layer together instead of one after the other;
-    ``Relaxed(hidden_step="separate")`` is the paper's own. What never rises is F, for a constant
-    epsilon; J, which is ``loss_curve_``, usually falls with it and may rise. A small F alone says
-    little: with a small rho the equations of the network can be far from holding
-    (``gap_curve_``).
+    Two other things help on top of that: the two penalties that J has beside ``alpha``, and a
+    schedule that ends a fit early. ``activity_alpha=0`` leaves the first out.
 
-    Scale the columns of X, as for any network. Columns of very different sizes give finite results
-    and slow progress.
+    *When not.* Relu networks of ten and more layers; images and sequences that want convolutions or
+    attention. Solver "relaxed" is for the paper's setting, few rows and many columns, and for
+    studying it; on ordinary tables it is slow. Both solvers take every activation, loss and
+    penalty, those with kinks and constraints too.
 
-    The loss of a target is in its own units: scale y as well, and rho and alpha keep their meaning.
+    *Memory.* Mini-batches hold a copy of X in the coordinates of the first layer's step (float32,
+    also for float64 data; none of a large sparse X), the values of one batch, and a few square
+    matrices for each layer: nothing of the size samples x hidden units. The full batch holds
+    a standardised copy of X (none where X is sparse; where there are far fewer rows than columns,
+    rows x rows numbers in its place), the activations of 4,096 samples at a time, and secants of up
+    to 20 times the number of weights. Solver "relaxed" keeps z and a of every layer for all
+    samples.
+
+    *Scaling.* Solver "feasible" standardises the columns of X and y inside its steps: the fit
+    does not depend on their units, apart from ``alpha``, which stands beside the weights in
+    those units and those of y. Solver "relaxed" wants scaled columns, as other networks do.
+
+    The loss of a target is in its own units, and so are ``loss_`` and ``loss_curve_``.
 
     References
     ----------
@@ -180,23 +229,29 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn.compose import TransformedTargetRegressor
     >>> from sklearn.datasets import load_diabetes
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
     >>> from skmdlam import MDLAMRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> network = MDLAMRegressor((20,), rho=1.0, alpha=1.0, max_iter=1000, random_state=0)
-    >>> model = TransformedTargetRegressor(
-    ...     make_pipeline(StandardScaler(), network), transformer=StandardScaler()
-    ... )
-    >>> model.fit(X, y).score(X, y) > 0.5
+    >>> model = MDLAMRegressor((20,), random_state=0).fit(X, y)
+    >>> model.score(X, y) > 0.5
+    True
+
+    The curve of J never rises:
+
+    >>> all(b <= a for a, b in zip(model.loss_curve_, model.loss_curve_[1:]))
     True
 
     Two targets at a time:
 
     >>> model.fit(X, np.column_stack([y, np.sqrt(y)])).predict(X[:3]).shape
     (3, 2)
+
+    The 90 % quantile, which about as many of the targets stay below:
+
+    >>> from skmdlam.losses import Quantile
+    >>> upper = MDLAMRegressor((20,), loss=Quantile(0.9), random_state=0).fit(X, y)
+    >>> bool(0.8 < np.mean(y < upper.predict(X)) < 0.97)
+    True
     """
 
     _y_is_numeric = True
