@@ -10,6 +10,7 @@ from sklearn.base import clone
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor, Relaxed
 from skmdlam.activations import ACTIVATIONS, ReLU
+from skmdlam.engine.feasible import Feasible
 from skmdlam.losses import REGRESSION_LOSSES, Quantile
 from skmdlam.penalties import L2, PENALTIES
 
@@ -28,8 +29,9 @@ def refuse(*_, **__):
 
 @pytest.fixture(autouse=True)
 def _no_work(monkeypatch):
-    monkeypatch.setattr(Relaxed, "initial_weights", refuse)
-    monkeypatch.setattr(Relaxed, "start", refuse)
+    for solver in (Feasible, Relaxed):
+        monkeypatch.setattr(solver, "initial_weights", refuse)
+        monkeypatch.setattr(solver, "start", refuse)
 
 
 def target(estimator):
@@ -74,9 +76,11 @@ PARAMETERS = [
     *((name, "yes", "bool") for name in ("early_stopping", "shuffle", "warm_start")),
     ("random_state", "seed", "RandomState"),
     ("verbose", "loud", "bool"),
-    ("batch_size", "all", "{'auto'}"),
-    ("batch_size", 0, POSITIVE_INT),
-    ("activity_alpha", -1.0, NOT_NEGATIVE),
+    *(("batch_size", value, "{'auto'}", POSITIVE_INT) for value in ("all", 0, -1, 20.0, np.nan)),
+    *(
+        ("activity_alpha", value, "{'auto'}", NOT_NEGATIVE)
+        for value in (-1.0, np.nan, np.inf, "none", None)
+    ),
     # unknown names: the error lists the known ones
     *(("activation", "sigmoid", repr(name)) for name in ACTIVATIONS),
     ("activation", ReLU, "ReLU", "'relu'"),
@@ -87,6 +91,7 @@ PARAMETERS = [
     ("solver", "adam", "'relaxed'"),
     ("solver", "adam", "'feasible'"),
     ("solver", Relaxed, "Relaxed()"),
+    ("solver", Feasible, "Feasible()"),
     ("solver", None, "'relaxed'"),
     ("scoring", "acuracy", "'accuracy'"),
 ]
@@ -132,26 +137,42 @@ def check_parameter(estimator, name, value, allowed):
 
 
 @pytest.mark.parametrize("estimator", [CLASSIFIER, REGRESSOR], ids=["classifier", "regressor"])
-class TestNotYet:
-    """Parameters that a later version fills are refused, never ignored."""
+@pytest.mark.parametrize("solver", ["relaxed", Relaxed(w_step="exact")], ids=["name", "object"])
+class TestOnlyFeasible:
+    """What solver "relaxed" does not have is refused, never ignored."""
+
+    @pytest.fixture(autouse=True)
+    def _work(self, monkeypatch):
+        monkeypatch.undo()
 
     @pytest.mark.parametrize(
         ("parameter", "says"),
         [
-            ({"solver": "feasible"}, "solver='feasible' comes in the next version"),
-            ({"activity_alpha": 0.1}, "activity_alpha=0.1 needs solver='feasible'"),
-            ({"activity_alpha": 0.0}, "activity_alpha=0.0 needs solver='feasible'"),
-            ({"batch_size": 32}, "batch_size=32: solver='relaxed' works on the full batch"),
+            ({"activity_alpha": 0.1}, has("activity_alpha=0.1 needs solver='feasible'", "'auto'")),
+            ({"batch_size": 8}, has("batch_size=8 needs solver='feasible'", "30 samples", "None")),
+            ({"batch_size": 29}, has("batch_size=29 needs solver='feasible'", "30 samples")),
         ],
+        ids=str,
     )
-    def test_says_so(self, estimator, parameter, says):
-        with pytest.raises(NotImplementedError, match=has(says)):
-            clone(estimator).set_params(**parameter).fit(X, target(estimator))
+    def test_says_so(self, estimator, solver, parameter, says):
+        estimator = clone(estimator).set_params(solver=solver, **parameter)
+        before = state(estimator)
+        with pytest.raises(ValueError, match=says):
+            estimator.fit(X, target(estimator))
+        assert state(estimator) == before
 
-    def test_the_solver_object_too(self, estimator):
-        changed = clone(estimator).set_params(solver=Relaxed(), batch_size=8)
-        with pytest.raises(NotImplementedError, match="batch_size=8"):
-            changed.fit(X, target(estimator))
+    @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+    @pytest.mark.parametrize(
+        "parameter",
+        [{"activity_alpha": 0.0}, {"batch_size": None}, {"batch_size": 30}, {"batch_size": 10**6}],
+        ids=str,
+    )
+    def test_that_is_what_it_does_anyway(self, estimator, solver, parameter):
+        plain = clone(estimator).set_params(solver=solver, random_state=0)
+        same = clone(plain).set_params(**parameter)
+        for model in (plain, same):
+            model.fit(X, target(estimator))
+        np.testing.assert_array_equal(plain.coefs_[0], same.coefs_[0])
 
 
 def text(array):
@@ -377,11 +398,16 @@ class TestAfterAFailure:
     def failures(self):
         return [
             ({"rho": -1.0}, X, "rho"),
-            ({"solver": "feasible"}, X, "feasible"),
+            ({"solver": "relaxed", "batch_size": 8}, X, "batch_size=8"),
+            ({"solver": "relaxed", "activity_alpha": 1.0}, X, "activity_alpha=1.0"),
             ({}, changed(X, (0, 0), np.nan), "NaN"),
             ({}, X[:, :2], "layer sizes"),
             ({"hidden_layer_sizes": (9,)}, X, "layer sizes"),
-            ({"activation": Broken()}, X, "broken"),
+            *(
+                ({"activation": Broken(), "solver": "feasible", "batch_size": size}, X, "broken")
+                for size in ("auto", 8, None)
+            ),
+            ({"activation": Broken(), "solver": "relaxed"}, X, "broken"),
         ]
 
     @pytest.fixture(autouse=True)
@@ -397,7 +423,7 @@ class TestAfterAFailure:
         for parameters, bad, match in self.failures():
             estimator.set_params(warm_start=True, **parameters)
             before = state(estimator)
-            with pytest.raises((ValueError, NotImplementedError, FloatingPointError), match=match):
+            with pytest.raises((ValueError, FloatingPointError), match=match):
                 estimator.fit(bad, target(estimator))
             assert state(estimator) == before
             vars(estimator).update(fitted)

@@ -13,11 +13,20 @@ from skmdlam import MDLAMClassifier, MDLAMRegressor, Relaxed
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 BOTH = (MDLAMClassifier, MDLAMRegressor)
-SOLVERS = (
+RELAXED = (
+    {},
     # With a larger rho the exact step fits the hidden targets of the class that should not count.
     {"solver": Relaxed(w_step="exact"), "rho": 1e-3},
     {"solver": Relaxed(hidden_step="separate")},
     {"solver": Relaxed(order="backward")},
+    {"hidden_layer_sizes": ()},
+)
+FEASIBLE = (
+    {"batch_size": None},
+    {"batch_size": None, "hidden_layer_sizes": ()},
+    {"batch_size": 10},
+    {"activity_alpha": 0.0},
+    {"rho": 1.0},
 )
 ACTIVATIONS = ("leaky_relu", "elu", "softplus", "tanh", "logistic", "hard_tanh", "identity")
 # Not "nonnegative": a check asks for a good fit of data with falling relations.
@@ -40,18 +49,35 @@ def with_checks(estimators):
 @with_checks(
     [estimator() for estimator in BOTH]
     + [few_sweeps(estimator, hidden_layer_sizes=()) for estimator in BOTH]
+    + [estimator(solver="relaxed") for estimator in BOTH]
 )
-def test_default_and_linear(estimator, check):
+def test_default_linear_and_relaxed(estimator, check):
     check(estimator)
 
 
 @pytest.mark.slow
 @with_checks(
-    [few_sweeps(estimator, **options) for options in SOLVERS for estimator in BOTH]
-    + [few_sweeps(estimator, activation=name) for name in ACTIVATIONS for estimator in BOTH]
-    + [few_sweeps(estimator, penalty=name) for name in PENALTIES for estimator in BOTH]
-    + [few_sweeps(MDLAMRegressor, loss=name) for name in LOSSES]
-    + [few_sweeps(estimator, hidden_layer_sizes=(10, 5)) for estimator in BOTH]
+    [few_sweeps(estimator, **options) for options in FEASIBLE for estimator in BOTH]
+    + [
+        few_sweeps(estimator, **{"solver": "relaxed", **options})
+        for options in RELAXED
+        for estimator in BOTH
+    ]
+    + [
+        few_sweeps(estimator, solver=solver, **options)
+        for solver in ("feasible", "relaxed")
+        for options in (
+            *({"activation": name} for name in ACTIVATIONS),
+            *({"penalty": name} for name in PENALTIES),
+            {"hidden_layer_sizes": (10, 5)},
+        )
+        for estimator in BOTH
+    ]
+    + [
+        few_sweeps(MDLAMRegressor, solver=solver, loss=name)
+        for solver in ("feasible", "relaxed")
+        for name in LOSSES
+    ]
 )
 def test_options(estimator, check):
     check(estimator)
@@ -66,7 +92,11 @@ SPLIT_MATTERS = {
 
 @pytest.mark.slow
 @with_checks(
-    [few_sweeps(estimator, early_stopping=True, validation_fraction=0.3) for estimator in BOTH]
+    [
+        few_sweeps(estimator, solver=solver, early_stopping=True, validation_fraction=0.3)
+        for solver in ("feasible", "relaxed")
+        for estimator in BOTH
+    ]
 )
 def test_early_stopping(estimator, check):
     reason = SPLIT_MATTERS.get(check.func.__name__)
