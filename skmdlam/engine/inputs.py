@@ -4,6 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .reductions import Rows
+from .units import share_one_unit
 
 # Rows that are converted at a time.
 _BLOCK_ROWS = 4096
@@ -50,8 +51,11 @@ def _standardisation(X, rows, uniform):
     resolution = 16 * np.finfo(X.dtype).eps
     floor = resolution * mean**2 if sp.issparse(X) else (resolution * mean) ** 2
     variance[variance <= floor] = 0.0
+    varies = variance > np.finfo(float).tiny
     if uniform:
         variance[:] = variance.mean()
+    elif share_one_unit(np.sqrt(variance[varies]), total, rows.n_rows):
+        variance[varies] = variance[varies].mean()
     inverse_std = np.ones_like(variance)
     varies = variance > np.finfo(float).tiny
     inverse_std[varies] = 1.0 / np.sqrt(variance[varies])

@@ -27,6 +27,8 @@ _SKETCH_SIZE, _SKETCH_ROUNDS = 200, 2
 _COLUMN_FLOOR = 0.1
 # Directions with less of the largest variance than this are copies of others up to rounding.
 _SMALLEST_VARIANCE = 1e-6
+# Spreads of columns that may still be in one unit, and samples whose weights are copies.
+_ONE_UNIT, _FEW = 1e3, 64
 
 
 class InputSpace:
@@ -83,6 +85,10 @@ class InputSpace:
         self._inverse_std = np.zeros(d)
         np.divide(1.0, self.std, out=self._inverse_std, where=varies)
         self.std = np.where(varies, self.std, 0.0)
+        if share_one_unit(self.std[varies], n if weight is None else weight.sum(dtype=float), n):
+            # A rare column blown up to the size of the others is noise that owns directions.
+            unit = float(np.sqrt(np.mean(self.std[varies] ** 2)))
+            self.std[varies], self._inverse_std[varies] = unit, 1.0 / unit
         self._n_varying = self.n_columns = max(int(varies.sum()), 1)
 
         if not rotate and d <= _LARGEST_DECOMPOSITION:
@@ -321,6 +327,18 @@ def _moments(X, share):
         x = X[rows] - mean
         variance += share[rows] @ np.square(x, out=x)
     return mean, np.sqrt(variance)
+
+
+def share_one_unit(std, total, n):
+    """Whether columns of these spreads are taken to be in one unit, and are not scaled each.
+
+    So it is where they outnumber the samples (up to 64 samples their weights are numbers of
+    copies) and four fifths of them are within a factor of 1000 of each other.
+    """
+    if std.size <= (max(total, n) if n <= _FEW else n):
+        return False
+    low, high = np.quantile(std, (0.1, 0.9))
+    return bool(high <= _ONE_UNIT * low)
 
 
 def standardised_rows(X, share):
