@@ -2,9 +2,10 @@
 Train on images, and watch the objective fall
 =============================================
 
-``MDLAMClassifier`` learns handwritten digits without gradient descent: no learning rate, and an
-objective that cannot rise once its tolerance ``epsilon`` has settled. ``MLPClassifier`` learns the
-same digits beside it, and a table says which did what better.
+``MDLAMClassifier`` learns handwritten digits with its defaults: no learning rate to choose, and a
+training objective that never rises. ``MLPClassifier`` learns the same digits beside it, once with a
+network that is easy to train and once with a deep one that is not, and a table says which did what
+better.
 
 Run it from anywhere; the figure goes into the current folder::
 
@@ -29,7 +30,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
-from skmdlam import MDLAMClassifier, Relaxed
+from skmdlam import MDLAMClassifier
 
 # Products this small are fastest on one thread, and seconds compare best there.
 threadpool_limits(limits=1)
@@ -51,110 +52,100 @@ X_train, X_test, y_train, y_test = train_test_split(
 # %%
 # Watch it train
 # --------------
-# ``verbose=True`` shows a progress bar in a terminal where rich is installed, lines elsewhere.
-#
-# ``rho`` weighs how far the layers may be from each other while they learn. Any value from 0.001 to
-# 10 does here: in five-fold cross-validation on the training images their mean accuracies lie
-# between .976 and .979. ``tol=0`` asks for all 300 sweeps over the network.
+# ``verbose=True`` shows a progress bar in a terminal where rich is installed, lines elsewhere. Each
+# line is an epoch, and each number J: the training loss of the network with its penalties, measured
+# on all training images. It cannot rise, because the weights that are kept are the best so far.
 
-model = MDLAMClassifier(
-    (100,), solver="relaxed", rho=1.0, tol=0, max_iter=limit(300), random_state=0, verbose=True
-)
+model = MDLAMClassifier(max_iter=limit(200), random_state=0, verbose=True)
 
 # %%
 # Beside MLPClassifier
 # --------------------
-# The same network twice, then one that is hard to train: five hidden layers of 32 logistic units.
-# There, ``Relaxed`` solves for each layer's weights exactly; MLPClassifier is left behind with its
-# own learning rate, and does about as well with ten times that rate, in less time.
+# First one hidden layer of 100 relu units, also with the paper's own algorithm,
+# ``solver="relaxed"``, which takes small steps on all images at once.
+#
+# Then eight hidden layers of 50 logistic units, with the defaults of both classes. MLPClassifier
+# stays at chance and gives up early; so the fair control has ten times the learning rate and all of
+# its epochs. That is not enough here, and not the last word on gradient descent either: with a
+# start as careful as ours Adam trains this network too, see ``benchmarks/deep.py``.
 
-deep = (32,) * 5
+deep = {"hidden_layer_sizes": (50,) * 8, "activation": "logistic", "random_state": 0}
 classifiers = {
     "1 hidden layer, relu": {
         "MDLAMClassifier": model,
-        "MLPClassifier": MLPClassifier((100,), max_iter=limit(200), random_state=0),
-    },
-    "5 hidden layers, logistic": {
-        "MDLAMClassifier": MDLAMClassifier(
-            deep,
-            "logistic",
-            solver=Relaxed(w_step="exact"),
-            rho=0.01,
-            tol=0,
-            max_iter=limit(100),
-            random_state=0,
+        "MDLAMClassifier, relaxed": MDLAMClassifier(
+            solver="relaxed", tol=0, max_iter=limit(300), random_state=0
         ),
-        "MLPClassifier": MLPClassifier(deep, "logistic", max_iter=limit(200), random_state=0),
+        "MLPClassifier": MLPClassifier(max_iter=limit(200), random_state=0),
+    },
+    "8 hidden layers, logistic": {
+        "MDLAMClassifier": MDLAMClassifier(**deep, max_iter=limit(200)),
+        "MLPClassifier": MLPClassifier(**deep, max_iter=limit(200)),
         "MLPClassifier, rate 0.01": MLPClassifier(
-            deep,
-            "logistic",
-            learning_rate_init=0.01,
-            max_iter=limit(200),
-            n_iter_no_change=200,
-            random_state=0,
+            **deep, learning_rate_init=0.01, max_iter=limit(200), n_iter_no_change=200
         ),
     },
 }
 
-# All stop at their limit of sweeps or epochs, which is meant.
+# Some stop at their limit of sweeps or epochs, which is meant.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
-lines = []
-for network, pair in classifiers.items():
+lines, curves = [], {}
+for network, row in classifiers.items():
     lines.append(network)
-    for name, classifier in pair.items():
+    for name, classifier in row.items():
         start = time.perf_counter()
         classifier.fit(X_train, y_train)
         seconds = time.perf_counter() - start
         accuracy = classifier.score(X_test, y_test)
         loss = log_loss(y_train, classifier.predict_proba(X_train))
-        # The training objective after each sweep; MLPClassifier's is averaged over each epoch.
+        # J after each sweep or epoch; MLPClassifier's is averaged over the steps of the epoch.
+        curves[network, name] = classifier.loss_curve_
         rises = np.sum(np.diff(classifier.loss_curve_) > 0)
         lines.append(
-            f"  {name:25}{accuracy:9.3f}{seconds:9.1f}{classifier.n_iter_:8}{loss:11.4f}{rises:9}"
+            f"  {name:25}{accuracy:9.3f}{seconds:9.2f}{classifier.n_iter_:8}{loss:11.4f}{rises:9}"
         )
 
 print()
-print(f"{'':27}{'test':>9}{'':9}{'sweeps,':>8}{'training':>11}{'its curve':>11}")
-print(f"{'':27}{'accuracy':>9}{'seconds':>9}{'epochs':>8}{'log-loss':>11}{'rose':>9}")
+print(f"{'':27}{'test':>9}{'':9}{'epochs,':>8}{'training':>11}{'its curve':>11}")
+print(f"{'':27}{'accuracy':>9}{'seconds':>9}{'sweeps':>8}{'log-loss':>11}{'rose':>9}")
 print("\n".join(lines))
 
+J = np.array(model.loss_curve_)
+print(f"\nJ rose in {np.sum(np.diff(J) > 0)} of {len(J)} epochs.")
+
 # %%
-# The two objectives
-# ------------------
-# The solver minimises F, in which the layers need not agree yet; J is the training loss of the
-# network as it stands. While ``epsilon`` shrinks F may rise, afterwards it cannot: that is
-# a property of the algorithm, for any hyperparameters. Nothing of the kind holds for J.
+# The curves
+# ----------
+# J has two penalties that MLPClassifier's loss has not, on the variance of what the layers say
+# and on the use of the inputs; so its curve ends higher, on purpose: less of the training
+# images is learned by heart. The table has the log-loss alone.
 
-F, J = np.array(model.objective_curve_), np.array(model.loss_curve_)
-epsilon = np.array(model.epsilon_curve_)
-sweep = 1 + np.arange(len(F))
-settled = 1 + np.argmax(epsilon == epsilon[-1])  # the first sweep of the last stage
-rises = np.sum(np.diff(F[settled - 1 :]) > 1e-9 * F[settled - 1 : -1])
-print(f"\nF rose in {rises} of the {len(F) - settled} sweeps since epsilon settled.")
+looks = {
+    "MDLAMClassifier": {"color": "#0072B2", "linestyle": "-", "linewidth": 2},
+    "MDLAMClassifier, relaxed": {"color": "#009E73", "linestyle": "-."},
+    "MLPClassifier": {"color": "#D55E00", "linestyle": "--"},
+    "MLPClassifier, rate 0.01": {"color": "#CC79A7", "linestyle": ":", "linewidth": 2},
+}
+figure = plt.figure(figsize=(11, 5), layout="constrained")
+left, right = figure.subfigures(1, 2, width_ratios=[1.25, 1])
 
-blue, orange, grey = "#0072B2", "#D55E00", "#666666"
-figure = plt.figure(figsize=(10, 4.6), layout="constrained")
-left, right = figure.subfigures(1, 2, width_ratios=[1.15, 1])
-
-top, bottom = left.subplots(2, 1, sharex=True, height_ratios=[3, 1])
-top.plot(sweep, J, color=orange, linestyle="--", label="J, training loss of the network")
-top.plot(sweep, F, color=blue, label="F, what the solver minimises")
-top.set(yscale="log", ylabel="per training image", title="Objectives after each sweep")
-top.legend()
-bottom.step(sweep, epsilon, where="mid", color=grey)
-bottom.set(xscale="log", yscale="log", xlabel="sweep", ylabel="epsilon")
-for axis in (top, bottom):
-    axis.axvspan(settled - 0.5, sweep[-1], color=blue, alpha=0.08, linewidth=0)
-    axis.margins(x=0)
-bottom.xaxis.set_major_formatter("{x:g}")
-bottom.text(settled + 1, 1, "constant: F cannot rise", color=blue)
+axes = left.subplots(1, 2, sharey=True)
+for axis, network in zip(axes, classifiers, strict=True):
+    for name in classifiers[network]:
+        curve = curves[network, name]
+        axis.plot(1 + np.arange(len(curve)), curve, label=name, **looks[name])
+    axis.set(xscale="log", yscale="log", xlabel="epoch or sweep", title=network)
+    axis.xaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.legend(fontsize=8)
+axes[0].set_ylabel("training objective per image")
 
 predicted = model.predict(X_test)
 wrong = np.flatnonzero(predicted != y_test)
 shown = np.concatenate([wrong[:8], np.flatnonzero(predicted == y_test)])[:20]
 framed = min(len(wrong), 8)
-right.suptitle(f"{len(wrong)} of {len(y_test)} test images wrong, {framed} of them framed")
+right.suptitle(f"{len(wrong)} of {len(y_test)} test images wrong, {framed} framed", fontsize=12)
 for axis, k in zip(right.subplots(4, 5).flat, shown, strict=True):
     axis.imshow(X_test[k].reshape(8, 8), cmap="gray_r")
     axis.set_xticks([])
@@ -162,9 +153,9 @@ for axis, k in zip(right.subplots(4, 5).flat, shown, strict=True):
     if predicted[k] == y_test[k]:
         axis.set_title(f"{predicted[k]}", fontsize=10)
     else:
-        axis.set_title(f"{predicted[k]} (is {y_test[k]})", fontsize=10, color=orange)
+        axis.set_title(f"{predicted[k]} (is {y_test[k]})", fontsize=10, color="#D55E00")
         for spine in axis.spines.values():
-            spine.set(edgecolor=orange, linewidth=2)
+            spine.set(edgecolor="#D55E00", linewidth=2)
 
 figure.savefig("plot_quickstart.png", dpi=150)
 print("Figure: plot_quickstart.png")
