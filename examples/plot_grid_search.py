@@ -5,7 +5,7 @@ Search the hyperparameters in a pipeline
 ``MDLAMClassifier`` is an ordinary scikit-learn classifier: here it ends a pipeline that imputes,
 scales and encodes mixed columns. ``GridSearchCV`` chooses ``rho``, ``epsilon`` and ``alpha`` of the
 paper's solver, "relaxed", and ``activity_alpha``, ``rho`` and ``alpha`` of the default one,
-"feasible", which has no use for ``epsilon`` and hardly any for ``rho``. ``cross_validate`` puts both
+"feasible", which has no ``epsilon`` and only starts from ``rho``. ``cross_validate`` puts both
 beside ``MLPClassifier`` in the same pipeline, chosen from a grid of the same size, and beside the
 defaults that nobody chose.
 
@@ -133,7 +133,7 @@ candidates = {
     ),
     "MDLAMClassifier, relaxed": (
         relaxed,
-        {"epsilon": [0.001, 0.01, 0.1], "rho": [0.01, 0.1, 1.0], "alpha": [1e-4, 1.0]},
+        {"epsilon": [0.001, 0.01, 0.1], "rho": [0.01, 0.1, 1.0], "alpha": [1e-4, 0.01]},
     ),
     "MLPClassifier": (
         mlp,
@@ -216,7 +216,14 @@ for name, scores, row in zip(ours, accuracies, axes, strict=True):
             corner = best["rho"] - 0.5, best[other] - 0.5
             for color, width in (("black", 5), ("white", 2)):
                 frame = plt.Rectangle(
-                    corner, 1, 1, fill=False, edgecolor=color, linewidth=width, zorder=3
+                    corner,
+                    1,
+                    1,
+                    fill=False,
+                    edgecolor=color,
+                    linewidth=width,
+                    zorder=3,
+                    clip_on=False,
                 )
                 axis.add_patch(frame)
 figure.colorbar(image, ax=axes, label="accuracy, mean of 3 folds", shrink=0.8)
