@@ -215,17 +215,9 @@ for name, scores, row in zip(ours, accuracies, axes, strict=True):
         if k == best["alpha"]:
             corner = best["rho"] - 0.5, best[other] - 0.5
             for color, width in (("black", 5), ("white", 2)):
-                frame = plt.Rectangle(
-                    corner,
-                    1,
-                    1,
-                    fill=False,
-                    edgecolor=color,
-                    linewidth=width,
-                    zorder=3,
-                    clip_on=False,
-                )
+                frame = plt.Rectangle(corner, 1, 1, fill=False, edgecolor=color, linewidth=width)
                 axis.add_patch(frame)
+                frame.set(zorder=3, clip_on=False)
 figure.colorbar(image, ax=axes, label="accuracy, mean of 3 folds", shrink=0.8)
 figure.savefig("plot_grid_search.png", dpi=150)
 print("\nFigure: plot_grid_search.png")
