@@ -4,6 +4,7 @@ import inspect
 import pickle
 import sys
 import warnings
+from itertools import pairwise
 
 import joblib
 import numpy as np
@@ -17,7 +18,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmdlam import MDLAMClassifier, MDLAMRegressor, Relaxed
+from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor, Relaxed
 from skmdlam.activations import ReLU
 from skmdlam.losses import LogisticLoss, SoftmaxCrossEntropy, SquaredError
 from skmdlam.penalties import PENALTIES
@@ -30,6 +31,27 @@ WEIGHT = RNG.randint(0, 4, size=60).astype(float)
 BOTH = [MDLAMClassifier, MDLAMRegressor]
 
 both = pytest.mark.parametrize("estimator", BOTH)
+
+# 60 samples are one batch of solver "feasible" unless batch_size says otherwise.
+FEASIBLE = {
+    "one batch": {},
+    "mini-batches": {"batch_size": 20},
+    "full batch": {"batch_size": None},
+}
+RELAXED = {"solver": "relaxed"}
+SOLVERS = {**FEASIBLE, "relaxed": RELAXED}
+REPRODUCIBLE = {name: SOLVERS[name] for name in ("full batch", "relaxed")}
+
+feasible = pytest.mark.parametrize("solver", FEASIBLE.values(), ids=FEASIBLE)
+every_solver = pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
+# One step an epoch is too few for a close fit.
+several_steps = pytest.mark.parametrize(
+    "solver",
+    [solver for name, solver in SOLVERS.items() if name != "one batch"],
+    ids=[name for name in SOLVERS if name != "one batch"],
+)
+# A sweep of these does not depend on how many are to come.
+same_for_any_max_iter = pytest.mark.parametrize("solver", REPRODUCIBLE.values(), ids=REPRODUCIBLE)
 
 
 def make(estimator, **parameters):
@@ -59,13 +81,13 @@ def assert_same_weights(one, other, **tolerance):
 
 class TestSignature:
     SHARED = {
-        "solver": "relaxed",
+        "solver": "feasible",
         "rho": "auto",
         "epsilon": 1e-3,
         "alpha": 1e-4,
         "penalty": "l2",
         "l1_ratio": 0.5,
-        "activity_alpha": None,
+        "activity_alpha": "auto",
         "batch_size": "auto",
         "max_iter": 200,
         "tol": 1e-4,
@@ -118,20 +140,21 @@ class TestFittedAttributes:
         assert documented == {name for name in vars(model) if name.endswith("_")}
 
     @both
-    def test_values(self, estimator):
-        model = fit(estimator)
+    @every_solver
+    def test_values(self, estimator, solver):
+        model = fit(estimator, **solver)
         n_outputs = 3 if estimator is MDLAMClassifier else 1
         assert [W.shape for W in model.coefs_] == [(5, 8), (8, 4), (4, n_outputs)]
         assert [b.shape for b in model.intercepts_] == [(8,), (4,), (n_outputs,)]
         assert (model.n_layers_, model.n_outputs_, model.n_features_in_) == (4, n_outputs, 5)
-        assert model.n_iter_ == 30
+        assert 5 < model.n_iter_ <= 30
         assert model.loss_ == model.loss_curve_[-1]
         assert model.best_loss_ == min(model.loss_curve_)
         assert model.validation_scores_ is None
         assert model.best_validation_score_ is None
         curves = ("loss", "objective", "epsilon", "rho", "gap")
         for curve in (getattr(model, f"{name}_curve_") for name in curves):
-            assert len(curve) == 30
+            assert len(curve) == model.n_iter_
             assert all(type(entry) is float for entry in curve)
 
     @both
@@ -149,9 +172,10 @@ class TestFittedAttributes:
         assert [W.shape[0] for W in model.coefs_] == [5] + hidden
 
     @both
+    @every_solver
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-    def test_floats_are_kept(self, estimator, dtype):
-        model = fit(estimator, X.astype(dtype), sample_weight=WEIGHT)
+    def test_floats_are_kept(self, estimator, dtype, solver):
+        model = fit(estimator, X.astype(dtype), sample_weight=WEIGHT, **solver)
         assert {array.dtype for array in model.coefs_ + model.intercepts_} == {np.dtype(dtype)}
         assert output(model, X.astype(dtype)).dtype == dtype
 
@@ -162,39 +186,83 @@ class TestFittedAttributes:
         assert {array.dtype for array in model.coefs_ + model.intercepts_} == {np.dtype(float)}
 
     @both
-    def test_float32_is_close_to_float64(self, estimator):
-        single = fit(estimator, X.astype(np.float32), rho=0.1)
-        double = fit(estimator, rho=0.1)
+    @every_solver
+    def test_float32_is_close_to_float64(self, estimator, solver):
+        parameters = {"sweeps": 10, **solver}
+        single = fit(estimator, X.astype(np.float32), **parameters)
+        double = fit(estimator, **parameters)
         np.testing.assert_allclose(single.loss_curve_, double.loss_curve_, rtol=1e-3)
 
 
-def relu_network(model, X):
-    """The forward pass, by hand."""
-    for W, b in zip(model.coefs_[:-1], model.intercepts_[:-1], strict=True):
-        X = np.maximum(X @ W + b, 0)
-    return X @ model.coefs_[-1] + model.intercepts_[-1]
+def layers(model, X):
+    """The forward pass, by hand: the pre-activations of every layer."""
+    z = []
+    for W, b in zip(model.coefs_, model.intercepts_, strict=True):
+        z.append((np.maximum(z[-1], 0) if z else X) @ W + b)
+    return z
+
+
+def training_objective(model, weight=None, *, activity_alpha=0.0, columns=False):
+    """J per unit of sample weight, from the formula in the documentation."""
+    s = np.ones(60) if weight is None else weight
+    share = s / s.sum()
+    z = layers(model, X)
+    units = np.ones(len(z))
+    if isinstance(model, MDLAMRegressor):
+        losses = 0.5 * (z[-1][:, 0] - NUMBERS) ** 2
+        units[:-1] = share @ (NUMBERS - share @ NUMBERS) ** 2
+    else:
+        p = np.exp(z[-1] - z[-1].max(axis=1, keepdims=True))
+        losses = -np.log(p[np.arange(60), LABELS] / p.sum(axis=1))
+    J = s @ losses
+    for W in model.coefs_:
+        J += model.alpha * (np.abs(W).sum() if model.penalty == "l1" else 0.5 * (W**2).sum())
+    variances = [np.sum(share @ (values - share @ values) ** 2) for values in z]
+    J += 0.5 * activity_alpha * units @ variances
+    if columns and activity_alpha > 0:
+        spread = share @ (X - share @ X) ** 2
+        logarithms = np.log1p(10 * spread * (model.coefs_[0] ** 2).sum(axis=1))
+        J += 0.5 * 0.5 * np.sqrt(5) * units[0] * logarithms.sum()
+    return J / s.sum()
 
 
 class TestCurves:
     @both
+    @every_solver
     @pytest.mark.parametrize("weight", [None, WEIGHT + 0.25], ids=["", "weighted"])
     @pytest.mark.parametrize(("alpha", "penalty"), [(0.0, "l2"), (3.0, "l2"), (0.5, "l1")])
-    def test_loss_is_the_training_objective(self, estimator, weight, alpha, penalty):
+    @pytest.mark.parametrize("activity_alpha", [0.0, 4.0])
+    def test_loss_is_the_training_objective(
+        self, estimator, weight, alpha, penalty, activity_alpha, solver
+    ):
+        if solver is RELAXED and activity_alpha > 0:
+            return
+        # Mini-batches are in single precision; "l1" takes the form of the mini-batches.
+        tolerance = 1e-5 if solver is FEASIBLE["mini-batches"] else 1e-9
+        columns = solver is not FEASIBLE["full batch"] or penalty == "l1"
         for sweeps in (1, 2, 5, 25):
             model = fit(
-                estimator, sample_weight=weight, sweeps=sweeps, alpha=alpha, penalty=penalty
+                estimator,
+                sample_weight=weight,
+                sweeps=sweeps,
+                alpha=alpha,
+                penalty=penalty,
+                activity_alpha=activity_alpha,
+                **solver,
             )
-            s = np.ones(60) if weight is None else weight
-            z = relu_network(model, X)
-            if estimator is MDLAMRegressor:
-                losses = 0.5 * (z[:, 0] - NUMBERS) ** 2
-            else:
-                p = np.exp(z - z.max(axis=1, keepdims=True))
-                losses = -np.log(p[np.arange(60), LABELS] / p.sum(axis=1))
-            J = s @ losses
-            for W in model.coefs_:
-                J += alpha * (np.abs(W).sum() if penalty == "l1" else 0.5 * (W**2).sum())
-            assert model.loss_curve_[-1] == pytest.approx(J / s.sum(), rel=1e-10)
+            J = training_objective(model, weight, activity_alpha=activity_alpha, columns=columns)
+            assert model.loss_curve_[-1] == pytest.approx(J, rel=tolerance)
+
+    @both
+    @feasible
+    @pytest.mark.parametrize("rho", [1e-8, 1.0, "auto", 1e8])
+    @pytest.mark.parametrize("activity_alpha", ["auto", 0.0])
+    def test_loss_of_feasible_never_rises(self, estimator, solver, rho, activity_alpha):
+        model = fit(estimator, sweeps=60, rho=rho, activity_alpha=activity_alpha, **solver)
+        assert (np.diff(model.loss_curve_) <= 0).all()
+        assert model.loss_curve_[-1] < model.loss_curve_[0]
+        assert model.objective_curve_ == model.loss_curve_
+        assert model.epsilon_curve_ == model.gap_curve_ == [0.0] * model.n_iter_
 
     @both
     @pytest.mark.parametrize("rho", [1e-4, 1e-2, 1.0, 100.0])
@@ -212,7 +280,7 @@ class TestCurves:
 
     @both
     def test_epsilon_is_halved_from_100_to_its_final_value(self, estimator):
-        model = fit(estimator, epsilon=0.01)
+        model = fit(estimator, epsilon=0.01, solver="relaxed")
         expected = np.maximum(0.01, 100.0 / 2.0 ** np.arange(30))
         np.testing.assert_array_equal(model.epsilon_curve_, expected)
 
@@ -224,9 +292,17 @@ class TestCurves:
 
     @both
     def test_rho(self, estimator):
-        assert fit(estimator, rho=0.3, sweeps=3).rho_curve_ == [0.3] * 3
-        automatic = fit(estimator, sweeps=3).rho_curve_
-        assert automatic == [Relaxed().auto_rho(None)] * 3
+        assert fit(estimator, rho=0.3, solver="relaxed", sweeps=3).rho_curve_ == [0.3] * 3
+        automatic = fit(estimator, solver="relaxed", sweeps=3).rho_curve_
+        assert automatic == [1.0] * 3
+
+    @both
+    def test_rho_of_mini_batches_is_held_in_a_range(self, estimator):
+        """Outside of it the first epochs would be lost."""
+        auto = fit(estimator, batch_size=20, sweeps=1).rho_curve_[0]
+        for given, used in ((2 * auto, 2 * auto), (1e-9, auto / 8), (1e9, 8 * auto)):
+            rho = fit(estimator, batch_size=20, sweeps=1, rho=given).rho_curve_[0]
+            assert rho in (pytest.approx(used), pytest.approx(2 * used))  # twice: a step refused
 
     @both
     def test_no_gap_means_that_both_objectives_agree(self, estimator):
@@ -237,34 +313,56 @@ class TestCurves:
 
 class TestStopping:
     @both
-    def test_converged(self, estimator):
-        model = make(estimator, max_iter=2000, tol=1e-3).fit(X, target(estimator))
+    @every_solver
+    def test_converged(self, estimator, solver):
+        model = make(estimator, max_iter=2000, tol=1e-3, **solver).fit(X, target(estimator))
         assert model.stop_reason_ == "converged"
         assert model.n_iter_ < 2000
-        F = model.objective_curve_
-        assert min(F[:-10]) - F[-1] < 10 * 1e-3
+        if solver not in (FEASIBLE["one batch"], FEASIBLE["mini-batches"]):  # they have a schedule
+            F = model.objective_curve_
+            assert min(F[:-10]) - F[-1] < 10 * 1e-3
 
     @both
     def test_not_before_epsilon_has_its_final_value(self, estimator):
-        model = make(estimator, tol=1e9).fit(X, target(estimator))
+        model = make(estimator, tol=1e9, solver="relaxed").fit(X, target(estimator))
         first_final = model.epsilon_curve_.index(1e-3)
         assert model.stop_reason_ == "converged"
         assert first_final + 9 <= model.n_iter_ - 1 <= first_final + 11
 
     @both
-    def test_patience(self, estimator):
+    @same_for_any_max_iter
+    def test_patience(self, estimator, solver):
         short, long = (
-            make(estimator, tol=1e9, n_iter_no_change=n).fit(X, target(estimator)) for n in (5, 12)
+            make(estimator, tol=1e9, n_iter_no_change=n, **solver).fit(X, target(estimator))
+            for n in (5, 12)
         )
         assert long.n_iter_ - short.n_iter_ == 7
 
     @both
-    def test_max_iter_warns_the_caller(self, estimator):
-        with pytest.warns(ConvergenceWarning, match=r"7 sweeps \(max_iter\)") as caught:
-            model = make(estimator, max_iter=7).fit(X, target(estimator))
+    @feasible
+    def test_tol(self, estimator, solver):
+        coarse, fine = (
+            make(estimator, tol=tol, max_iter=2000, **solver).fit(X, target(estimator))
+            for tol in (1.0, 1e-6)
+        )
+        assert coarse.n_iter_ <= fine.n_iter_
+        if solver != FEASIBLE["one batch"]:  # 1 % of the loss is then the larger threshold
+            assert coarse.n_iter_ < fine.n_iter_
+
+    @both
+    @every_solver
+    def test_max_iter_warns_the_caller(self, estimator, solver):
+        with pytest.warns(ConvergenceWarning, match=r"3 sweeps \(max_iter\)") as caught:
+            model = make(estimator, max_iter=3, **solver).fit(X, target(estimator))
         assert [warning.filename for warning in caught] == [__file__]
         assert model.stop_reason_ == "max_iter"
-        assert model.n_iter_ == 7
+        assert model.n_iter_ == 3
+
+    @both
+    @every_solver
+    @pytest.mark.parametrize("max_iter", [1, 2, 7, 31])
+    def test_no_more_than_max_iter(self, estimator, max_iter, solver):
+        assert 1 <= fit(estimator, sweeps=max_iter, tol=0, **solver).n_iter_ <= max_iter
 
 
 class InterruptedReLU(ReLU):
@@ -292,33 +390,48 @@ class InterruptedLoss(SquaredError):
 
 class TestInterrupt:
     @both
+    @same_for_any_max_iter
     @pytest.mark.parametrize("call", range(20, 40, 3))
-    def test_weights_of_the_last_complete_sweep(self, estimator, call):
-        model = make(estimator, activation=InterruptedReLU(call))
+    def test_weights_of_the_last_complete_sweep(self, estimator, call, solver):
+        model = make(estimator, activation=InterruptedReLU(call), **solver)
         with pytest.warns(ConvergenceWarning, match="interrupted by user after") as caught:
             model.fit(X, target(estimator))
         assert [warning.filename for warning in caught] == [__file__]
         assert model.stop_reason_ == "interrupted"
         assert 1 <= model.n_iter_ == len(model.loss_curve_) < 20
         assert f"after {model.n_iter_} complete sweeps" in str(caught[0].message)
-        complete = fit(estimator, sweeps=model.n_iter_)
+        complete = fit(estimator, sweeps=model.n_iter_, **solver)
         assert_same_weights(model, complete)
         np.testing.assert_array_equal(model.predict(X), complete.predict(X))
 
+    @both
+    @feasible
+    @pytest.mark.parametrize("call", [24, 35, 46])
+    def test_feasible_keeps_the_weights_of_the_loss(self, estimator, call, solver):
+        """The schedule of the steps depends on max_iter, so there is no fit to compare with."""
+        model = make(estimator, activation=InterruptedReLU(call), activity_alpha=0.0, **solver)
+        with pytest.warns(ConvergenceWarning, match="interrupted by user after"):
+            model.fit(X, target(estimator))
+        assert model.stop_reason_ == "interrupted"
+        assert 1 <= model.n_iter_ == len(model.loss_curve_) < 20
+        assert model.loss_ == pytest.approx(training_objective(model), rel=1e-5)
+
     def test_in_the_loss(self):
         InterruptedLoss.calls = 0
-        model = make(MDLAMRegressor, loss=InterruptedLoss())
+        model = make(MDLAMRegressor, loss=InterruptedLoss(), solver="relaxed")
         with pytest.warns(ConvergenceWarning, match="after 5 complete sweeps"):
             model.fit(X, NUMBERS)
-        assert_same_weights(model, fit(MDLAMRegressor, sweeps=5))
+        assert_same_weights(model, fit(MDLAMRegressor, sweeps=5, solver="relaxed"))
 
-    def test_in_the_row_space(self):
+    @same_for_any_max_iter
+    def test_in_the_row_space(self, solver):
         """With more columns than rows the weights live elsewhere until the end."""
         wide = np.random.RandomState(0).standard_normal((12, 80))
-        model = make(MDLAMRegressor, activation=InterruptedReLU(30))
+        model = make(MDLAMRegressor, activation=InterruptedReLU(30), **solver)
         with pytest.warns(ConvergenceWarning, match="interrupted"):
             model.fit(wide, NUMBERS[:12])
-        assert_same_weights(model, fit(MDLAMRegressor, wide, NUMBERS[:12], sweeps=model.n_iter_))
+        complete = fit(MDLAMRegressor, wide, NUMBERS[:12], sweeps=model.n_iter_, **solver)
+        assert_same_weights(model, complete)
 
     @both
     def test_in_the_first_sweep(self, estimator):
@@ -330,8 +443,9 @@ class TestInterrupt:
         assert np.isfinite(output(model)).all()
 
     @both
-    def test_with_early_stopping(self, estimator):
-        model = make(estimator, activation=InterruptedReLU(60), early_stopping=True)
+    @every_solver
+    def test_with_early_stopping(self, estimator, solver):
+        model = make(estimator, activation=InterruptedReLU(60), early_stopping=True, **solver)
         with pytest.warns(ConvergenceWarning, match="interrupted"):
             model.fit(X, target(estimator))
         assert model.best_validation_score_ == max(model.validation_scores_)
@@ -346,7 +460,7 @@ class TestSampleWeight:
         "parameters",
         [
             {},
-            {"rho": 1.0},
+            {"rho": 0.1},
             {"solver": Relaxed(w_step="exact")},
             {"solver": Relaxed(order="backward", hidden_step="separate")},
             {"activation": "tanh", "penalty": "group"},
@@ -355,6 +469,7 @@ class TestSampleWeight:
         ids=["default", "rho", "exact", "separate", "tanh, group", "linear"],
     )
     def test_equivalent_to_repeated_rows(self, estimator, parameters, sparse):
+        parameters = {**RELAXED, **parameters}
         y = target(estimator)
         copies = WEIGHT.astype(int)
         container = sp.csr_array if sparse else np.array
@@ -367,18 +482,53 @@ class TestSampleWeight:
         np.testing.assert_allclose(weighted.objective_curve_, repeated.objective_curve_, rtol=1e-7)
 
     @both
-    def test_zero_drops_the_row(self, estimator):
+    @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
+    @pytest.mark.parametrize("solver", [{}, {"batch_size": None}], ids=["one batch", "full batch"])
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {},
+            {"activity_alpha": 0.0},
+            {"rho": 20.0},
+            {"activation": "tanh", "penalty": "l1"},
+            {"hidden_layer_sizes": ()},
+        ],
+        ids=["default", "nothing but J", "rho", "tanh, l1", "linear"],
+    )
+    def test_equivalent_to_repeated_rows_in_one_batch(self, estimator, parameters, solver, sparse):
+        """Other rows are other mini-batches; up to 64 are one."""
+        rows, copies = X[:36], WEIGHT[:36].astype(int)
+        assert copies.sum() <= 64
+        y = target(estimator)[:36]
+        container = sp.csr_array if sparse else np.array
+        parameters = {"sweeps": 15, **solver, **parameters}
+        weighted = fit(estimator, container(rows), y, WEIGHT[:36], **parameters)
+        repeated = fit(
+            estimator,
+            container(np.repeat(rows, copies, axis=0)),
+            np.repeat(y, copies),
+            **parameters,
+        )
+        np.testing.assert_allclose(weighted.loss_curve_, repeated.loss_curve_, rtol=1e-6)
+        np.testing.assert_allclose(output(weighted), output(repeated), rtol=1e-5, atol=1e-6)
+
+    @both
+    @every_solver
+    def test_zero_drops_the_row(self, estimator, solver):
         y, keep = target(estimator), WEIGHT > 0
         spoilt = X.copy()
         spoilt[~keep] = 1e6
-        weighted = fit(estimator, spoilt, sample_weight=WEIGHT)
-        dropped = fit(estimator, X[keep], y[keep], WEIGHT[keep])
+        weighted = fit(estimator, spoilt, sample_weight=WEIGHT, **solver)
+        dropped = fit(estimator, X[keep], y[keep], WEIGHT[keep], **solver)
         assert_same_weights(weighted, dropped)
         assert weighted.loss_curve_ == dropped.loss_curve_
 
     @both
-    def test_ones_are_no_weights(self, estimator):
-        assert_same_weights(fit(estimator), fit(estimator, sample_weight=np.ones(60)))
+    @every_solver
+    def test_ones_are_no_weights(self, estimator, solver):
+        assert_same_weights(
+            fit(estimator, **solver), fit(estimator, sample_weight=np.ones(60), **solver)
+        )
 
     @both
     def test_any_container(self, estimator):
@@ -391,54 +541,83 @@ class TestSampleWeight:
             assert_same_weights(fit(estimator, sample_weight=weight), expected)
 
     @both
-    def test_scale(self, estimator):
+    @every_solver
+    def test_scale(self, estimator, solver):
         """Twice the weights and twice alpha is the same fit."""
-        one = fit(estimator, sample_weight=WEIGHT + 0.5, alpha=0.3)
-        two = fit(estimator, sample_weight=2 * WEIGHT + 1, alpha=0.6)
-        assert_same_weights(one, two, rtol=1e-6, atol=1e-9)
+        # The penalty on the columns of mini-batches has a strength of its own.
+        activity = 1.5 if solver is FEASIBLE["full batch"] else 0.0
+        one, two = (
+            fit(
+                estimator,
+                sample_weight=factor * (WEIGHT + 0.5),
+                alpha=factor * 0.3,
+                activity_alpha=factor * activity,
+                sweeps=15,
+                **solver,
+            )
+            for factor in (1, 2)
+        )
+        assert_same_weights(one, two, rtol=1e-6, atol=1e-8)
         np.testing.assert_allclose(one.loss_curve_, two.loss_curve_, rtol=1e-7)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 class TestWarmStart:
     @both
-    def test_goes_on(self, estimator):
+    @every_solver
+    def test_goes_on(self, estimator, solver):
         y = target(estimator)
-        model = make(estimator, rho=1.0, max_iter=2000, warm_start=True).fit(X, y)
+        model = make(estimator, max_iter=2000, warm_start=True, **solver).fit(X, y)
         before = model.loss_
         weights = model.coefs_
         again = model.fit(X, y)
         assert again is model
-        assert model.loss_curve_[0] <= before * 1.01
-        assert model.loss_ <= before * 1.01
-        assert model.epsilon_curve_ == [1e-3] * model.n_iter_
+        rise = 1.01 if solver is RELAXED else 1 + 1e-5
+        assert model.loss_curve_[0] <= before * rise
+        assert model.loss_ <= before * rise
+        assert model.epsilon_curve_ == [1e-3 if solver is RELAXED else 0.0] * model.n_iter_
         assert weights is not model.coefs_
 
     @both
-    def test_in_steps(self, estimator):
-        model = fit(estimator, warm_start=True, rho=1.0, sweeps=40)
+    @every_solver
+    def test_in_steps(self, estimator, solver):
+        model = fit(estimator, warm_start=True, sweeps=40 if solver is RELAXED else 5, **solver)
         losses = [model.loss_]
         for _ in range(5):
-            with pytest.warns(ConvergenceWarning):
-                model.set_params(max_iter=10, tol=0).fit(X, target(estimator))
+            model.set_params(max_iter=10, tol=0).fit(X, target(estimator))
             losses.append(model.loss_)
         assert losses[-1] < losses[0]
-        assert max(losses) <= losses[0] * 1.01
+        if solver is RELAXED:
+            assert max(losses) <= losses[0] * 1.01
+        else:
+            assert all(now <= before * (1 + 1e-5) for before, now in pairwise(losses))
 
     @both
-    def test_not_otherwise(self, estimator):
-        model = fit(estimator)
+    @every_solver
+    def test_not_otherwise(self, estimator, solver):
+        model = fit(estimator, **solver)
         first = [W.copy() for W in model.coefs_]
-        with pytest.warns(ConvergenceWarning):
-            model.fit(X, target(estimator))
+        model.fit(X, target(estimator))
         for W, V in zip(first, model.coefs_, strict=True):
             np.testing.assert_array_equal(W, V)
 
     @both
-    def test_other_type(self, estimator):
-        model = fit(estimator, warm_start=True, tol=0)
-        with pytest.warns(ConvergenceWarning):
-            model.fit(X.astype(np.float32), target(estimator))
+    @every_solver
+    def test_other_type(self, estimator, solver):
+        model = fit(estimator, warm_start=True, tol=0, **solver)
+        model.fit(X.astype(np.float32), target(estimator))
         assert {W.dtype for W in model.coefs_} == {np.dtype(np.float32)}
+
+    @both
+    @pytest.mark.parametrize("one", SOLVERS)
+    @pytest.mark.parametrize("other", SOLVERS)
+    def test_other_solver(self, estimator, one, other):
+        """The weights are those of the user's columns, whoever fitted them."""
+        first = fit(estimator, 100 * X - 3, warm_start=True, activity_alpha=0.0, **SOLVERS[one])
+        settings = {"solver": "feasible", "batch_size": "auto", **SOLVERS[other]}
+        before = first.loss_
+        second = first.set_params(max_iter=1, **settings).fit(100 * X - 3, target(estimator))
+        assert second.loss_ <= before * (1.5 if other == "relaxed" else 1 + 1e-5)
 
     @both
     @pytest.mark.parametrize("hidden", [(8, 5), (8,), (8, 4, 4), ()])
@@ -457,8 +636,9 @@ class TestWarmStart:
 
 class TestEarlyStopping:
     @both
-    def test_keeps_the_best(self, estimator):
-        model = make(estimator, early_stopping=True, rho=0.1, max_iter=1000, n_iter_no_change=5)
+    @same_for_any_max_iter
+    def test_keeps_the_best(self, estimator, solver):
+        model = make(estimator, early_stopping=True, max_iter=1000, n_iter_no_change=5, **solver)
         model.fit(X, target(estimator))
         assert model.stop_reason_ == "requested"
         assert len(model.validation_scores_) == model.n_iter_
@@ -473,13 +653,22 @@ class TestEarlyStopping:
             np.testing.assert_array_equal(W, V)
 
     @both
-    def test_score_is_of_rows_that_training_did_not_see(self, estimator):
-        parameters = {"validation_fraction": 0.25, "shuffle": False, "n_iter_no_change": 100}
+    @every_solver
+    def test_score_is_of_rows_that_training_did_not_see(self, estimator, solver):
+        parameters = {
+            "validation_fraction": 0.25,
+            "shuffle": False,
+            "n_iter_no_change": 100,
+            **solver,
+        }
         y = target(estimator)
         model = fit(estimator, early_stopping=True, **parameters)
         assert model.best_validation_score_ == pytest.approx(model.score(X[45:], y[45:]))
         alone = fit(estimator, X[:45], y[:45], **parameters)
-        assert model.loss_curve_ == alone.loss_curve_
+        assert model.loss_curve_ == alone.loss_curve_[: model.n_iter_]
+        best = int(np.argmax(model.validation_scores_))
+        assert model.best_validation_score_ == model.validation_scores_[best]
+        assert model.loss_ == model.loss_curve_[best]
 
     @pytest.mark.parametrize(
         ("estimator", "scoring"),
@@ -498,7 +687,8 @@ class TestEarlyStopping:
         assert model.best_validation_score_ == pytest.approx(score)
 
     @both
-    def test_scoring_by_function(self, estimator):
+    @same_for_any_max_iter
+    def test_scoring_by_function(self, estimator, solver):
         seen = []
 
         def scorer(model, X, y):
@@ -506,21 +696,31 @@ class TestEarlyStopping:
             return -len(seen)  # the first is the best
 
         model = make(
-            estimator, early_stopping=True, scoring=scorer, max_iter=500, n_iter_no_change=3
+            estimator,
+            early_stopping=True,
+            scoring=scorer,
+            max_iter=500,
+            n_iter_no_change=3,
+            **solver,
         )
         model.fit(X, target(estimator))
         assert set(seen) == {((6, 5), (6,), (6,))}
         assert model.stop_reason_ == "requested"
         assert model.best_validation_score_ == -1
-        assert_same_weights(model, self.one_sweep(estimator))
+        assert_same_weights(model, self.one_sweep(estimator, **solver))
 
-    def one_sweep(self, estimator):
+    def one_sweep(self, estimator, **solver):
         with pytest.warns(ConvergenceWarning):
-            return make(estimator, early_stopping=True, max_iter=1).fit(X, target(estimator))
+            return make(estimator, early_stopping=True, max_iter=1, **solver).fit(
+                X, target(estimator)
+            )
 
     @both
-    def test_plateau_stops_also_with_tol_zero(self, estimator):
-        model = make(estimator, early_stopping=True, scoring=lambda *_: 1.0, tol=0, max_iter=500)
+    @same_for_any_max_iter
+    def test_plateau_stops_also_with_tol_zero(self, estimator, solver):
+        model = make(
+            estimator, early_stopping=True, scoring=lambda *_: 1.0, tol=0, max_iter=500, **solver
+        )
         assert model.fit(X, target(estimator)).stop_reason_ == "requested"
         assert model.n_iter_ < 40
 
@@ -544,10 +744,11 @@ class TestEarlyStopping:
         assert_same_weights(model, fit(estimator, early_stopping=True))
 
     @both
-    def test_sparse(self, estimator):
-        model = fit(estimator, sp.csc_array(X), early_stopping=True, rho=0.1)
-        dense = fit(estimator, early_stopping=True, rho=0.1)
-        assert model.best_validation_score_ == pytest.approx(dense.best_validation_score_)
+    @every_solver
+    def test_sparse(self, estimator, solver):
+        model = fit(estimator, sp.csc_array(X), early_stopping=True, sweeps=10, **solver)
+        dense = fit(estimator, early_stopping=True, sweeps=10, **solver)
+        assert model.best_validation_score_ == pytest.approx(dense.best_validation_score_, abs=1e-3)
 
     def test_every_class_in_both_parts(self):
         labels = np.repeat(["a", "b", "c"], [6, 24, 30])
@@ -563,21 +764,24 @@ class TestEarlyStopping:
 
 class TestRandomState:
     @both
+    @every_solver
     @pytest.mark.parametrize("early_stopping", [False, True])
-    def test_bit_for_bit(self, estimator, early_stopping):
-        one, two = (fit(estimator, early_stopping=early_stopping) for _ in range(2))
+    def test_bit_for_bit(self, estimator, early_stopping, solver):
+        one, two = (fit(estimator, early_stopping=early_stopping, **solver) for _ in range(2))
         assert_same_weights(one, two)
         assert one.loss_curve_ == two.loss_curve_
 
     @both
-    def test_start_depends_on_it(self, estimator):
-        one, two = (fit(estimator, random_state=seed, sweeps=1) for seed in (0, 1))
+    @every_solver
+    def test_start_depends_on_it(self, estimator, solver):
+        one, two = (fit(estimator, random_state=seed, sweeps=1, **solver) for seed in (0, 1))
         assert np.abs(one.coefs_[0] - two.coefs_[0]).max() > 0.01
 
     @both
-    def test_instance(self, estimator):
-        by_instance = fit(estimator, random_state=np.random.RandomState(3))
-        assert_same_weights(by_instance, fit(estimator, random_state=3))
+    @every_solver
+    def test_instance(self, estimator, solver):
+        by_instance = fit(estimator, random_state=np.random.RandomState(3), **solver)
+        assert_same_weights(by_instance, fit(estimator, random_state=3, **solver))
 
 
 class TestCopies:
@@ -585,6 +789,10 @@ class TestCopies:
         (MDLAMClassifier, {}),
         (MDLAMRegressor, {}),
         (MDLAMRegressor, {"loss": "quantile", "solver": Relaxed(w_step="exact")}),
+        (MDLAMRegressor, {"loss": "huber", "solver": Feasible(momentum=0.5)}),
+        (MDLAMClassifier, {"solver": "relaxed", "activation": "softplus"}),
+        (MDLAMClassifier, {"batch_size": 20, "activity_alpha": 2.0}),
+        (MDLAMRegressor, {"batch_size": None, "activity_alpha": 0.0}),
         (MDLAMClassifier, {"activation": "tanh", "penalty": PENALTIES["box"](0.0, 1.0)}),
     ]
 
@@ -602,7 +810,8 @@ class TestCopies:
         copy = clone(model)
         assert not hasattr(copy, "coefs_")
         assert repr(copy) == repr(model)
-        with pytest.warns(ConvergenceWarning):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
             copy.fit(X, target(estimator))
         assert_same_weights(copy, model)
 
@@ -647,25 +856,33 @@ class TestSparse:
     """The same as dense, up to rounding."""
 
     @both
+    @every_solver
     @pytest.mark.parametrize("container", SPARSE, ids=lambda container: container.__name__)
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-    def test_tall(self, estimator, container, dtype):
+    def test_tall(self, estimator, container, dtype, solver):
         data = np.where(np.abs(X) > 0.7, X, 0).astype(dtype)
-        self.check(estimator, data, target(estimator), container)
+        self.check(estimator, data, target(estimator), container, **solver)
 
     @both
+    @every_solver
     @pytest.mark.parametrize("container", SPARSE[-2:], ids=lambda container: container.__name__)
     @pytest.mark.parametrize("penalty", ["l2", "l1"])
-    def test_wide(self, estimator, container, penalty):
+    def test_wide(self, estimator, container, penalty, solver):
         data = sp.random(20, 150, density=0.2, random_state=0)
-        self.check(estimator, data.toarray(), target(estimator)[:20], container, penalty=penalty)
+        y = target(estimator)[:20]
+        self.check(estimator, data.toarray(), y, container, penalty=penalty, **solver)
 
     def check(self, estimator, data, y, container, **parameters):
         before = container(data)
         given = before.copy()
-        sparse = fit(estimator, given, y, rho=0.1, **parameters)
-        dense = fit(estimator, data, y, rho=0.1, **parameters)
-        rounding = 1e-3 if data.dtype == np.float32 else 1e-7
+        if parameters.get("solver") == "relaxed":
+            parameters["rho"] = 0.1
+        else:
+            parameters["sweeps"] = 8
+        sparse = fit(estimator, given, y, **parameters)
+        dense = fit(estimator, data, y, **parameters)
+        single = data.dtype == np.float32 or parameters.get("batch_size") == 20
+        rounding = 1e-3 if single else 1e-7
         np.testing.assert_allclose(sparse.loss_curve_, dense.loss_curve_, rtol=rounding)
         assert {W.dtype for W in sparse.coefs_} == {data.dtype}
         assert all(isinstance(W, np.ndarray) for W in sparse.coefs_)
@@ -683,21 +900,25 @@ class TestSparse:
 
 class TestInputIsLeftAlone:
     @both
+    @every_solver
     @pytest.mark.parametrize("order", ["C", "F"])
-    def test_arrays(self, estimator, order):
+    def test_arrays(self, estimator, order, solver):
         data = np.array(X, order=order)
         y, weight = target(estimator).copy(), WEIGHT.copy()
         for array in (data, y, weight):
             array.setflags(write=False)
-        fit(estimator, data, y, weight, early_stopping=True)
+        fit(estimator, data, y, weight, early_stopping=True, **solver)
         np.testing.assert_array_equal(data, X)
 
 
 class TestDegenerateData:
     @both
+    @every_solver
     @pytest.mark.parametrize("hidden", [(), (6,)])
-    def test_one_sample(self, estimator, hidden):
-        model = fit(estimator, X[:1], target(estimator)[:1], hidden_layer_sizes=hidden, rho=1.0)
+    def test_one_sample(self, estimator, hidden, solver):
+        model = fit(
+            estimator, X[:1], target(estimator)[:1], hidden_layer_sizes=hidden, sweeps=100, **solver
+        )
         assert np.isfinite(model.loss_curve_).all()
         if estimator is MDLAMClassifier:
             assert model.predict(X[:1]) == LABELS[:1]
@@ -705,33 +926,39 @@ class TestDegenerateData:
             assert abs(model.predict(X[:1]) - NUMBERS[0]) < 0.2
 
     @both
+    @every_solver
     @pytest.mark.parametrize("hidden", [(), (6,)])
     @pytest.mark.parametrize("value", [0.0, 1.0, -1e6])
-    def test_constant_column(self, estimator, hidden, value):
+    def test_constant_column(self, estimator, hidden, value, solver):
         data = np.column_stack([X, np.full(60, value)])
-        model = fit(estimator, data, hidden_layer_sizes=hidden)
+        model = fit(estimator, data, hidden_layer_sizes=hidden, **solver)
         assert np.isfinite(model.loss_curve_).all()
         assert np.isfinite(output(model, data)).all()
 
     @both
-    def test_nothing_but_constants(self, estimator):
-        model = fit(estimator, np.ones((60, 3)), hidden_layer_sizes=(), rho=1.0, tol=0, sweeps=200)
+    @several_steps
+    def test_nothing_but_constants(self, estimator, solver):
+        model = fit(estimator, np.ones((60, 3)), hidden_layer_sizes=(), tol=0, sweeps=200, **solver)
         if estimator is MDLAMClassifier:
             shares = np.bincount(LABELS) / 60
             np.testing.assert_allclose(output(model, np.ones((1, 3)))[0], shares, atol=0.02)
         else:
-            assert model.predict(np.ones((1, 3))) == pytest.approx(NUMBERS.mean(), abs=1e-6)
+            assert model.predict(np.ones((1, 3))) == pytest.approx(
+                NUMBERS.mean(), abs=1e-3 if "batch_size" in solver else 1e-6
+            )
 
     @both
-    def test_constant_target(self, estimator):
+    @every_solver
+    def test_constant_target(self, estimator, solver):
         y = np.full(60, 2)
-        model = fit(estimator, y=y)
+        model = fit(estimator, y=y, **solver)
         np.testing.assert_allclose(model.predict(X), 2, atol=0.2)
 
     @both
-    def test_fewer_samples_than_columns(self, estimator):
+    @several_steps
+    def test_fewer_samples_than_columns(self, estimator, solver):
         wide = np.random.RandomState(1).standard_normal((15, 200))
-        model = fit(estimator, wide, target(estimator)[:15], rho=1.0, sweeps=100)
+        model = fit(estimator, wide, target(estimator)[:15], sweeps=100, **solver)
         assert model.coefs_[0].shape == (200, 8)
         assert model.score(wide, target(estimator)[:15]) > 0.9
 
@@ -746,8 +973,9 @@ class TestDegenerateData:
         assert_same_weights(short, long, rtol=1e-6, atol=1e-8)
 
     @both
-    def test_identical_rows(self, estimator):
-        model = fit(estimator, np.repeat(X[:1], 60, axis=0))
+    @every_solver
+    def test_identical_rows(self, estimator, solver):
+        model = fit(estimator, np.repeat(X[:1], 60, axis=0), **solver)
         assert np.isfinite(model.loss_curve_).all()
 
 
@@ -789,7 +1017,7 @@ class TestModelSelection:
     def test_grid_search_over_numbers_and_objects(self, estimator):
         grid = {
             "rho": [1e-2, 1.0],
-            "solver": ["relaxed", Relaxed(w_step="exact")],
+            "solver": ["feasible", "relaxed", Relaxed(w_step="exact"), Feasible(damping=1.0)],
             "penalty": ["l2", PENALTIES["l1"]()],
         }
         search = GridSearchCV(make(estimator, max_iter=20), grid, cv=2, error_score="raise")
@@ -805,20 +1033,29 @@ class TestModelSelection:
 class TestOptionsMatter:
     """No parameter is silently ignored."""
 
+    SHARED = [
+        {"activation": "tanh"},
+        {"alpha": 0.1},
+        {"penalty": "l1"},
+        {"penalty": "elasticnet", "l1_ratio": 0.1},
+        {"early_stopping": True},
+        {"early_stopping": True, "shuffle": False},
+        {"early_stopping": True, "validation_fraction": 0.3},
+        {"random_state": 1},
+    ]
+
+    @both
+    @every_solver
+    @pytest.mark.parametrize("parameters", SHARED, ids=str)
+    def test_of_every_solver(self, estimator, parameters, solver):
+        self.check(estimator, solver, parameters)
+
     @both
     @pytest.mark.parametrize(
         "parameters",
         [
-            {"activation": "tanh"},
             {"rho": 0.5},
             {"epsilon": 0.1},
-            {"alpha": 0.1},
-            {"penalty": "l1"},
-            {"penalty": "elasticnet", "l1_ratio": 0.1},
-            {"early_stopping": True},
-            {"early_stopping": True, "shuffle": False},
-            {"early_stopping": True, "validation_fraction": 0.3},
-            {"random_state": 1},
             {"solver": Relaxed(w_step="exact")},
             {"solver": Relaxed(hidden_step="separate")},
             {"solver": Relaxed(order="backward")},
@@ -829,35 +1066,97 @@ class TestOptionsMatter:
         ],
         ids=str,
     )
-    def test_another_value_is_another_fit(self, estimator, parameters):
-        base = {"alpha": 0.01}
-        found = fit(estimator, **{**base, **parameters})
-        assert np.abs(found.coefs_[0] - fit(estimator, **base).coefs_[0]).max() > 1e-9
+    def test_of_relaxed(self, estimator, parameters):
+        self.check(estimator, RELAXED, parameters)
 
     @both
-    def test_l1_ratio(self, estimator):
+    @feasible
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {"rho": 30.0},
+            {"activity_alpha": 0.0},
+            {"activity_alpha": 20.0},
+            {"solver": Feasible(activity_alpha=20.0)},
+        ],
+        ids=str,
+    )
+    def test_of_feasible(self, estimator, parameters, solver):
+        self.check(estimator, solver, parameters)
+
+    @both
+    @pytest.mark.parametrize(
+        "parameters",
+        [
+            {"batch_size": 10},
+            {"batch_size": 60},
+            {"batch_size": "auto"},
+            {"batch_size": None},
+            {"max_iter": 20},
+            {"tol": 1.0},
+            {"n_iter_no_change": 1, "tol": 0.05},
+            {"solver": Feasible(column_alpha=0.0)},
+            {"solver": Feasible(hidden_gain=1.0)},
+            {"solver": Feasible(damping=1.0)},
+            {"solver": Feasible(momentum=0.5)},
+            {"max_iter": 100, "solver": Feasible(epochs=2)},
+            {"max_iter": 100, "solver": Feasible(cool_down=3)},
+            {"solver": Feasible(patience=1)},
+            {"solver": Feasible(single_precision=False)},
+        ],
+        ids=str,
+    )
+    def test_of_mini_batches(self, estimator, parameters):
+        self.check(estimator, FEASIBLE["mini-batches"], parameters)
+
+    @both
+    @pytest.mark.parametrize("acceleration", [None, "nesterov"])
+    def test_of_the_full_batch(self, estimator, acceleration):
+        parameters = {"solver": Feasible(acceleration=acceleration)}
+        self.check(estimator, FEASIBLE["full batch"], parameters)
+
+    def check(self, estimator, solver, parameters):
+        """Another value is another fit."""
+        base = {"alpha": 0.01, "max_iter": 40, **solver}
+        one, other = (make(estimator, **{**base, **more}) for more in ({}, parameters))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            for model in (one, other):
+                model.fit(X, target(estimator))
+        assert np.abs(one.coefs_[0] - other.coefs_[0]).max() > 1e-9
+
+    @both
+    @every_solver
+    def test_l1_ratio(self, estimator, solver):
         one, two = (
-            fit(estimator, penalty="elasticnet", alpha=0.1, l1_ratio=ratio) for ratio in (0.1, 0.9)
+            fit(estimator, penalty="elasticnet", alpha=0.1, l1_ratio=ratio, **solver)
+            for ratio in (0.1, 0.9)
         )
         assert np.abs(one.coefs_[0] - two.coefs_[0]).max() > 1e-6
 
     @both
+    @every_solver
     @pytest.mark.parametrize("none", [None, "none"])
-    def test_no_penalty(self, estimator, none):
+    def test_no_penalty(self, estimator, none, solver):
         assert_same_weights(
-            fit(estimator, penalty=none, alpha=5.0), fit(estimator, alpha=0.0), rtol=1e-6, atol=1e-9
+            fit(estimator, penalty=none, alpha=5.0, **solver),
+            fit(estimator, alpha=0.0, **solver),
+            rtol=1e-6,
+            atol=1e-9,
         )
 
     @both
-    def test_constraints_hold(self, estimator):
-        assert all(W.min() >= 0 for W in fit(estimator, penalty="nonnegative").coefs_)
-        assert all(np.abs(W).max() <= 1 for W in fit(estimator, penalty="box").coefs_)
-        assert any((W == 0).any() for W in fit(estimator, penalty="l1", alpha=0.1).coefs_)
+    @every_solver
+    def test_constraints_hold(self, estimator, solver):
+        assert all(W.min() >= 0 for W in fit(estimator, penalty="nonnegative", **solver).coefs_)
+        assert all(np.abs(W).max() <= 1 for W in fit(estimator, penalty="box", **solver).coefs_)
+        assert any((W == 0).any() for W in fit(estimator, penalty="l1", alpha=0.1, **solver).coefs_)
 
     @both
     def test_group_penalty_drops_inputs(self, estimator):
         noise = np.column_stack([X, 0.01 * np.random.RandomState(2).standard_normal((60, 3))])
-        W = fit(estimator, noise, penalty="group", alpha=0.05, rho=0.1, sweeps=200).coefs_[0]
+        parameters = {"penalty": "group", "alpha": 0.05, "rho": 0.1, "solver": "relaxed"}
+        W = fit(estimator, noise, sweeps=200, **parameters).coefs_[0]
         dropped = (W == 0).all(axis=1)
         assert dropped[5:].any()
         assert not dropped[:5].all()

@@ -18,6 +18,13 @@ TARGETS["multilabel"] = np.column_stack([TARGETS["binary"], TARGETS["multiclass"
 TASKS = [*TARGETS, *REGRESSION_LOSSES]
 RHOS = [1e-8, 1e-4, 1.0, 1e4, 1e8]
 DTYPES = [np.float32, np.float64]
+SOLVERS = {
+    "mini-batches": {"batch_size": 10},
+    "full batch": {"batch_size": None},
+    "relaxed": {"solver": "relaxed"},
+}
+
+every_solver = pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
 
 
 def check(task, X, sweeps=25, **parameters):
@@ -43,59 +50,68 @@ def check(task, X, sweeps=25, **parameters):
     F, epsilon = np.array(model.objective_curve_), np.array(model.epsilon_curve_)
     same_stage = epsilon[1:] == epsilon[:-1]
     assert np.all((F[1:] <= F[:-1] * (1 + 1e-9))[same_stage])
+    if isinstance(model.solver, str) and model.solver == "feasible":
+        assert same_stage.all()
+        assert model.loss_curve_ == model.objective_curve_
     return model
 
 
+@every_solver
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rho", RHOS)
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("hidden", [(), (5, 4)], ids=["linear", "deep"])
-def test_columns_and_rho(task, rho, dtype, hidden):
-    check(task, X.astype(dtype), rho=rho, hidden_layer_sizes=hidden)
+def test_columns_and_rho(task, rho, dtype, hidden, solver):
+    check(task, X.astype(dtype), **solver, rho=rho, hidden_layer_sizes=hidden)
 
 
+@every_solver
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("rho", [1e-8, 1e8])
-def test_fewer_rows_than_columns(task, rho, dtype):
+def test_fewer_rows_than_columns(task, rho, dtype, solver):
     wide = np.tile(X, 20).astype(dtype)
-    check(task, wide, rho=rho)
+    check(task, wide, **solver, rho=rho)
 
 
+@every_solver
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("rho", [1e-8, 1.0, 1e8])
-def test_activations(activation, rho, dtype):
+def test_activations(activation, rho, dtype, solver):
     for task in ("multiclass", "squared_error"):
-        check(task, X.astype(dtype), rho=rho, activation=activation)
+        check(task, X.astype(dtype), **solver, rho=rho, activation=activation)
 
 
+@every_solver
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("penalty", PENALTIES)
 @pytest.mark.parametrize("alpha", [1e-12, 1.0, 1e12])
-def test_penalties(penalty, alpha, dtype):
+def test_penalties(penalty, alpha, dtype, solver):
     for task in ("multiclass", "squared_error"):
-        check(task, X.astype(dtype), penalty=penalty, alpha=alpha)
+        check(task, X.astype(dtype), **solver, penalty=penalty, alpha=alpha)
 
 
+@every_solver
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("scale", [1e-12, 1e12])
 @pytest.mark.parametrize("epsilon", [1e-12, 1.0, 1e12])
-def test_weights_and_epsilon(scale, epsilon, dtype):
+def test_weights_and_epsilon(scale, epsilon, dtype, solver):
     weight = np.linspace(0, scale, 40)
     for estimator, y in ((MDLAMClassifier, TARGETS["multiclass"]), (MDLAMRegressor, POSITIVE)):
-        model = estimator((5,), epsilon=epsilon, max_iter=25, random_state=0)
+        model = estimator((5,), epsilon=epsilon, max_iter=25, random_state=0, **solver)
         model.fit(X.astype(dtype), y, sample_weight=weight)
         assert np.isfinite(model.loss_curve_).all()
         assert np.isfinite(model.predict(X.astype(dtype))).all()
 
 
+@every_solver
 @pytest.mark.parametrize("scale", [1e-12, 1e12])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", REGRESSION_LOSSES)
-def test_targets(loss, scale, dtype):
+def test_targets(loss, scale, dtype, solver):
     for rho in RHOS:
-        model = MDLAMRegressor((5,), loss=loss, rho=rho, max_iter=25, random_state=0)
+        model = MDLAMRegressor((5,), loss=loss, rho=rho, max_iter=25, random_state=0, **solver)
         model.fit((X / np.abs(X).max(axis=0)).astype(dtype), scale * POSITIVE)
         assert np.isfinite(model.loss_curve_).all()
         assert np.isfinite(model.predict((X / np.abs(X).max(axis=0)).astype(dtype))).all()

@@ -1,8 +1,9 @@
 """Without a hidden layer the estimators are linear models, of which scikit-learn has its own.
 
-Solver "relaxed" then minimises F over W, b and z. The minimum over z is the Moreau envelope of
-the loss, ``R_rho(v) = min over z of R(z) + rho/2 (z - v)^2``: F has the solution of the linear
-model with that loss, and the solution of J up to O(1/rho).
+Solver "feasible" minimises J itself and has their solution. Solver "relaxed" minimises F over W,
+b and z. The minimum over z is the Moreau envelope of the loss,
+``R_rho(v) = min over z of R(z) + rho/2 (z - v)^2``: F has the solution of the linear model with
+that loss, and the solution of J up to O(1/rho).
 """
 
 import numpy as np
@@ -34,8 +35,25 @@ W_STEPS = ["quadratic", "exact"]
 
 
 def fit(estimator, y, X=X, weight=None, **parameters):
-    defaults = {"max_iter": 4000, "tol": 0, "random_state": 0}
+    defaults = {"solver": "relaxed", "max_iter": 4000, "tol": 0, "random_state": 0}
     return estimator((), **{**defaults, **parameters}).fit(X, y, sample_weight=weight)
+
+
+def feasible(estimator, y, X=X, weight=None, **parameters):
+    """The full batch of solver "feasible", with nothing but J."""
+    return fit(
+        estimator,
+        y,
+        X,
+        weight,
+        **{
+            "solver": "feasible",
+            "batch_size": None,
+            "activity_alpha": 0.0,
+            "max_iter": 100,
+            **parameters,
+        },
+    )
 
 
 def assert_close(model, coef, intercept, rtol):
@@ -44,6 +62,77 @@ def assert_close(model, coef, intercept, rtol):
     scale = np.abs(coef).max()
     np.testing.assert_allclose(W, np.reshape(coef, W.shape), rtol=0, atol=rtol * scale)
     np.testing.assert_allclose(b, np.reshape(intercept, b.shape), rtol=0, atol=rtol * scale)
+
+
+class TestFeasible:
+    """The linear models themselves."""
+
+    @pytest.mark.parametrize("alpha", [1e-4, 1.0, 30.0])
+    @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
+    @pytest.mark.parametrize("container", [np.array, sp.csr_array])
+    def test_ridge(self, alpha, weight, container):
+        model = feasible(MDLAMRegressor, Y, container(X), weight, alpha=alpha)
+        ridge = Ridge(alpha=alpha, tol=1e-12).fit(X, Y, weight)
+        assert_close(model, ridge.coef_, ridge.intercept_, 1e-4)
+        s = np.ones(150) if weight is None else weight
+        J = 0.5 * s @ ((Y - ridge.predict(X)) ** 2).sum(axis=1)
+        J += 0.5 * alpha * (ridge.coef_**2).sum()
+        assert model.loss_ == pytest.approx(J / s.sum(), rel=1e-6)
+
+    @pytest.mark.parametrize("container", [np.array, sp.csr_array])
+    def test_fewer_rows_than_columns(self, container):
+        wide = np.random.RandomState(1).standard_normal((30, 100))
+        model = feasible(MDLAMRegressor, Y[:30], container(wide), alpha=5.0)
+        ridge = Ridge(alpha=5.0, tol=1e-12).fit(wide, Y[:30])
+        assert_close(model, ridge.coef_, ridge.intercept_, 1e-4)
+
+    def test_units_of_the_columns(self):
+        """Ridge regression is not indifferent to them, and neither are we."""
+        units = np.array([1e-3, 1.0, 30.0, 1e3])
+        model = feasible(MDLAMRegressor, Y, X * units + 100.0, alpha=1.0)
+        ridge = Ridge(alpha=1.0, tol=1e-12).fit(X * units + 100.0, Y)
+        W = model.coefs_[0] * units[:, None]
+        scale = np.abs(ridge.coef_ * units).max()
+        np.testing.assert_allclose(W.T, ridge.coef_ * units, rtol=0, atol=1e-4 * scale)
+
+    @pytest.mark.parametrize("alpha", [0.01, 1.0, 30.0])
+    @pytest.mark.parametrize("kind", ["binary", "three classes", "balanced"])
+    def test_logistic_regression(self, kind, alpha):
+        y = np.digitize(LATENT, [-0.7, 0.9] if kind == "three classes" else [0.3])
+        class_weight = "balanced" if kind == "balanced" else None
+        model = feasible(MDLAMClassifier, y, alpha=alpha, class_weight=class_weight)
+        linear = LogisticRegression(
+            C=1 / alpha, tol=1e-10, max_iter=10000, class_weight=class_weight
+        ).fit(X, y)
+        if kind == "three classes":  # the same number more for every class changes nothing
+            model.intercepts_[0] -= model.intercepts_[0].mean()
+            linear.intercept_ -= linear.intercept_.mean()
+        assert_close(model, linear.coef_, linear.intercept_, 1e-4)
+        np.testing.assert_allclose(
+            model.predict_proba(X), linear.predict_proba(X), rtol=0, atol=1e-4
+        )
+
+    def test_multilabel_is_one_regression_a_label(self):
+        labels = np.column_stack([LATENT > 0, LATENT > 1, X[:, 3] > 0])
+        model = feasible(MDLAMClassifier, labels, alpha=1.0)
+        for k in range(3):
+            linear = LogisticRegression(C=1.0, tol=1e-10, max_iter=10000).fit(X, labels[:, k])
+            np.testing.assert_allclose(
+                model.predict_proba(X)[:, k], linear.predict_proba(X)[:, 1], rtol=1e-4
+            )
+
+    def test_poisson(self):
+        y = np.random.RandomState(2).poisson(np.exp(0.5 * LATENT)).astype(float)
+        model = feasible(MDLAMRegressor, y, loss="poisson", alpha=1.0)
+        linear = PoissonRegressor(alpha=1.0 / 150, tol=1e-10, max_iter=10000).fit(X, y)
+        assert_close(model, linear.coef_, linear.intercept_, 1e-4)
+
+    @pytest.mark.parametrize("solver", ["feasible", "relaxed"])
+    def test_logit_of_the_mean(self, solver):
+        """Nothing but an intercept: the share of the class."""
+        y = (np.arange(150) < 45).astype(int)
+        model = fit(MDLAMClassifier, y, np.zeros((150, 1)), rho=50.0, solver=solver)
+        assert expit(model.intercepts_[0][0]) == pytest.approx(0.3, abs=1e-3)
 
 
 class TestRidge:
@@ -82,6 +171,8 @@ class TestRidge:
 
 
 class TestSparsePenalties:
+    """Solver "relaxed"; so are the rest."""
+
     @pytest.mark.parametrize("w_step", W_STEPS)
     @pytest.mark.parametrize("l1_ratio", [1.0, 0.4])
     def test_elastic_net(self, w_step, l1_ratio):
@@ -177,7 +268,9 @@ class TestLogisticRegression:
     @pytest.mark.slow
     def test_solution_of_j(self):
         """One large rho, reached in stages that go on from each other."""
-        model = MDLAMClassifier((), alpha=1.0, tol=0, warm_start=True, random_state=0)
+        model = MDLAMClassifier(
+            (), solver="relaxed", alpha=1.0, tol=0, warm_start=True, random_state=0
+        )
         for rho, max_iter in ((1.0, 200), (100.0, 5000), (2500.0, 50000)):
             model.set_params(rho=rho, max_iter=max_iter).fit(X, self.BINARY)
         linear = LogisticRegression(C=1.0, tol=1e-10, max_iter=10000).fit(X, self.BINARY)
@@ -226,15 +319,11 @@ class TestOtherLosses:
         np.testing.assert_allclose(absolute.loss_, 2 * median.loss_, rtol=1e-6)
 
 
+@pytest.mark.parametrize("solver", ["feasible", "relaxed"])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_activation_has_no_say(activation):
-    one = fit(MDLAMRegressor, Y, max_iter=30, activation=activation)
-    other = fit(MDLAMRegressor, Y, max_iter=30, activation="identity")
+def test_activation_has_no_say(activation, solver):
+    one, other = (
+        fit(MDLAMRegressor, Y, max_iter=30, solver=solver, activity_alpha=0.0, activation=name)
+        for name in (activation, "identity")
+    )
     np.testing.assert_array_equal(one.coefs_[0], other.coefs_[0])
-
-
-def test_logit_of_the_mean():
-    """Nothing but an intercept: the share of the class."""
-    y = (np.arange(150) < 45).astype(int)
-    model = fit(MDLAMClassifier, y, np.zeros((150, 1)), rho=50.0)
-    assert expit(model.intercepts_[0][0]) == pytest.approx(0.3, abs=1e-3)
