@@ -201,7 +201,7 @@ class FullBatchRun:
                 self._since_refresh += 1
                 refused = self._sweep()
         self.iteration += 1
-        loss = self.value * self.target.factor
+        loss = float(self.value * self.target.factor)
         return Record(
             iteration=self.iteration,
             objective=loss,
