@@ -32,8 +32,16 @@ def test_code_runs(capsys):
     assert float(capsys.readouterr().out) >= 0.97
 
 
+def test_deep_networks_are_those_of_the_benchmark():
+    text = (ROOT / "benchmarks" / "results" / "deep" / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in text.splitlines() if line.startswith("| logistic | 8 "))
+    ours, adam, _, _, best_control = re.findall(r"(\.\d{3}) ±", row)
+    assert f"a test accuracy of {ours} against {adam}" in README
+    assert f"has {best_control}." in README
+
+
 def test_ranges_are_those_of_the_figure():
-    """From 1e-5 to 10 for rho, from 1e-3 to 0.1 for the learning rate."""
+    """In the user guide: from 1e-5 to 10 for rho, from 1e-3 to 0.1 for the learning rate."""
     with open(ROOT / "doc" / "images" / "why.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
 
