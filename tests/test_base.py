@@ -491,9 +491,11 @@ class TestSampleWeight:
             {"activity_alpha": 0.0},
             {"rho": 20.0},
             {"activation": "tanh", "penalty": "l1"},
+            {"activation": "logistic"},
+            {"hidden_layer_sizes": (6, 6, 6)},
             {"hidden_layer_sizes": ()},
         ],
-        ids=["default", "nothing but J", "rho", "tanh, l1", "linear"],
+        ids=["default", "nothing but J", "rho", "tanh, l1", "logistic", "deep", "linear"],
     )
     def test_equivalent_to_repeated_rows_in_one_batch(self, estimator, parameters, solver, sparse):
         """Other rows are other mini-batches; up to 64 are one."""
@@ -896,6 +898,21 @@ class TestSparse:
         data = sp.csr_array(X)
         data.indices, data.indptr = data.indices.astype(np.int64), data.indptr.astype(np.int64)
         assert_same_weights(fit(estimator, data), fit(estimator, sp.csr_array(X)))
+
+
+class TestUnits:
+    """Without a penalty on the weights, units do not matter to solver "feasible"."""
+
+    @both
+    @feasible
+    def test_score_does_not_depend_on_them(self, estimator, solver):
+        units = 10.0 ** np.random.RandomState(0).uniform(-6, 6, 5)
+        y = target(estimator)
+        scaled = y if estimator is MDLAMClassifier else 1e6 * y
+        parameters = {"alpha": 0.0, "sweeps": 30, **solver}
+        plain = fit(estimator, **parameters)
+        other = fit(estimator, X * units, scaled, **parameters)
+        assert other.score(X * units, scaled) == pytest.approx(plain.score(X, y), abs=0.005)
 
 
 class TestInputIsLeftAlone:

@@ -90,8 +90,6 @@ def only_close(estimator):
     """Why repeated rows are not the same as weights to seven digits."""
     if estimator.batch_size is None:
         return "repeated rows may be worked on in other coordinates, from another start"
-    if estimator.solver == "feasible" and estimator.activation == "logistic":
-        return "the start is scaled on the rows, whatever their weights"
     return None
 
 

@@ -309,7 +309,8 @@ class FeasibleRun:
         self.V = [np.ascontiguousarray(W, dtype=self.dtype) for W in V]
         if not warm:
             some = np.arange(0, self.n, max(1, self.n // _START_ROWS))[:_START_ROWS]
-            spread_layers(self.V, lambda: self.space.inputs(some), self.problem.activations)
+            weight = None if self.weight is None else self.weight[some, 0]
+            spread_layers(self.V, lambda: self.space.inputs(some), self.problem.activations, weight)
 
     def _allocate(self, n):
         """Buffers for every number of rows that occurs, and for one step of each layer."""

@@ -168,8 +168,12 @@ class FullBatchRun:
         V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]
         if not warm:
             data = self.inputs.data
-            some = data[:: max(1, data.shape[0] // _START_ROWS)][:_START_ROWS]
-            spread_layers(V, lambda: self.inputs.standardised(some), problem.activations)
+            rows = slice(None, None, max(1, n // _START_ROWS))
+            some = data[rows][:_START_ROWS]
+            some_weights = None if weight is None else weight[rows][:_START_ROWS]
+            spread_layers(
+                V, lambda: self.inputs.standardised(some), problem.activations, some_weights
+            )
         self.theta = np.concatenate([W.ravel() for W in V])
 
     def _start(self):

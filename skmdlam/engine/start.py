@@ -60,7 +60,7 @@ def _draw(sizes, dtype, draw):
     return coefs, intercepts
 
 
-def spread_layers(V, layer_input, activations):
+def spread_layers(V, layer_input, activations, weight=None):
     """Bring every pre-activation of a net to mean 0 and a useful spread, layer by layer (LSUV).
 
     A deep net of Glorot's start says nearly the same for all samples; a logistic layer needs a
@@ -74,19 +74,24 @@ def spread_layers(V, layer_input, activations):
         ``layer_input()`` gives some samples as the first layer sees them, shape (m, n_0).
     activations : sequence of Activation
         One for each hidden layer.
+    weight : ndarray of shape (m,) or None
+        Weights of these samples; None means one each.
     """
     names = [activation.name for activation in activations]
     if len(names) < 3 and "logistic" not in names:
         return
     a = layer_input()
+    share = np.full(len(a), 1.0 / len(a)) if weight is None else weight / weight.sum()
     for layer, W in enumerate(V):
         z = a @ W[:-1]
         goal = 3.0 if layer < len(names) and names[layer] == "logistic" else 1.0
-        spread = float(np.sqrt(np.mean(z.var(axis=0))))
+        mean = share @ z
+        spread = float(np.sqrt(np.mean(share @ (z - mean) ** 2)))
         # Samples that are all alike have a spread of rounding errors.
         if 1e-4 * float(np.abs(z).max(initial=0.0)) < spread < np.inf:
             W[:-1] *= goal / spread
             z *= goal / spread
-        W[-1] = -z.mean(axis=0)
+            mean *= goal / spread
+        W[-1] = -mean
         if layer < len(names):
             a = activations[layer].value(z + W[-1])
