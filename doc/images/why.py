@@ -1,13 +1,13 @@
-"""Make ``why.png``, a figure of the user guide on solver "relaxed", and ``why.csv``, the numbers in it.
+"""Make ``why.png``, a figure of the user guide, and ``why.csv``, the numbers in it.
 
     python doc/images/why.py
 
-MDLAMClassifier (solver "relaxed") with rho, and MLPClassifier with its learning rate, from 1e-5 to 100 on
-scikit-learn's digits: five splits into 1,257 training and 540 test images, one hidden layer of 100
-units, and every other parameter at its default, except that MDLAMClassifier does 300 sweeps
+MDLAMClassifier (solver "relaxed") with rho, and MLPClassifier with its learning rate, from 1e-5 to
+100 on scikit-learn's digits: five splits into 1,257 training and 540 test images, one hidden layer
+of 100 units, and every other parameter at its default, except that MDLAMClassifier does 300 sweeps
 (``tol=0``). MLPClassifier does its 200 epochs, or stops before that by its own rule. Its training
-loss is averaged over each epoch, MDLAMClassifier's taken after each sweep. The seconds of a fit
-are processor time; all of it takes a minute and a half on one core.
+loss is averaged over each epoch, MDLAMClassifier's taken after each sweep. The seconds of a fit are
+processor time; all of it takes a minute and a half on one core.
 """
 
 import csv
