@@ -7,7 +7,7 @@ Pixels are divided by 255, in float32; one hidden layer of 100. Processor second
 without the evaluation of the test images after each epoch. MLPClassifier trains for 20 epochs with
 its defaults (adam); ours with its own.
 
-Writes ``README.md``, ``curves.csv`` and ``images.png`` into ``benchmarks/results/images`` (``--out``).
+Writes ``README.md``, ``curves.csv``, ``images.png`` into ``benchmarks/results/images`` (``--out``).
 """
 
 import argparse

@@ -18,6 +18,7 @@ Writes into ``benchmarks/results/tabular`` (``--out``): ``README.md``, ``scores.
 
 import argparse
 import csv
+import shlex
 import sys
 import time
 import warnings
@@ -261,11 +262,11 @@ def main(arguments=None):
     if not rows:
         parser.error(f"no data set of that name: {options.only}")
 
-    given = sys.argv[1:] if arguments is None else arguments
-    command = "python benchmarks/tabular.py " + " ".join(
-        "DIR" if before == "--data" else word
-        for before, word in zip(["", *given], given, strict=False)
-    )
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    for place in ("--data", "--out"):  # where they lie here is nobody's business
+        if place in given:
+            given[given.index(place) + 1] = "DIR"
+    command = shlex.join(["python", "benchmarks/tabular.py", *given])
     report = (
         "# Tables\n\n"
         f"Command: `{command}`\n\n{machine}\n\n"
