@@ -40,6 +40,18 @@ def test_deep_networks_are_those_of_the_benchmark():
     assert f"has {best_control}." in README
 
 
+def test_tables_are_those_of_the_benchmark():
+    text = (ROOT / "benchmarks" / "results" / "tabular" / "README.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    rows = {row[0]: row[1:5] for row in rows}
+    named = {"``MLP*``, lbfgs": "lbfgs", "Gradient boosting": "gradient boosting"}
+    named |= {"skmdlam ": "skmdlam", "``MLP*``, adam, early stopping": "adam, early stopping"}
+    for name, method in named.items():
+        line = next(line for line in README.splitlines() if line.startswith(name))
+        mean, outcomes, worst, time = rows[method]
+        assert line.split()[-6:] == [mean, *", ".join(outcomes.split("/")).split(), worst, time]
+
+
 def test_ranges_are_those_of_the_figure():
     """In the user guide: from 1e-5 to 10 for rho, from 1e-3 to 0.1 for the learning rate."""
     with open(ROOT / "doc" / "images" / "why.csv", newline="", encoding="utf-8") as file:
