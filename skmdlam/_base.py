@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._compat import HasMethods, Interval, StrOptions, _check_sample_weight, _fit_context
 from ._progress import Progress
+from ._threads import blas_threads_for
 from .activations import ACTIVATIONS, get_activation
 from .engine.feasible import Feasible
 from .engine.problem import Problem, forward
@@ -25,7 +26,7 @@ from .engine.run import minimise
 from .penalties import PENALTIES, get_penalty
 
 SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
-_SOLVER_METHODS = ["initial_weights", "start"]
+_SOLVER_METHODS = ["initial_weights", "rows_at_a_time", "start"]
 
 
 class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
@@ -87,8 +88,8 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
         ------
         ValueError
             When a parameter, the data or the weights are not valid.
-        NotImplementedError
-            When an option is asked for that this version does not have yet.
+        FloatingPointError
+            When numbers overflowed on the way: the data need another scale.
 
         Warns
         -----
@@ -119,7 +120,14 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             y_numeric=self._y_is_numeric,
         )
         weight = self._resolve_sample_weight(sample_weight, X, y)
+        if weight is not None and not np.isfinite(weight.sum()):
+            raise ValueError(
+                "sample_weight (times class_weight) is too large: its sum is beyond the largest "
+                f"{weight.dtype} number."
+            )
         Y = _cast_target(self._encode_y(y), X.dtype)
+        for name, values in (("X", X), ("y", Y)):
+            _refuse_huge(values, name)
         loss = self._make_loss()
         loss.check_target(Y)
         rng = check_random_state(self.random_state)
@@ -146,21 +154,25 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
         self.n_outputs_ = Y.shape[1]
         self.out_activation_ = loss.out_activation
         self._activations, self._loss = activations, loss
-        run = solver.start(
-            problem,
-            coefs,
-            intercepts,
-            rho=None if self.rho == "auto" else float(self.rho),
-            epsilon=float(self.epsilon),
-            activity_alpha=None if self.activity_alpha == "auto" else float(self.activity_alpha),
-            batch_size={"auto": None, None: X.shape[0]}.get(self.batch_size, self.batch_size),
-            max_iter=self.max_iter,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            warm=previous is not None,
-            rng=rng,
-        )
-        self._minimise(run, validation)
+        batch_size = {"auto": None, None: X.shape[0]}.get(self.batch_size, self.batch_size)
+        with blas_threads_for(solver.rows_at_a_time(X.shape[0], batch_size), sizes):
+            run = solver.start(
+                problem,
+                coefs,
+                intercepts,
+                rho=None if self.rho == "auto" else float(self.rho),
+                epsilon=float(self.epsilon),
+                activity_alpha=None
+                if self.activity_alpha == "auto"
+                else float(self.activity_alpha),
+                batch_size=batch_size,
+                max_iter=self.max_iter,
+                tol=self.tol,
+                n_iter_no_change=self.n_iter_no_change,
+                warm=previous is not None,
+                rng=rng,
+            )
+            self._minimise(run, validation)
 
     def _minimise(self, run, validation):
         """Run the solver and keep what it says."""
@@ -179,6 +191,10 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
                 on_sweep=on_sweep,
             )
         records = result.records
+        if not all(np.isfinite(W).all() for W in (*result.coefs, *result.intercepts)):
+            raise FloatingPointError(
+                "The numbers of this fit are beyond the range of floating point: scale X and y."
+            )
         self.coefs_, self.intercepts_ = result.coefs, result.intercepts
         self.n_iter_ = len(records)
         # Far from the data exp(z) of the Poisson loss is larger than any float.
@@ -198,14 +214,14 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
                 self.coefs_, self.intercepts_, self.loss_ = monitor.best
         if result.stop_reason == "max_iter":
             warnings.warn(
-                f"The solver did {self.max_iter} sweeps (max_iter) and has not converged: "
+                f"The solver did {self.max_iter} iterations (max_iter) and has not converged: "
                 f"increase max_iter, or tol={self.tol:g}.",
                 ConvergenceWarning,
                 stacklevel=_STACKLEVEL_OF_FIT,
             )
         elif result.stop_reason == "interrupted":
             warnings.warn(
-                f"Training interrupted by user after {self.n_iter_} complete sweeps.",
+                f"Training interrupted by user after {self.n_iter_} iterations.",
                 ConvergenceWarning,
                 stacklevel=_STACKLEVEL_OF_FIT,
             )
@@ -305,6 +321,7 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
 _STACKLEVEL_OF_FIT = 5
 
 _LARGEST = float(np.finfo(np.float64).max)
+_LARGEST_INPUT = 1e150
 
 
 class _ValidationScore:
@@ -325,6 +342,12 @@ class _ValidationScore:
         estimator = self._estimator
         estimator.coefs_, estimator.intercepts_ = run.weights()
         score = float(self._scorer(estimator, *self._data, **self._weight))
+        if not np.isfinite(score):
+            raise ValueError(
+                f"early_stopping=True: the score on {self._data[0].shape[0]} validation samples is "
+                f"{score}. Set more samples apart (validation_fraction) or choose another "
+                "scoring."
+            )
         self.scores.append(score)
         stalled = not score > self.best_score + self._tol
         self._idle = self._idle + 1 if stalled and record.settled else 0
@@ -378,6 +401,19 @@ def _cast_target(Y, dtype):
             f"y holds values too large for {dtype}, the type of X; scale y, or give X as float64."
         )
     return cast
+
+
+def _refuse_huge(values, name):
+    """Numbers whose squares overflow cannot be fitted."""
+    data = values.data if sp.issparse(values) else np.asarray(values)
+    if data.dtype.kind != "f" or data.size == 0:
+        return
+    largest = max(float(data.max()), -float(data.min()))
+    if largest > _LARGEST_INPUT:
+        raise ValueError(
+            f"{name} holds a number of size {largest:.3g}; at most {_LARGEST_INPUT:g} is allowed. "
+            "Scale it."
+        )
 
 
 def _same_shapes(previous, sizes, dtype):

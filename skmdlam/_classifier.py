@@ -183,8 +183,6 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         From ``fit``, before any work: a parameter out of range or a name that is not known, NaN,
         infinity or strings in the data, shapes that do not fit, weights that are negative or all
         zero, a target of the wrong kind.
-    NotImplementedError
-        From ``fit``: solver "relaxed" with mini-batches or an ``activity_alpha`` above zero.
 
     See Also
     --------

@@ -15,7 +15,7 @@ class Progress:
     enabled : bool
         Whether to show anything.
     total : int
-        Largest number of sweeps.
+        Largest number of iterations.
     """
 
     def __init__(self, enabled, total):
@@ -31,7 +31,7 @@ class Progress:
             except ImportError:
                 return self
             self._bar = Bar(
-                TextColumn("sweep"),
+                TextColumn("iteration"),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TextColumn("{task.description}"),
@@ -47,7 +47,7 @@ class Progress:
             self._say(self._unsaid)
 
     def update(self, record):
-        """Show one sweep."""
+        """Show one iteration."""
         if not self._enabled:
             return
         if self._bar is not None:
@@ -60,11 +60,11 @@ class Progress:
     def _say(self, record):
         self._unsaid = None
         width = len(str(self._total))
-        print(
-            f"Sweep {record.iteration:>{width}}: {_text(record)}, epsilon {record.epsilon:.3g}",
-            flush=True,
-        )
+        print(f"Iteration {record.iteration:>{width}}: {_text(record)}", flush=True)
 
 
 def _text(record):
-    return f"objective {record.objective:.6g}, loss {record.loss:.6g}"
+    text = f"loss {record.loss:.6g}"
+    if record.epsilon > 0:  # only a relaxed objective is another number than the loss
+        text = f"objective {record.objective:.6g}, {text}, epsilon {record.epsilon:.3g}"
+    return text

@@ -178,8 +178,6 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         From ``fit``, before any work: a parameter out of range or a name that is not known, NaN,
         infinity or strings in the data, shapes that do not fit, weights that are negative or all
         zero, a target of the wrong kind.
-    NotImplementedError
-        From ``fit``: solver "relaxed" with mini-batches or an ``activity_alpha`` above zero.
 
     See Also
     --------

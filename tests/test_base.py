@@ -352,7 +352,7 @@ class TestStopping:
     @both
     @every_solver
     def test_max_iter_warns_the_caller(self, estimator, solver):
-        with pytest.warns(ConvergenceWarning, match=r"3 sweeps \(max_iter\)") as caught:
+        with pytest.warns(ConvergenceWarning, match=r"3 iterations \(max_iter\)") as caught:
             model = make(estimator, max_iter=3, **solver).fit(X, target(estimator))
         assert [warning.filename for warning in caught] == [__file__]
         assert model.stop_reason_ == "max_iter"
@@ -399,7 +399,7 @@ class TestInterrupt:
         assert [warning.filename for warning in caught] == [__file__]
         assert model.stop_reason_ == "interrupted"
         assert 1 <= model.n_iter_ == len(model.loss_curve_) < 20
-        assert f"after {model.n_iter_} complete sweeps" in str(caught[0].message)
+        assert f"after {model.n_iter_} iterations" in str(caught[0].message)
         complete = fit(estimator, sweeps=model.n_iter_, **solver)
         assert_same_weights(model, complete)
         np.testing.assert_array_equal(model.predict(X), complete.predict(X))
@@ -419,7 +419,7 @@ class TestInterrupt:
     def test_in_the_loss(self):
         InterruptedLoss.calls = 0
         model = make(MDLAMRegressor, loss=InterruptedLoss(), solver="relaxed")
-        with pytest.warns(ConvergenceWarning, match="after 5 complete sweeps"):
+        with pytest.warns(ConvergenceWarning, match="after 5 iterations"):
             model.fit(X, NUMBERS)
         assert_same_weights(model, fit(MDLAMRegressor, sweeps=5, solver="relaxed"))
 
@@ -437,7 +437,7 @@ class TestInterrupt:
     def test_in_the_first_sweep(self, estimator):
         """Then there is nothing but the start."""
         model = make(estimator, activation=InterruptedReLU(4))
-        with pytest.warns(ConvergenceWarning, match="after 0 complete sweeps"):
+        with pytest.warns(ConvergenceWarning, match="after 0 iterations"):
             model.fit(X, target(estimator))
         assert model.n_iter_ == 0
         assert np.isfinite(output(model)).all()
@@ -1006,8 +1006,12 @@ class TestVerbose:
     def test_lines(self, estimator, capsys):
         fit(estimator, sweeps=3, verbose=True)
         lines = capsys.readouterr().out.splitlines()
-        assert [line.split(":")[0] for line in lines] == ["Sweep 1", "Sweep 2", "Sweep 3"]
-        assert all("objective" in line and "loss" in line for line in lines)
+        assert [line.split(":")[0] for line in lines] == [
+            "Iteration 1",
+            "Iteration 2",
+            "Iteration 3",
+        ]
+        assert all("loss" in line for line in lines)
 
     def test_bar_in_a_terminal(self, capsys, monkeypatch):
         pytest.importorskip("rich")
@@ -1015,7 +1019,7 @@ class TestVerbose:
         fit(MDLAMRegressor, sweeps=3, verbose=True)
         out = capsys.readouterr().out
         assert "3/3" in out
-        assert "Sweep 1:" not in out
+        assert "Iteration 1:" not in out
 
     def test_lines_in_a_terminal_without_rich(self, capsys, monkeypatch):
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)

@@ -24,15 +24,18 @@ class TestLines:
     def test_short_run_shows_every_sweep(self, capsys):
         sweeps(Progress(True, 3), 3)
         assert capsys.readouterr().out.splitlines() == [
-            "Sweep 1: objective 1, loss 2, epsilon 50",
-            "Sweep 2: objective 0.5, loss 1, epsilon 25",
-            "Sweep 3: objective 0.333333, loss 0.666667, epsilon 12.5",
+            "Iteration 1: objective 1, loss 2, epsilon 50",
+            "Iteration 2: objective 0.5, loss 1, epsilon 25",
+            "Iteration 3: objective 0.333333, loss 0.666667, epsilon 12.5",
         ]
 
     @pytest.mark.parametrize("stop", [1, 73, 80, 200])
     def test_long_run_shows_first_last_and_every_tenth(self, capsys, stop):
         sweeps(Progress(True, 200), stop)
-        shown = [int(line[5:].split(":")[0]) for line in capsys.readouterr().out.splitlines()]
+        shown = [
+            int(line.removeprefix("Iteration").split(":")[0])
+            for line in capsys.readouterr().out.splitlines()
+        ]
         assert shown == sorted({1, *range(10, stop + 1, 10), stop})
 
     def test_last_sweep_is_said_when_the_fit_fails(self, capsys):
@@ -43,7 +46,7 @@ class TestLines:
 
         with pytest.raises(KeyboardInterrupt):
             interrupted()
-        assert capsys.readouterr().out.startswith("Sweep   7:")
+        assert capsys.readouterr().out.startswith("Iteration   7:")
 
 
 class TestBar:
@@ -54,7 +57,7 @@ class TestBar:
         sweeps(Progress(True, 50), 50)
         out = capsys.readouterr().out
         assert "50/50" in out and "objective 0.02" in out
-        assert "Sweep" not in out
+        assert "Iteration" not in out
 
     def test_lines_where_it_is_not(self, capsys, monkeypatch):
         monkeypatch.setitem(sys.modules, "rich.progress", None)

@@ -22,8 +22,6 @@ _SMALLEST = 0.5
 # The rule holds up to the first number of samples; from there it fades, on a logarithmic scale,
 # into a constant that suits almost all tables of the second number and more.
 _TRUSTED, _USUAL = (1000.0, 5000.0), 5.0
-# Up to so many samples weights are numbers of copies.
-_FEW = 64
 # Targets of losses that bound the influence of a sample are held within so many units.
 _BOUND = 3.0
 
@@ -41,9 +39,8 @@ def automatic_activity_alpha(loss, inputs, Y, sample_weight=None):
     be weaker by as much to weigh the same. Between 1000 and 5000 samples the rule fades into the
     constant 5: with more samples the score hardly depends on the strength.
 
-    Up to 64 samples the weights are numbers of copies, and ``n`` is their sum. Of more samples
-    only the ratios of the weights count: survey weights in the thousands are no reason to trust
-    a target.
+    Weights are numbers of copies, and ``n`` is their sum. Where they are smaller than one on
+    average only their ratios count, and the strength is in their unit.
 
     Parameters
     ----------
@@ -63,8 +60,10 @@ def automatic_activity_alpha(loss, inputs, Y, sample_weight=None):
     rows = _some_rows(n)
     weight = np.ones(n) if sample_weight is None else sample_weight.astype(float)
     share = weight / weight.sum()
-    if n > _FEW:
-        weight = share * n
+    # Weights of less than one on average cannot be copies: they are taken to have another unit,
+    # in which the penalty has to be counted too.
+    unit = min(1.0, weight.sum() / n)
+    weight = weight / unit
     total, curvature = float(weight.sum()), 1.0
     if isinstance(loss, SoftmaxCrossEntropy | LogisticLoss):
         curvature = float((share @ np.square(Y - share @ Y)).mean())
@@ -76,7 +75,7 @@ def automatic_activity_alpha(loss, inputs, Y, sample_weight=None):
     strength = max(strength * curvature**_CURVATURE_POWER * noise**_NOISE_POWER, _SMALLEST)
     blend = np.log(max(total, n) / _TRUSTED[0]) / np.log(_TRUSTED[1] / _TRUSTED[0])
     blend = float(np.clip(blend, 0.0, 1.0))
-    return float(strength ** (1.0 - blend) * _USUAL**blend)
+    return float(unit * strength ** (1.0 - blend) * _USUAL**blend)
 
 
 def noise_share(X, Y, weight, *, total=None):

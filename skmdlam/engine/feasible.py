@@ -119,7 +119,8 @@ class Feasible:
     def __post_init__(self):
         for option in ("activity_alpha", "column_alpha", "damping"):
             value = getattr(self, option)
-            if value is not None and not 0 <= value < np.inf:
+            free = value is None and option != "column_alpha"
+            if not free and not 0 <= value < np.inf:
                 raise ValueError(f"{option} must be finite and at least 0; got {value!r}.")
         if self.acceleration not in ACCELERATIONS:
             raise ValueError(
@@ -146,6 +147,10 @@ class Feasible:
         if n < 500:
             return min(n, max(20, n // 5))
         return 100 if n < 2000 else 200
+
+    def rows_at_a_time(self, n, batch_size):
+        """Rows in the products of a step."""
+        return min(n, self.auto_batch_size(n) if batch_size is None else batch_size)
 
     def auto_rho(self, n, batch_size):
         """Where rho starts in mini-batches when the user leaves the choice to us."""
@@ -228,10 +233,8 @@ class FeasibleRun:
         self.options, self.problem = options, problem
         self.rng = rng = np.random.RandomState(0) if settings.rng is None else settings.rng
         n = self.n = problem.X.shape[0]
-        size = options.auto_batch_size(n)
-        if settings.batch_size is not None:
-            size = min(n, settings.batch_size)
-        self.n_batches = max(1, round(n / size))
+        size = options.rows_at_a_time(n, settings.batch_size)
+        self.n_batches = -(-n // size)
         self.dtype = problem.X.dtype
         if options.single_precision and self.n_batches > 1:
             self.dtype = np.dtype(np.float32)
@@ -284,7 +287,8 @@ class FeasibleRun:
         self._first_every = max(self.refresh_every, self.space.size // 4)
         self.column_alpha = 0.0
         if self.activity_alpha > 0:
-            self.column_alpha = options.column_alpha * np.sqrt(self.space.n_columns)
+            unit = min(1.0, self.total / n)
+            self.column_alpha = unit * options.column_alpha * np.sqrt(self.space.n_columns)
         self.iteration = 0
         self.ended = False
         self.best = np.inf

@@ -150,6 +150,8 @@ class FullBatchRun:
             coefs[0] = self._space.W[:rank]
             X = np.ascontiguousarray(self._space.X[:, :rank], dtype=dtype)
             self.inputs = standard_input(X, problem.rows, uniform=True)
+        # What J is in the run's units times this is what it is in the user's.
+        self.unit = target.factor
         strength = problem.alpha * (problem.penalty.ridge or 0.0) / target.factor
         ridge = [strength] * len(coefs)
         ridge[-1] = strength * target.scale**2
@@ -162,7 +164,7 @@ class FullBatchRun:
             [W.shape[1] for W in coefs],
             None if weight is None else weight.astype(dtype, copy=False),
             ridge,
-            float(activity_alpha),
+            float(activity_alpha) * target.stiffness,
         )
         V = [self.inputs.contract(coefs[0], intercepts[0])]
         V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]
@@ -205,7 +207,7 @@ class FullBatchRun:
                 self._since_refresh += 1
                 refused = self._sweep()
         self.iteration += 1
-        loss = float(self.value * self.target.factor)
+        loss = float(self.value * self.unit)
         return Record(
             iteration=self.iteration,
             objective=loss,

@@ -122,6 +122,10 @@ class Relaxed:
             return glorot(sizes, rng, dtype, activations)
         return gaussian(sizes, rng, dtype, self.start_scale)
 
+    def rows_at_a_time(self, n, batch_size):
+        """Rows in the products of a step: all of them."""
+        return n
+
     def start(self, problem, coefs, intercepts, **settings):
         """Begin a run; the result is an iterator of records.
 

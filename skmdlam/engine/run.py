@@ -116,7 +116,7 @@ def minimise(run, *, max_iter, tol, n_iter_no_change, on_sweep=None):
     max_iter : int
         Largest number of sweeps.
     tol : float
-        Smallest improvement of the objective that counts.
+        Smallest improvement of the objective that counts, in the run's ``unit`` if it has one.
     n_iter_no_change : int
         So many sweeps in a row without such an improvement end the run.
     on_sweep : callable or None
@@ -127,6 +127,7 @@ def minimise(run, *, max_iter, tol, n_iter_no_change, on_sweep=None):
     Result
     """
     records = []
+    tol = tol * getattr(run, "unit", 1.0)
     best, idle, reason = np.inf, 0, "max_iter"
     try:
         for record in run:

@@ -27,8 +27,10 @@ _SKETCH_SIZE, _SKETCH_ROUNDS = 200, 2
 _COLUMN_FLOOR = 0.1
 # Directions with less of the largest variance than this are copies of others up to rounding.
 _SMALLEST_VARIANCE = 1e-6
-# Spreads of columns that may still be in one unit, and samples whose weights are copies.
-_ONE_UNIT, _FEW = 1e3, 64
+# Ratio of the spreads of columns that may still be in one unit.
+_ONE_UNIT = 1e3
+# A column that costs more than this in the metric is as good as gone; more would cost digits.
+_LARGEST_CHARGE = 1e4
 
 
 class InputSpace:
@@ -261,7 +263,7 @@ class InputSpace:
         charge = ridge * self._inverse_std**2
         if columns > 0.0:
             charge = charge + columns / (_COLUMN_FLOOR + self.column_sizes(V))
-        charge = charge.astype(V.dtype)
+        charge = np.minimum(charge, _LARGEST_CHARGE).astype(V.dtype)
         if self._basis is None:
             diagonal = (1.0 + variance * self.variance).astype(V.dtype)
             if not charge.any():
@@ -332,10 +334,10 @@ def _moments(X, share):
 def share_one_unit(std, total, n):
     """Whether columns of these spreads are taken to be in one unit, and are not scaled each.
 
-    So it is where they outnumber the samples (up to 64 samples their weights are numbers of
-    copies) and four fifths of them are within a factor of 1000 of each other.
+    So it is where they outnumber the samples, whose weights are numbers of copies, and four fifths
+    of them are within a factor of 1000 of each other.
     """
-    if std.size <= (max(total, n) if n <= _FEW else n):
+    if std.size <= max(total, n):
         return False
     low, high = np.quantile(std, (0.1, 0.9))
     return bool(high <= _ONE_UNIT * low)

@@ -118,10 +118,20 @@ class TestAutomaticActivityAlpha:
             copies = alpha_of(loss, X[rows], target[rows])
             np.testing.assert_allclose(weighted, copies, rtol=1e-8)
 
-    def test_of_many_samples_only_ratios_of_weights_count(self):
-        X, Y, weight = data(n=100, noise=1.0)
+    def test_weights_of_many_samples_are_copies_too(self):
+        X, Y, _ = data(n=100, noise=1.0)
+        copies = np.arange(100) % 3 + 1
+        repeated = alpha_of(
+            SquaredError(), np.repeat(X, copies, axis=0), np.repeat(Y, copies, axis=0)
+        )
+        weighted = alpha_of(SquaredError(), X, Y, copies.astype(float))
+        np.testing.assert_allclose(weighted, repeated, rtol=1e-6)
+
+    def test_small_weights_are_another_unit(self):
+        X, Y, _ = data(n=100, noise=1.0)
         alpha = alpha_of(SquaredError(), X, Y)
-        np.testing.assert_allclose(alpha_of(SquaredError(), X, Y, 1e4 * weight), alpha, rtol=1e-8)
+        small = alpha_of(SquaredError(), X, Y, np.full(100, 1e-4))
+        np.testing.assert_allclose(small, 1e-4 * alpha, rtol=1e-8)
 
     def test_an_outlier_does_not_decide_for_a_robust_loss(self):
         X, Y, _ = data()

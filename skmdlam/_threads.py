@@ -1,0 +1,38 @@
+"""BLAS threads: small products run faster, and on a busy machine far faster, on one."""
+
+import contextlib
+import functools
+import itertools
+
+from threadpoolctl import ThreadpoolController  # which scikit-learn requires
+
+# Multiplications in the largest product of a step, below which threads cost more than they bring.
+_WORTH_THREADS = 2e8
+
+
+@functools.cache
+def _controller():
+    return ThreadpoolController()
+
+
+def blas_threads_for(n_rows, sizes):
+    """Context in which products of ``n_rows`` rows with the weights of these layers are fastest.
+
+    NumPy and SciPy each bring a pool of threads, which spin against each other when many small
+    calls alternate between them. Large products keep the threads that the user allows.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows of a batch.
+    sizes : sequence of int
+        Units of each layer, from the inputs to the outputs.
+
+    Returns
+    -------
+    context manager
+    """
+    largest = n_rows * max(a * b for a, b in itertools.pairwise(sizes))
+    if largest >= _WORTH_THREADS:
+        return contextlib.nullcontext()
+    return _controller().limit(limits=1, user_api="blas")
