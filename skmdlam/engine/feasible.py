@@ -308,6 +308,11 @@ class FeasibleRun:
         if warm:
             coefs[last] /= self.target.scale
             intercepts[last] = (intercepts[last] - self.target.shift) / self.target.scale
+        penalty = self.problem.penalty
+        if not warm and self.problem.alpha > 0 and penalty.ridge is not None:
+            # A column in a tiny unit has large weights: their penalty would be all there is to J.
+            ridge = self.problem.alpha * penalty.ridge / (self.unit * self.total)
+            coefs[0] = coefs[0] / (1.0 + ridge * self.space.inverse_variance)[:, None]
         V = [self.space.contract(coefs[0], intercepts[0], standard=not warm)]
         V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]
         self.V = [np.ascontiguousarray(W, dtype=self.dtype) for W in V]

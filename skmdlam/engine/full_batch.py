@@ -169,6 +169,8 @@ class FullBatchRun:
         V = [self.inputs.contract(coefs[0], intercepts[0])]
         V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]
         if not warm:
+            # A column in a tiny unit has large weights: their penalty would be all there is to J.
+            V[0][:-1] /= 1.0 + ridge[0] / self.total
             data = self.inputs.data
             rows = slice(None, None, max(1, n // _START_ROWS))
             some = data[rows][:_START_ROWS]

@@ -260,7 +260,8 @@ class InputSpace:
         metric alone.
         """
         weights = V[:-1]
-        charge = ridge * self._inverse_std**2
+        with np.errstate(over="ignore"):
+            charge = ridge * self.inverse_variance
         if columns > 0.0:
             charge = charge + columns / (_COLUMN_FLOOR + self.column_sizes(V))
         charge = np.minimum(charge, _LARGEST_CHARGE).astype(V.dtype)
@@ -278,6 +279,12 @@ class InputSpace:
         inside = (self._basis.T @ weights) * (shrunk - shrunk_rest)[:, None]
         weights[:] = shrunk_rest * weights + self._basis @ inside
         weights /= (1.0 + self._rest**2 * charge)[:, None].astype(V.dtype)
+
+    @property
+    def inverse_variance(self):
+        """``1 / std_j^2`` of each column, 0 for a constant one, at most the largest number."""
+        with np.errstate(over="ignore"):
+            return np.minimum(self._inverse_std**2, np.finfo(float).max)
 
     def column_sizes(self, V):
         """Sum of squared weights of each standardised column, shape (d,)."""
