@@ -75,8 +75,10 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             Targets: class labels or a multilabel indicator for a classifier, numbers for a
             regressor.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples, not negative. An integer weight equals that many copies of
-            the sample; a weight of zero drops it.
+            Weights of the samples, not negative. An integer weight counts as that many copies of
+            the sample in everything that is minimised, and on all rows at once the fit is the
+            same one up to rounding; mini-batches are drawn from other rows. A weight of zero
+            drops the sample.
 
         Returns
         -------
@@ -215,7 +217,7 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
         if result.stop_reason == "max_iter":
             warnings.warn(
                 f"The solver did {self.max_iter} iterations (max_iter) and has not converged: "
-                f"increase max_iter, or tol={self.tol:g}.",
+                f"raise max_iter, or tol (now {self.tol:g}).",
                 ConvergenceWarning,
                 stacklevel=_STACKLEVEL_OF_FIT,
             )

@@ -72,9 +72,9 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         beside a *sum* over samples, and beside weights in the units of X.
     penalty : str, Penalty or None, default="l2"
         On the weights, never on the intercepts: "l2" (``1/2 ||W||^2``), "l1", "elasticnet",
-        "nonnegative" (l2, with ``W >= 0``), "box" (l2, with ``-1 <= W <= 1``), "group" (drops
-        whole inputs and units), "none" or None, or an instance of a class of
-        ``skmdlam.penalties``.
+        "nonnegative" (l2, with ``W >= 0``), "box" (l2, with ``-1 <= W <= 1``), "group" (whole
+        inputs and units: solver "relaxed" drops them, "feasible" shrinks them), "none" or None, or
+        an instance of a class of ``skmdlam.penalties``.
     l1_ratio : float, default=0.5
         Share of l1 in "elasticnet", from 0 to 1; the other penalties have no use for it.
     activity_alpha : float or "auto", default="auto"
