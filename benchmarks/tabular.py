@@ -211,14 +211,26 @@ def scatter(rows, path):
     scores, seconds = means(rows, "score"), means(rows, "seconds")
     tasks = {row["data set"]: row["task"] for row in rows}
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    points = []
     styles = {"classification": ("o", "#0072B2"), "regression": ("^", "#D55E00")}
     for task, (marker, colour) in styles.items():
         names = [name for name in scores if tasks[name] == task]
         x = [seconds[name][OURS] / seconds[name][BASELINE] for name in names]
         y = [scores[name][OURS] - scores[name][BASELINE] for name in names]
         axes.scatter(x, y, marker=marker, c=colour, label=task, zorder=3)
-        for name, right, up in zip(names, x, y, strict=True):
-            axes.annotate(name, (right, up), xytext=(5, 3), textcoords="offset points", fontsize=7)
+        points += zip(x, y, names, strict=True)
+    # Names of those that stand out; near a right neighbour one is on the left of its mark.
+    points = [point for point in points if abs(point[1]) > 2 * MARGIN]
+    for x, y, name in points:
+        crowded = any(x < right < 1.4 * x and abs(up - y) < MARGIN for right, up, _ in points)
+        axes.annotate(
+            name,
+            (x, y),
+            xytext=(-6 if crowded else 6, 3),
+            textcoords="offset points",
+            ha="right" if crowded else "left",
+            fontsize=8,
+        )
     axes.axhspan(-MARGIN, MARGIN, color="0.92", label=f"tie (within {MARGIN})", zorder=0)
     axes.axvline(1.0, color="0.6", linestyle="--", linewidth=1)
     axes.set(
