@@ -231,6 +231,7 @@ def scatter(rows, path):
             ha="right" if crowded else "left",
             fontsize=8,
         )
+    axes.margins(x=0.12)
     axes.axhspan(-MARGIN, MARGIN, color="0.92", label=f"tie (within {MARGIN})", zorder=0)
     axes.axvline(1.0, color="0.6", linestyle="--", linewidth=1)
     axes.set(
