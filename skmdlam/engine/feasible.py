@@ -61,7 +61,7 @@ class Feasible:
         Strength of the penalty on the columns of X. It costs a column its use at all more than its
         use in full, so that columns that say little are left out; every penalty on W_1 that is
         not logarithmic pulls at the useful ones just as hard. ``activity_alpha=0`` switches
-        it off too. Mini-batches only.
+        it off too, and weights of less than one on average scale it down. Mini-batches only.
     hidden_gain : float or None, default=None
         Steps of hidden layers are this many times longer than those of the output layer. None is
         3, and 10 with logistic activations, whose derivative is small.
@@ -88,7 +88,9 @@ class Feasible:
     -----
     Columns of X are centred and scaled for the metric and the start, and the target of a
     regression for the steps; both are folded back into the weights. With ``alpha=0`` the fit
-    then does not depend on units. ``unit`` is the variance of the target for squared error and
+    then does not depend on units. Columns that outnumber the samples and are of like spread (within
+    a factor of 1000) are taken to be in one unit and scaled by one number, ``std_j`` in C: each
+    rare one blown up to the size of the others would be noise. ``unit`` is the variance of the target for squared error and
     Huber, its mean deviation for absolute error and quantile, its mean for Poisson and 1 for
     classification; a Huber loss with a delta below the deviation has delta times the deviation.
     The variance of the output layer is that of ``(z_L - shift) / scale``, in which the target has
