@@ -90,12 +90,14 @@ class Feasible:
     regression for the steps; both are folded back into the weights. With ``alpha=0`` the fit
     then does not depend on units. Columns that outnumber the samples and are of like spread (within
     a factor of 1000) are taken to be in one unit and scaled by one number, ``std_j`` in C: each
-    rare one blown up to the size of the others would be noise. ``unit`` is the variance of the target for squared error and
-    Huber, its mean deviation for absolute error and quantile, its mean for Poisson and 1 for
-    classification; a Huber loss with a delta below the deviation has delta times the deviation.
-    The variance of the output layer is that of ``(z_L - shift) / scale``, in which the target has
-    mean zero and unit spread. In the step of W_l the variance counts with the inputs as they are:
-    it has no share in the targets of the layers below.
+    rare one blown up to the size of the others would be noise.
+
+    ``unit`` is the variance of the target for squared error and Huber, its mean deviation for
+    absolute error and quantile, its mean for Poisson and 1 for classification; a Huber loss with a
+    delta below the deviation has delta times the deviation. The variance of the output layer is
+    that of ``(z_L - shift) / scale``, in which the target has mean zero and unit spread. In the
+    step of W_l the variance counts with the inputs as they are: it has no share in the targets of
+    the layers below.
 
     Memory: besides X a copy of it in the coordinates of the metric (float32 by default; none of a
     large sparse X), the values of a batch, and a few square matrices for each layer.
