@@ -73,8 +73,10 @@ def test_default_linear_and_relaxed(estimator, check):
         for estimator in BOTH
     ]
     + [
-        few_sweeps(MDLAMRegressor, solver=solver, loss=name)
-        for solver in ("feasible", "relaxed")
+        few_sweeps(MDLAMRegressor, solver=solver, loss=name, max_iter=sweeps)
+        # Steps across the kinks of a loss amplify rounding, tenfold in a few steps of mini-batch
+        # form: what has to agree to 1e-7 must be short.
+        for solver, sweeps in (("feasible", 25), ("relaxed", 60))
         for name in LOSSES
     ]
 )
