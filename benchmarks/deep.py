@@ -12,14 +12,13 @@ Writes into ``benchmarks/results/deep`` (``--out``): ``README.md``, ``scores.csv
 """
 
 import argparse
-import csv
 import sys
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-from report import environment, number, spread, table
+from report import environment, number, spread, table, write_results
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
@@ -237,12 +236,7 @@ def main(arguments=None):
         f"{report_table(rows, methods)}"
     )
     print(report)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "README.md").write_text(report, encoding="utf-8")
-    with (options.out / "scores.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_results(options.out, report, rows)
     figure(rows, methods, options.out / "deep.png")
 
 

@@ -1,5 +1,6 @@
 """What the benchmarks share: tables in Markdown, and a line on the machine behind the numbers."""
 
+import csv
 import os
 import platform
 from pathlib import Path
@@ -43,6 +44,16 @@ def environment():
         f"{_processor()}, {os.cpu_count()} processors, {platform.system()}; "
         f"Python {platform.python_version()}, {versions}; {blas}"
     )
+
+
+def write_results(folder, report, rows):
+    """Write a report as ``README.md`` and the rows behind it as ``scores.csv`` into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "README.md").write_text(report, encoding="utf-8")
+    with (folder / "scores.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _processor():

@@ -25,7 +25,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from report import environment, number, table
+from report import environment, number, table, write_results
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
@@ -288,12 +288,7 @@ def main(arguments=None):
         f"{summary(rows, methods)}\n{details(rows, methods)}"
     )
     print(report)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "README.md").write_text(report, encoding="utf-8")
-    with (options.out / "scores.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
+    write_results(options.out, report, rows)
     scatter(rows, options.out / "scatter.png")
 
 

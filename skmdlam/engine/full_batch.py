@@ -130,7 +130,7 @@ class FullBatchRun:
         """The problem in standard units, and the starting weights there."""
         problem, n = self.problem, self.problem.X.shape[0]
         weight = problem.sample_weight
-        share = np.full(n, 1.0 / n) if weight is None else weight / self.total
+        share = problem.rows.share()
         self.target = target = TargetUnit(problem.loss, problem.Y, share)
         dtype, width = problem.X.dtype, coefs[0].shape[1]
         X = problem.X
