@@ -17,7 +17,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._compat import HasMethods, Interval, StrOptions, _check_sample_weight, _fit_context
 from ._progress import Progress
+from ._stored import check_stored_version
 from ._threads import blas_threads_for
+from ._version import __version__
 from .activations import ACTIVATIONS, get_activation
 from .engine.feasible import Feasible
 from .engine.problem import Problem, forward
@@ -25,12 +27,17 @@ from .engine.relaxed import Relaxed
 from .engine.run import minimise
 from .penalties import PENALTIES, get_penalty
 
+DOCUMENTATION = "https://skmdlam.readthedocs.io/en/stable/"
 SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
 _SOLVER_METHODS = ["initial_weights", "rows_at_a_time", "start"]
 
 
 class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
     """Fit, forward pass and bookkeeping; subclasses encode ``y`` and choose the loss."""
+
+    # Where the HTML representation links to; pyproject.toml has the same address.
+    _doc_link_module = "skmdlam"
+    _doc_link_template = DOCUMENTATION + "generated/{estimator_module}.{estimator_name}.html"
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
@@ -312,6 +319,14 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             reset=False,
         )
         return forward(X, self.coefs_, self.intercepts_, self._activations)
+
+    def __getstate__(self):
+        return super().__getstate__() | {"_skmdlam_version": __version__}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        check_stored_version(state.pop("_skmdlam_version", None), type(self).__name__)
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
