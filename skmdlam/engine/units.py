@@ -33,7 +33,7 @@ _ONE_UNIT = 1e3
 _LARGEST_CHARGE = 1e4
 
 
-class InputSpace:
+class InputCoordinates:
     """Coordinates ``U = (X - mean) T`` of the input and the metric of the first layer.
 
     With standardised columns ``Xs = (X - mean) D``, ``D = 1 / std`` (0 for a constant column), and
@@ -45,106 +45,38 @@ class InputSpace:
     columns fits the noise. In coordinates ``T = D P^(1/2)`` the metric is the identity, so a step
     costs no product with it, and it is the same one whatever the units of X are.
 
-    The decomposition of C comes in three forms: *primal* from C itself, *dual* from the kernel
-    ``Xs Xs'`` when there are fewer samples than columns, and *sketched* (leading directions by a
-    randomised range finder, one number for all the others) when both are large. Primal and dual
-    leave out directions in which the samples do not vary.
-
-    Parameters
-    ----------
-    X : ndarray or sparse matrix of shape (n, d)
-    weight : ndarray of shape (n,) or None
-        Sample weights.
-    dtype : dtype
-        Type of U.
-    rng : numpy.random.RandomState
-        For the sketch.
-    rotate : bool, default=True
-        False keeps the axes of X, for penalties that look at single weights.
+    Subclasses say where mean, spreads and C come from.
 
     Attributes
     ----------
-    U : ndarray of shape (n, r + 1) or None
-        The samples in the new coordinates, and a column of ones for the intercept. None for a
-        large sparse X, whose rows are transformed whenever they are asked for.
     size : int
         Number r of coordinates.
     n_columns : int
         Columns that are not constant.
-    leverage : ndarray of shape (n, 1)
-        ``min(1, 2 mean(q) / q_i)``, ``q_i = ||u_i||^2``: what a sample counts in the first layer's
-        weight step. Samples far from all others would otherwise own directions.
     """
 
-    def __init__(self, X, weight, dtype, rng, *, rotate=True):
-        X = X.tocsr() if sp.issparse(X) else X
-        self._X, self._dtype = X, dtype
-        n, d = X.shape
-        share = np.full(n, 1.0 / n) if weight is None else weight / weight.sum(dtype=float)
-        self.mean, self.std = _moments(X, share)
-        resolution = 10 * np.finfo(X.dtype).eps
-        varies = self.std > resolution * np.abs(self.mean)
-        self._inverse_std = np.zeros(d)
-        np.divide(1.0, self.std, out=self._inverse_std, where=varies)
-        self.std = np.where(varies, self.std, 0.0)
-        if share_one_unit(self.std[varies], n if weight is None else weight.sum(dtype=float), n):
+    def _scale_columns(self, mean, std, total, n, resolution):
+        """Mean and unit of each column, for samples of this number and total weight."""
+        self.mean, self.std = mean, std
+        varies = std > resolution * np.abs(mean)
+        self._inverse_std = np.zeros(std.size)
+        np.divide(1.0, std, out=self._inverse_std, where=varies)
+        self.std = np.where(varies, std, 0.0)
+        if share_one_unit(self.std[varies], total, n):
             # A rare column blown up to the size of the others is noise that owns directions.
             unit = float(np.sqrt(np.mean(self.std[varies] ** 2)))
             self.std[varies], self._inverse_std[varies] = unit, 1.0 / unit
         self._n_varying = self.n_columns = max(int(varies.sum()), 1)
 
-        if not rotate and d <= _LARGEST_DECOMPOSITION:
-            self._keep_axes(*self._primal(share))
-        elif d <= min(n, _LARGEST_DECOMPOSITION):
-            self._decompose(*self._primal(share))
-        elif rotate and n <= _LARGEST_DECOMPOSITION:
-            self._decompose(*self._dual(share))
-        else:
-            self._sketch(share, rng)
-        self.size = self.variance.shape[0] if self._basis is None else d
+    @property
+    def size(self):
+        """Number r of coordinates."""
+        return self.variance.shape[0] if self._basis is None else self._basis.shape[0]
 
-        self.U = None
-        if not sp.issparse(X) or n * self.size <= max(_SMALL, 8 * X.nnz):
-            self.U = np.empty((n, self.size + 1), dtype=dtype)
-            self.U[:, -1] = 1.0
-        norms = np.empty(n)
-        for rows in _chunks(n, d):
-            u = self._coordinates(rows)
-            if self.U is not None:
-                self.U[rows, :-1] = u
-            norms[rows] = np.einsum("ij,ij->i", u, u)
-        mean_norm = float(share @ norms)
-        leverage = np.ones(n)
-        np.divide(2 * mean_norm, norms, out=leverage, where=norms > 2 * mean_norm)
-        self.leverage = leverage.astype(dtype)[:, None]
-
-    # -- the three forms ------------------------------------------------------------------------
-
-    def _standardised(self, rows):
-        x = self._X[rows]
+    def _standardised(self, x):
         x = (x.toarray() if sp.issparse(x) else x) - self.mean
         x *= self._inverse_std
         return x
-
-    def _primal(self, share):
-        n, d = self._X.shape
-        covariance, total = np.zeros((d, d)), 0.0
-        # A part of very many rows, in short runs from all over, says enough of a covariance.
-        chunks = _chunks(n, d)
-        for rows in chunks[:: max(1, n // max(_COVARIANCE_ROWS, 20 * d))]:
-            x = self._standardised(rows)
-            x *= np.sqrt(share[rows])[:, None]
-            x = x.astype(self._dtype, copy=False)
-            covariance += x.T @ x
-            total += share[rows].sum()
-        covariance /= total
-        return scipy.linalg.eigh(covariance, overwrite_a=True, check_finite=False)
-
-    def _dual(self, share):
-        x = self._standardised(slice(None)) * np.sqrt(share)[:, None]
-        values, vectors = scipy.linalg.eigh(x @ x.T, overwrite_a=True, check_finite=False)
-        keep = _not_negligible(values)
-        return values[keep], x.T @ (vectors[:, keep] / np.sqrt(values[keep]))
 
     def _decompose(self, values, vectors):
         """T from the eigenvalues and eigenvectors of C: the coordinates are uncorrelated."""
@@ -166,59 +98,16 @@ class InputSpace:
         self._basis, self._root, self._rest = vectors, np.sqrt(metric), 1.0
         self.variance, self._variance_rest = values * metric, 0.0
 
-    def _sketch(self, share, rng):
-        """T = D (g I + Q diag(g_i - g) Q'): exact in the leading directions Q of C."""
-        n, d = self._X.shape
-        size = min(_SKETCH_SIZE, d)
-        Q = rng.standard_normal((d, size))
-        for _ in range(_SKETCH_ROUNDS + 1):
-            Q, _ = scipy.linalg.qr(Q, mode="economic", check_finite=False)
-            image = np.zeros((d, size))
-            small = np.zeros((size, size))
-            for rows in _chunks(n, d):
-                x = self._standardised(rows)
-                x *= np.sqrt(share[rows])[:, None]
-                part = x @ Q
-                image += x.T @ part
-                small += part.T @ part
-            Q_last, Q = Q, image
-        values, vectors = scipy.linalg.eigh(small, check_finite=False)
-        keep = _not_negligible(values)
-        values, vectors = values[keep], Q_last @ vectors[:, keep]
-        total = float(self._n_varying)
-        rest = max(total - values.sum(), 0.0) / max(d - values.size, 1)
-        metric = self._temper(np.append(values, rest), total)
-        root = np.sqrt(metric)
-        self._basis, self._root, self._rest = vectors, root[:-1], root[-1]
-        self.variance = values * metric[:-1]
-        self._variance_rest = rest * metric[-1]
-
     def _temper(self, values, total):
         return 2.0 / np.sqrt(np.maximum(values + total / self._n_varying, np.finfo(float).tiny))
 
     # -- changes of coordinates -----------------------------------------------------------------
 
-    def take(self, rows, out):
-        """Copy the samples ``rows`` (a slice or indices), in the new coordinates, to ``out``."""
-        if self.U is None:
-            out[:, :-1] = self._coordinates(rows)
-            out[:, -1] = 1.0
-        elif isinstance(rows, slice):
-            out[:] = self.U[rows]
-        else:
-            # The indices are in range; "clip" spares a buffered copy.
-            np.take(self.U, rows, axis=0, out=out, mode="clip")
-
-    def inputs(self, rows):
-        """The samples of these indices in the new coordinates, without the column of ones."""
-        out = np.empty((len(rows), self.size + 1), dtype=self._dtype)
-        self.take(rows, out)
-        return out[:, :-1]
-
-    def _coordinates(self, rows):
+    def _coordinates(self, x):
+        """Samples x in the new coordinates."""
         if self._basis is None:
-            return self._standardised(rows).astype(self._dtype, copy=False) @ self._standard
-        x = self._standardised(rows)
+            return self._standardised(x).astype(self._dtype, copy=False) @ self._standard
+        x = self._standardised(x)
         return self._rest * x + (x @ self._basis) * (self._root - self._rest) @ self._basis.T
 
     def contract(self, W, b, *, standard=False):
@@ -312,12 +201,143 @@ class InputSpace:
         V[:-1] = self.contract(W, 0.0)[:-1]
 
 
+class InputSpace(InputCoordinates):
+    """The coordinates of a whole data set, and its samples in them.
+
+    The decomposition of C comes in three forms: *primal* from C itself, *dual* from the kernel
+    ``Xs Xs'`` when there are fewer samples than columns, and *sketched* (leading directions by a
+    randomised range finder, one number for all the others) when both are large. Primal and dual
+    leave out directions in which the samples do not vary.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n, d)
+    weight : ndarray of shape (n,) or None
+        Sample weights.
+    dtype : dtype
+        Type of U.
+    rng : numpy.random.RandomState
+        For the sketch.
+    rotate : bool, default=True
+        False keeps the axes of X, for penalties that look at single weights.
+
+    Attributes
+    ----------
+    U : ndarray of shape (n, r + 1) or None
+        The samples in the new coordinates, and a column of ones for the intercept. None for a
+        large sparse X, whose rows are transformed whenever they are asked for.
+    leverage : ndarray of shape (n, 1)
+        ``min(1, 2 mean(q) / q_i)``, ``q_i = ||u_i||^2``: what a sample counts in the first layer's
+        weight step. Samples far from all others would otherwise own directions.
+    """
+
+    def __init__(self, X, weight, dtype, rng, *, rotate=True):
+        X = X.tocsr() if sp.issparse(X) else X
+        self._X, self._dtype = X, dtype
+        n, d = X.shape
+        share = np.full(n, 1.0 / n) if weight is None else weight / weight.sum(dtype=float)
+        total = n if weight is None else weight.sum(dtype=float)
+        self._scale_columns(*column_moments(X, share), total, n, 10 * np.finfo(X.dtype).eps)
+
+        if not rotate and d <= _LARGEST_DECOMPOSITION:
+            self._keep_axes(*self._primal(share))
+        elif d <= min(n, _LARGEST_DECOMPOSITION):
+            self._decompose(*self._primal(share))
+        elif rotate and n <= _LARGEST_DECOMPOSITION:
+            self._decompose(*self._dual(share))
+        else:
+            self._sketch(share, rng)
+
+        self.U = None
+        if not sp.issparse(X) or n * self.size <= max(_SMALL, 8 * X.nnz):
+            self.U = np.empty((n, self.size + 1), dtype=dtype)
+            self.U[:, -1] = 1.0
+        norms = np.empty(n)
+        for rows in _chunks(n, d):
+            u = self._coordinates(self._X[rows])
+            if self.U is not None:
+                self.U[rows, :-1] = u
+            norms[rows] = np.einsum("ij,ij->i", u, u)
+        mean_norm = float(share @ norms)
+        leverage = np.ones(n)
+        np.divide(2 * mean_norm, norms, out=leverage, where=norms > 2 * mean_norm)
+        self.leverage = leverage.astype(dtype)[:, None]
+
+    # -- the three forms ------------------------------------------------------------------------
+
+    def _primal(self, share):
+        n, d = self._X.shape
+        covariance, total = np.zeros((d, d)), 0.0
+        # A part of very many rows, in short runs from all over, says enough of a covariance.
+        chunks = _chunks(n, d)
+        for rows in chunks[:: max(1, n // max(_COVARIANCE_ROWS, 20 * d))]:
+            x = self._standardised(self._X[rows])
+            x *= np.sqrt(share[rows])[:, None]
+            x = x.astype(self._dtype, copy=False)
+            covariance += x.T @ x
+            total += share[rows].sum()
+        covariance /= total
+        return scipy.linalg.eigh(covariance, overwrite_a=True, check_finite=False)
+
+    def _dual(self, share):
+        x = self._standardised(self._X) * np.sqrt(share)[:, None]
+        values, vectors = scipy.linalg.eigh(x @ x.T, overwrite_a=True, check_finite=False)
+        keep = _not_negligible(values)
+        return values[keep], x.T @ (vectors[:, keep] / np.sqrt(values[keep]))
+
+    def _sketch(self, share, rng):
+        """T = D (g I + Q diag(g_i - g) Q'): exact in the leading directions Q of C."""
+        n, d = self._X.shape
+        size = min(_SKETCH_SIZE, d)
+        Q = rng.standard_normal((d, size))
+        for _ in range(_SKETCH_ROUNDS + 1):
+            Q, _ = scipy.linalg.qr(Q, mode="economic", check_finite=False)
+            image = np.zeros((d, size))
+            small = np.zeros((size, size))
+            for rows in _chunks(n, d):
+                x = self._standardised(self._X[rows])
+                x *= np.sqrt(share[rows])[:, None]
+                part = x @ Q
+                image += x.T @ part
+                small += part.T @ part
+            Q_last, Q = Q, image
+        values, vectors = scipy.linalg.eigh(small, check_finite=False)
+        keep = _not_negligible(values)
+        values, vectors = values[keep], Q_last @ vectors[:, keep]
+        total = float(self._n_varying)
+        rest = max(total - values.sum(), 0.0) / max(d - values.size, 1)
+        metric = self._temper(np.append(values, rest), total)
+        root = np.sqrt(metric)
+        self._basis, self._root, self._rest = vectors, root[:-1], root[-1]
+        self.variance = values * metric[:-1]
+        self._variance_rest = rest * metric[-1]
+
+    # -- samples --------------------------------------------------------------------------------
+
+    def take(self, rows, out):
+        """Copy the samples ``rows`` (a slice or indices), in the new coordinates, to ``out``."""
+        if self.U is None:
+            out[:, :-1] = self._coordinates(self._X[rows])
+            out[:, -1] = 1.0
+        elif isinstance(rows, slice):
+            out[:] = self.U[rows]
+        else:
+            # The indices are in range; "clip" spares a buffered copy.
+            np.take(self.U, rows, axis=0, out=out, mode="clip")
+
+    def inputs(self, rows):
+        """The samples of these indices in the new coordinates, without the column of ones."""
+        out = np.empty((len(rows), self.size + 1), dtype=self._dtype)
+        self.take(rows, out)
+        return out[:, :-1]
+
+
 def _chunks(n, d=1):
     step = max(1, min(_CHUNK, _SMALL // d))
     return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
 
-def _moments(X, share):
+def column_moments(X, share):
     """Weighted mean and standard deviation of each column, in double precision."""
     n, d = X.shape
     mean = np.zeros(d)
@@ -352,7 +372,7 @@ def share_one_unit(std, total, n):
 
 def standardised_rows(X, share):
     """A function from indices to those samples with centred and scaled columns."""
-    mean, std = _moments(X, share)
+    mean, std = column_moments(X, share)
     scale = np.zeros_like(std)
     varies = std > 10 * np.finfo(X.dtype).eps * np.abs(mean)
     np.divide(1.0, std, out=scale, where=varies)
@@ -386,26 +406,49 @@ class TargetUnit:
     """
 
     def __init__(self, loss, Y, share):
-        self.loss, self.Y = loss, Y
-        self.shift, self.scale, self.factor = np.zeros(Y.shape[1]), 1.0, 1.0
+        self._set(loss, *target_moments(loss, Y, share))
+        self.Y = self.convert(Y)
+
+    @classmethod
+    def from_moments(cls, loss, mean, size):
+        """The unit of targets of which only the :func:`target_moments` are known."""
+        unit = cls.__new__(cls)
+        unit._set(loss, mean, size)
+        return unit
+
+    def _set(self, loss, mean, size):
+        self.loss, self._poisson = loss, isinstance(loss, Poisson)
+        self.shift, self.scale, self.factor = np.zeros(mean.size), 1.0, 1.0
         self.stiffness = 1.0
-        if isinstance(loss, Poisson):
-            mean = share @ Y.astype(float)
+        if self._poisson:
             self.factor = _or_one(float(mean.mean()))
-            self.shift = np.full(Y.shape[1], np.log(self.factor))
-            self.Y = Y / self.factor
+            self.shift = np.full(mean.size, np.log(self.factor))
         elif isinstance(loss, SquaredError | Huber | AbsoluteError | Quantile):
-            self.shift = share @ Y.astype(float)
-            centred = Y - self.shift
-            if isinstance(loss, SquaredError | Huber):
-                self.scale = _or_one(np.sqrt(float((share @ np.square(centred)).mean())))
-                self.factor = self.scale**2
-            else:
-                self.scale = self.factor = _or_one(float((share @ np.abs(centred)).mean()))
+            self.shift, self.scale = mean, _or_one(size)
+            self.factor = self.scale**2 if isinstance(loss, SquaredError | Huber) else self.scale
             if isinstance(loss, Huber):
                 self.loss = replace(loss, delta=loss.delta / self.scale)
                 self.stiffness = min(1.0, self.loss.delta)
-            self.Y = centred / self.scale
+
+    def convert(self, Y):
+        """Targets in this unit."""
+        if self._poisson:
+            return Y / self.factor
+        return (Y - self.shift) / self.scale if self.shift.any() or self.scale != 1.0 else Y
+
+
+def target_moments(loss, Y, share):
+    """Weighted mean of each target, and the spread that is the unit of the loss, over all targets.
+
+    That is the standard deviation, for absolute error and quantile the mean deviation, and 1 for
+    losses that have no such unit.
+    """
+    mean = share @ Y.astype(float)
+    if isinstance(loss, AbsoluteError | Quantile):
+        return mean, float((share @ np.abs(Y - mean)).mean())
+    if isinstance(loss, SquaredError | Huber):
+        return mean, float(np.sqrt((share @ np.square(Y - mean)).mean()))
+    return mean, 1.0
 
 
 def _or_one(unit):
