@@ -20,7 +20,7 @@ from ._progress import Progress
 from ._stored import check_stored_version
 from ._threads import blas_threads_for
 from ._version import __version__
-from .activations import ACTIVATIONS, get_activation
+from .activations import ACTIVATIONS, get_activations
 from .engine.feasible import Feasible
 from .engine.problem import Problem, forward
 from .engine.relaxed import Relaxed
@@ -41,7 +41,12 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(ACTIVATIONS)), HasMethods(["value", "preimage", "joint"])],
+        "activation": [
+            StrOptions(set(ACTIVATIONS)),
+            HasMethods(["value", "preimage", "joint"]),
+            list,
+            tuple,
+        ],
         "solver": [StrOptions(set(SOLVERS)), HasMethods(_SOLVER_METHODS)],
         "rho": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
@@ -112,7 +117,7 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
     def _fit(self, X, y, sample_weight):
         solver = self._resolve_solver()
         sizes_hidden = self._resolve_layer_sizes()
-        activation = get_activation(self.activation)
+        activations = get_activations(self.activation, len(sizes_hidden))
         penalty = get_penalty(self.penalty, l1_ratio=self.l1_ratio)
         previous = self._previous_weights()
 
@@ -153,7 +158,6 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             X, Y, weight, validation = self._split_validation(X, Y, y, weight, rng)
 
         sizes = [X.shape[1], *sizes_hidden, Y.shape[1]]
-        activations = [activation] * len(sizes_hidden)
         problem = Problem(X, Y, activations, loss, penalty, float(self.alpha), weight)
         if previous is None:
             coefs, intercepts = solver.initial_weights(sizes, rng, X.dtype, activations)

@@ -50,9 +50,10 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     ----------
     hidden_layer_sizes : int or array-like of int, default=(100,)
         Units of each hidden layer. ``()`` means no hidden layer: a linear model.
-    activation : str or Activation, default="relu"
+    activation : str or Activation, or list or tuple of them, default="relu"
         Of every hidden layer: "relu", "leaky_relu", "elu", "softplus", "tanh", "logistic",
-        "hard_tanh", "identity", or an instance of a class of ``skmdlam.activations``.
+        "hard_tanh", "identity", or an instance of a class of ``skmdlam.activations``. A list has
+        one for each hidden layer.
     solver : str or solver object, default="feasible"
         "feasible": mini-batches from the network's own values, J itself as what is reported and
         guarded. "relaxed": the paper's algorithm, on all samples at once. Or a :class:`Feasible` or

@@ -1,12 +1,14 @@
 """MDLAMRegressor: numbers in, numbers out."""
 
+from numbers import Real
+
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import column_or_1d
 
 from ._base import BaseMDLAM
-from ._compat import HasMethods, StrOptions
+from ._compat import HasMethods, Interval, StrOptions
 from .losses import REGRESSION_LOSSES, Poisson, get_loss
 
 
@@ -49,13 +51,17 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     ----------
     hidden_layer_sizes : int or array-like of int, default=(100,)
         Units of each hidden layer. ``()`` means no hidden layer: a linear model.
-    activation : str or Activation, default="relu"
+    activation : str or Activation, or list or tuple of them, default="relu"
         Of every hidden layer: "relu", "leaky_relu", "elu", "softplus", "tanh", "logistic",
-        "hard_tanh", "identity", or an instance of a class of ``skmdlam.activations``.
+        "hard_tanh", "identity", or an instance of a class of ``skmdlam.activations``. A list has
+        one for each hidden layer.
     loss : str or Loss, default="squared_error"
-        "squared_error" (``1/2 (z - y)^2``), "absolute_error", "huber", "quantile" (the median),
-        "poisson" (half the deviance, ``exp`` as the inverse link; y must not be negative), or an
-        instance of a class of ``skmdlam.losses``, as ``Quantile(0.9)`` or ``Huber(delta=2.0)``.
+        "squared_error" (``1/2 (z - y)^2``), "absolute_error", "huber", "quantile" (see the
+        parameter of that name), "poisson" (half the deviance, ``exp`` as the inverse link; y must
+        not be negative), or an instance of a class of ``skmdlam.losses``, as ``Huber(delta=2.0)``.
+    quantile : float, default=0.5
+        The quantile that ``loss="quantile"`` estimates, strictly between 0 and 1; 0.5 is the
+        median. The other losses have no use for it.
     solver : str or solver object, default="feasible"
         "feasible": mini-batches from the network's own values, J itself as what is reported and
         guarded. "relaxed": the paper's algorithm, on all samples at once. Or a :class:`Feasible` or
@@ -246,8 +252,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
 
     The 90 % quantile, which about as many of the targets stay below:
 
-    >>> from skmdlam.losses import Quantile
-    >>> upper = MDLAMRegressor((20,), loss=Quantile(0.9), random_state=0).fit(X, y)
+    >>> upper = MDLAMRegressor((20,), loss="quantile", quantile=0.9, random_state=0).fit(X, y)
     >>> bool(0.8 < np.mean(y < upper.predict(X)) < 0.97)
     True
     """
@@ -257,6 +262,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     _parameter_constraints: dict = {
         **BaseMDLAM._parameter_constraints,
         "loss": [StrOptions(set(REGRESSION_LOSSES)), HasMethods(["value", "prox"])],
+        "quantile": [Interval(Real, 0, 1, closed="neither")],
     }
 
     def __init__(
@@ -265,6 +271,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         activation="relu",
         *,
         loss="squared_error",
+        quantile=0.5,
         solver="feasible",
         rho="auto",
         epsilon=1e-3,
@@ -287,6 +294,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.loss = loss
+        self.quantile = quantile
         self.solver = solver
         self.rho = rho
         self.epsilon = epsilon
@@ -317,7 +325,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         return y[:, None] if y.ndim == 1 else y
 
     def _make_loss(self):
-        return get_loss(self.loss)
+        return get_loss(self.loss, quantile=self.quantile)
 
     def predict(self, X):
         """Predict targets.

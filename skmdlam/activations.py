@@ -29,6 +29,7 @@ __all__ = [
     "Softplus",
     "Tanh",
     "get_activation",
+    "get_activations",
 ]
 
 _BLOCK = 16384  # elements worked on at a time, so that the temporaries stay in cache
@@ -45,9 +46,17 @@ class Activation:
     ----------
     name : str
         The name under which `get_activation` knows it.
+    straight : bool
+        Whether ``h(c z) = c h(z)`` for every positive c: scaling the pre-activations then
+        changes nothing but the scale of the activations.
+    largest_slope : float
+        The largest derivative. Solver "feasible" starts wider, and takes longer steps, where it
+        is at most 1/4.
     """
 
     name = None
+    straight = False
+    largest_slope = 1.0
 
     def value(self, z, out=None):
         """Return ``h(z)``.
@@ -192,6 +201,7 @@ class Identity(_PiecewiseLinear):
     """``h(z) = z``."""
 
     name = "identity"
+    straight = True
 
     def value(self, z, out=None):
         return np.positive(z, out=out)
@@ -210,6 +220,7 @@ class ReLU(_PiecewiseLinear):
     """``h(z) = max(z, 0)``."""
 
     name = "relu"
+    straight = True
 
     def value(self, z, out=None):
         return np.clip(z, 0.0, np.inf, out=out)  # twice as fast as np.maximum with a scalar
@@ -257,6 +268,7 @@ class LeakyReLU(_PiecewiseLinear):
     """
 
     name = "leaky_relu"
+    straight = True
 
     def __init__(self, negative_slope=0.01):
         if not 0.0 < negative_slope < np.inf:
@@ -583,6 +595,7 @@ class Logistic(_Sigmoid):
     """``h(z) = 1 / (1 + exp(-z))``."""
 
     name = "logistic"
+    largest_slope = 0.25
     _inf, _sup = 0.0, 1.0
     _tail = 1.0, 1.0
     _steepest = 0.25
@@ -792,3 +805,33 @@ def get_activation(activation):
     raise ValueError(
         f"Unknown activation {activation!r}: expected an Activation instance or one of {known}."
     )
+
+
+def get_activations(activation, n_layers):
+    """Return the activation of every hidden layer.
+
+    Parameters
+    ----------
+    activation : str, Activation, or list or tuple of them
+        One for all layers, or one for each.
+    n_layers : int
+        Number of hidden layers.
+
+    Returns
+    -------
+    list of Activation
+    """
+    if not isinstance(activation, list | tuple):
+        return [get_activation(activation)] * n_layers
+    if len(activation) != n_layers:
+        raise ValueError(
+            f"activation must have one entry for each hidden layer: got {len(activation)}, "
+            f"{activation!r}, for {n_layers} hidden layers."
+        )
+    found = []
+    for index, entry in enumerate(activation):
+        try:
+            found.append(get_activation(entry))
+        except ValueError as error:
+            raise ValueError(f"activation[{index}]: {error}") from None
+    return found

@@ -450,13 +450,15 @@ REGRESSION_LOSSES = {
 }
 
 
-def get_loss(loss):
+def get_loss(loss, quantile=0.5):
     """Return the regression loss of that name.
 
     Parameters
     ----------
     loss : str or Loss
         A key of `REGRESSION_LOSSES`, or an instance of any loss, returned as it is.
+    quantile : float, default=0.5
+        The parameter of "quantile"; the others have no use for it.
 
     Returns
     -------
@@ -465,7 +467,7 @@ def get_loss(loss):
     if isinstance(loss, Loss):
         return loss
     if isinstance(loss, str) and loss in REGRESSION_LOSSES:
-        return REGRESSION_LOSSES[loss]()
+        return Quantile(quantile) if loss == Quantile.name else REGRESSION_LOSSES[loss]()
     raise ValueError(
         f"Unknown loss {loss!r}: known are {', '.join(map(repr, REGRESSION_LOSSES))}, "
         "and instances of Loss."

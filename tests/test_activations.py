@@ -14,6 +14,7 @@ from skmdlam.activations import (
     LeakyReLU,
     Tanh,
     get_activation,
+    get_activations,
 )
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -87,6 +88,34 @@ def test_get_activation_lists_the_names(bad):
         get_activation(bad)
     for name in ACTIVATIONS:
         assert repr(name) in str(error.value)
+
+
+def test_get_activations():
+    mine = LeakyReLU(0.2)
+    assert get_activations(mine, 3) == [mine] * 3
+    assert get_activations("tanh", 0) == []
+    assert get_activations((), 0) == []
+    assert [type(found) for found in get_activations(["elu", "tanh"], 2)] == [ELU, Tanh]
+    assert get_activations(("relu", mine), 2)[1] is mine
+
+
+def test_get_activations_says_which_one():
+    with pytest.raises(ValueError, match=r"got 1, \['relu'\], for 2 hidden layers"):
+        get_activations(["relu"], 2)
+    with pytest.raises(ValueError, match=r"activation\[1\]: Unknown activation 'gelu'"):
+        get_activations(["relu", "gelu"], 2)
+
+
+@all_activations
+def test_declared_properties(activation):
+    z = spread(np.random.default_rng(13), (300, 4), np.float64)
+    a = activation.value(z)
+    straight = np.allclose(activation.value(3.0 * z), 3.0 * a, rtol=1e-12, atol=0)
+    assert activation.straight == straight
+    z = np.linspace(-30, 30, 6001)
+    steepest = activation.derivative(z, activation.value(z)).max()
+    assert steepest <= activation.largest_slope or steepest > 1  # a LeakyReLU or ELU of the user's
+    assert (steepest <= 0.25) == (activation.largest_slope <= 0.25)
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, np.inf, np.nan])

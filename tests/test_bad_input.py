@@ -99,6 +99,10 @@ FOR_ONE = [
     *((REGRESSOR, "loss", "mse", repr(name)) for name in REGRESSION_LOSSES),
     (REGRESSOR, "loss", Quantile, "Quantile", "'quantile'"),
     (REGRESSOR, "loss", None, "'quantile'"),
+    *(
+        (REGRESSOR, "quantile", value, "float in the range (0.0, 1.0)")
+        for value in (0, 1, -0.5, 50, np.nan, "0.9", None)
+    ),
     (CLASSIFIER, "class_weight", "auto", "{'balanced'}"),
     (CLASSIFIER, "class_weight", 2.0, "{'balanced'}"),
     (CLASSIFIER, "class_weight", {0: -1.0}, "none negative", "-1.0"),
@@ -106,6 +110,25 @@ FOR_ONE = [
     (CLASSIFIER, "class_weight", {7: 1.0}, "[0, 1, 2]"),
     (CLASSIFIER, "class_weight", {0: 0, 1: 0, 2: 0}, "every sample the weight zero"),
 ]
+
+
+LISTS = [
+    ((), ["relu"], has("activation must have one entry for each hidden layer: got 1", "for 0")),
+    ((5,), [], has("got 0, [], for 1 hidden layers")),
+    ((5, 4), ("relu",), has("got 1, ('relu',), for 2 hidden layers")),
+    ((5, 4), ["relu", "sigmoid"], has("activation[1]: Unknown activation 'sigmoid'", "'tanh'")),
+    ((5, 4), [None, "relu"], has("activation[0]: Unknown activation None", "'tanh'")),
+    ((5, 4), ["relu", ReLU], has("activation[1]: Unknown activation", "ReLU", "an Activation")),
+    ((5, 4), ["relu", ["tanh"]], has("activation[1]: Unknown activation ['tanh']")),
+]
+
+
+@pytest.mark.parametrize("estimator", [CLASSIFIER, REGRESSOR], ids=["classifier", "regressor"])
+@pytest.mark.parametrize(("sizes", "activation", "says"), LISTS, ids=str)
+def test_activation_of_each_layer(estimator, sizes, activation, says):
+    estimator = clone(estimator).set_params(hidden_layer_sizes=sizes, activation=activation)
+    with pytest.raises(ValueError, match=says):
+        estimator.fit(X, target(estimator))
 
 
 def label(value):

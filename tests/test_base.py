@@ -19,9 +19,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor, Relaxed
-from skmdlam.activations import ReLU
+from skmdlam.activations import ELU, LeakyReLU, Logistic, ReLU, get_activations
+from skmdlam.engine.problem import Problem
 from skmdlam.losses import LogisticLoss, SoftmaxCrossEntropy, SquaredError
-from skmdlam.penalties import PENALTIES
+from skmdlam.penalties import L2, PENALTIES
 
 RNG = np.random.RandomState(7)
 X = RNG.standard_normal((60, 5))
@@ -103,7 +104,10 @@ class TestSignature:
 
     @pytest.mark.parametrize(
         ("estimator", "own"),
-        [(MDLAMClassifier, {"class_weight": None}), (MDLAMRegressor, {"loss": "squared_error"})],
+        [
+            (MDLAMClassifier, {"class_weight": None}),
+            (MDLAMRegressor, {"loss": "squared_error", "quantile": 0.5}),
+        ],
     )
     def test_parameters_and_defaults(self, estimator, own):
         parameters = inspect.signature(estimator).parameters
@@ -796,6 +800,9 @@ class TestCopies:
         (MDLAMClassifier, {"batch_size": 20, "activity_alpha": 2.0}),
         (MDLAMRegressor, {"batch_size": None, "activity_alpha": 0.0}),
         (MDLAMClassifier, {"activation": "tanh", "penalty": PENALTIES["box"](0.0, 1.0)}),
+        (MDLAMClassifier, {"activation": ["tanh", ELU(0.5)]}),
+        (MDLAMRegressor, {"activation": ("relu", "logistic"), "solver": "relaxed"}),
+        (MDLAMRegressor, {"loss": "quantile", "quantile": 0.8}),
     ]
 
     @pytest.mark.parametrize(("estimator", "parameters"), MODELS)
@@ -816,6 +823,67 @@ class TestCopies:
             warnings.simplefilter("ignore", ConvergenceWarning)
             copy.fit(X, target(estimator))
         assert_same_weights(copy, model)
+
+
+class TestActivationOfEachLayer:
+    @both
+    @every_solver
+    def test_same_for_all_layers_is_the_same(self, estimator, solver):
+        one = fit(estimator, activation="logistic", **solver)
+        for activation in (["logistic", "logistic"], (Logistic(), "logistic")):
+            assert_same_weights(fit(estimator, activation=activation, **solver), one)
+
+    @both
+    @every_solver
+    def test_forward_pass(self, estimator, solver):
+        model = fit(estimator, activation=["tanh", ELU(0.5)], **solver)
+        (W1, W2, W3), (b1, b2, b3) = model.coefs_, model.intercepts_
+        z = np.tanh(X @ W1 + b1) @ W2 + b2
+        z = np.where(z > 0, z, 0.5 * np.expm1(np.minimum(z, 0))) @ W3 + b3
+        expected = z[:, 0] if isinstance(model, MDLAMRegressor) else z
+        given = model.predict if isinstance(model, MDLAMRegressor) else model.decision_function
+        np.testing.assert_allclose(given(X), expected, rtol=1e-12, atol=1e-12)
+
+    @both
+    @several_steps
+    def test_order_matters_and_it_learns(self, estimator, solver):
+        models = [
+            fit(estimator, activation=activation, sweeps=200, **solver)
+            for activation in (["relu", "logistic"], ["logistic", "relu"])
+        ]
+        assert np.abs(models[0].coefs_[0] - models[1].coefs_[0]).max() > 0.01
+        for model in models:
+            assert model.score(X, target(estimator)) > 0.75
+
+    def test_one_hidden_layer_and_none(self):
+        one = fit(MDLAMClassifier, hidden_layer_sizes=6, activation=["tanh"])
+        assert_same_weights(one, fit(MDLAMClassifier, hidden_layer_sizes=6, activation="tanh"))
+        none = fit(MDLAMClassifier, hidden_layer_sizes=(), activation=[])
+        assert_same_weights(none, fit(MDLAMClassifier, hidden_layer_sizes=()))
+
+    @both
+    def test_grid_search(self, estimator):
+        grid = {"activation": ["relu", ["tanh", "relu"], ("relu", LeakyReLU(0.2))]}
+        search = GridSearchCV(make(estimator, max_iter=20), grid, cv=2, error_score="raise")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            search.fit(X, target(estimator))
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+        assert len(set(search.cv_results_["mean_test_score"])) > 1
+
+    def test_repr(self):
+        model = MDLAMClassifier(activation=["tanh", ELU(0.5)])
+        assert repr(model) == "MDLAMClassifier(activation=['tanh', ELU(alpha=0.5)])"
+
+    def test_steps_of_each_layer_are_its_own(self):
+        """A logistic layer takes longer steps, and leaves those of the others alone."""
+        run = {}
+        for names in (["relu", "logistic"], ["logistic", "relu"], ["relu", "tanh"]):
+            activations = get_activations(names, 2)
+            problem = Problem(X, NUMBERS[:, None], activations, SquaredError(), L2(), 1e-4)
+            start = Feasible().initial_weights([5, 8, 4, 1], RNG, float, activations)
+            run[tuple(names)] = Feasible().start(problem, *start, batch_size=20).gains
+        assert list(run.values()) == [[3.0, 10.0, 1.0], [10.0, 3.0, 1.0], [3.0, 3.0, 1.0]]
 
 
 class TestDataFrames:

@@ -475,6 +475,10 @@ class TestGetLoss:
         assert type(loss) is REGRESSION_LOSSES[name]
         assert loss.name == name
 
+    def test_quantile(self):
+        assert get_loss("quantile", quantile=0.9) == Quantile(0.9)
+        assert get_loss("huber", quantile="not used") == Huber()
+
     def test_names(self):
         assert sorted(REGRESSION_LOSSES) == [
             "absolute_error",

@@ -109,6 +109,22 @@ class TestLosses:
         assert model.out_activation_ == ("exp" if loss == "poisson" else "identity")
 
     @every_solver
+    @pytest.mark.parametrize("quantile", [0.1, 0.9])
+    def test_quantile_parameter(self, quantile, solver):
+        model = fit(NOISY, loss="quantile", quantile=quantile, **solver)
+        by_instance = fit(NOISY, loss=Quantile(quantile), **solver)
+        np.testing.assert_array_equal(model.predict(X), by_instance.predict(X))
+        if solver.get("solver") != "relaxed":  # F is far from J at its rho, and so is its quantile
+            assert np.mean(model.predict(X) > NOISY) == pytest.approx(quantile, abs=0.07)
+
+    def test_quantile_of_other_losses_is_not_used(self):
+        one, other = fit(NOISY, tol=1e-2), fit(NOISY, tol=1e-2, quantile=0.9)
+        np.testing.assert_array_equal(one.predict(X), other.predict(X))
+        median = fit(NOISY, loss="quantile", tol=1e-2)
+        expected = fit(NOISY, loss=Quantile(0.5), tol=1e-2)
+        np.testing.assert_array_equal(median.predict(X), expected.predict(X))
+
+    @every_solver
     @pytest.mark.parametrize("loss", REGRESSION_LOSSES)
     def test_learns(self, loss, solver):
         """The training loss ends well below that of the best constant."""

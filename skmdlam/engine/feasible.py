@@ -11,7 +11,7 @@ from .full_batch import ACCELERATIONS, FullBatchRun
 from .metric import MovingMetric, proximal
 from .run import Record, Settings
 from .schedule import PlateauSchedule
-from .start import glorot, spread_layers
+from .start import glorot, is_flat, spread_layers
 from .units import InputSpace, TargetUnit, standardised_rows
 
 # Rows of a forward pass that measures J.
@@ -22,8 +22,6 @@ _START_ROWS = 1000
 _RHO, _RHO_POWER = 45.0, 0.58
 # A start of rho further than this from the automatic one would waste the first epochs.
 _RHO_RANGE = 8.0
-# Activations that keep their shape when pre-activations are scaled.
-_STRAIGHT = {"relu", "leaky_relu", "identity"}
 # J above this multiple of the best one so far: the epoch is taken back.
 _WORST_RISE = 1.5
 
@@ -64,7 +62,7 @@ class Feasible:
         it off too, and weights of less than one on average scale it down. Mini-batches only.
     hidden_gain : float or None, default=None
         Steps of hidden layers are this many times longer than those of the output layer. None is
-        3, and 10 with logistic activations, whose derivative is small.
+        3, and 10 for layers of logistic activations, whose derivative is small.
     damping : float or None, default=None
         Damping of a hidden layer's least-squares step, in units of the mean variance of its
         inputs. None is 0.1 for each hidden layer, at least 0.2: in deep nets every layer moves what
@@ -167,13 +165,14 @@ class Feasible:
 
         Straight activations in deep nets take less, because the penalties of all layers add up;
         curved ones take less in shallow nets, because their pre-activations must be large for the
-        network to be more than a straight line.
+        network to be more than a straight line. A net of both takes the mean over its layers.
         """
         if self.activity_alpha is not None:
             return self.activity_alpha
         n_hidden = max(len(problem.activations), 1)
-        straight = {activation.name for activation in problem.activations} <= _STRAIGHT
-        part = min(1.0, 3.2 / n_hidden) if straight else min(1.0, max(0.3, 0.1 * n_hidden))
+        curved = sum(not activation.straight for activation in problem.activations) / n_hidden
+        part = (1.0 - curved) * min(1.0, 3.2 / n_hidden)
+        part += curved * min(1.0, max(0.3, 0.1 * n_hidden))
         return part * automatic_activity_alpha(loss, inputs, Y, problem.sample_weight)
 
     def start(self, problem, coefs, intercepts, **settings):
@@ -246,8 +245,11 @@ class FeasibleRun:
         if settings.rho is not None:
             self.rho = float(np.clip(settings.rho, auto / _RHO_RANGE, auto * _RHO_RANGE))
         n_hidden = len(problem.activations)
-        names = {activation.name for activation in problem.activations}
-        self.hidden_gain = _first_given(options.hidden_gain, 10.0 if "logistic" in names else 3.0)
+        # Of each layer; the last entry is the output layer's.
+        self.gains = [
+            _first_given(options.hidden_gain, 10.0 if is_flat(activation) else 3.0)
+            for activation in problem.activations
+        ] + [1.0]
 
         self.total = problem.rows.total
         weight = problem.sample_weight
@@ -496,7 +498,7 @@ class FeasibleRun:
         self._decreases[layer] = count + 1
         self._decrease[layer] += max(self.memory_decrease, 1.0 / (count + 1)) * (decrease - usual)
         if layer < self.depth - 1:
-            step *= self.hidden_gain
+            step *= self.gains[layer]
         velocity = self.velocity[layer]
         velocity *= self.options.momentum
         velocity += step
@@ -512,8 +514,7 @@ class FeasibleRun:
             block, last = self.space if layer == 0 else self.metrics[layer], layer == self.depth - 1
             if not first if layer == 0 else not block.ready:
                 continue
-            gain = 1.0 if last else self.hidden_gain
-            strength = gain * self._owed[layer] / self.total
+            strength = self.gains[layer] * self._owed[layer] / self.total
             self._owed[layer] = 0.0
             if strength == 0.0 or not np.isfinite(V).all():
                 continue

@@ -8,7 +8,8 @@ import numpy as np
 def glorot(sizes, rng, dtype, activations):
     """Glorot uniform weights and intercepts, the start of MLPClassifier.
 
-    Uniform on ``+-sqrt(c / (n_in + n_out))`` with c = 6, or c = 2 into logistic layers.
+    Uniform on ``+-sqrt(c / (n_in + n_out))`` with c = 6, or c = 2 into logistic layers and others
+    of small slope.
 
     Parameters
     ----------
@@ -23,7 +24,7 @@ def glorot(sizes, rng, dtype, activations):
     -------
     coefs, intercepts : list of ndarray
     """
-    factors = [2.0 if activation.name == "logistic" else 6.0 for activation in activations]
+    factors = [2.0 if is_flat(activation) else 6.0 for activation in activations]
     bounds = [
         np.sqrt(factor / (n_in + n_out))
         for (n_in, n_out), factor in zip(pairwise(sizes), [*factors, 6.0], strict=True)
@@ -31,6 +32,11 @@ def glorot(sizes, rng, dtype, activations):
     return _draw(
         sizes, dtype, lambda layer, shape: rng.uniform(-bounds[layer], bounds[layer], shape)
     )
+
+
+def is_flat(activation):
+    """Whether an activation, as the logistic one, is nowhere steeper than 1/4."""
+    return activation.largest_slope <= 0.25
 
 
 def gaussian(sizes, rng, dtype, scale):
@@ -63,8 +69,9 @@ def _draw(sizes, dtype, draw):
 def spread_layers(V, layer_input, activations, weight=None):
     """Bring every pre-activation of a net to mean 0 and a useful spread, layer by layer (LSUV).
 
-    A deep net of Glorot's start says nearly the same for all samples; a logistic layer needs a
-    spread of 3 to be more than a straight line. Shallow nets of other activations are left alone.
+    A deep net of Glorot's start says nearly the same for all samples; a logistic layer, or another
+    one of small slope, needs a spread of 3 to be more than a straight line. Shallow nets without
+    such a layer are left alone.
 
     Parameters
     ----------
@@ -77,14 +84,14 @@ def spread_layers(V, layer_input, activations, weight=None):
     weight : ndarray of shape (m,) or None
         Weights of these samples; None means one each.
     """
-    names = [activation.name for activation in activations]
-    if len(names) < 3 and "logistic" not in names:
+    flat = [is_flat(activation) for activation in activations]
+    if len(flat) < 3 and not any(flat):
         return
     a = layer_input()
     share = np.full(len(a), 1.0 / len(a)) if weight is None else weight / weight.sum()
     for layer, W in enumerate(V):
         z = a @ W[:-1]
-        goal = 3.0 if layer < len(names) and names[layer] == "logistic" else 1.0
+        goal = 3.0 if layer < len(flat) and flat[layer] else 1.0
         mean = share @ z
         spread = float(np.sqrt(np.mean(share @ (z - mean) ** 2)))
         # Samples that are all alike have a spread of rounding errors.
@@ -93,5 +100,5 @@ def spread_layers(V, layer_input, activations, weight=None):
             z *= goal / spread
             mean *= goal / spread
         W[-1] = -mean
-        if layer < len(names):
+        if layer < len(flat):
             a = activations[layer].value(z + W[-1])
