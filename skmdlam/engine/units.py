@@ -45,7 +45,7 @@ class InputCoordinates:
     columns fits the noise. In coordinates ``T = D P^(1/2)`` the metric is the identity, so a step
     costs no product with it, and it is the same one whatever the units of X are.
 
-    Subclasses say where mean, spreads and C come from.
+    Subclasses say where mean, spreads and C come from, and load samples.
 
     Attributes
     ----------
@@ -53,6 +53,12 @@ class InputCoordinates:
         Number r of coordinates.
     n_columns : int
         Columns that are not constant.
+    U : ndarray of shape (n, r + 1) or None
+        The samples in the new coordinates, and a column of ones for the intercept. None for a
+        large sparse X, whose rows are transformed whenever they are asked for.
+    leverage : ndarray of shape (n, 1)
+        ``min(1, 2 mean(q) / q_i)``, ``q_i = ||u_i||^2``: what a sample counts in the first layer's
+        weight step. Samples far from all others would otherwise own directions.
     """
 
     def _scale_columns(self, mean, std, total, n, resolution):
@@ -100,6 +106,59 @@ class InputCoordinates:
 
     def _temper(self, values, total):
         return 2.0 / np.sqrt(np.maximum(values + total / self._n_varying, np.finfo(float).tiny))
+
+    # -- samples --------------------------------------------------------------------------------
+
+    def load(self, X, share=None):
+        """Hold these samples, in the new coordinates where that takes little memory.
+
+        Parameters
+        ----------
+        X : ndarray or sparse matrix of shape (n, d)
+        share : ndarray of shape (n,) or None
+            Their weights, with sum one, where the mean size of the samples is to be measured on
+            them; None takes it from the covariance.
+        """
+        n, d = X.shape
+        self._X, self.U = X, None
+        if not sp.issparse(X) or n * self.size <= max(_SMALL, 8 * X.nnz):
+            self.U = np.empty((n, self.size + 1), dtype=self._dtype)
+            self.U[:, -1] = 1.0
+        norms = np.empty(n)
+        for rows in _chunks(n, d):
+            u = self._coordinates(X[rows])
+            if self.U is not None:
+                self.U[rows, :-1] = u
+            norms[rows] = np.einsum("ij,ij->i", u, u)
+        mean_norm = self.total_variance if share is None else float(share @ norms)
+        leverage = np.ones(n)
+        np.divide(2 * mean_norm, norms, out=leverage, where=norms > 2 * mean_norm)
+        self.leverage = leverage.astype(self._dtype)[:, None]
+
+    @property
+    def total_variance(self):
+        """Mean of ``||u_i||^2`` over the samples that C was taken from."""
+        total = float(self.variance.sum())
+        if self._basis is not None:
+            total += self._variance_rest * max(self._n_varying - self.variance.size, 0)
+        return total
+
+    def take(self, rows, out):
+        """Copy the samples ``rows`` (a slice or indices), in the new coordinates, to ``out``."""
+        if self.U is None:
+            out[:, :-1] = self._coordinates(self._X[rows])
+            out[:, -1] = 1.0
+        elif isinstance(rows, slice):
+            out[:] = self.U[rows]
+        else:
+            # The indices are in range; "clip" spares a buffered copy.
+            np.take(self.U, rows, axis=0, out=out, mode="clip")
+
+    def inputs(self, rows):
+        """The samples of these indices in the new coordinates, without the column of ones."""
+        out = np.empty((len(rows), self.size + 1), dtype=self._dtype)
+        self.take(rows, out)
+        return out[:, :-1]
 
     # -- changes of coordinates -----------------------------------------------------------------
 
@@ -220,15 +279,6 @@ class InputSpace(InputCoordinates):
         For the sketch.
     rotate : bool, default=True
         False keeps the axes of X, for penalties that look at single weights.
-
-    Attributes
-    ----------
-    U : ndarray of shape (n, r + 1) or None
-        The samples in the new coordinates, and a column of ones for the intercept. None for a
-        large sparse X, whose rows are transformed whenever they are asked for.
-    leverage : ndarray of shape (n, 1)
-        ``min(1, 2 mean(q) / q_i)``, ``q_i = ||u_i||^2``: what a sample counts in the first layer's
-        weight step. Samples far from all others would otherwise own directions.
     """
 
     def __init__(self, X, weight, dtype, rng, *, rotate=True):
@@ -248,20 +298,7 @@ class InputSpace(InputCoordinates):
         else:
             self._sketch(share, rng)
 
-        self.U = None
-        if not sp.issparse(X) or n * self.size <= max(_SMALL, 8 * X.nnz):
-            self.U = np.empty((n, self.size + 1), dtype=dtype)
-            self.U[:, -1] = 1.0
-        norms = np.empty(n)
-        for rows in _chunks(n, d):
-            u = self._coordinates(self._X[rows])
-            if self.U is not None:
-                self.U[rows, :-1] = u
-            norms[rows] = np.einsum("ij,ij->i", u, u)
-        mean_norm = float(share @ norms)
-        leverage = np.ones(n)
-        np.divide(2 * mean_norm, norms, out=leverage, where=norms > 2 * mean_norm)
-        self.leverage = leverage.astype(dtype)[:, None]
+        self.load(X, share)
 
     # -- the three forms ------------------------------------------------------------------------
 
@@ -311,25 +348,6 @@ class InputSpace(InputCoordinates):
         self._basis, self._root, self._rest = vectors, root[:-1], root[-1]
         self.variance = values * metric[:-1]
         self._variance_rest = rest * metric[-1]
-
-    # -- samples --------------------------------------------------------------------------------
-
-    def take(self, rows, out):
-        """Copy the samples ``rows`` (a slice or indices), in the new coordinates, to ``out``."""
-        if self.U is None:
-            out[:, :-1] = self._coordinates(self._X[rows])
-            out[:, -1] = 1.0
-        elif isinstance(rows, slice):
-            out[:] = self.U[rows]
-        else:
-            # The indices are in range; "clip" spares a buffered copy.
-            np.take(self.U, rows, axis=0, out=out, mode="clip")
-
-    def inputs(self, rows):
-        """The samples of these indices in the new coordinates, without the column of ones."""
-        out = np.empty((len(rows), self.size + 1), dtype=self._dtype)
-        self.take(rows, out)
-        return out[:, :-1]
 
 
 def _chunks(n, d=1):
