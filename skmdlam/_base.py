@@ -1,7 +1,6 @@
 """What both estimators share: validate, run a solver, turn its result into attributes."""
 
 import contextlib
-import copy
 import warnings
 from abc import ABCMeta, abstractmethod
 from numbers import Integral, Real
@@ -10,12 +9,21 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._compat import HasMethods, Interval, StrOptions, _check_sample_weight, _fit_context
+from ._compat import (
+    CALLBACK_STATE,
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    StrOptions,
+    _check_sample_weight,
+    _fit_context,
+)
+from ._monitor import Callbacks, Validation, ValidationMonitor
 from ._progress import Progress
 from ._stored import check_stored_version
 from ._threads import blas_threads_for
@@ -32,7 +40,7 @@ SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
 _SOLVER_METHODS = ["initial_weights", "rows_at_a_time", "start"]
 
 
-class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
+class BaseMDLAM(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Fit, forward pass and bookkeeping; subclasses encode ``y`` and choose the loss."""
 
     # Where the HTML representation links to; pyproject.toml has the same address.
@@ -72,11 +80,24 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
         """Learn the form of the target; return ``Y`` of shape (n, K) or (n,) codes."""
 
     @abstractmethod
+    def _encode_known_y(self, y):
+        """Encode other targets in the form that :meth:`_encode_y` has learned."""
+
+    @abstractmethod
     def _make_loss(self):
         """Loss object for the encoded target."""
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
         """Fit the network to data.
 
         Parameters
@@ -91,12 +112,20 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             the sample in everything that is minimised, and on all rows at once the fit is the
             same one up to rounding; mini-batches are drawn from other rows. A weight of zero
             drops the sample.
+        X_val, y_val : array-likes, default=None
+            Samples to watch the fit on, in the form of X and y. With ``early_stopping=True`` they
+            take the place of the samples that would be set apart; without it they are only
+            watched, and the fit is the same as without them. Either way ``validation_scores_``
+            and ``validation_loss_curve_`` say how the fit went on them.
+        sample_weight_val : array-like of shape (n_validation_samples,), default=None
+            Their weights.
 
         Returns
         -------
         self : object
             The fitted estimator. When the fit fails it is left as it was before; when it is
-            interrupted (Ctrl-C) it holds the weights after the last complete sweep.
+            interrupted (Ctrl-C) it holds the best weights so far, for solver "relaxed" those
+            after the last complete sweep.
 
         Raises
         ------
@@ -111,10 +140,11 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             When ``max_iter`` sweeps were not enough or the fit was interrupted.
         """
         with _restored_on_error(self):
-            self._fit(X, y, sample_weight)
+            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
         return self
 
-    def _fit(self, X, y, sample_weight):
+    def _fit(self, X, y, sample_weight, validation):
+        callbacks = Callbacks(self, X, y, sample_weight)
         solver = self._resolve_solver()
         sizes_hidden = self._resolve_layer_sizes()
         activations = get_activations(self.activation, len(sizes_hidden))
@@ -133,17 +163,16 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             multi_output=True,
             y_numeric=self._y_is_numeric,
         )
-        weight = self._resolve_sample_weight(sample_weight, X, y)
-        if weight is not None and not np.isfinite(weight.sum()):
-            raise ValueError(
-                "sample_weight (times class_weight) is too large: its sum is beyond the largest "
-                f"{weight.dtype} number."
-            )
+        weight = _resolve_sample_weight(sample_weight, X)
+        by_class = self._resolve_class_weight(y, weight)
+        weight = self._times_class_weight(weight, by_class, X, y)
         Y = _cast_target(self._encode_y(y), X.dtype)
         for name, values in (("X", X), ("y", Y)):
             _refuse_huge(values, name)
         loss = self._make_loss()
         loss.check_target(Y)
+        self.n_outputs_ = Y.shape[1]
+        validation = self._resolve_validation(*validation, by_class, loss, X.dtype)
         rng = check_random_state(self.random_state)
 
         if weight is not None:
@@ -153,8 +182,7 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
                 y = y[keep]
             if (weight == 1).all():
                 weight = None
-        validation = None
-        if self.early_stopping:
+        if self.early_stopping and validation is None:
             X, Y, weight, validation = self._split_validation(X, Y, y, weight, rng)
 
         sizes = [X.shape[1], *sizes_hidden, Y.shape[1]]
@@ -164,7 +192,6 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
         else:
             coefs, intercepts = _same_shapes(previous, sizes, X.dtype)
         self.n_layers_ = len(sizes)
-        self.n_outputs_ = Y.shape[1]
         self.out_activation_ = loss.out_activation
         self._activations, self._loss = activations, loss
         batch_size = {"auto": None, None: X.shape[0]}.get(self.batch_size, self.batch_size)
@@ -185,22 +212,27 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
                 warm=previous is not None,
                 rng=rng,
             )
-            self._minimise(run, validation)
+            self._minimise(run, validation, callbacks)
+        callbacks.end()
 
-    def _minimise(self, run, validation):
+    def _minimise(self, run, validation, callbacks):
         """Run the solver and keep what it says."""
-        monitor = None if validation is None else _ValidationScore(self, *validation)
-        with Progress(self.verbose, self.max_iter) as progress:
+        monitor = None if validation is None else ValidationMonitor(self, validation)
+        by_score = monitor is not None and self.early_stopping
+        longest = min(self.max_iter, getattr(run, "max_sweeps", np.inf))
+        with Progress(self.verbose, longest) as progress, callbacks:
 
             def on_sweep(record, run):
                 progress.update(record)
-                return monitor is not None and monitor(record, run)
+                stop = monitor is not None and monitor(record, run)
+                return callbacks.after_sweep(run) or (stop and by_score)
 
             result = minimise(
                 run,
                 max_iter=self.max_iter,
-                tol=self.tol if monitor is None else 0.0,
-                n_iter_no_change=self.n_iter_no_change if monitor is None else np.inf,
+                tol=0.0 if by_score else self.tol,
+                n_iter_no_change=np.inf if by_score else self.n_iter_no_change,
+                before_sweep=callbacks.before_sweep,
                 on_sweep=on_sweep,
             )
         records = result.records
@@ -219,16 +251,17 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
         self.loss_ = self.loss_curve_[-1] if records else np.inf
         self.best_loss_ = min(self.loss_curve_, default=np.inf)
         self.stop_reason_ = result.stop_reason
-        self.validation_scores_ = self.best_validation_score_ = None
+        self.validation_scores_ = self.validation_loss_curve_ = None
+        self.best_validation_score_ = None
         if monitor is not None:
-            self.validation_scores_ = monitor.scores
-            self.best_validation_score_ = monitor.best_score
-            if monitor.best is not None:
+            self.validation_scores_, self.validation_loss_curve_ = monitor.scores, monitor.losses
+            self.best_validation_score_ = max(monitor.scores, default=None)
+            if by_score and monitor.best is not None:
                 self.coefs_, self.intercepts_, self.loss_ = monitor.best
         if result.stop_reason == "max_iter":
             warnings.warn(
-                f"The solver did {self.max_iter} iterations (max_iter) and has not converged: "
-                f"raise max_iter, or tol (now {self.tol:g}).",
+                f"The solver did {self.n_iter_} iterations (max_iter={self.max_iter}) and has not "
+                f"converged: raise max_iter, or tol (now {self.tol:g}).",
                 ConvergenceWarning,
                 stacklevel=_STACKLEVEL_OF_FIT,
             )
@@ -267,19 +300,55 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
             return None
         return self.coefs_, self.intercepts_
 
-    def _resolve_sample_weight(self, sample_weight, X, y):
-        """Weights that are valid and not all zero, or None when every sample counts one."""
-        if sample_weight is None:
-            return None
-        _refuse_strings(sample_weight, "sample_weight")
-        weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
-        if (weight < 0).any():
-            raise ValueError(
-                f"sample_weight must not be negative; got a smallest weight of {weight.min():g}."
-            )
-        if not (weight > 0).any():
-            raise ValueError("sample_weight is zero for every sample: nothing to fit.")
+    def _resolve_class_weight(self, y, weight):
+        """What to multiply the weights of the samples of each class by; None for nothing."""
+        return None
+
+    def _times_class_weight(self, weight, by_class, X, y):
+        """Weights of the samples times those of their classes."""
         return weight
+
+    def _resolve_validation(self, X, y, sample_weight, by_class, loss, dtype):
+        """Check the samples that the user gives to watch the fit on."""
+        if X is None and y is None:
+            if sample_weight is not None:
+                raise ValueError("sample_weight_val is given without X_val and y_val.")
+            return None
+        if X is None or y is None:
+            given, missing = ("y_val", "X_val") if X is None else ("X_val", "y_val")
+            raise ValueError(f"{given} is given without {missing}: give both or none.")
+        _refuse_strings(X, "X_val")
+        if self._y_is_numeric:
+            _refuse_strings(y, "y_val")
+        try:
+            X = validate_data(
+                self, X, accept_sparse=("csr", "csc"), dtype=(dtype.type,), reset=False
+            )
+        except ValueError as error:
+            raise ValueError(f"X_val: {error}") from error
+        y = check_array(
+            y,
+            accept_sparse="csr",
+            ensure_2d=False,
+            dtype=np.float64 if self._y_is_numeric else None,
+            input_name="y_val",
+        )
+        if X.shape[0] != y.shape[0]:
+            raise ValueError(
+                f"X_val and y_val must have as many samples; got {X.shape[0]} and {y.shape[0]}."
+            )
+        weight = _resolve_sample_weight(sample_weight, X, name="sample_weight_val")
+        try:
+            Y = _cast_target(self._encode_known_y(y), dtype)
+            if Y.shape[1] != self.n_outputs_:
+                raise ValueError(f"it has {Y.shape[1]} columns and y has {self.n_outputs_}.")
+            loss.check_target(Y)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"y_val: {error}") from error
+        for name, values in (("X_val", X), ("y_val", Y)):
+            _refuse_huge(values, name)
+        weight = self._times_class_weight(weight, by_class, X, y)
+        return Validation(X, y, Y, weight)
 
     def _split_validation(self, X, Y, y, weight, rng):
         """Set rows apart for early stopping."""
@@ -303,7 +372,8 @@ class BaseMDLAM(BaseEstimator, metaclass=ABCMeta):
                 f"early_stopping=True with validation_fraction={self.validation_fraction} cannot "
                 f"put every class on both sides of the split of {n} samples: {error}"
             ) from error
-        validation = X[test], y[test], None if weight is None else weight[test]
+        part = None if weight is None else weight[test]
+        validation = Validation(X[test], y[test], Y[test], part)
         return X[train], Y[train], None if weight is None else weight[train], validation
 
     def _strata(self, y):
@@ -345,39 +415,6 @@ _LARGEST = float(np.finfo(np.float64).max)
 _LARGEST_INPUT = 1e150
 
 
-class _ValidationScore:
-    """Score a copy of the estimator after each sweep; ask to stop when that stalls."""
-
-    def __init__(self, estimator, X, y, weight):
-        self._estimator = copy.copy(estimator)
-        # The validation rows have no column names any more.
-        vars(self._estimator).pop("feature_names_in_", None)
-        self._patience, self._tol = estimator.n_iter_no_change, estimator.tol
-        self._data = X, y
-        self._weight = {} if weight is None else {"sample_weight": weight}
-        self._scorer = check_scoring(self._estimator, scoring=estimator.scoring)
-        self.scores, self.best, self.best_score = [], None, -np.inf
-        self._idle = 0
-
-    def __call__(self, record, run):
-        estimator = self._estimator
-        estimator.coefs_, estimator.intercepts_ = run.weights()
-        score = float(self._scorer(estimator, *self._data, **self._weight))
-        if not np.isfinite(score):
-            raise ValueError(
-                f"early_stopping=True: the score on {self._data[0].shape[0]} validation samples is "
-                f"{score}. Set more samples apart (validation_fraction) or choose another "
-                "scoring."
-            )
-        self.scores.append(score)
-        stalled = not score > self.best_score + self._tol
-        self._idle = self._idle + 1 if stalled and record.settled else 0
-        if score > self.best_score:
-            self.best_score = score
-            self.best = estimator.coefs_, estimator.intercepts_, record.loss
-        return self._idle >= self._patience
-
-
 @contextlib.contextmanager
 def _restored_on_error(estimator):
     """Put the attributes back when the body raises."""
@@ -385,9 +422,36 @@ def _restored_on_error(estimator):
     try:
         yield
     except BaseException:
+        after = dict(vars(estimator))
         vars(estimator).clear()
         vars(estimator).update(before)
+        # scikit-learn takes these away itself, after it has told the callbacks.
+        vars(estimator).update({name: after[name] for name in CALLBACK_STATE if name in after})
         raise
+
+
+def _resolve_sample_weight(sample_weight, X, name="sample_weight"):
+    """Weights that are valid and not all zero, or None when every sample counts one."""
+    if sample_weight is None:
+        return None
+    _refuse_strings(sample_weight, name)
+    weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
+    if (weight < 0).any():
+        raise ValueError(f"{name} must not be negative; got a smallest weight of {weight.min():g}.")
+    if not (weight > 0).any():
+        raise ValueError(f"{name} is zero for every sample: nothing to fit.")
+    check_sum_of_weights(weight, name)
+    return weight
+
+
+def check_sum_of_weights(weight, name):
+    """Weights whose sum overflows cannot be used."""
+    with np.errstate(over="ignore"):
+        total = weight.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            f"{name} is too large: its sum is beyond the largest {weight.dtype} number."
+        )
 
 
 def _refuse_strings(values, name):

@@ -8,7 +8,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-from ._base import BaseMDLAM
+from ._base import BaseMDLAM, check_sum_of_weights
 from ._compat import StrOptions
 from .losses import LogisticLoss, SoftmaxCrossEntropy
 
@@ -106,8 +106,10 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         three such epochs start the cool-down, in which the steps fall to zero over 30 epochs; as
         many as ``n_iter_no_change`` within the cool-down halve what is left of the steps.
     early_stopping : bool, default=False
-        Set ``validation_fraction`` of the samples apart, score them after each epoch or sweep, and
-        return the weights that had the best score. Mini-batches go through their whole schedule.
+        Set ``validation_fraction`` of the samples apart (or take ``X_val``, see :meth:`fit`), score
+        them after each epoch or sweep, and return the weights that had the best score. After
+        ``n_iter_no_change`` in a row that did not better it by ``tol`` the fit ends; in mini-batches
+        the steps first shrink, and the fit ends when the score stalls again.
     validation_fraction : float, default=0.1
         Share of the samples for ``early_stopping``, strictly between 0 and 1. Every class is
         represented, unless ``shuffle=False`` or the target is multilabel.
@@ -172,11 +174,14 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     stop_reason_ : str
         "converged" (``n_iter_no_change`` sweeps without an improvement, or the end of the
         schedule), "max_iter", "interrupted" (Ctrl-C), or "requested" (the validation score
-        stalled).
+        stalled, or a callback asked for it).
     validation_scores_ : list of float or None
-        Score after each epoch or sweep; None without ``early_stopping``.
+        Score on the samples for validation after each epoch or sweep; None without
+        ``early_stopping`` and ``X_val``.
     best_validation_score_ : float or None
-        The largest of them, which belongs to the weights that were kept.
+        The largest of them; with ``early_stopping`` that of the weights that were kept.
+    validation_loss_curve_ : list of float or None
+        Loss on these samples, without penalties and per unit of sample weight.
 
     Raises
     ------
@@ -335,10 +340,6 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
             classes = np.arange(encoded.shape[1])
         else:
             classes, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
-            if len(classes) <= 2:
-                encoded = codes[:, None]
-            else:
-                encoded = np.eye(len(classes))[codes]
         if self._previous_weights() is not None and not (
             multilabel == self._multilabel and np.array_equal(classes, self.classes_)
         ):
@@ -351,29 +352,57 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
                 "Set warm_start=False to start afresh."
             )
         self.classes_, self._multilabel = classes, multilabel
-        return encoded
+        return encoded if multilabel else self._indicator(codes)
 
     def _make_loss(self):
         single = self._multilabel or len(self.classes_) <= 2
         return LogisticLoss() if single else SoftmaxCrossEntropy()
 
-    def _resolve_sample_weight(self, sample_weight, X, y):
-        weight = super()._resolve_sample_weight(sample_weight, X, y)
-        if self.class_weight is None:
-            return weight
+    def _encode_known_y(self, y):
         check_classification_targets(y)
-        if self.class_weight == "balanced":
-            by_class = _balanced(y, weight)
-        else:
-            by_class = compute_sample_weight(self.class_weight, y)
-        if not (np.isfinite(by_class) & (by_class >= 0)).all():
+        multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
+        if multilabel != self._multilabel:
+            raise ValueError(
+                f"it must be {'a multilabel indicator' if self._multilabel else 'class labels'}, "
+                "as y is."
+            )
+        if multilabel:
+            encoded = y.toarray() if sp.issparse(y) else np.asarray(y)
+            if encoded.shape[1] != len(self.classes_) or not np.isin(encoded, (0, 1)).all():
+                raise ValueError(
+                    f"it must be an indicator of zeros and ones with {len(self.classes_)} columns."
+                )
+            return encoded
+        y = column_or_1d(y, warn=True)
+        unknown = np.setdiff1d(y, self.classes_)
+        if unknown.size:
+            raise ValueError(f"the classes {unknown} are not among those of y, {self.classes_}.")
+        return self._indicator(np.searchsorted(self.classes_, y))
+
+    def _indicator(self, codes):
+        """One column for two classes, one each for more."""
+        n_classes = len(self.classes_)
+        return codes[:, None] if n_classes <= 2 else np.eye(n_classes)[codes]
+
+    def _resolve_class_weight(self, y, weight):
+        if self.class_weight is None:
+            return None
+        check_classification_targets(y)
+        return _balanced(y, weight) if self.class_weight == "balanced" else self.class_weight
+
+    def _times_class_weight(self, weight, by_class, X, y):
+        if by_class is None:
+            return weight
+        factors = compute_sample_weight(by_class, y)
+        if not (np.isfinite(factors) & (factors >= 0)).all():
             raise ValueError(
                 f"class_weight must hold finite weights, none negative; got {self.class_weight}."
             )
-        by_class = by_class.astype(X.dtype)
-        weight = by_class if weight is None else weight * by_class
+        factors = factors.astype(X.dtype)
+        weight = factors if weight is None else weight * factors
         if not (weight > 0).any():
             raise ValueError("class_weight and sample_weight give every sample the weight zero.")
+        check_sum_of_weights(weight, "sample_weight (times class_weight)")
         return weight
 
     def _strata(self, y):
@@ -468,17 +497,17 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
 
 
 def _balanced(y, weight):
-    """``sum of weights / (number of classes * weight of the class)``, multiplied over labels.
+    """``sum of weights / (number of classes * weight of the class)``: a dict, or one a label.
 
     Without weights this is scikit-learn's rule; with them a weight of two counts as two samples.
     """
     columns = y.toarray() if sp.issparse(y) else np.asarray(y)
-    result = np.ones(len(columns))
+    result = []
     for column in columns.reshape(len(columns), -1).T:
-        _, codes = np.unique(column, return_inverse=True)
+        classes, codes = np.unique(column, return_inverse=True)
         size = np.bincount(codes, weights=weight).astype(float)
         factor = np.zeros_like(size)
         present = size > 0
         factor[present] = size.sum() / (np.count_nonzero(present) * size[present])
-        result *= factor[codes]
-    return result
+        result.append(dict(zip(classes.tolist(), factor.tolist(), strict=True)))
+    return result if len(result) > 1 else result[0]

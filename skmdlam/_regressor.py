@@ -114,8 +114,10 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         three such epochs start the cool-down, in which the steps fall to zero over 30 epochs; as
         many as ``n_iter_no_change`` within the cool-down halve what is left of the steps.
     early_stopping : bool, default=False
-        Set ``validation_fraction`` of the samples apart, score them after each epoch or sweep, and
-        return the weights that had the best score. Mini-batches go through their whole schedule.
+        Set ``validation_fraction`` of the samples apart (or take ``X_val``, see :meth:`fit`), score
+        them after each epoch or sweep, and return the weights that had the best score. After
+        ``n_iter_no_change`` in a row that did not better it by ``tol`` the fit ends; in mini-batches
+        the steps first shrink, and the fit ends when the score stalls again.
     validation_fraction : float, default=0.1
         Share of the samples for ``early_stopping``, strictly between 0 and 1.
     scoring : str, callable or None, default=None
@@ -172,11 +174,14 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     stop_reason_ : str
         "converged" (``n_iter_no_change`` sweeps without an improvement, or the end of the
         schedule), "max_iter", "interrupted" (Ctrl-C), or "requested" (the validation score
-        stalled).
+        stalled, or a callback asked for it).
     validation_scores_ : list of float or None
-        Score after each epoch or sweep; None without ``early_stopping``.
+        Score on the samples for validation after each epoch or sweep; None without
+        ``early_stopping`` and ``X_val``.
     best_validation_score_ : float or None
-        The largest of them, which belongs to the weights that were kept.
+        The largest of them; with ``early_stopping`` that of the weights that were kept.
+    validation_loss_curve_ : list of float or None
+        Loss on these samples, without penalties and per unit of sample weight.
 
     Raises
     ------
@@ -323,6 +328,9 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return y[:, None] if y.ndim == 1 else y
+
+    def _encode_known_y(self, y):
+        return self._encode_y(y)
 
     def _make_loss(self):
         return get_loss(self.loss, quantile=self.quantile)

@@ -356,7 +356,7 @@ class TestStopping:
     @both
     @every_solver
     def test_max_iter_warns_the_caller(self, estimator, solver):
-        with pytest.warns(ConvergenceWarning, match=r"3 iterations \(max_iter\)") as caught:
+        with pytest.warns(ConvergenceWarning, match=r"3 iterations \(max_iter=3\)") as caught:
             model = make(estimator, max_iter=3, **solver).fit(X, target(estimator))
         assert [warning.filename for warning in caught] == [__file__]
         assert model.stop_reason_ == "max_iter"

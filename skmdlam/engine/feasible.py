@@ -278,6 +278,7 @@ class FeasibleRun:
         self._allocate(n)
         self._forget()
         epochs, cool_down = options.epochs, options.cool_down
+        self.max_sweeps = epochs + cool_down
         if settings.max_iter < epochs + cool_down:
             cool_down = max(1, round(0.3 * settings.max_iter))
             epochs = max(1, settings.max_iter - cool_down)
@@ -565,6 +566,18 @@ class FeasibleRun:
         U = np.empty((rows.stop - rows.start, self.space.size + 1), dtype=self.dtype)
         self.space.take(rows, U)
         return U
+
+    # -- its end --------------------------------------------------------------------------------
+
+    @property
+    def cut_short(self):
+        """Whether ``max_iter`` ended the full steps while they still brought something."""
+        shortened = self.schedule.epochs < self.options.epochs
+        return shortened and self.schedule.ran_out
+
+    def begin_cool_down(self):
+        """Let the steps shrink from now on; False when they do so already."""
+        return self.schedule.begin_cool_down()
 
     # -- weights --------------------------------------------------------------------------------
 

@@ -106,19 +106,23 @@ class Result:
     records: list = field(default_factory=list)
 
 
-def minimise(run, *, max_iter, tol, n_iter_no_change, on_sweep=None):
+def minimise(run, *, max_iter, tol, n_iter_no_change, before_sweep=None, on_sweep=None):
     """Iterate a run until it stalls, is told to stop, or has done ``max_iter`` sweeps.
 
     Parameters
     ----------
     run : iterator of Record with a method ``weights()``
-        A solver at work; ``weights()`` gives the weights after the last complete sweep.
+        A solver at work; ``weights()`` gives the weights that a fit that ends now returns. A true
+        attribute ``cut_short``, where there is one, says that a run that is at its end wanted more
+        sweeps than ``max_iter``.
     max_iter : int
         Largest number of sweeps.
     tol : float
         Smallest improvement of the objective that counts, in the run's ``unit`` if it has one.
     n_iter_no_change : int
         So many sweeps in a row without such an improvement end the run.
+    before_sweep : callable or None
+        Called as ``before_sweep(run)`` before each sweep.
     on_sweep : callable or None
         Called as ``on_sweep(record, run)`` after each sweep; a true value ends the run.
 
@@ -130,20 +134,20 @@ def minimise(run, *, max_iter, tol, n_iter_no_change, on_sweep=None):
     tol = tol * getattr(run, "unit", 1.0)
     best, idle, reason = np.inf, 0, "max_iter"
     try:
-        for record in run:
-            records.append(record)
-            if on_sweep is not None and on_sweep(record, run):
-                reason = "requested"
+        while len(records) < max_iter:
+            if before_sweep is not None:
+                before_sweep(run)
+            record = next(run, None)
+            if record is not None:
+                records.append(record)
+                if on_sweep is not None and on_sweep(record, run):
+                    reason = "requested"
+                    break
+                idle = idle + 1 if record.settled and record.objective > best - tol else 0
+                best = min(best, record.objective) if record.settled else np.inf
+            if record is None or idle >= n_iter_no_change or getattr(run, "ended", False):
+                reason = "max_iter" if getattr(run, "cut_short", False) else "converged"
                 break
-            idle = idle + 1 if record.settled and record.objective > best - tol else 0
-            best = min(best, record.objective) if record.settled else np.inf
-            if idle >= n_iter_no_change:
-                reason = "converged"
-                break
-            if len(records) >= max_iter:
-                break
-        else:
-            reason = "converged"
     except KeyboardInterrupt:
         reason = "interrupted"
     coefs, intercepts = run.weights()

@@ -26,6 +26,8 @@ class PlateauSchedule:
 
     # The run ends when the factor has fallen to this.
     smallest = 0.02
+    # Whether the loss was still falling when the epochs at full step were over.
+    ran_out = False
 
     def __init__(self, *, warm_up, epochs, cool_down, patience, tol, stall):
         self.warm_up, self.epochs, self.cool_down = warm_up, epochs, cool_down
@@ -57,6 +59,14 @@ class PlateauSchedule:
                 self._height, self._idle = 0.5 * self._height, 0
             return self._height < self.smallest
         if self._idle >= self.patience or self.epoch >= self.epochs:
-            self.cooling, self._slope = True, 1.0 / self.cool_down
-            self._best, self._idle = np.inf, 0
+            self.ran_out = self._idle < self.patience
+            self.begin_cool_down()
         return False
+
+    def begin_cool_down(self):
+        """Let the steps shrink from now on; False when they do so already."""
+        if self.cooling:
+            return False
+        self.cooling, self._slope = True, 1.0 / self.cool_down
+        self._best, self._idle = np.inf, 0
+        return True

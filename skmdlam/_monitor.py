@@ -1,0 +1,146 @@
+"""What watches a fit while it runs: the samples of validation, and scikit-learn's callbacks."""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import check_scoring
+
+from ._compat import callback_context
+from .engine.problem import forward
+
+
+@dataclass
+class Validation:
+    """Samples that are not trained on.
+
+    Attributes
+    ----------
+    X : ndarray or sparse matrix of shape (n, d)
+    y : ndarray
+        Targets as the user gave them, for the scorer.
+    Y : ndarray of shape (n, K)
+        Targets in the form of the loss.
+    weight : ndarray of shape (n,) or None
+    """
+
+    X: object
+    y: np.ndarray
+    Y: np.ndarray
+    weight: np.ndarray | None
+
+
+class ValidationMonitor:
+    """Score a copy of the estimator after each sweep; ask to stop when that stalls.
+
+    A run whose steps have yet to shrink is asked to shrink them first (``begin_cool_down``): the
+    score of noisy weights says little of what they settle at.
+
+    Attributes
+    ----------
+    scores, losses : list of float
+        Score, and loss without penalties per unit of weight, after each sweep.
+    best : tuple or None
+        Weights, intercepts and training objective of the sweep with the best score.
+    """
+
+    def __init__(self, estimator, validation):
+        self._estimator = copy.copy(estimator)
+        # The validation rows have no column names any more.
+        vars(self._estimator).pop("feature_names_in_", None)
+        self._patience, self._tol = estimator.n_iter_no_change, estimator.tol
+        self._must_score = estimator.early_stopping
+        self._data = validation
+        weight = validation.weight
+        self._weight = {} if weight is None else {"sample_weight": weight}
+        self._scorer = check_scoring(self._estimator, scoring=estimator.scoring)
+        self.scores, self.losses, self.best = [], [], None
+        self._best_score, self._idle = -np.inf, 0
+
+    def __call__(self, record, run):
+        """Whether to stop after this sweep."""
+        estimator, data = self._estimator, self._data
+        estimator.coefs_, estimator.intercepts_ = run.weights()
+        self.losses.append(self._loss())
+        score = float(self._scorer(estimator, data.X, data.y, **self._weight))
+        if self._must_score and not np.isfinite(score):
+            raise ValueError(
+                f"early_stopping=True: the score on {data.X.shape[0]} validation samples is "
+                f"{score}. Set more samples apart (validation_fraction) or choose another "
+                "scoring."
+            )
+        self.scores.append(score)
+        stalled = not score > self._best_score + self._tol
+        may_stop = record.settled or hasattr(run, "begin_cool_down")
+        self._idle = self._idle + 1 if stalled and may_stop else 0
+        if score > self._best_score:
+            self._best_score = score
+            self.best = estimator.coefs_, estimator.intercepts_, record.loss
+        if not self._must_score or self._idle < self._patience:
+            return False
+        if hasattr(run, "begin_cool_down") and run.begin_cool_down():
+            self._idle = 0
+            return False
+        return True
+
+    def _loss(self):
+        estimator, data = self._estimator, self._data
+        coefs, intercepts = estimator.coefs_, estimator.intercepts_
+        with np.errstate(all="ignore"):
+            z = forward(data.X, coefs, intercepts, estimator._activations)
+            values = estimator._loss.value(z, data.Y)
+            return min(float(np.average(values, weights=data.weight)), np.finfo(float).max)
+
+
+class Callbacks:
+    """Tell scikit-learn's callbacks (from 1.9 on) of the fit and of each of its sweeps.
+
+    A context manager around the sweeps. The callbacks get X, y and the weights as the user gave
+    them, and where they ask for it an estimator with the weights after the sweep.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X, y, sample_weight : as given to ``fit``
+    """
+
+    def __init__(self, estimator, X, y, sample_weight):
+        self._estimator = estimator
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        self._arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self._context = callback_context(estimator, estimator.max_iter)
+        self._sweep = None
+        self._tell(self._context, "begin")
+
+    def _tell(self, context, when, run=None):
+        if context is None:
+            return False
+        state = {} if run is None else {"reconstruction_attributes": lambda: _state(run)}
+        return getattr(context, f"call_on_fit_task_{when}")(**self._arguments, **state)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if self._sweep is not None and kind is None:
+            self._tell(self._sweep, "end")  # it was interrupted
+
+    def before_sweep(self, run):
+        """Say that a sweep begins."""
+        if self._context is not None:
+            self._sweep = self._context.subcontext(task_name="iteration")
+            self._tell(self._sweep, "begin", run)
+
+    def after_sweep(self, run):
+        """Say that it is over; true when a callback asks to stop."""
+        sweep, self._sweep = self._sweep, None
+        return bool(self._tell(sweep, "end", run))
+
+    def end(self):
+        """Say that the fit is over."""
+        self._tell(self._context, "end")
+
+
+def _state(run):
+    coefs, intercepts = run.weights()
+    return {"coefs_": coefs, "intercepts_": intercepts}
