@@ -26,7 +26,7 @@ _TRUSTED, _USUAL = (1000.0, 5000.0), 5.0
 _BOUND = 3.0
 
 
-def automatic_activity_alpha(loss, inputs, Y, sample_weight=None):
+def automatic_activity_alpha(loss, inputs, Y, sample_weight=None, *, total=None):
     """Strength of the penalty on the variance of the pre-activations, in samples.
 
     ::
@@ -51,6 +51,8 @@ def automatic_activity_alpha(loss, inputs, Y, sample_weight=None):
     Y : ndarray of shape (n, K)
         Targets, those of a regression in its unit of the loss.
     sample_weight : ndarray of shape (n,) or None
+    total : float or None
+        Total weight of the samples that these are a part of; None where they are all.
 
     Returns
     -------
@@ -64,7 +66,7 @@ def automatic_activity_alpha(loss, inputs, Y, sample_weight=None):
     # in which the penalty has to be counted too.
     unit = min(1.0, weight.sum() / n)
     weight = weight / unit
-    total, curvature = float(weight.sum()), 1.0
+    total, curvature = max(float(weight.sum()), (total or 0.0) / unit), 1.0
     if isinstance(loss, SoftmaxCrossEntropy | LogisticLoss):
         curvature = float((share @ np.square(Y - share @ Y)).mean())
     Y = Y[rows].astype(float)

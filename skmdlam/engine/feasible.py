@@ -160,7 +160,7 @@ class Feasible:
             batch_size = 100
         return _RHO * (100.0 / batch_size) ** _RHO_POWER
 
-    def automatic_activity_alpha(self, problem, loss, inputs, Y):
+    def automatic_activity_alpha(self, problem, loss, inputs, Y, *, total=None):
         """The activity_alpha of a problem whose user names none.
 
         Straight activations in deep nets take less, because the penalties of all layers add up;
@@ -173,7 +173,7 @@ class Feasible:
         curved = sum(not activation.straight for activation in problem.activations) / n_hidden
         part = (1.0 - curved) * min(1.0, 3.2 / n_hidden)
         part += curved * min(1.0, max(0.3, 0.1 * n_hidden))
-        return part * automatic_activity_alpha(loss, inputs, Y, problem.sample_weight)
+        return part * automatic_activity_alpha(loss, inputs, Y, problem.sample_weight, total=total)
 
     def start(self, problem, coefs, intercepts, **settings):
         """Begin a run; the result is an iterator of records, one a sweep or epoch.
@@ -233,7 +233,7 @@ class FeasibleRun:
 
     def __init__(self, options, problem, coefs, intercepts, settings):
         self._clock = time.perf_counter()
-        self.options, self.problem = options, problem
+        self._set_options(options, problem)
         self.rng = rng = np.random.RandomState(0) if settings.rng is None else settings.rng
         n = self.n = problem.X.shape[0]
         size = options.rows_at_a_time(n, settings.batch_size)
@@ -244,13 +244,6 @@ class FeasibleRun:
         self.rho = auto = options.auto_rho(n, size)
         if settings.rho is not None:
             self.rho = float(np.clip(settings.rho, auto / _RHO_RANGE, auto * _RHO_RANGE))
-        n_hidden = len(problem.activations)
-        # Of each layer; the last entry is the output layer's.
-        self.gains = [
-            _first_given(options.hidden_gain, 10.0 if is_flat(activation) else 3.0)
-            for activation in problem.activations
-        ] + [1.0]
-
         self.total = problem.rows.total
         weight = problem.sample_weight
         share = problem.rows.share()
@@ -261,7 +254,6 @@ class FeasibleRun:
         # What J is in the run's units times this is what it is in the user's.
         self.unit = self.target.factor * self.target.stiffness
         self.loss, self.Y = self.target.loss, self.target.Y.astype(self.dtype, copy=False)
-        self.rotated = problem.alpha == 0 or problem.penalty.ridge is not None
         self.space = InputSpace(problem.X, weight, self.dtype, rng, rotate=self.rotated)
 
         self.activity_alpha = settings.activity_alpha
@@ -271,9 +263,8 @@ class FeasibleRun:
             )
         self.depth = len(coefs)
         self._initialise(coefs, intercepts, settings.warm)
-        damping = _first_given(options.damping, max(0.2, 0.1 * n_hidden))
         self.metrics = [None] + [
-            MovingMetric(V.shape[0] - 1, damping, self.memory, self.dtype) for V in self.V[1:]
+            MovingMetric(V.shape[0] - 1, self.damping, self.memory, self.dtype) for V in self.V[1:]
         ]
         self._allocate(n)
         self._forget()
@@ -306,6 +297,18 @@ class FeasibleRun:
             self.best = start
 
     # -- set up ---------------------------------------------------------------------------------
+
+    def _set_options(self, options, problem):
+        self.options, self.problem = options, problem
+        # Of each layer; the last entry is the output layer's.
+        self.gains = [
+            _first_given(options.hidden_gain, 10.0 if is_flat(activation) else 3.0)
+            for activation in problem.activations
+        ] + [1.0]
+        n_hidden = len(problem.activations)
+        self.damping = _first_given(options.damping, max(0.2, 0.1 * n_hidden))
+        # Penalties that look at single weights need the axes of X.
+        self.rotated = problem.alpha == 0 or problem.penalty.ridge is not None
 
     def _initialise(self, coefs, intercepts, warm):
         """Starting weights in the run's units."""

@@ -27,13 +27,27 @@ class MovingMetric:
     dtype : dtype
     """
 
+    _UNSTORED = ("_gram", "_factorise", "_invert")
+
     def __init__(self, size, damping, memory, dtype):
         self.size, self.damping, self.memory = size, damping, memory
+        self.least_spread = 0.0
         self.moments = np.zeros((size + 1, size + 1), dtype=dtype)
-        self._gram = np.empty_like(self.moments)
         self.inverse = np.empty_like(self.moments)
-        self._factorise, self._invert = lapack.get_lapack_funcs(("potrf", "potri"), dtype=dtype)
         self.reset()
+        self._prepare()
+
+    def _prepare(self):
+        dtype = self.moments.dtype
+        self._gram = np.empty_like(self.moments)
+        self._factorise, self._invert = lapack.get_lapack_funcs(("potrf", "potri"), dtype=dtype)
+
+    def __getstate__(self):
+        return {name: v for name, v in vars(self).items() if name not in self._UNSTORED}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._prepare()
 
     def reset(self):
         """Forget the average."""
@@ -63,8 +77,9 @@ class MovingMetric:
         spread = float((diagonal - mean * mean).mean()) if self.size else 0.0
         # Below this the covariance is what rounding left of two larger numbers.
         resolution = 10 * np.finfo(self.moments.dtype).eps
-        floor = resolution * (float(diagonal.mean()) if self.size else 0.0)
-        ridge = self.damping * max(spread, floor, 0.0) + floor
+        size = float(diagonal.mean()) if self.size else 0.0
+        floor = resolution * size
+        ridge = self.damping * max(spread, floor, self.least_spread * size, 0.0) + floor
         ridge += float(np.finfo(self.moments.dtype).tiny) ** 0.5
         damped = self.moments.copy()
         damped.flat[: -1 : self.size + 2] += ridge

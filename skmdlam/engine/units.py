@@ -135,6 +135,10 @@ class InputCoordinates:
         np.divide(2 * mean_norm, norms, out=leverage, where=norms > 2 * mean_norm)
         self.leverage = leverage.astype(self._dtype)[:, None]
 
+    def unload(self):
+        """Forget the samples."""
+        self._X = self.U = self.leverage = None
+
     @property
     def total_variance(self):
         """Mean of ``||u_i||^2`` over the samples that C was taken from."""
