@@ -3,7 +3,16 @@
 from ._classifier import MDLAMClassifier
 from ._regressor import MDLAMRegressor
 from ._version import __version__
+from .display import ConvergenceDisplay, WeightsDisplay
 from .engine.feasible import Feasible
 from .engine.relaxed import Relaxed
 
-__all__ = ["Feasible", "MDLAMClassifier", "MDLAMRegressor", "Relaxed", "__version__"]
+__all__ = [
+    "ConvergenceDisplay",
+    "Feasible",
+    "MDLAMClassifier",
+    "MDLAMRegressor",
+    "Relaxed",
+    "WeightsDisplay",
+    "__version__",
+]

@@ -28,8 +28,14 @@ def test_links_lead_to_files():
 def test_code_runs(capsys):
     block = README.split(".. code-block:: python\n", 1)[1]
     code = re.match(r"(?:\n|    .*\n)+", block)[0]
-    exec(textwrap.dedent(code), {})
+    names = {}
+    exec(textwrap.dedent(code), names)
     assert float(capsys.readouterr().out) >= 0.97
+    plt = pytest.importorskip("matplotlib.pyplot", reason="the plots need matplotlib")
+    plt.switch_backend("Agg")
+    exec("\n".join(re.findall(r"^    (.*(?:Convergence|Weights)Display.*)$", README, re.M)), names)
+    assert len(plt.get_fignums()) == 2
+    plt.close("all")
 
 
 def test_deep_networks_are_those_of_the_benchmark():
