@@ -33,8 +33,8 @@ class Validation:
 class ValidationMonitor:
     """Score a copy of the estimator after each sweep; ask to stop when that stalls.
 
-    A run whose steps have yet to shrink is asked to shrink them first (``begin_cool_down``): the
-    score of noisy weights says little of what they settle at.
+    A run whose steps have yet to shrink is asked to shrink them instead (``begin_cool_down``): it
+    ends by itself soon after, and the score of noisy weights says little of what they settle at.
 
     Attributes
     ----------
@@ -78,8 +78,8 @@ class ValidationMonitor:
             self.best = estimator.coefs_, estimator.intercepts_, record.loss
         if not self._must_score or self._idle < self._patience:
             return False
-        if hasattr(run, "begin_cool_down") and run.begin_cool_down():
-            self._idle = 0
+        if hasattr(run, "begin_cool_down"):
+            run.begin_cool_down()
             return False
         return True
 

@@ -116,8 +116,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     early_stopping : bool, default=False
         Set ``validation_fraction`` of the samples apart (or take ``X_val``, see :meth:`fit`), score
         them after each epoch or sweep, and return the weights that had the best score. After
-        ``n_iter_no_change`` in a row that did not better it by ``tol`` the fit ends; in mini-batches
-        the steps first shrink, and the fit ends when the score stalls again.
+        ``n_iter_no_change`` in a row that did not better it by ``tol`` the fit ends; with
+        mini-batches it goes over to the cool-down, in which the steps shrink, and ends with that.
     validation_fraction : float, default=0.1
         Share of the samples for ``early_stopping``, strictly between 0 and 1.
     scoring : str, callable or None, default=None

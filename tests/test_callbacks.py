@@ -115,8 +115,9 @@ class TestCallbacks:
             scoring=lambda *_: 1.0,
             n_iter_no_change=3,
             max_iter=100,
+            batch_size=None,
         )
-        assert len(recorder.scores) == model.n_iter_ == 7
+        assert len(recorder.scores) == model.n_iter_ == 4
 
     def test_scoring_monitor(self):
         monitor = callback.ScoringMonitor(scoring="accuracy")

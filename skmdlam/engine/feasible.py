@@ -579,8 +579,8 @@ class FeasibleRun:
         return shortened and self.schedule.ran_out
 
     def begin_cool_down(self):
-        """Let the steps shrink from now on; False when they do so already."""
-        return self.schedule.begin_cool_down()
+        """Let the steps shrink from now on."""
+        self.schedule.begin_cool_down()
 
     # -- weights --------------------------------------------------------------------------------
 

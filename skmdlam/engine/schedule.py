@@ -64,9 +64,7 @@ class PlateauSchedule:
         return False
 
     def begin_cool_down(self):
-        """Let the steps shrink from now on; False when they do so already."""
-        if self.cooling:
-            return False
-        self.cooling, self._slope = True, 1.0 / self.cool_down
-        self._best, self._idle = np.inf, 0
-        return True
+        """Let the steps shrink from now on."""
+        if not self.cooling:
+            self.cooling, self._slope = True, 1.0 / self.cool_down
+            self._best, self._idle = np.inf, 0
