@@ -14,6 +14,8 @@ linear ``g`` is convex and solved in closed form. Where ``h`` is curved ``g`` ca
 minima; both are found and compared (see ``_Smooth``).
 """
 
+from numbers import Real
+
 import numpy as np
 from scipy.special import expit, logit
 
@@ -271,7 +273,7 @@ class LeakyReLU(_PiecewiseLinear):
     straight = True
 
     def __init__(self, negative_slope=0.01):
-        if not 0.0 < negative_slope < np.inf:
+        if not (isinstance(negative_slope, Real) and 0.0 < negative_slope < np.inf):
             raise ValueError(f"negative_slope must be positive and finite; got {negative_slope!r}.")
         self.negative_slope = float(negative_slope)
 
@@ -698,7 +700,7 @@ class ELU(_Smooth):
     name = "elu"
 
     def __init__(self, alpha=1.0):
-        if not 0.0 < alpha < np.inf:
+        if not (isinstance(alpha, Real) and 0.0 < alpha < np.inf):
             raise ValueError(f"alpha must be positive and finite; got {alpha!r}.")
         self.alpha = float(alpha)
 

@@ -118,7 +118,7 @@ def test_declared_properties(activation):
     assert (steepest <= 0.25) == (activation.largest_slope <= 0.25)
 
 
-@pytest.mark.parametrize("bad", [0.0, -1.0, np.inf, np.nan])
+@pytest.mark.parametrize("bad", [0.0, -1.0, np.inf, np.nan, "0.1", None])
 def test_parameters_must_be_positive(bad):
     with pytest.raises(ValueError, match="negative_slope must be positive"):
         LeakyReLU(bad)

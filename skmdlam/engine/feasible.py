@@ -9,6 +9,7 @@ from ..losses import Huber, LogisticLoss, SoftmaxCrossEntropy, SquaredError
 from .calibration import automatic_activity_alpha
 from .full_batch import ACCELERATIONS, FullBatchRun
 from .metric import MovingMetric, proximal
+from .options import check_choice, check_flag, check_integer, check_number
 from .run import Record, Settings
 from .schedule import PlateauSchedule
 from .start import glorot, is_flat, spread_layers
@@ -119,24 +120,15 @@ class Feasible:
     name = "feasible"
 
     def __post_init__(self):
-        for option in ("activity_alpha", "column_alpha", "damping"):
-            value = getattr(self, option)
-            free = value is None and option != "column_alpha"
-            if not free and not 0 <= value < np.inf:
-                raise ValueError(f"{option} must be finite and at least 0; got {value!r}.")
-        if self.acceleration not in ACCELERATIONS:
-            raise ValueError(
-                f"acceleration must be one of {', '.join(map(repr, ACCELERATIONS))}; "
-                f"got {self.acceleration!r}."
-            )
-        if self.hidden_gain is not None and not 0 < self.hidden_gain < np.inf:
-            raise ValueError(f"hidden_gain must be positive; got {self.hidden_gain!r}.")
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum must be in [0, 1); got {self.momentum!r}.")
+        check_number("activity_alpha", self.activity_alpha, "[0, inf)", optional=True)
+        check_number("column_alpha", self.column_alpha, "[0, inf)")
+        check_number("hidden_gain", self.hidden_gain, "(0, inf)", optional=True)
+        check_number("damping", self.damping, "[0, inf)", optional=True)
+        check_number("momentum", self.momentum, "[0, 1)")
         for option in ("epochs", "cool_down", "patience"):
-            value = getattr(self, option)
-            if not (value == int(value) and value >= 1):
-                raise ValueError(f"{option} must be an integer, at least 1; got {value!r}.")
+            check_integer(option, getattr(self, option), at_least=1)
+        check_choice("acceleration", self.acceleration, ACCELERATIONS)
+        check_flag("single_precision", self.single_precision)
 
     def initial_weights(self, sizes, rng, dtype, activations):
         """Glorot uniform weights and intercepts, meant for standardised columns."""

@@ -8,6 +8,7 @@ import numpy as np
 from . import blocks
 from .acceleration import Momentum, extrapolate, first_descent
 from .least_squares import Design, penalised, spectral_norm_squared
+from .options import check_choice, check_flag, check_number
 from .row_space import RowSpace
 from .run import Record, Settings
 from .start import gaussian, glorot
@@ -63,7 +64,7 @@ class Relaxed:
     Raises
     ------
     ValueError
-        When an option is not among the choices.
+        When an option is out of range or of the wrong kind.
 
     Examples
     --------
@@ -90,17 +91,12 @@ class Relaxed:
 
     def __post_init__(self):
         for option, choices in _CHOICES.items():
-            if getattr(self, option) not in choices:
-                raise ValueError(
-                    f"{option} must be one of {', '.join(map(repr, choices))}; "
-                    f"got {getattr(self, option)!r}."
-                )
-        if not 0 < self.epsilon_start < np.inf:
-            raise ValueError(f"epsilon_start must be positive; got {self.epsilon_start!r}.")
-        if not 0 < self.epsilon_factor <= 1:
-            raise ValueError(f"epsilon_factor must be in (0, 1]; got {self.epsilon_factor!r}.")
-        if self.start_scale is not None and not 0 < self.start_scale < np.inf:
-            raise ValueError(f"start_scale must be positive or None; got {self.start_scale!r}.")
+            check_choice(option, getattr(self, option), choices)
+        check_flag("accelerate", self.accelerate)
+        check_number("epsilon_start", self.epsilon_start, "(0, inf)")
+        check_number("epsilon_factor", self.epsilon_factor, "(0, 1]")
+        check_number("start_scale", self.start_scale, "(0, inf)", optional=True)
+        check_flag("row_space", self.row_space)
 
     def initial_weights(self, sizes, rng, dtype, activations):
         """Random start: Glorot, or ``N(0, start_scale^2)``.

@@ -1,0 +1,65 @@
+"""Options of the solvers: each is of its kind and in its range, or the error says what is allowed.
+
+scikit-learn checks the parameters of the estimators; the options of a solver object are checked
+here, when the object is made.
+"""
+
+from numbers import Integral, Real
+
+import numpy as np
+
+
+def check_number(option, value, allowed, *, optional=False):
+    """Refuse what is not a finite number in a range.
+
+    Parameters
+    ----------
+    option : str
+        Name of the option.
+    value : object
+        What it was given.
+    allowed : str
+        The range, with a bracket for an end that belongs to it: ``"[0, 1)"``, ``"(0, inf)"``.
+    optional : bool, default=False
+        Whether None is allowed too.
+
+    Raises
+    ------
+    ValueError
+        Naming the option, the value and what is allowed.
+    """
+    if optional and value is None:
+        return
+    low, high = map(float, allowed[1:-1].split(","))
+    if isinstance(value, Real) and not _is_flag(value):
+        above = value >= low if allowed[0] == "[" else value > low
+        below = value <= high if allowed[-1] == "]" else value < high
+        if above and below:
+            return
+    _refuse(option, value, f"a number in {allowed}{' or None' if optional else ''}")
+
+
+def check_integer(option, value, *, at_least):
+    """Refuse what is not an integer, or is a smaller one; the rest as :func:`check_number`."""
+    if not isinstance(value, Integral) or _is_flag(value) or value < at_least:
+        _refuse(option, value, f"an integer, at least {at_least}")
+
+
+def check_flag(option, value):
+    """Refuse what is neither True nor False; the rest as :func:`check_number`."""
+    if not _is_flag(value):
+        _refuse(option, value, "True or False")
+
+
+def check_choice(option, value, choices):
+    """Refuse what is not among the choices, names or None; the rest as :func:`check_number`."""
+    if not (value is None or isinstance(value, str)) or value not in choices:
+        _refuse(option, value, f"one of {', '.join(map(repr, choices))}")
+
+
+def _is_flag(value):
+    return isinstance(value, bool | np.bool_)
+
+
+def _refuse(option, value, allowed):
+    raise ValueError(f"{option} must be {allowed}; got {value!r}.")
