@@ -144,7 +144,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Class labels; the numbers of the columns for a multilabel target.
     n_features_in_ : int
         Columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of these columns; only there when X was a data frame with names that are strings.
     n_layers_ : int
         Layers, the inputs and the outputs included.

@@ -144,7 +144,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         Intercepts of each layer.
     n_features_in_ : int
         Columns of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of these columns; only there when X was a data frame with names that are strings.
     n_layers_ : int
         Layers, the inputs and the outputs included.

@@ -1,11 +1,11 @@
 """Activations: value, derivative, preimage of an interval, and the joint update of (z, a).
 
 Every activation here is nondecreasing, so the preimage of an interval is an interval, and for a
-given ``z`` the best ``a`` in ``[h(z) - eps, h(z) + eps]`` is a clip. The joint update
+given ``z`` the best ``a`` in ``[h(z) - eps, h(z) + eps]`` is a clip. The joint update ::
 
     argmin over (z, a) of  rho/2 (z - v)^2 + tau/2 (a - p)^2   subject to  |a - h(z)| <= eps
 
-is therefore the scalar problem
+is therefore the scalar problem ::
 
     argmin over z of  g(z) = rho/2 (z - v)^2 + tau/2 max(0, |h(z) - p| - eps)^2
 

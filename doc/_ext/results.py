@@ -1,0 +1,130 @@
+"""Results of the benchmarks in the documentation: no number is typed twice.
+
+Every folder of ``benchmarks/results`` that holds a ``README.md`` or ``README.rst`` becomes a page,
+``benchmarks/results/NAME``, copied with its figures before the build. The directive ``results``
+shows a part of one of their tables::
+
+    .. results:: tabular
+       :table: 1
+       :columns: method; mean test score
+       :header: Method; Mean score
+       :rows: skmdlam; adam
+
+``table`` counts the tables of the page from 1; columns and rows are named as they are there, rows
+by their first cell, ``*`` in it standing for anything, with a semicolon between them.
+"""
+
+import fnmatch
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import Directive, directives
+from sphinx.util import logging
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "benchmarks" / "results"
+SHOWN = {".md", ".rst", ".png", ".svg"}
+logger = logging.getLogger(__name__)
+
+
+def tables(text):
+    """Return the tables of a Markdown text, each a list of rows of cells, the header first."""
+    found, rows = [], []
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("|"):
+            cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+            if not all(set(cell) <= set("-: ") for cell in cells):
+                rows.append(cells)
+        elif rows:
+            found.append(rows)
+            rows = []
+    return found
+
+
+def _names(argument):
+    return [name.strip() for name in argument.split(";")]
+
+
+class Results(Directive):
+    """A part of a table of ``benchmarks/results/NAME/README.md``."""
+
+    required_arguments = 1
+    option_spec = {
+        "table": directives.positive_int,
+        "columns": _names,
+        "header": _names,
+        "rows": _names,
+    }
+
+    def run(self):
+        """Return the table."""
+        path = RESULTS / self.arguments[0] / "README.md"
+        env = self.state.document.settings.env
+        env.note_dependency(str(path))
+        try:
+            header, *rows = tables(path.read_text(encoding="utf-8"))[
+                self.options.get("table", 1) - 1
+            ]
+            columns = [header.index(name) for name in self.options.get("columns", header)]
+            if "rows" in self.options:
+                rows = [self._row(rows, pattern) for pattern in self.options["rows"]]
+        except (OSError, IndexError, ValueError) as error:
+            raise self.error(f"results: {path.name} of {path.parent.name}: {error}") from error
+        header = self.options.get("header", [header[i] for i in columns])
+        return [_table(header, [[row[i] for i in columns] for row in rows])]
+
+    @staticmethod
+    def _row(rows, pattern):
+        for row in rows:
+            if fnmatch.fnmatchcase(row[0], pattern):
+                return row
+        raise ValueError(f"no row {pattern!r}")
+
+
+def _table(header, rows):
+    """Return a table node, numbers to the right."""
+    group = nodes.tgroup(cols=len(header))
+    group += [nodes.colspec(colwidth=1) for _ in header]
+    head, body = nodes.thead(), nodes.tbody()
+    for part, lines in ((head, [header]), (body, rows)):
+        for cells in lines:
+            row = nodes.row()
+            for i, cell in enumerate(cells):
+                entry = nodes.entry("", nodes.paragraph("", cell))
+                entry["classes"] += ["text-left" if i == 0 else "text-right"]
+                row += entry
+            part += row
+    group += [head, body]
+    table = nodes.table("", group, classes=["results"])
+    return table
+
+
+def copy_results(app):
+    """Copy the pages and their figures to where Sphinx looks for sources."""
+    target = Path(app.srcdir) / "benchmarks" / "results"
+    pages = {folder.name for folder in RESULTS.iterdir() if _page(folder) is not None}
+    for old in target.iterdir() if target.exists() else ():
+        if old.name not in pages:
+            shutil.rmtree(old)
+    for name in pages:
+        (target / name).mkdir(parents=True, exist_ok=True)
+        for source in (RESULTS / name).iterdir():
+            if source.suffix in SHOWN:
+                copy = target / name / source.name
+                # An unchanged page need not be read again.
+                if not copy.exists() or copy.read_bytes() != source.read_bytes():
+                    shutil.copyfile(source, copy)
+
+
+def _page(folder):
+    """Return the report in a folder of results, None where there is none."""
+    found = [folder / name for name in ("README.md", "README.rst")]
+    return next((path for path in found if path.is_file()), None)
+
+
+def setup(app):
+    """Register with Sphinx."""
+    app.add_directive("results", Results)
+    app.connect("builder-inited", copy_results)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,45 @@
+"""The pages of the documentation: their examples run, and their references lead to files."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+DOC = ROOT / "doc"
+# What a build leaves in the checkout is not ours.
+BUILT = {"_build", "auto_examples", "generated"}
+PAGES = [
+    path
+    for path in sorted(DOC.rglob("*.rst"))
+    if BUILT.isdisjoint(path.relative_to(DOC).parts) and "results" not in path.parts
+]
+
+
+def name_of(path):
+    return path.relative_to(DOC).as_posix()
+
+
+def test_there_are_pages():
+    assert {"index.rst", "algorithm.rst", "howto_solver.rst"} <= {name_of(page) for page in PAGES}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if ">>>" in page.read_text(encoding="utf-8")],
+    ids=name_of,
+)
+def test_examples_run(page):
+    failed, tried = doctest.testfile(str(page), module_relative=False)
+    assert tried > 0 and failed == 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_named_files_exist(page):
+    """Files of the repository that a page names in literals, and figures that it shows."""
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"``((?:skmdlam|tests|examples|benchmarks|doc)/[\w./-]+\w)``", text)
+    assert [name for name in named if not (ROOT / name).exists() and "0.1.0.pkl" not in name] == []
+    shown = re.findall(r"(?:image|figure):: (\S+)", text)
+    assert [name for name in shown if not (page.parent / name).is_file()] == []
