@@ -25,7 +25,7 @@ from ._compat import (
 )
 from ._monitor import Callbacks, Validation, ValidationMonitor
 from ._progress import Progress
-from ._stored import check_stored_version
+from ._stored import readable_state
 from ._threads import blas_threads_for
 from ._version import __version__
 from .activations import ACTIVATIONS, get_activations
@@ -398,9 +398,7 @@ class BaseMDLAM(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
         return super().__getstate__() | {"_skmdlam_version": __version__}
 
     def __setstate__(self, state):
-        state = dict(state)
-        check_stored_version(state.pop("_skmdlam_version", None), type(self).__name__)
-        super().__setstate__(state)
+        super().__setstate__(readable_state(state, type(self)))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,12 +1,41 @@
 """Stored estimators: which releases' pickles this one reads."""
 
+import inspect
 import re
 
 from ._version import __version__
 
 # The first release whose fitted attributes mean what they mean now. Raise it with a change of
-# their meaning, and say so in the changelog; a new attribute gets a default in __setstate__.
+# their meaning, and say so in the changelog.
 OLDEST_READABLE = "0.1"
+
+
+def readable_state(state, estimator_class):
+    """Return what an estimator stored as the attributes that it has now.
+
+    Parameters
+    ----------
+    state : dict
+        Attributes, and the version that stored them as ``_skmdlam_version``.
+    estimator_class : type
+        Class of the estimator; a parameter that it got since has its default.
+
+    Returns
+    -------
+    attributes : dict
+        Attributes of the estimator.
+
+    Raises
+    ------
+    ValueError
+        When the version is not one that this one reads.
+    """
+    state = dict(state)
+    check_stored_version(state.pop("_skmdlam_version", None), estimator_class.__name__)
+    for name, parameter in inspect.signature(estimator_class).parameters.items():
+        if parameter.default is not parameter.empty:
+            state.setdefault(name, parameter.default)
+    return state
 
 
 def check_stored_version(stored, name):

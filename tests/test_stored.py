@@ -81,6 +81,14 @@ def test_pickle_says_its_version(fitted):
     assert "_skmdlam_version" not in vars(estimator)
 
 
+def test_a_parameter_that_is_newer_has_its_default():
+    state = MDLAMRegressor(alpha=0.5).__getstate__()
+    del state["activity_alpha"]
+    estimator = MDLAMRegressor.__new__(MDLAMRegressor)
+    estimator.__setstate__(state)
+    assert estimator.get_params() == MDLAMRegressor(alpha=0.5).get_params()
+
+
 @pytest.mark.parametrize("version", ["0.1.0", "0.1.0.dev0", "0.1.7", skmdlam.__version__])
 def test_same_release_is_read(version):
     check_stored_version(version, "MDLAMClassifier")
