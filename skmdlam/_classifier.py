@@ -89,9 +89,9 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Samples in a mini-batch of solver "feasible"; "auto" is a fifth of the samples below 500 (at
         least 20, and all of up to 64), 100 below 2,000 and 200 from there on. None, or a number
         not below that of the samples, is the full batch: with penalty "l2" or "none", sweeps over
-        all samples that are accelerated by secants and descend in J every time, without the penalty
-        on columns; with other penalties, epochs of one batch. Solver "relaxed" always takes the
-        full batch: "auto" or None.
+        all samples that are accelerated by secants and descend in J every time; with other
+        penalties, epochs of one batch. Solver "relaxed" always takes the full batch: "auto" or
+        None.
     max_iter : int, default=200
         Largest number of epochs or sweeps. The schedule of mini-batches ends by itself after 100
         epochs at most; where ``max_iter`` is less, it is shortened to fit.
@@ -219,10 +219,10 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     *Memory.* Mini-batches hold a copy of X in the coordinates of the first layer's step (float32,
     also for float64 data; none of a large sparse X), the values of one batch, and a few square
     matrices for each layer: nothing of the size samples x hidden units. The full batch holds
-    a standardised copy of X (none where X is sparse; where there are far fewer rows than columns,
-    rows x rows numbers in its place), the activations of 4,096 samples at a time, and secants of up
-    to 20 times the number of weights. Solver "relaxed" keeps z and a of every layer for all
-    samples.
+    a standardised copy of X (none where X is sparse; with ``activity_alpha=0`` and far fewer rows
+    than columns, rows x rows numbers in its place), the activations of 4,096 samples at a time, and
+    secants of up to 20 times the number of weights. Solver "relaxed" keeps z and a of every layer
+    for all samples.
 
     *Scaling.* Solver "feasible" standardises the columns of X inside its steps: the fit
     does not depend on their units, apart from ``alpha``, which stands beside the weights in

@@ -36,11 +36,16 @@ class Penalty:
         Whether ``value(Q @ W) == value(W)`` for every orthogonal ``Q``.
     ridge : float or None
         The ``r`` with ``value(W) == r / 2 * ||W||**2`` for every ``W``, None where there is none.
+    by_rows : bool
+        Whether the value is a sum over the rows of ``W``. Then ``prox`` takes a ``t`` for each row
+        too, of shape ``(n_rows, 1)``, and the solvers make use of that where the inputs of a layer
+        differ in scale.
     """
 
     name: str
     rotation_invariant: bool = False
     ridge: float | None = None
+    by_rows: bool = False
 
     def value(self, W):
         """Return the penalty of ``W``, a float, infinite outside of the constraints."""
@@ -49,9 +54,15 @@ class Penalty:
     def prox(self, W, t):
         """Return ``argmin_V t * value(V) + 1/2 ||V - W||**2`` for a scalar ``t >= 0``.
 
-        With ``t = 0`` this is the projection on the set where the value is finite.
+        With ``t = 0`` this is the projection on the set where the value is finite. A penalty that
+        is a sum over rows also takes an array, ``t[j]`` being the scalar of row j.
         """
         raise NotImplementedError
+
+
+def _steps(t, W):
+    """Return t as it multiplies the rows of ``W``: a float, or a column of the type of ``W``."""
+    return float(t) if np.ndim(t) == 0 else np.asarray(t, dtype=W.dtype)
 
 
 def _sum_of_squares(W):
@@ -76,6 +87,7 @@ class NoPenalty(Penalty):
     name = "none"
     rotation_invariant = True
     ridge = 0.0
+    by_rows = True
 
     def value(self, W):
         return 0.0
@@ -91,12 +103,13 @@ class L2(Penalty):
     name = "l2"
     rotation_invariant = True
     ridge = 1.0
+    by_rows = True
 
     def value(self, W):
         return 0.5 * _sum_of_squares(W)
 
     def prox(self, W, t):
-        return W / (1.0 + float(t))
+        return W / (1.0 + _steps(t, W))
 
 
 @dataclass(frozen=True)
@@ -104,12 +117,13 @@ class L1(Penalty):
     """``Omega(W) = sum |W|``."""
 
     name = "l1"
+    by_rows = True
 
     def value(self, W):
         return _sum_of_sizes(W)
 
     def prox(self, W, t):
-        return _soft_threshold(W, float(t))
+        return _soft_threshold(W, _steps(t, W))
 
 
 @dataclass(frozen=True)
@@ -123,6 +137,7 @@ class ElasticNet(Penalty):
     """
 
     name = "elasticnet"
+    by_rows = True
     l1_ratio: float = 0.5
 
     def __post_init__(self):
@@ -142,7 +157,7 @@ class ElasticNet(Penalty):
         return ratio * _sum_of_sizes(W) + 0.5 * (1.0 - ratio) * _sum_of_squares(W)
 
     def prox(self, W, t):
-        ratio, t = float(self.l1_ratio), float(t)
+        ratio, t = float(self.l1_ratio), _steps(t, W)
         return _soft_threshold(W, t * ratio) / (1.0 + t * (1.0 - ratio))
 
 
@@ -151,12 +166,13 @@ class NonNegative(Penalty):
     """``Omega(W) = 1/2 ||W||**2`` where ``W >= 0``, infinite elsewhere."""
 
     name = "nonnegative"
+    by_rows = True
 
     def value(self, W):
         return 0.5 * _sum_of_squares(W) if np.all(W >= 0) else np.inf
 
     def prox(self, W, t):
-        return np.maximum(W, 0.0) / (1.0 + float(t))
+        return np.maximum(W, 0.0) / (1.0 + _steps(t, W))
 
 
 @dataclass(frozen=True)
@@ -170,6 +186,7 @@ class Box(Penalty):
     """
 
     name = "box"
+    by_rows = True
     lower: float = -1.0
     upper: float = 1.0
 
@@ -193,7 +210,7 @@ class Box(Penalty):
 
     def prox(self, W, t):
         # Entry by entry a parabola on an interval: the nearest point to its vertex.
-        return np.clip(W / (1.0 + float(t)), *self._ends(W))
+        return np.clip(W / (1.0 + _steps(t, W)), *self._ends(W))
 
 
 @dataclass(frozen=True)
@@ -205,6 +222,7 @@ class GroupLasso(Penalty):
     """
 
     name = "group"
+    by_rows = True
 
     @staticmethod
     def _norms(W):
@@ -214,11 +232,11 @@ class GroupLasso(Penalty):
         return float(np.sqrt(W.shape[1]) * self._norms(W).sum())
 
     def prox(self, W, t):
-        threshold = float(t) * np.sqrt(W.shape[1])
+        threshold = np.ravel(np.asarray(t, dtype=float)) * np.sqrt(W.shape[1])
         norms = self._norms(W)
-        kept = norms > threshold
         shrink = np.zeros_like(norms)
-        shrink[kept] = 1.0 - threshold / norms[kept]
+        np.divide(threshold, norms, out=shrink, where=norms > threshold)
+        shrink = np.where(norms > threshold, 1.0 - shrink, 0.0)
         return W * shrink.astype(W.dtype)[:, np.newaxis]
 
 

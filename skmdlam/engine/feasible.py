@@ -13,7 +13,7 @@ from .options import check_choice, check_flag, check_integer, check_number
 from .run import Record, Settings
 from .schedule import PlateauSchedule
 from .start import glorot, is_flat, spread_layers
-from .units import InputSpace, TargetUnit, standardised_rows
+from .units import InputSpace, TargetUnit, column_strength, standardised_rows
 
 # Rows of a forward pass that measures J.
 _CHUNK = 2048
@@ -60,7 +60,7 @@ class Feasible:
         Strength of the penalty on the columns of X. It costs a column its use at all more than its
         use in full, so that columns that say little are left out; every penalty on W_1 that is
         not logarithmic pulls at the useful ones just as hard. ``activity_alpha=0`` switches
-        it off too, and weights of less than one on average scale it down. Mini-batches only.
+        it off too, and weights of less than one on average scale it down.
     hidden_gain : float or None, default=None
         Steps of hidden layers are this many times longer than those of the output layer. None is
         3, and 10 for layers of logistic activations, whose derivative is small.
@@ -202,6 +202,7 @@ class Feasible:
                 intercepts,
                 rho=1.0 if settings.rho is None else settings.rho,
                 activity_alpha=activity_alpha,
+                column_alpha=self.column_alpha,
                 acceleration=self.acceleration,
                 warm=settings.warm,
             )
@@ -277,8 +278,9 @@ class FeasibleRun:
         self._first_every = max(self.refresh_every, self.space.size // 4)
         self.column_alpha = 0.0
         if self.activity_alpha > 0:
-            unit = min(1.0, self.total / n)
-            self.column_alpha = unit * options.column_alpha * np.sqrt(self.space.n_columns)
+            self.column_alpha = column_strength(
+                options.column_alpha, self.total, n, self.space.n_columns
+            )
         self.iteration = 0
         self.ended = False
         self.best = np.inf

@@ -12,7 +12,7 @@ from .row_space import RowSpace
 from .run import Record
 from .secant import SecantMemory
 from .start import spread_layers
-from .units import TargetUnit
+from .units import TargetUnit, column_strength
 
 ACCELERATIONS = ("anderson", "nesterov", None)
 
@@ -64,6 +64,9 @@ class FullBatchRun:
         only how fast J falls at first depends on it.
     activity_alpha : float, default=0.0
         Strength of the penalty on the variances of the pre-activations.
+    column_alpha : float, default=0.0
+        Strength of the penalty on the columns of X, as in
+        :class:`~skmdlam.engine.feasible.Feasible`.
     acceleration : {"anderson", "nesterov"} or None, default="anderson"
     memory : int, default=10
         Secant pairs.
@@ -90,6 +93,7 @@ class FullBatchRun:
         *,
         rho,
         activity_alpha=0.0,
+        column_alpha=0.0,
         acceleration="anderson",
         memory=10,
         warm=False,
@@ -110,7 +114,7 @@ class FullBatchRun:
         self.acceleration = acceleration
         self.total = problem.rows.total
         with np.errstate(all="ignore"):
-            self._set_up(coefs, intercepts, activity_alpha, warm)
+            self._set_up(coefs, intercepts, activity_alpha, column_alpha, warm)
             self.metric = KroneckerMetric(
                 self.objective,
                 _DAMPING_IN * self.rho,
@@ -126,7 +130,7 @@ class FullBatchRun:
 
     # -- set up ---------------------------------------------------------------------------------
 
-    def _set_up(self, coefs, intercepts, activity_alpha, warm):
+    def _set_up(self, coefs, intercepts, activity_alpha, column_alpha, warm):
         """The problem in standard units, and the starting weights there."""
         problem, n = self.problem, self.problem.X.shape[0]
         weight = problem.sample_weight
@@ -143,13 +147,21 @@ class FullBatchRun:
         else:
             coefs[0], intercepts[0] = self.inputs.expand(np.vstack([coefs[0], intercepts[0]]))
         self._space = None
-        if RowSpace.pays(X, width) and n + width <= _LARGEST_ROW_SPACE:
-            self._space = RowSpace(X, coefs[0])
+        columns = 0.0
+        if activity_alpha > 0:
+            columns = column_strength(column_alpha, self.total, n, int(self.inputs.varies.sum()))
+        wide = RowSpace.pays(X, width) and n + width <= _LARGEST_ROW_SPACE
+        if wide and not (warm and columns > 0):
+            space = RowSpace(X, coefs[0])
             # What the start has outside of the rows says nothing about them: it is dropped.
-            rank = self._space.X.shape[1] - width
-            coefs[0] = self._space.W[:rank]
-            X = np.ascontiguousarray(self._space.X[:, :rank], dtype=dtype)
-            self.inputs = standard_input(X, problem.rows, uniform=True)
+            rank = space.X.shape[1] - width
+            space.W[rank:] = 0.0
+            if columns > 0:  # the row space knows no columns
+                coefs[0] = space.expand(space.W)
+            else:
+                self._space, coefs[0] = space, space.W[:rank]
+                X = np.ascontiguousarray(space.X[:, :rank], dtype=dtype)
+                self.inputs = standard_input(X, problem.rows, uniform=True)
         # What J is in the run's units times this is what it is in the user's.
         self.unit = target.factor
         strength = problem.alpha * (problem.penalty.ridge or 0.0) / target.factor
@@ -165,6 +177,7 @@ class FullBatchRun:
             None if weight is None else weight.astype(dtype, copy=False),
             ridge,
             float(activity_alpha) * target.stiffness,
+            columns * target.stiffness,
         )
         V = [self.inputs.contract(coefs[0], intercepts[0])]
         V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]

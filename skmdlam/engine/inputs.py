@@ -31,7 +31,7 @@ def standard_input(X, rows, *, uniform=False):
 
 
 def _standardisation(X, rows, uniform):
-    """Weighted mean and 1 / std of each column; 1 where a column is constant."""
+    """Weighted mean and 1 / std of each column, 1 where it is constant, and whether it varies."""
     total = rows.total
 
     def sums(weight, x):
@@ -54,12 +54,12 @@ def _standardisation(X, rows, uniform):
     varies = variance > np.finfo(float).tiny
     if uniform:
         variance[:] = variance.mean()
+        varies = variance > np.finfo(float).tiny
     elif share_one_unit(np.sqrt(variance[varies]), total, rows.n_rows):
         variance[varies] = variance[varies].mean()
     inverse_std = np.ones_like(variance)
-    varies = variance > np.finfo(float).tiny
     inverse_std[varies] = 1.0 / np.sqrt(variance[varies])
-    return mean, inverse_std
+    return mean, inverse_std, varies
 
 
 def _column_sums(weight, x):
@@ -75,10 +75,12 @@ class DenseInput:
         What is handed out by rows; column-major, so that the columns of a block are contiguous.
     ridge : ndarray of shape (d, 1)
         ``||W||^2 = sum_j ridge_j ||V_j||^2`` for the weights V of U that stand for W.
+    varies : ndarray of shape (d,)
+        Whether a column is not constant.
     """
 
-    def __init__(self, X, mean, inverse_std):
-        self.mean, self.inverse_std = mean, inverse_std
+    def __init__(self, X, mean, inverse_std, varies):
+        self.mean, self.inverse_std, self.varies = mean, inverse_std, varies
         self.ridge = np.square(inverse_std)[:, None]
         self.size = X.shape[1]
         self._store(X)

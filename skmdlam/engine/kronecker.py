@@ -58,7 +58,10 @@ class KroneckerMetric:
             moments = rows.reduce(lambda s, x, y: self._moments(V, s, x, y), *data)
             moments /= rows.total
             outputs, inputs, slopes = self._unpack(moments)
-            self._factors = self._factorise(V, outputs, inputs, slopes)
+            ridges = list(objective.ridge)
+            if objective.columns > 0:
+                ridges[0] = ridges[0] + objective.column_ridge(theta)
+            self._factors = self._factorise(V, outputs, inputs, slopes, ridges)
 
     def _moments(self, V, weight, x, y):
         """What a block of rows adds to the moments, strung together."""
@@ -105,7 +108,7 @@ class KroneckerMetric:
             slopes.append(take(size, size) if layer > 0 else None)
         return outputs, inputs, slopes
 
-    def _factorise(self, V, M, inputs, slopes):
+    def _factorise(self, V, M, inputs, slopes, ridges):
         """``(P_l, Q_l, mean a_{l-1})`` of every layer, P_l as a function."""
         objective, factors = self.objective, []
         few = None
@@ -118,7 +121,7 @@ class KroneckerMetric:
                 M, scale = np.eye(len(M)), 1.0
             right = damped_inverse(M / scale, self.damping_out)
             right *= (1.0 + self.damping_out) / np.sqrt(scale)
-            ridge = np.asarray(objective.ridge[layer], dtype=float) / objective.rows.total / scale
+            ridge = np.asarray(ridges[layer], dtype=float) / objective.rows.total / scale
             ridge = np.broadcast_to(ridge.ravel(), (self._inputs[layer],))
             if self._whole[layer]:
                 mean, left = self._whole_input(*inputs[layer], ridge)

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..losses import Huber, LogisticLoss, Poisson, SoftmaxCrossEntropy
 from .reductions import Rows
+from .units import COLUMN_FLOOR
 
 # Rows that are worked on at a time: their activations stay in the cache.
 _BLOCK_ROWS = 4096
@@ -20,8 +21,8 @@ class Objective:
         D_L = s R'(z_L),    D_l = h_l'(z_l) * (D_{l+1} W_{l+1}')             backward
         dJ/dV_l = (a_{l-1}, 1)' D_l                                          summed over rows
 
-    with ``ridge_l W_l`` and ``activity s (z_l - mean z_l)`` for the two penalties. Nothing of the
-    size of a hidden layer on all rows is kept, only on a block of them.
+    with ``ridge_l W_l``, ``activity s (z_l - mean z_l)`` and :meth:`column_ridge` ``W_1`` for the
+    penalties. Nothing of the size of a hidden layer on all rows is kept, only on a block of them.
 
     Parameters
     ----------
@@ -36,13 +37,27 @@ class Objective:
         ``J`` has the term ``1/2 sum_l sum ridge_l * W_l^2``, in sums over samples.
     activity : float
         ``J`` has the term ``activity/2 sum_l sum_k Var_i(z_l[i, k])``, in sums over samples.
+    columns : float, default=0.0
+        ``J`` has the term ``columns/2 sum_j log(1 + ||w_j||^2 / floor)`` over the columns j that
+        vary, ``w_j`` the weights of the standardised column, in sums over samples.
     """
 
-    def __init__(self, inputs, Y, loss, activations, widths, sample_weight, ridge, activity):
+    def __init__(
+        self,
+        inputs,
+        Y,
+        loss,
+        activations,
+        widths,
+        sample_weight,
+        ridge,
+        activity,
+        columns=0.0,
+    ):
         self.inputs, self.loss, self.activations = inputs, loss, activations
         self.dtype, n = inputs.data.dtype, inputs.data.shape[0]
         self.rows = Rows(n, sample_weight, block_rows=_BLOCK_ROWS)
-        self.ridge, self.activity = ridge, activity
+        self.ridge, self.activity, self.columns = ridge, activity, columns
         self.shapes = [(m + 1, k) for m, k in pairwise([inputs.size, *widths])]
         self.depth = len(self.shapes)
         self._edges = np.cumsum([0, *(m * k for m, k in self.shapes)])
@@ -83,11 +98,22 @@ class Objective:
                 pull = ridge * W[:-1]
                 value += 0.5 * np.vdot(pull, W[:-1])
                 G[:-1] += pull
+            if self.columns > 0:
+                W, ridge = self.views(theta)[0][:-1], self.column_ridge(theta)
+                sizes = np.einsum("jk,jk->j", W, W)[self.inputs.varies]
+                value += 0.5 * self.columns * float(np.log1p(sizes / COLUMN_FLOOR).sum())
+                self.views(gradient)[0][:-1] += ridge * W
             result /= self.rows.total
             value = float(value / self.rows.total)
         if not (np.isfinite(value) and np.isfinite(gradient @ gradient)):
             value = np.inf
         return value, gradient
+
+    def column_ridge(self, theta):
+        """The ridge on the first layer that has the slope of the columns' penalty at ``theta``."""
+        W = self.views(theta)[0][:-1]
+        sizes = np.einsum("jk,jk->j", W, W, dtype=float)
+        return (self.columns * self.inputs.varies / (COLUMN_FLOOR + sizes))[:, None]
 
     def scratch(self, layer, m):
         """A buffer of m rows as wide as a layer, of no meaning between two calls."""

@@ -24,7 +24,7 @@ _LARGEST_DECOMPOSITION = 1500
 # Directions that a sketch finds, and how often it multiplies by X'X to find them.
 _SKETCH_SIZE, _SKETCH_ROUNDS = 200, 2
 # Squared weight below which a column's penalty is quadratic and no longer logarithmic.
-_COLUMN_FLOOR = 0.1
+COLUMN_FLOOR = 0.1
 # Directions with less of the largest variance than this are copies of others up to rounding.
 _SMALLEST_VARIANCE = 1e-6
 # Ratio of the spreads of columns that may still be in one unit.
@@ -215,7 +215,7 @@ class InputCoordinates:
         with np.errstate(over="ignore"):
             charge = ridge * self.inverse_variance
         if columns > 0.0:
-            charge = charge + columns / (_COLUMN_FLOOR + self.column_sizes(V))
+            charge = charge + columns / (COLUMN_FLOOR + self.column_sizes(V))
         charge = np.minimum(charge, _LARGEST_CHARGE).astype(V.dtype)
         if self._basis is None:
             diagonal = (1.0 + variance * self.variance).astype(V.dtype)
@@ -249,7 +249,7 @@ class InputCoordinates:
 
     def column_penalty(self, V):
         """``sum_j log(1 + ||w_j||^2 / floor)`` over the standardised columns j."""
-        return float(np.log1p(self.column_sizes(V) / _COLUMN_FLOOR).sum())
+        return float(np.log1p(self.column_sizes(V) / COLUMN_FLOOR).sum())
 
     def in_weights(self, V):
         """The metric of a step in the weights of X, and these weights."""
@@ -378,6 +378,14 @@ def column_moments(X, share):
         x = X[rows] - mean
         variance += share[rows] @ np.square(x, out=x)
     return mean, np.sqrt(variance)
+
+
+def column_strength(column_alpha, total, n, n_columns):
+    """What the penalty of a column is multiplied by: ``column_alpha sqrt(d)``, d columns that vary.
+
+    Weights that sum to a total of less than one a sample scale it down.
+    """
+    return min(1.0, total / n) * column_alpha * np.sqrt(max(n_columns, 1))
 
 
 def share_one_unit(std, total, n):

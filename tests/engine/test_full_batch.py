@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits, make_classification
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
 
 from skmdlam.activations import ACTIVATIONS, get_activation
+from skmdlam.engine.feasible import Feasible
 from skmdlam.engine.full_batch import FullBatchRun
 from skmdlam.engine.inputs import standard_input
 from skmdlam.engine.kronecker import KroneckerMetric
@@ -56,16 +57,25 @@ def make_problem(rng, *, loss="squared_error", activations=("relu",), n=30, d=5,
     return problem, *glorot([d, *widths, Y.shape[1]], seed, dtype, activations)
 
 
-def make_objective(problem, widths, activity=0.0, block_rows=None):
+def make_objective(problem, widths, activity=0.0, columns=0.0, block_rows=None):
     inputs = standard_input(problem.X, problem.rows)
     ridge = [problem.alpha * inputs.ridge] + [problem.alpha] * (len(widths) - 1)
     objective = Objective(
         inputs, problem.Y, problem.loss, problem.activations, widths, problem.sample_weight,
-        ridge, activity,
+        ridge, activity, columns,
     )  # fmt: skip
     if block_rows is not None:
         objective.rows = Rows(problem.X.shape[0], problem.sample_weight, block_rows=block_rows)
     return objective
+
+
+def column_penalty(problem, W):
+    """``sum_j log(1 + 10 std_j^2 ||W[j, :]||^2)``."""
+    X = problem.X.toarray() if sp.issparse(problem.X) else problem.X
+    share = np.ones(len(X)) if problem.sample_weight is None else problem.sample_weight
+    share = share / share.sum()
+    variance = share @ (X - share @ X) ** 2
+    return float(np.log1p(10 * variance * (W**2).sum(axis=1)).sum())
 
 
 def assert_monotone(records):
@@ -95,7 +105,7 @@ class TestObjective:
         problem, *_ = make_problem(
             rng, loss=loss, activations=(activation, activation), weighted=True, sparse=sparse
         )
-        objective = make_objective(problem, [4, 3, problem.Y.shape[1]], 2.0, block_rows=11)
+        objective = make_objective(problem, [4, 3, problem.Y.shape[1]], 2.0, 1.5, block_rows=11)
         for _ in range(3):
             theta = rng.normal(scale=0.5, size=objective.size)
             direction = rng.normal(size=objective.size)
@@ -110,13 +120,24 @@ class TestObjective:
         problem, coefs, intercepts = make_problem(
             rng, loss=loss, activations=("tanh", "relu"), weighted=True
         )
-        objective = make_objective(problem, [4, 4, problem.Y.shape[1]], 3.0)
+        objective = make_objective(problem, [4, 4, problem.Y.shape[1]], 3.0, 0.8)
         V = [objective.inputs.contract(coefs[0], intercepts[0])]
         V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]
         value, _ = objective(np.concatenate([W.ravel() for W in V]))
         expected = problem.training_objective(coefs, intercepts)
         expected += 1.5 * activity_penalty(problem, coefs, intercepts)
+        expected += 0.4 * column_penalty(problem, coefs[0])
         assert value == pytest.approx(expected / problem.rows.total, rel=1e-12)
+
+    def test_constant_columns_have_no_penalty(self):
+        rng = np.random.default_rng(1)
+        problem, *_ = make_problem(rng)
+        problem.X[:, 1] = 3.0
+        objective = make_objective(problem, [4, 2], columns=1.0)
+        theta = rng.normal(size=objective.size)
+        pull = objective.column_ridge(theta)
+        assert pull[1] == 0.0
+        assert (np.delete(pull, 1) > 0).all()
 
     @pytest.mark.parametrize("activity", [0.0, 2.0])
     def test_blocks_of_rows_change_nothing(self, activity):
@@ -463,6 +484,42 @@ def test_wide_data_runs_in_the_row_space(sparse):
     assert coefs[0].shape == (300, 4)
     expected = problem.training_objective(coefs, intercepts) / problem.rows.total
     assert records[-1].loss == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_wide_data_with_a_penalty_on_columns(sparse):
+    """The row space has no columns: all of them take part, and the start is within it."""
+    rng = np.random.default_rng(0)
+    problem, coefs, intercepts = make_problem(
+        rng, loss="softmax", activations=("relu",), n=15, d=300, sparse=sparse, weighted=True
+    )
+    run = FullBatchRun(problem, coefs, intercepts, rho=1.0, activity_alpha=1.0, column_alpha=0.5)
+    X = problem.X.toarray() if sparse else problem.X
+    start = run.weights()[0][0]
+    inside = np.linalg.lstsq(X.T, start, rcond=None)[0]
+    np.testing.assert_allclose(X.T @ inside, start, atol=1e-10)
+    records = list(itertools.islice(run, 20))
+    assert_monotone(records)
+    unpenalised = FullBatchRun(problem, coefs, intercepts, rho=1.0, activity_alpha=1.0)
+    list(itertools.islice(unpenalised, 20))
+    after, before = (column_penalty(problem, r.weights()[0][0]) for r in (run, unpenalised))
+    assert after < before
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "huber", "softmax"])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_batches_of_any_size_have_the_same_objective(loss, sparse):
+    """J of the same weights, with all its penalties, in mini-batches and on the full batch."""
+    rng = np.random.default_rng(2)
+    problem, coefs, intercepts = make_problem(
+        rng, loss=loss, activations=("tanh",), weighted=True, sparse=sparse, target_scale=30.0
+    )
+    settings = {"activity_alpha": 3.0, "warm": True, "max_iter": 5}
+    solver = Feasible(single_precision=False)
+    batches = solver.start(problem, coefs, intercepts, batch_size=10, **settings)
+    full = solver.start(problem, coefs, intercepts, batch_size=30, **settings)
+    assert batches.column_alpha > 0
+    assert full.value * full.unit == pytest.approx(batches.best * batches.unit, rel=1e-9)
 
 
 @pytest.mark.parametrize("sparse", [False, True])
