@@ -39,6 +39,9 @@ templates_path = ["_templates"]
 default_role = "literal"
 nitpicky = False
 language = "en"
+# Literal blocks are formulas and commands; Python stands in code blocks and doctests.
+highlight_language = "none"
+toc_object_entries_show_parents = "hide"
 
 # -- API ------------------------------------------------------------------------------------------
 
@@ -110,7 +113,10 @@ html_theme_options = {
     "footer_end": [],
     "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
 }
-html_sidebars = {"index": [], "getting_started": [], "changelog": [], "contributing": []}
+# Pages that have no pages below them have nothing to navigate to.
+html_sidebars = {
+    page: [] for page in ("index", "getting_started", "algorithm", "changelog", "contributing")
+}
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
