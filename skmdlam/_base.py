@@ -27,6 +27,7 @@ from ._monitor import Callbacks, Validation, ValidationMonitor
 from ._progress import Progress
 from ._stored import readable_state
 from ._threads import blas_threads_for
+from ._transform import HiddenFeaturesMixin
 from ._version import __version__
 from .activations import ACTIVATIONS, get_activations
 from .engine.feasible import Feasible
@@ -40,7 +41,7 @@ SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
 _SOLVER_METHODS = ["initial_weights", "rows_at_a_time", "start"]
 
 
-class BaseMDLAM(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Fit, forward pass and bookkeeping; subclasses encode ``y`` and choose the loss."""
 
     # Where the HTML representation links to; pyproject.toml has the same address.
@@ -381,17 +382,21 @@ class BaseMDLAM(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
 
     # -- prediction -----------------------------------------------------------------------------
 
-    def _output(self, X):
-        """Pre-activations of the output layer, shape (n_samples, n_outputs_)."""
+    def _validated(self, X):
+        """New rows in the form that the network takes."""
         check_is_fitted(self)
         _refuse_strings(X, "X")
-        X = validate_data(
+        return validate_data(
             self,
             X,
             accept_sparse=("csr", "csc"),
             dtype=(np.float64, np.float32),
             reset=False,
         )
+
+    def _output(self, X):
+        """Pre-activations of the output layer, shape (n_samples, n_outputs_)."""
+        X = self._validated(X)
         return forward(X, self.coefs_, self.intercepts_, self._activations)
 
     def __getstate__(self):

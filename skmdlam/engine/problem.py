@@ -85,3 +85,22 @@ def forward(X, coefs, intercepts, activations):
         z = activation.value(z, out=z) @ W
         z += b
     return z
+
+
+def hidden_activations(X, coefs, intercepts, activations, layer):
+    """Activations of one hidden layer for new rows.
+
+    Parameters
+    ----------
+    X, coefs, intercepts, activations
+        As for :func:`forward`.
+    layer : int
+        0 for the first hidden layer.
+
+    Returns
+    -------
+    a : ndarray of shape (n, n_layer)
+    """
+    to = slice(layer + 1)
+    z = forward(X, coefs[to], intercepts[to], activations[:layer])
+    return activations[layer].value(z, out=z)

@@ -1,0 +1,132 @@
+"""transform: the activations of a hidden layer as features for another estimator."""
+
+from numbers import Integral
+
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.metaestimators import available_if
+
+from ._compat import _wrap_data_with_container
+from .engine.problem import hidden_activations
+
+
+def _has_hidden_layers(estimator):
+    """Whether there is something to transform into: by the fit, before it by the parameter."""
+    if hasattr(estimator, "coefs_"):
+        layers = len(estimator.coefs_) - 1
+    else:
+        layers = len(estimator._resolve_layer_sizes())
+    if layers == 0:
+        raise AttributeError(
+            "transform needs a hidden layer, and with hidden_layer_sizes=() there is none: the "
+            "model is linear."
+        )
+    return True
+
+
+class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
+    """``transform``, ``fit_transform`` and the names of the features that these return.
+
+    None of these is there where the network has no hidden layer.
+    """
+
+    @property
+    def _n_features_out(self):
+        return self.coefs_[-2].shape[1]
+
+    @available_if(_has_hidden_layers)
+    def get_feature_names_out(self, input_features=None):
+        """Names of the units of the last hidden layer, the columns of :meth:`transform`.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Only compared with the names seen in ``fit``.
+
+        Returns
+        -------
+        names : ndarray of str
+            The name of the class in lower case and a number for each unit.
+        """
+        return super().get_feature_names_out(input_features)
+
+    @available_if(_has_hidden_layers)
+    def fit_transform(self, X, y=None, **fit_params):
+        """Fit to data, then transform it: ``fit(X, y, **fit_params).transform(X)``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        **fit_params : dict
+            Further arguments of ``fit``.
+
+        Returns
+        -------
+        activations : ndarray of shape (n_samples, n_units)
+            Of the last hidden layer.
+        """
+        return super().fit_transform(X, y, **fit_params)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if hasattr(self, "transform"):
+            tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        else:
+            tags.transformer_tags = None
+        return tags
+
+
+def _transform(self, X, layer=-1):
+    """Activations of a hidden layer: features that the network has learned.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Inputs.
+    layer : int, default=-1
+        Which hidden layer, counted as in a Python list: 0 is the first one, -1 the last.
+
+    Returns
+    -------
+    activations : ndarray of shape (n_samples, n_units)
+        In the floating type of the fit; a data frame after ``set_output``.
+    """
+    data = self._validated(X)
+    n_layers = len(self.coefs_) - 1
+    if not isinstance(layer, Integral) or isinstance(layer, bool):
+        raise TypeError(f"layer must be an integer; got {layer!r}.")
+    if not -n_layers <= layer < n_layers:
+        raise ValueError(
+            f"layer must be from {-n_layers} to {n_layers - 1}, an index of one of the {n_layers} "
+            f"hidden layers; got {layer!r}."
+        )
+    values = hidden_activations(
+        data, self.coefs_, self.intercepts_, self._activations, layer % n_layers
+    )
+    # scikit-learn wraps every method of this name so that its columns are the default ones. That is
+    # done here instead, where the number of columns is that of the layer.
+    return _wrap_data_with_container("transform", values, X, _Columns(self, values.shape[1]))
+
+
+class _Columns:
+    """What scikit-learn wants to know of an estimator whose output gets column names."""
+
+    def __init__(self, estimator, size):
+        self._prefix, self._size = type(estimator).__name__.lower(), size
+        self._sklearn_auto_wrap_output_keys = estimator._sklearn_auto_wrap_output_keys
+        if hasattr(estimator, "_sklearn_output_config"):
+            self._sklearn_output_config = estimator._sklearn_output_config
+
+    def get_feature_names_out(self):
+        return [f"{self._prefix}{unit}" for unit in range(self._size)]
+
+
+_transform.__name__ = "transform"
+_transform.__qualname__ = "HiddenFeaturesMixin.transform"
+# Assigned here, the methods are not wrapped, and stay ones that may be missing.
+HiddenFeaturesMixin.transform = available_if(_has_hidden_layers)(_transform)
+HiddenFeaturesMixin.fit_transform = available_if(_has_hidden_layers)(
+    HiddenFeaturesMixin.fit_transform
+)
