@@ -210,15 +210,13 @@ class TestNoHiddenLayer:
 class TestInOtherEstimators:
     def test_pipeline(self):
         X, y = load_digits(return_X_y=True)
-        X, y = X[:600], y[:600]
         learner = MDLAMClassifier((40, 16), max_iter=40, random_state=0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            stacked = make_pipeline(learner, StandardScaler(), LogisticRegression())
+            head = make_pipeline(StandardScaler(), LogisticRegression())
+            stacked = make_pipeline(learner, *clone(head))
             score = cross_val_score(stacked, X, y, cv=3).mean()
-            alone = cross_val_score(learner, X, y, cv=3).mean()
-            assert score > 0.9
-            assert abs(score - alone) < 0.03
+            assert score > cross_val_score(head, X, y, cv=3).mean() + 0.01
             stacked.fit(X, y)
         assert stacked[:-1].get_feature_names_out()[0] == "mdlamclassifier0"
         assert stacked[-1].n_features_in_ == 16
