@@ -69,11 +69,27 @@ class Activation:
             Pre-activations.
         out : ndarray, optional
             Where to write the result; may be `z` itself.
+
+        Returns
+        -------
+        a : ndarray
+            Activations.
         """
         raise NotImplementedError
 
     def derivative(self, z, a):
-        """Return ``h'(z)`` given ``a = h(z)`` (a one-sided derivative at a kink)."""
+        """Return ``h'(z)`` given ``a = h(z)`` (a one-sided derivative at a kink).
+
+        Parameters
+        ----------
+        z, a : ndarray
+            Pre-activations and their activations.
+
+        Returns
+        -------
+        slope : ndarray
+            Not negative.
+        """
         raise NotImplementedError
 
     def preimage(self, lower, upper):
@@ -794,10 +810,12 @@ def get_activation(activation):
     Parameters
     ----------
     activation : str or Activation
+        A key of `ACTIVATIONS`, or an instance, returned as it is.
 
     Returns
     -------
     Activation
+        The instance.
     """
     if isinstance(activation, Activation):
         return activation
@@ -822,6 +840,7 @@ def get_activations(activation, n_layers):
     Returns
     -------
     list of Activation
+        One for each hidden layer.
     """
     if not isinstance(activation, list | tuple):
         return [get_activation(activation)] * n_layers

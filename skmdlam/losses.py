@@ -45,11 +45,33 @@ class Loss:
     out_activation: str = "identity"
 
     def value(self, z, y):
-        """Return the loss of every sample: ``(n,)``, double precision, not negative."""
+        """Return the loss of every sample.
+
+        Parameters
+        ----------
+        z, y : ndarray of shape (n, K)
+            Output and target.
+
+        Returns
+        -------
+        values : ndarray of shape (n,)
+            In double precision, not negative.
+        """
         raise NotImplementedError
 
     def gradient(self, z, y):
-        """Return ``dR/dz``, and where R has a kink a subgradient."""
+        """Return ``dR/dz``, and where R has a kink a subgradient.
+
+        Parameters
+        ----------
+        z, y : ndarray of shape (n, K)
+            Output and target.
+
+        Returns
+        -------
+        gradient : ndarray of shape (n, K)
+            A row for each sample.
+        """
         raise NotImplementedError
 
     def prox(self, v, y, rho, start=None):
@@ -67,16 +89,34 @@ class Loss:
 
         Returns
         -------
-        ndarray of shape (n, K)
+        z : ndarray of shape (n, K)
+            The minimiser, in the type of ``v``.
         """
         raise NotImplementedError
 
     def inverse_link(self, z):
-        """Return the prediction that ``z`` stands for, finite for every finite ``z``."""
+        """Return the prediction that ``z`` stands for, finite for every finite ``z``.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n, K)
+            Output of the network.
+
+        Returns
+        -------
+        prediction : ndarray of shape (n, K)
+            As users see it: probabilities, or numbers like the targets.
+        """
         return z
 
     def check_target(self, y):
-        """Raise a ValueError where ``y`` is no target for this loss."""
+        """Raise a ValueError where ``y`` is no target for this loss.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n, K)
+            Targets.
+        """
 
 
 def _double(*arrays):
@@ -463,6 +503,7 @@ def get_loss(loss, quantile=0.5):
     Returns
     -------
     Loss
+        The instance.
     """
     if isinstance(loss, Loss):
         return loss

@@ -48,7 +48,18 @@ class Penalty:
     by_rows: bool = False
 
     def value(self, W):
-        """Return the penalty of ``W``, a float, infinite outside of the constraints."""
+        """Return the penalty of ``W``.
+
+        Parameters
+        ----------
+        W : ndarray of shape (n_in, n_out)
+            Weights of a layer.
+
+        Returns
+        -------
+        value : float
+            Infinite outside of the constraints.
+        """
         raise NotImplementedError
 
     def prox(self, W, t):
@@ -56,6 +67,18 @@ class Penalty:
 
         With ``t = 0`` this is the projection on the set where the value is finite. A penalty that
         is a sum over rows also takes an array, ``t[j]`` being the scalar of row j.
+
+        Parameters
+        ----------
+        W : ndarray of shape (n_in, n_out)
+            Weights of a layer.
+        t : float or ndarray of shape (n_in, 1)
+            Weight of the penalty.
+
+        Returns
+        -------
+        V : ndarray of shape (n_in, n_out)
+            The minimiser, in the type of ``W``.
         """
         raise NotImplementedError
 
@@ -259,6 +282,7 @@ def get_penalty(penalty, l1_ratio=0.5):
     Returns
     -------
     Penalty
+        The instance.
     """
     if isinstance(penalty, Penalty):
         return penalty

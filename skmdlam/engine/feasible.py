@@ -104,6 +104,15 @@ class Feasible:
     From a feasible point and for small steps the recursion of the targets D is the one of
     back-propagation. What is different is the step of the weights, a least-squares fit with no
     learning rate to choose, the prox of the loss, and the safeguard.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skmdlam import Feasible, MDLAMClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> patient = Feasible(patience=10, column_alpha=0.0)
+    >>> MDLAMClassifier((10,), solver=patient, random_state=0).fit(X, y).score(X, y) > 0.9
+    True
     """
 
     activity_alpha: float | None = None
@@ -131,11 +140,39 @@ class Feasible:
         check_flag("single_precision", self.single_precision)
 
     def initial_weights(self, sizes, rng, dtype, activations):
-        """Glorot uniform weights and intercepts, meant for standardised columns."""
+        """Glorot uniform weights and intercepts, meant for standardised columns.
+
+        Parameters
+        ----------
+        sizes : sequence of int
+            Units of each layer, from the inputs to the outputs.
+        rng : numpy.random.RandomState
+            What the weights are drawn from.
+        dtype : dtype
+            Type of the weights.
+        activations : sequence of Activation
+            One for each hidden layer.
+
+        Returns
+        -------
+        coefs, intercepts : list of ndarray
+            Starting weights.
+        """
         return glorot(sizes, rng, dtype, activations)
 
     def auto_batch_size(self, n):
-        """Samples in a batch when the user leaves the choice to us."""
+        """Samples in a batch when the user leaves the choice to us.
+
+        Parameters
+        ----------
+        n : int
+            Number of samples.
+
+        Returns
+        -------
+        size : int
+            All of up to 64, a fifth below 500, 100 below 2,000, and 200 from there on.
+        """
         if n <= 64:
             return n
         if n < 500:
@@ -143,11 +180,37 @@ class Feasible:
         return 100 if n < 2000 else 200
 
     def rows_at_a_time(self, n, batch_size):
-        """Rows in the products of a step."""
+        """Rows in the products of a step.
+
+        Parameters
+        ----------
+        n : int
+            Number of samples.
+        batch_size : int or None
+            What the user asks for; None leaves the choice to us.
+
+        Returns
+        -------
+        rows : int
+            The size of a batch.
+        """
         return min(n, self.auto_batch_size(n) if batch_size is None else batch_size)
 
     def auto_rho(self, n, batch_size):
-        """Where rho starts in mini-batches when the user leaves the choice to us."""
+        """Where rho starts in mini-batches when the user leaves the choice to us.
+
+        Parameters
+        ----------
+        n : int
+            Number of samples.
+        batch_size : int
+            Samples in a batch: the more of them, the less noise, and the smaller rho may be.
+
+        Returns
+        -------
+        rho : float
+            45 for batches of 100.
+        """
         if batch_size >= n:  # no noise of batches; and repeated rows must not count
             batch_size = 100
         return _RHO * (100.0 / batch_size) ** _RHO_POWER
@@ -158,6 +221,24 @@ class Feasible:
         Straight activations in deep nets take less, because the penalties of all layers add up;
         curved ones take less in shallow nets, because their pre-activations must be large for the
         network to be more than a straight line. A net of both takes the mean over its layers.
+
+        Parameters
+        ----------
+        problem : Problem
+            The network and the sample weights.
+        loss : Loss
+            The loss in units of its own.
+        inputs : callable
+            ``inputs(rows)`` gives standardised samples.
+        Y : ndarray of shape (n, K)
+            Targets in the unit of the loss.
+        total : float or None, default=None
+            Sum of the sample weights, where there are more samples than the given ones.
+
+        Returns
+        -------
+        activity_alpha : float
+            Strength of the penalty, in samples.
         """
         if self.activity_alpha is not None:
             return self.activity_alpha
@@ -173,6 +254,7 @@ class Feasible:
         Parameters
         ----------
         problem : Problem
+            What is minimised.
         coefs, intercepts : list of ndarray
             Starting weights; they are not changed. Unless ``warm``, those of the first layer
             are meant for standardised columns.
@@ -184,6 +266,7 @@ class Feasible:
         Returns
         -------
         FeasibleRun or FullBatchRun
+            Iterate it for one record a sweep or epoch; ``weights()`` gives the weights.
         """
         settings = Settings(**settings)
         full = settings.batch_size is not None and settings.batch_size >= problem.X.shape[0]

@@ -66,16 +66,16 @@ class Relaxed:
     ValueError
         When an option is out of range or of the wrong kind.
 
+    References
+    ----------
+    J. Wang, H. Li, L. Zhao, "Accelerated Gradient-free Neural Network Training by Multi-convex
+    Alternating Optimization", Neurocomputing, 2022.
+
     Examples
     --------
     >>> from skmdlam import Relaxed
     >>> Relaxed(w_step="exact", accelerate=False).order
     'forward'
-
-    References
-    ----------
-    J. Wang, H. Li, L. Zhao, "Accelerated Gradient-free Neural Network Training by Multi-convex
-    Alternating Optimization", Neurocomputing, 2022.
     """
 
     w_step: str = "quadratic"
@@ -106,20 +106,36 @@ class Relaxed:
         sizes : sequence of int
             Units of each layer, from the inputs to the outputs.
         rng : numpy.random.RandomState
+            What the weights are drawn from.
         dtype : dtype
+            Type of the weights.
         activations : sequence of Activation
             One for each hidden layer.
 
         Returns
         -------
         coefs, intercepts : list of ndarray
+            Starting weights.
         """
         if self.start_scale is None:
             return glorot(sizes, rng, dtype, activations)
         return gaussian(sizes, rng, dtype, self.start_scale)
 
     def rows_at_a_time(self, n, batch_size):
-        """Rows in the products of a step: all of them."""
+        """Rows in the products of a step: all of them.
+
+        Parameters
+        ----------
+        n : int
+            Number of samples.
+        batch_size : int or None
+            No use here.
+
+        Returns
+        -------
+        rows : int
+            ``n``.
+        """
         return n
 
     def start(self, problem, coefs, intercepts, **settings):
@@ -128,6 +144,7 @@ class Relaxed:
         Parameters
         ----------
         problem : Problem
+            What is minimised.
         coefs, intercepts : list of ndarray
             Starting weights; they are not changed.
         **settings
@@ -137,6 +154,7 @@ class Relaxed:
         Returns
         -------
         RelaxedRun
+            Iterate it for one record a sweep; ``weights()`` gives the weights.
 
         Raises
         ------
