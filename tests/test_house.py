@@ -144,3 +144,24 @@ class TestFilesAgree:
             pytest.skip("installed in place")
         files = {file.as_posix() for file in installed.files}
         assert {name_of(module) for module in MODULES} <= files, "install the package again"
+
+    def test_every_python_is_tested(self, project):
+        """The versions that the classifiers promise are those of the workflow, and no others."""
+        names = [c.rpartition(" ")[2] for c in project["classifiers"] if "Python :: 3." in c]
+        workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+        matrix = workflow.partition("matrix:")[2].partition("steps:")[0]
+        assert sorted(set(re.findall(r'"(3\.\d+)"', matrix))) == names
+
+    def test_constraints_of_the_workflow_exist(self):
+        workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+        files = re.findall(r"-c (\.ci/\S+)", workflow)
+        assert len(files) == 2 and all((ROOT / file).is_file() for file in files)
+        old, middle = (
+            dict(re.findall(r"^([\w-]+)==(.+)$", (ROOT / file).read_text(), re.MULTILINE))
+            for file in files
+        )
+
+        def key(version):
+            return [int(part) for part in version.split(".")]
+
+        assert all(key(middle[name]) > key(old[name]) for name in middle)
