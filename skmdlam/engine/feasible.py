@@ -12,7 +12,7 @@ from .metric import MovingMetric, proximal
 from .options import check_choice, check_flag, check_integer, check_number
 from .run import Record, Settings
 from .schedule import PlateauSchedule
-from .start import glorot, is_flat, spread_layers
+from .start import is_flat, mirrored, spread_layers
 from .units import InputSpace, TargetUnit, column_strength, standardised_rows
 
 # Rows of a forward pass that measures J.
@@ -140,7 +140,10 @@ class Feasible:
         check_flag("single_precision", self.single_precision)
 
     def initial_weights(self, sizes, rng, dtype, activations):
-        """Glorot uniform weights and intercepts, meant for standardised columns.
+        """Starting weights and intercepts, meant for standardised columns.
+
+        Glorot's; deep stacks of relu units start as a straight line, see
+        :func:`~skmdlam.engine.start.mirrored`.
 
         Parameters
         ----------
@@ -158,7 +161,7 @@ class Feasible:
         coefs, intercepts : list of ndarray
             Starting weights.
         """
-        return glorot(sizes, rng, dtype, activations)
+        return mirrored(sizes, rng, dtype, activations)
 
     def auto_batch_size(self, n):
         """Samples in a batch when the user leaves the choice to us.

@@ -34,6 +34,62 @@ def glorot(sizes, rng, dtype, activations):
     )
 
 
+# Activations whose values at u and -u differ by a multiple of u.
+_RAMPS = {"relu", "leaky_relu"}
+# Hidden layers from which on a net counts as deep.
+DEEP = 3
+
+
+def mirrored(sizes, rng, dtype, activations):
+    """Glorot's start, with deep stacks of ramps made straight: units in pairs of opposite sign.
+
+    Random layers of relu units turn all samples to one direction, and what is left after a dozen of
+    them says nothing. With units in pairs that compute u and -u, and the next layer weighing them
+    +w and -w, ``relu(u) - relu(-u) = u``: the net starts as a product of orthogonal matrices, in
+    which nothing is lost, and the first steps part the pairs ("looks linear", Balduzzi et al.,
+    "The Shattered Gradients Problem", ICML 2017). Nets of fewer than three hidden layers, and
+    layers of other activations, start as in :func:`glorot`; the odd unit of a layer too.
+
+    Parameters
+    ----------
+    sizes, rng, dtype, activations
+        As in :func:`glorot`.
+
+    Returns
+    -------
+    coefs, intercepts : list of ndarray
+    """
+    coefs, intercepts = glorot(sizes, rng, dtype, activations)
+    if len(activations) < DEEP:
+        return coefs, intercepts
+    paired = [False, *(activation.name in _RAMPS for activation in activations), False]
+    for layer, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
+        rows, columns = (
+            np.arange(size // 2) if pairs else np.arange(size)
+            for size, pairs in zip(W.shape, paired[layer : layer + 2], strict=True)
+        )
+        if not any(paired[layer : layer + 2]) or rows.size == 0 or columns.size == 0:
+            continue
+        block = _orthogonal(rows.size, columns.size, rng)
+        for row_sign, row in _both_signs(rows, paired[layer]):
+            for column_sign, column in _both_signs(columns, paired[layer + 1]):
+                W[np.ix_(row, column)] = row_sign * column_sign * block
+        b[:] = 0.0
+    return coefs, intercepts
+
+
+def _both_signs(units, pairs):
+    """The units with sign +1 and, where they come in pairs, their partners with sign -1."""
+    return [(1.0, units), (-1.0, units + units.size)] if pairs else [(1.0, units)]
+
+
+def _orthogonal(n_in, n_out, rng):
+    """Random matrix with orthonormal rows or columns, whichever are fewer."""
+    Q, R = np.linalg.qr(rng.standard_normal((max(n_in, n_out), min(n_in, n_out))))
+    Q *= np.where(np.diag(R) < 0, -1.0, 1.0)
+    return np.sqrt(2.0) * (Q if n_in >= n_out else Q.T)
+
+
 def is_flat(activation):
     """Whether an activation, as the logistic one, is nowhere steeper than 1/4."""
     return activation.largest_slope <= 0.25
@@ -85,7 +141,7 @@ def spread_layers(V, layer_input, activations, weight=None):
         Weights of these samples; None means one each.
     """
     flat = [is_flat(activation) for activation in activations]
-    if len(flat) < 3 and not any(flat):
+    if len(flat) < DEEP and not any(flat):
         return
     a = layer_input()
     share = np.full(len(a), 1.0 / len(a)) if weight is None else weight / weight.sum()
