@@ -76,9 +76,10 @@ class TestPaper:
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
     @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-    def test_runs_what_the_estimator_fits(self, paper, folder):
+    @pytest.mark.parametrize("method", ["joint block", "feasible"])
+    def test_runs_what_the_estimator_fits(self, paper, folder, method):
         graph = paper.load_graph(folder / "graphs" / "cora.npz")
-        solver = paper.METHODS["joint block"](100.0)
+        solver = paper.METHODS[method](100.0)
         run = paper.train(graph, solver, rho=1e-2, seed=3)
         estimator = paper.classifier(solver, rho=1e-2, seed=3).fit(*graph.train)
         assert estimator.objective_curve_ == list(run.curve("objective"))
@@ -91,6 +92,7 @@ class TestPaper:
         assert {file.name for file in out.iterdir()} == {
             "README.md",
             "accuracy.csv",
+            "others.csv",
             "objectives.csv",
             "objectives.png",
         }
@@ -103,7 +105,9 @@ class TestPaper:
             assert name in report
         with open(out / "accuracy.csv", newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
-        assert len(rows) == 2 * 4 + 4
+        # Two methods at four settings, four more ingredients at one, and feasible, which has no
+        # epsilon, at three.
+        assert len(rows) == 2 * 4 + 4 + 3
         assert all(0 <= float(row["epoch25"]) <= 1 for row in rows)
 
     def test_quick_prints_only(self, paper, folder, capsys):
