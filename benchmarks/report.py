@@ -3,6 +3,8 @@
 import csv
 import os
 import platform
+import shlex
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,15 @@ def spread(values, digits=3):
     """Return mean and standard deviation of repeated measurements, ``.805 ± .012``."""
     mean = number(np.mean(values), digits)
     return f"{mean} ± {number(np.std(values, ddof=1), digits)}" if len(values) > 1 else mean
+
+
+def command_line(script, arguments=None):
+    """Return the command that is running; where its data lie here is nobody's business."""
+    given = [str(argument) for argument in (sys.argv[1:] if arguments is None else arguments)]
+    for place in ("--data", "--out"):
+        if place in given and Path(given[given.index(place) + 1]).is_absolute():
+            given[given.index(place) + 1] = "DIR"
+    return shlex.join(["python", f"benchmarks/{Path(script).name}", *given])
 
 
 def environment():

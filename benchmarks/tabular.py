@@ -20,15 +20,13 @@ Writes into ``benchmarks/results/tabular`` (``--out``): ``README.md``, ``scores.
 import argparse
 import csv
 import logging
-import shlex
-import sys
 import time
 import warnings
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from report import environment, number, table, write_results
+from report import command_line, environment, number, table, write_results
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
@@ -223,12 +221,21 @@ def signed(value, digits=3):
 def gap(rows):
     """Say how much of the way from adam's mean score to RealMLP's ours goes."""
     scores = means(rows, "score").values()
-    own, low, high = (np.mean([s[m] for s in scores]) for m in (OURS, BASELINE, "RealMLP"))
-    share = (own - low) / (high - low)
-    return (
+    table = np.array([[s[method] for method in (BASELINE, "RealMLP", OURS)] for s in scores])
+
+    def share(part):
+        low, high, own = part.mean(axis=0)
+        return (own - low) / (high - low)
+
+    low, high, own = table.mean(axis=0)
+    text = (
         f"From the mean of {BASELINE}, {number(low, 4)}, to that of RealMLP, {number(high, 4)}, "
-        f"{OURS}, with {number(own, 4)}, goes {share:.0%} of the way.\n"
+        f"{OURS}, with {number(own, 4)}, goes {share(table):.0%} of the way"
     )
+    if len(table) > 2:
+        shares = [share(np.delete(table, left_out, axis=0)) for left_out in range(len(table))]
+        text += f"; without any one of the tables, {min(shares):.0%} to {max(shares):.0%}"
+    return text + ".\n"
 
 
 def details(rows, methods):
@@ -325,20 +332,16 @@ def main(arguments=None):
     if not rows:
         parser.error("no data set has such a name and as few rows")
 
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    for place in ("--data", "--out"):  # where they lie here is nobody's business
-        if place in given and Path(given[given.index(place) + 1]).is_absolute():
-            given[given.index(place) + 1] = "DIR"
-    command = shlex.join(["python", "benchmarks/tabular.py", *given])
     if "RealMLP" in methods:
         machine += "".join(f"; {name} {version(name)}" for name in ("torch", "pytabkit"))
     used = len({row["data set"] for row in rows})
     which = f"{used} of {found} tables"
+    title = "Tables" if used == found else f"Tables: {used} of {found}"
     if options.rows_below:
         which += f" (those with fewer than {options.rows_below:,} rows)"
     report = (
-        "# Tables\n\n"
-        f"Command: `{command}`\n\n{machine}\n\n"
+        f"# {title}\n\n"
+        f"Command: `{command_line(__file__, arguments)}`\n\n{machine}\n\n"
         f"{which[0].upper() + which[1:]}, every row of this page on all of them; mean over "
         f"{options.seeds} split(s); scores are accuracy or R². Times are of one process, "
         f"{options.threads} thread(s).\n\n"
