@@ -108,7 +108,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         one of the data term (in units of ``unit``), and one by less than 1 % is none. On the
         full batch it is one of J, for solver "relaxed" of F, and with ``early_stopping=True`` of
         the validation score.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int or inf, default=10
         The fit ends after so many sweeps in a row without such an improvement; solver "relaxed"
         counts them once epsilon has reached its final value. In mini-batches the schedule decides:
         three such epochs start the cool-down, in which the steps fall to zero over 30 epochs; as
