@@ -1,27 +1,32 @@
 """The examples run without a screen, say what they did, and leave a figure."""
 
+import ast
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+plt = pytest.importorskip("matplotlib.pyplot", reason="the examples draw with matplotlib")
+
 ROOT = Path(__file__).resolve().parents[1]
-EXAMPLES = sorted((ROOT / "examples").glob("plot_*.py"))
+EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("plot_*.py"))
 
 
-def run(example, folder, *arguments):
-    """Run an example in an empty folder, as a user would, and see that nothing warns."""
+RUNNER = ROOT / "tests" / "_run_example.py"
+
+
+def run(name, folder, *arguments):
+    """Run an example in an empty folder, see that nothing warns, and look for its figures."""
     environment = {k: v for k, v in os.environ.items() if k not in {"DISPLAY", "WAYLAND_DISPLAY"}}
     environment["PYTHONPATH"] = os.pathsep.join(
         [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     )
-    if sys.platform == "linux":  # elsewhere matplotlib may find a screen
-        environment.pop("MPLBACKEND", None)
     result = subprocess.run(
-        [sys.executable, example, *arguments],
+        [sys.executable, RUNNER, ROOT / "examples" / f"{name}.py", *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -31,21 +36,41 @@ def run(example, folder, *arguments):
     )
     assert result.returncode == 0, result.stderr
     assert "Warning" not in result.stderr
-    figure = folder / f"{example.stem}.png"
-    assert figure.read_bytes().startswith(b"\x89PNG")
+    figures = sorted(folder.glob(f"{name}-*.png"))
+    assert figures, "no figure"
+    for figure in figures:
+        assert np.ptp(plt.imread(figure)) > 0, "an empty figure"
+    for saved in re.findall(r"^Figure: (.*)$", result.stdout, re.MULTILINE):
+        assert (folder / saved).read_bytes().startswith(b"\x89PNG")
     return result.stdout
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_runs(example, tmp_path):
-    out = run(example, tmp_path, "--quick")
-    assert "MDLAMClassifier" in out and "MLPClassifier" in out
+def table(out):
+    """Numbers of the lines that begin with a name, by this name."""
+    lines = re.findall(r"^ *(\S.*?)((?:  +-?[\d.]+)+)", out, re.MULTILINE)
+    return {name: [float(value) for value in values.split()] for name, values in lines}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_runs(name, tmp_path):
+    assert "MDLAM" in run(name, tmp_path, "--quick")
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_is_a_page_of_the_gallery(name):
+    """A title, and cells that open with text."""
+    source = (ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8")
+    _, title, line, *_ = ast.get_docstring(ast.parse(source), clean=False).splitlines()
+    assert title and line == "=" * len(title)
+    assert len(re.findall(r"^# %%\n# \S", source, re.MULTILINE)) >= 2
 
 
 @pytest.mark.slow
 class TestInFull:
+    """What the texts of the examples say about their results."""
+
     def test_quickstart(self, tmp_path):
-        out = run(ROOT / "examples" / "plot_quickstart.py", tmp_path)
+        out = run("plot_quickstart", tmp_path)
         assert "J rose in 0 of" in out
         rows = re.findall(r"^  (.{25})\s*([01]\.\d{3})", out, re.MULTILINE)
         accuracy = [float(value) for name, value in rows if name.strip() == "MDLAMClassifier"]
@@ -53,8 +78,43 @@ class TestInFull:
         assert sum("relaxed" in name for name, _ in rows) == 1
 
     def test_grid_search(self, tmp_path):
-        run(ROOT / "examples" / "plot_grid_search.py", tmp_path)
+        run("plot_grid_search", tmp_path)
 
     def test_grid_search_on_adult(self, tmp_path, data_dir):
-        out = run(ROOT / "examples" / "plot_grid_search.py", tmp_path, "--data", str(data_dir))
+        out = run("plot_grid_search", tmp_path, "--data", str(data_dir))
         assert "Adult" in out
+
+    def test_deep_sigmoid(self, tmp_path):
+        rows = table(run("plot_deep_sigmoid", tmp_path))
+        ours, control = rows["MDLAMClassifier"], rows["Adam from the same start"]
+        assert ours[0] <= max(score[0] for score in rows.values())
+        assert ours[-1] > control[-1] + 0.01 > 0.9
+        assert max(rows["MLPClassifier"][-1], rows["MLPClassifier, patient"][-1]) < 0.2
+
+    def test_rho_epsilon(self, tmp_path):
+        relaxed, feasible, epsilon = run("plot_rho_epsilon", tmp_path).split("solver=")[1:]
+        relaxed, feasible, epsilon = table(relaxed), table(feasible), table(epsilon)
+        assert min(relaxed["0.0001"][-1], relaxed["1"][-1]) > 0.92 and relaxed["1000"][-1] < 0.3
+        assert min(row[-1] for row in feasible.values()) > 0.92
+        assert epsilon["0.001"][-1] > 0.92 and epsilon["1"][-1] < 0.3
+
+    def test_robust_regression(self, tmp_path):
+        rows = table(run("plot_robust_regression", tmp_path))
+        squared, absolute = rows["squared error"], rows["absolute error"]
+        assert abs(squared[0] - absolute[0]) < 0.03
+        for name in ("absolute error", "Huber, delta 0.3", "boosted trees, absolute error"):
+            assert max(np.divide(rows[name], squared)[1:]) < 0.5
+        assert absolute[1] < rows["absolute error, defaults"][1]
+
+    def test_sparse_nonnegative(self, tmp_path):
+        out = run("plot_sparse_nonnegative", tmp_path)
+        row = r"^{} +(\d+) +(\S+)$"
+        ours, linear = (
+            np.array(re.findall(row.format(name), out, re.MULTILINE), dtype=float)
+            for name in ("MDLAMClassifier", "LogisticRegression, l1")
+        )
+        assert (np.diff(ours[:, 0]) <= 0).all() and ours[-1, 0] < 30
+        few = ours[ours[:, 0] < 30]
+        assert (few[:, 1] > np.interp(few[:, 0], *linear.T)).all()
+        assert re.search(r"^nonnegative .* 0 of 5$", out, re.MULTILINE)
+        assert re.search(r"^no penalty .* 5 of 5$", out, re.MULTILINE)
