@@ -36,11 +36,17 @@ __all__ = [
 
 _BLOCK = 16384  # elements worked on at a time, so that the temporaries stay in cache
 _MAX_ITER = 200
+_MAX_DOUBLINGS = 100
 _ULP = np.finfo(np.float64).eps
 
 
 class Activation:
     """Base class: an elementwise nondecreasing function ``h``.
+
+    A subclass has to define :meth:`function` and :meth:`derivative`, and where h is bounded
+    `infimum` and `supremum`. The rest follows from these by numerical methods; a closed form in
+    place of :meth:`inverse` or :meth:`joint` makes solver "relaxed" faster, and solver "feasible"
+    uses neither.
 
     Arrays are float32 or float64 and results have the dtype of the arrays given.
 
@@ -54,11 +60,83 @@ class Activation:
     largest_slope : float
         The largest derivative. Solver "feasible" starts wider, and takes longer steps, where it
         is at most 1/4.
+    infimum, supremum : float
+        Bounds of h.
+    piecewise_linear : bool
+        Whether h is a few straight pieces.
+    exact_derivative : bool
+        False where :meth:`derivative` is a stand-in for one that says nothing.
     """
 
     name = None
     straight = False
     largest_slope = 1.0
+    infimum = -np.inf
+    supremum = np.inf
+    piecewise_linear = False
+    exact_derivative = True
+
+    def function(self, z):
+        """Return ``h(z)``.
+
+        Parameters
+        ----------
+        z : ndarray
+            Pre-activations.
+
+        Returns
+        -------
+        a : ndarray
+            A new array.
+        """
+        raise NotImplementedError(_missing(self, "function(z), its value"))
+
+    def derivative(self, z, a):
+        """Return ``h'(z)`` given ``a = h(z)`` (a one-sided derivative at a kink).
+
+        Parameters
+        ----------
+        z, a : ndarray
+            Pre-activations and their activations.
+
+        Returns
+        -------
+        slope : ndarray
+            Not negative.
+        """
+        raise NotImplementedError(
+            _missing(self, "derivative(z, a), the slope h'(z) where a = h(z)")
+        )
+
+    def inverse(self, q):
+        """Return ``h^-1(q)``, here by bisection.
+
+        Parameters
+        ----------
+        q : ndarray
+            Numbers between `infimum` and `supremum`.
+
+        Returns
+        -------
+        z : ndarray
+            Where h is not strictly increasing, some point that it maps to q.
+        """
+        q = np.asarray(q)
+        with np.errstate(all="ignore"):
+            lo, hi = -np.ones(q.shape), np.ones(q.shape)
+            for end, beyond in ((lo, np.greater), (hi, np.less)):
+                for _ in range(_MAX_DOUBLINGS):
+                    short = beyond(self.function(end), q)
+                    if not short.any():
+                        break
+                    end[short] *= 8.0
+            for _ in range(_MAX_ITER):
+                middle = 0.5 * (lo + hi)
+                if not ((lo < middle) & (middle < hi)).any():
+                    break
+                below = self.function(middle) < q
+                lo, hi = np.where(below, middle, lo), np.where(below, hi, middle)
+        return hi.astype(q.dtype)
 
     def value(self, z, out=None):
         """Return ``h(z)``.
@@ -75,22 +153,11 @@ class Activation:
         a : ndarray
             Activations.
         """
-        raise NotImplementedError
-
-    def derivative(self, z, a):
-        """Return ``h'(z)`` given ``a = h(z)`` (a one-sided derivative at a kink).
-
-        Parameters
-        ----------
-        z, a : ndarray
-            Pre-activations and their activations.
-
-        Returns
-        -------
-        slope : ndarray
-            Not negative.
-        """
-        raise NotImplementedError
+        values = self.function(z)
+        if out is None:
+            return values
+        out[...] = values
+        return out
 
     def preimage(self, lower, upper):
         """Return the ends of ``{z : lower <= h(z) <= upper}``, elementwise a closed interval.
@@ -104,8 +171,18 @@ class Activation:
         -------
         lo, hi : ndarray
             Ends of the preimage, possibly infinite. Where it is empty, ``lo = inf, hi = -inf``.
+
+        Notes
+        -----
+        By :meth:`inverse`, for an h that is strictly increasing between its bounds and does not
+        reach them. Others have to define it.
         """
-        raise NotImplementedError
+        inside = [np.clip(q, self.infimum, self.supremum) for q in (lower, upper)]
+        with np.errstate(all="ignore"):
+            lo, hi = (np.asarray(self.inverse(q), dtype=q.dtype) for q in inside)
+        lo = np.where(lower <= self.infimum, np.asarray(-np.inf, dtype=lo.dtype), lo)
+        hi = np.where(upper >= self.supremum, np.asarray(np.inf, dtype=hi.dtype), hi)
+        return _mark_empty(lo, hi, (lower >= self.supremum) | (upper <= self.infimum))
 
     def joint(self, v, p, rho, tau, eps):
         """Minimise ``rho/2 (z - v)^2 + tau/2 (a - p)^2`` subject to ``|a - h(z)| <= eps``.
@@ -136,12 +213,79 @@ class Activation:
         return z.reshape(v.shape), a.reshape(v.shape)
 
     def _joint_z(self, v, p, rho, tau, eps):
-        """The z of `joint`, for one-dimensional arrays."""
-        raise NotImplementedError
+        """The z of `joint`, for one-dimensional arrays; here for an h that is not known.
+
+        The minimiser lies between v and the point where moving away alone costs as much as staying.
+        The best two of many points in between, dense at v, at ``h^-1(p -/+ eps)`` and at zero, are
+        improved by bisection on the sign of the slope.
+        """
+        v, p = v.astype(np.float64), p.astype(np.float64)
+        h = self.value(v)
+        active = np.flatnonzero(np.abs(h - p) > eps)
+        if active.size == 0:
+            return v
+        out = v
+        v, p, h = v[active], p[active], h[active]
+        down = h > p
+        q = np.where(down, p + eps, p - eps)
+        sign = np.where(down, -1.0, 1.0)
+        reach = np.sqrt(tau / rho) * np.abs(h - q)
+        inside = np.clip(q, self.infimum, self.supremum)
+        goal = sign * (np.asarray(self.inverse(inside), dtype=np.float64) - v)
+        reached = ((inside == q) & (goal < reach)) | ~np.isfinite(reach)
+        far = np.maximum(np.where(reached, goal, reach), 0.0)
+        far = v + sign * np.where(np.isfinite(far), far, 1e3 * (1.0 + np.abs(v)))
+
+        def twice_cost(z):
+            return _cost(z, v, self.value(z), p, rho, tau, eps)
+
+        steps = np.concatenate([[0.0], np.geomspace(1e-10, 1.0, 30)])[:, None]
+        span = far - v
+        points = [v + steps * span, far - steps * span]
+        points += [side * np.geomspace(1e-4, 40.0, 30)[:, None] + 0.0 * v for side in (-1.0, 1.0)]
+        lo, hi = np.minimum(v, far), np.maximum(v, far)
+        z = np.sort(np.clip(np.concatenate(points), lo, hi), axis=0)
+        cost = twice_cost(z)
+        # The costs of the neighbours; ends count as higher outside.
+        edge = np.full((1, v.size), np.inf)
+        before, after = np.vstack([edge, cost[:-1]]), np.vstack([cost[1:], edge])
+        lowest = np.where((cost <= before) & (cost <= after), cost, np.inf)
+        columns = np.arange(v.size)
+        at = cost.argmin(axis=0)
+        best, best_cost = z[at, columns], cost[at, columns]
+        for _ in range(2):
+            at = lowest.argmin(axis=0)
+            lowest[at, columns] = np.inf
+            lo, hi = z[np.maximum(at - 1, 0), columns], z[np.minimum(at + 1, len(z) - 1), columns]
+            for _ in range(_MAX_ITER):
+                middle = 0.5 * (lo + hi)
+                if not ((lo < middle) & (middle < hi)).any():
+                    break
+                a = self.value(middle)
+                slope = rho * (middle - v) + tau * (a - q) * self.derivative(middle, a)
+                lo, hi = np.where(slope < 0, middle, lo), np.where(slope < 0, hi, middle)
+            for end in (lo, hi):
+                cost = twice_cost(end)
+                better = cost < best_cost
+                best, best_cost = np.where(better, end, best), np.where(better, cost, best_cost)
+        out[active] = best
+        return out
+
+    def __eq__(self, other):
+        if type(self) is not type(other):
+            return NotImplemented
+        return vars(self) == vars(other)
+
+    def __hash__(self):
+        return hash((type(self), repr(self)))
 
     def __repr__(self):
         arguments = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
         return f"{type(self).__name__}({arguments})"
+
+
+def _missing(instance, method):
+    return f"{type(instance).__name__} has to define {method}."
 
 
 def _nearest_a(h, p, eps, out):
@@ -176,6 +320,8 @@ class _PiecewiseLinear(Activation):
     ``v + tau s m / (rho + tau s^2)``, where ``m`` is the signed distance of ``p - (s v + c)`` from
     ``[-eps, eps]``; clip it to the piece, and keep the cheapest piece.
     """
+
+    piecewise_linear = True
 
     def _pieces(self):
         """List of (slope, intercept, start, end)."""
@@ -239,6 +385,7 @@ class ReLU(_PiecewiseLinear):
 
     name = "relu"
     straight = True
+    infimum = 0.0
 
     def value(self, z, out=None):
         return np.clip(z, 0.0, np.inf, out=out)  # twice as fast as np.maximum with a scalar
@@ -319,6 +466,7 @@ class HardTanh(_PiecewiseLinear):
     """``h(z) = min(1, max(-1, z))``."""
 
     name = "hard_tanh"
+    infimum, supremum = -1.0, 1.0
 
     def value(self, z, out=None):
         return np.clip(z, -1.0, 1.0, out=out)
@@ -401,10 +549,6 @@ class _Smooth(Activation):
     where ``F' = 0``, has crossed zero. All of them are compared.
     """
 
-    # range of h, open
-    _inf = -np.inf
-    _sup = np.inf
-
     def _curve(self, z):
         """``h, h', h''`` at z, each with small relative error where h saturates."""
         raise NotImplementedError
@@ -432,7 +576,7 @@ class _Smooth(Activation):
     def preimage(self, lower, upper):
         with np.errstate(all="ignore"):
             lo, hi = self._inverse(lower), self._inverse(upper)
-            return _mark_empty(lo, hi, (lower >= self._sup) | (upper <= self._inf))
+            return _mark_empty(lo, hi, (lower >= self.supremum) | (upper <= self.infimum))
 
     def _joint_z(self, v, p, rho, tau, eps):
         v = v.astype(np.float64)
@@ -578,7 +722,7 @@ class Tanh(_Sigmoid):
     """``h(z) = tanh(z)``."""
 
     name = "tanh"
-    _inf, _sup = -1.0, 1.0
+    infimum, supremum = -1.0, 1.0
     _tail = 4.0, 2.0
     _steepest = 1.0
     _most_bent = 0.77
@@ -614,7 +758,7 @@ class Logistic(_Sigmoid):
 
     name = "logistic"
     largest_slope = 0.25
-    _inf, _sup = 0.0, 1.0
+    infimum, supremum = 0.0, 1.0
     _tail = 1.0, 1.0
     _steepest = 0.25
     _most_bent = 0.0963
@@ -650,7 +794,7 @@ class Softplus(_Smooth):
     """``h(z) = log(1 + exp(z))``."""
 
     name = "softplus"
-    _inf = 0.0
+    infimum = 0.0
 
     def value(self, z, out=None):
         with np.errstate(under="ignore"):
@@ -721,7 +865,7 @@ class ELU(_Smooth):
         self.alpha = float(alpha)
 
     @property
-    def _inf(self):
+    def infimum(self):
         return -self.alpha
 
     def value(self, z, out=None):

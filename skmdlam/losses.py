@@ -28,20 +28,26 @@ __all__ = [
 _EPS = np.finfo(np.float64).eps
 _BLOCK_SIZE = 32768
 _MAX_ITERATIONS = 250
+_MAX_BISECTIONS = 1200
+_LARGEST = 1e150
 
 
 class Loss:
     """A convex loss ``R(z, y)`` of the last layer's output, with its exact proximal map.
 
+    A subclass has to define :meth:`value` and :meth:`gradient`. Its proximal map then follows by
+    bisection, as long as it is a sum over outputs, each of which knows only its own entries of
+    z and y; a closed form is faster.
+
     Attributes
     ----------
-    name : str
-        The name that users know it by.
+    name : str or None
+        The name that `get_loss` knows it by.
     out_activation : str
         What `inverse_link` applies, named as ``MLPClassifier.out_activation_`` names it.
     """
 
-    name: str
+    name = None
     out_activation: str = "identity"
 
     def value(self, z, y):
@@ -57,7 +63,9 @@ class Loss:
         values : ndarray of shape (n,)
             In double precision, not negative.
         """
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} has to define value(z, y), the loss of every sample."
+        )
 
     def gradient(self, z, y):
         """Return ``dR/dz``, and where R has a kink a subgradient.
@@ -72,7 +80,9 @@ class Loss:
         gradient : ndarray of shape (n, K)
             A row for each sample.
         """
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} has to define gradient(z, y), the derivative in z."
+        )
 
     def prox(self, v, y, rho, start=None):
         """Return ``argmin_z R(z, y) + rho/2 ||z - v||**2``, exact for each sample.
@@ -91,8 +101,25 @@ class Loss:
         -------
         z : ndarray of shape (n, K)
             The minimiser, in the type of ``v``.
+
+        Notes
+        -----
+        The answer lies between v and ``v - gradient(v, y) / rho``, because the gradient of a convex
+        loss does not fall; there the slope of the sum changes its sign once.
         """
-        raise NotImplementedError
+        dtype, rho = v.dtype, float(rho)
+        v, y = _double(v, y)
+        with np.errstate(all="ignore"):
+            far = v - self.gradient(v, y) / rho
+            far = np.where(np.isfinite(far), far, np.copysign(_LARGEST, far))
+            lo, hi = np.minimum(v, far), np.maximum(v, far)
+            for _ in range(_MAX_BISECTIONS):
+                z = lo + 0.5 * (hi - lo)
+                if not ((lo < z) & (z < hi)).any():
+                    break
+                below = self.gradient(z, y) + rho * (z - v) < 0.0
+                lo, hi = np.where(below, z, lo), np.where(below, hi, z)
+        return hi.astype(dtype, copy=False)
 
     def inverse_link(self, z):
         """Return the prediction that ``z`` stands for, finite for every finite ``z``.

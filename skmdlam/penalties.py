@@ -28,10 +28,14 @@ __all__ = [
 class Penalty:
     """A closed convex function of a weight matrix, known by its value and its prox.
 
+    A subclass has to define :meth:`value` and :meth:`prox`.
+
     Attributes
     ----------
-    name : str
+    name : str or None
         The name that `get_penalty` knows it by.
+    convex : bool
+        False for a penalty that is not convex. Its prox must still be the best point there is.
     rotation_invariant : bool
         Whether ``value(Q @ W) == value(W)`` for every orthogonal ``Q``.
     ridge : float or None
@@ -42,7 +46,8 @@ class Penalty:
         differ in scale.
     """
 
-    name: str
+    name = None
+    convex: bool = True
     rotation_invariant: bool = False
     ridge: float | None = None
     by_rows: bool = False
@@ -60,7 +65,7 @@ class Penalty:
         value : float
             Infinite outside of the constraints.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has to define value(W), a float.")
 
     def prox(self, W, t):
         """Return ``argmin_V t * value(V) + 1/2 ||V - W||**2`` for a scalar ``t >= 0``.
@@ -80,7 +85,10 @@ class Penalty:
         V : ndarray of shape (n_in, n_out)
             The minimiser, in the type of ``W``.
         """
-        raise NotImplementedError
+        raise NotImplementedError(
+            f"{type(self).__name__} has to define prox(W, t), the V that minimises "
+            "t * value(V) + 1/2 ||V - W||^2."
+        )
 
 
 def _steps(t, W):

@@ -1,7 +1,5 @@
 """Activations: against their definitions, and the joint update against brute force."""
 
-import warnings
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +14,7 @@ from skmdlam.activations import (
     get_activation,
     get_activations,
 )
+from skmdlam.testing import check_activation, check_joint
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -318,89 +317,12 @@ def test_preimage_by_hand():
 # --- the joint update ------------------------------------------------------------------------
 
 
-def slope_bound(activation):
-    return {
-        "leaky_relu": max(1.0, getattr(activation, "negative_slope", 0)),
-        "elu": max(1.0, getattr(activation, "alpha", 0)),
-    }.get(activation.name, 1.0)
-
-
-def rivals(activation, v, p, rho, tau, eps, rng, count):
-    """Values of z, one row for each element, dense where the minimum could be."""
-    with np.errstate(all="ignore"):
-        lo, hi = activation.preimage(p - eps, p + eps)
-        h = activation.value(v)
-        reach = (tau / rho) ** 0.5 * np.maximum(np.abs(h - p) - eps, 0)
-        # the far end of the bracket: the tube edge, or as far as can pay
-        ends = [np.where(np.isfinite(x), x, v) for x in (lo, hi)]
-    v, reach = v[:, None], reach[:, None]
-    t = np.linspace(0, 1, count)
-    geometric = np.concatenate([[0], np.geomspace(1e-12, 1, count - 1)])
-    z = [v]
-    for end in ends:
-        end = end[:, None]
-        z += [v + t * (end - v), v + geometric * (end - v), end - geometric * (end - v)]
-    z += [v + reach * geometric, v - reach * geometric]
-    # wherever h bends
-    bends = np.concatenate([np.linspace(-6, 6, count), np.linspace(-40, 40, count // 2)])
-    z += [np.broadcast_to(bends, (v.size, bends.size))]
-    z += [np.broadcast_to([-1.0, 0.0, 1.0], (v.size, 3))]
-    z += [v + rng.standard_normal((v.size, count // 4)) * np.maximum(1e-3, np.abs(v))]
-    return np.concatenate(z, axis=1)
-
-
-def check_joint(activation, v, p, rho, tau, eps, rng, count=160):
-    dtype = v.dtype
-    kept = v.copy(), p.copy()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        z, a = activation.joint(v, p, rho, tau, eps)
-    assert z.dtype == dtype and a.dtype == dtype
-    assert z.shape == v.shape and a.shape == v.shape
-    assert not np.shares_memory(z, v) and not np.shares_memory(a, p)
-    np.testing.assert_array_equal(v, kept[0])
-    np.testing.assert_array_equal(p, kept[1])
-    assert np.isfinite(z).all() and np.isfinite(a).all()
-
-    # feasible as computed
-    ulp = float(np.finfo(dtype).eps)
-    h = activation.value(z)
-    gap = np.abs(a.astype(np.float64) - h.astype(np.float64))
-    assert (gap <= eps * (1 + 2 * ulp) + 2 * ulp * np.abs(h)).all()
-
-    # never beaten
-    z, a, v, p, h = (x.ravel().astype(np.float64) for x in (z, a, v, p, h))
-    ours = rho / 2 * (z - v) ** 2 + tau / 2 * (a - p) ** 2
-    others = rivals(activation, v, p, rho, tau, eps, rng, count)
-    with np.errstate(under="ignore"):
-        other_h = activation.value(others)
-        far = np.maximum(np.abs(other_h - p[:, None]) - eps, 0)
-    costs = rho / 2 * (others - v[:, None]) ** 2 + tau / 2 * far**2
-    at = costs.argmin(axis=1)
-    rows = np.arange(v.size)
-    best = costs[rows, at]
-    # rounding: of a (first order), and of z (second order), for both
-    size_a = np.abs(h) + np.abs(p) + eps
-    size_z = np.abs(z) + ulp * np.abs(v) + (np.abs(v - z) + eps) * (dtype == np.float32)
-    if activation.name in ("identity", "relu", "leaky_relu", "hard_tanh"):
-        size_z = size_z + np.abs(v) + np.abs(p)
-    slope = slope_bound(activation)
-    allowed = (
-        best * (1e-9 + 16 * ulp)
-        + 8 * tau * (np.abs(a - p) + far[rows, at]) * ulp * size_a
-        + 8 * tau * (ulp * size_a) ** 2
-        + 8 * (rho + tau * slope**2) * (ulp * size_z) ** 2
-        + 8 * rho * np.abs(z - v) * ulp * np.abs(v)
-    )
-    worse = ours - best - allowed
-    i = worse.argmax()
-    assert worse[i] <= 0, (
-        f"{activation!r} v={v[i]!r} p={p[i]!r} rho={rho!r} tau={tau!r} eps={eps!r}: "
-        f"z={z[i]!r} costs {ours[i]!r}, z={others[i, at[i]]!r} costs {best[i]!r}"
-    )
-
-
 EPSILONS = [0.0, 1e-6, 1e-3, 0.1, 1.0, 100.0]
+
+
+@all_activations
+def test_check_activation(activation):
+    check_activation(activation)
 
 
 @all_activations

@@ -25,6 +25,7 @@ from skmdlam.losses import (
     SquaredError,
     get_loss,
 )
+from skmdlam.testing import check_loss
 
 ALL = [
     SoftmaxCrossEntropy(),
@@ -95,6 +96,11 @@ def residual(loss, z, v, y, rho):
     below = loss.gradient(np.nextafter(z, -np.inf), y)
     above = loss.gradient(np.nextafter(z, np.inf), y)
     return np.maximum(np.maximum(below - force, force - above), 0.0)
+
+
+@each_loss
+def test_check_loss(loss):
+    check_loss(loss, draw_target=lambda rng, shape: draw_target(loss, rng, shape))
 
 
 class TestProx:

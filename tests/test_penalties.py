@@ -22,6 +22,7 @@ from skmdlam.penalties import (
     Penalty,
     get_penalty,
 )
+from skmdlam.testing import check_penalty
 
 ALL = [
     L2(),
@@ -50,6 +51,11 @@ def objective(penalty, V, W, t):
     value = penalty.value(V)
     # 0 * inf is 0 inside of the domain and inf outside: t = 0 is the projection.
     return (t * value if np.isfinite(value) else np.inf) + 0.5 * np.sum((V - W) ** 2)
+
+
+@each_penalty
+def test_check_penalty(penalty):
+    check_penalty(penalty)
 
 
 class TestProx:

@@ -105,8 +105,9 @@ class FullBatchRun:
                 f"got {acceleration!r}."
             )
         if problem.alpha > 0 and problem.penalty.ridge is None:
+            name = problem.penalty.name or problem.penalty
             raise NotImplementedError(
-                f"penalty={problem.penalty.name!r} on the full batch (batch_size=None): secant "
+                f"penalty={name!r} on the full batch (batch_size=None): secant "
                 "steps need a penalty that is a parabola, 'l2' or 'none'. Use mini-batches or "
                 "solver='relaxed', which take every penalty."
             )

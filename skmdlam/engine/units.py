@@ -4,13 +4,13 @@
 plain one, :class:`TargetUnit` centres and scales the target of a regression.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-from ..losses import AbsoluteError, Huber, Poisson, Quantile, SquaredError
+from ..losses import AbsoluteError, Huber, Loss, Poisson, Quantile, SquaredError
 from .metric import solve_positive
 
 # Rows that are converted at a time: the temporary copies stay in the cache.
@@ -418,14 +418,42 @@ def _not_negligible(values):
     return values > _SMALLEST_VARIANCE * max(values.max(initial=0.0), np.finfo(float).tiny)
 
 
+@dataclass(frozen=True)
+class _LossInUnits(Loss):
+    """``R'(z, y) = R(shift + scale z, y) / factor``, the same whatever the loss is."""
+
+    loss: Loss
+    shift: np.ndarray
+    scale: float
+    factor: float
+
+    def _outside(self, z):
+        return self.shift + self.scale * z.astype(float)
+
+    def value(self, z, y):
+        return self.loss.value(self._outside(z), y.astype(float)) / self.factor
+
+    def gradient(self, z, y):
+        gradient = self.loss.gradient(self._outside(z), y.astype(float))
+        return (gradient * (self.scale / self.factor)).astype(z.dtype)
+
+    def prox(self, v, y, rho, start=None):
+        """Of the loss itself, in ``u = shift + scale z``, at another rho."""
+        start = None if start is None else self._outside(start)
+        rho = rho * self.factor / self.scale**2
+        u = self.loss.prox(self._outside(v), y.astype(float), rho, start)
+        return ((u - self.shift) / self.scale).astype(v.dtype)
+
+
 class TargetUnit:
     """A regression target centred and scaled, and the loss in these units.
 
     ``z = shift + scale z'`` and ``R(z, y) = factor R'(z', y')``, with R' the loss of this unit:
     squared error and Huber are in units of the variance, absolute error and quantile in units of
-    the mean deviation, Poisson in units of the mean count. Classification, and any loss that is
-    not known here, is as it is. ``stiffness`` says how large R' is where it is not of order one:
-    the slope of Huber's linear part.
+    the mean deviation, Poisson in units of the mean count. A loss that is not known here, if it has
+    no link function, is in units of what it is one standard deviation from the mean; its targets
+    stay as they are. Classification and other links are left alone. ``stiffness`` says how large R'
+    is where it is not of order one: the slope of Huber's linear part.
 
     Parameters
     ----------
@@ -448,6 +476,7 @@ class TargetUnit:
 
     def _set(self, loss, mean, size):
         self.loss, self._poisson = loss, isinstance(loss, Poisson)
+        self._targets_stay = False
         self.shift, self.scale, self.factor = np.zeros(mean.size), 1.0, 1.0
         self.stiffness = 1.0
         if self._poisson:
@@ -459,11 +488,20 @@ class TargetUnit:
             if isinstance(loss, Huber):
                 self.loss = replace(loss, delta=loss.delta / self.scale)
                 self.stiffness = min(1.0, self.loss.delta)
+        elif loss.out_activation == "identity":
+            self.shift, self.scale, self._targets_stay = mean, _or_one(size), True
+            around = mean + self.scale * np.array([[-1.0], [1.0]])
+            with np.errstate(all="ignore"):
+                losses = loss.value(np.broadcast_to(mean, around.shape), around)
+            self.factor = _or_one(float(losses.mean()) / mean.size)
+            self.loss = _LossInUnits(loss, mean, self.scale, self.factor)
 
     def convert(self, Y):
         """Targets in this unit."""
         if self._poisson:
             return Y / self.factor
+        if self._targets_stay:
+            return Y
         return (Y - self.shift) / self.scale if self.shift.any() or self.scale != 1.0 else Y
 
 
@@ -471,12 +509,12 @@ def target_moments(loss, Y, share):
     """Weighted mean of each target, and the spread that is the unit of the loss, over all targets.
 
     That is the standard deviation, for absolute error and quantile the mean deviation, and 1 for
-    losses that have no such unit.
+    losses with a link function.
     """
     mean = share @ Y.astype(float)
     if isinstance(loss, AbsoluteError | Quantile):
         return mean, float((share @ np.abs(Y - mean)).mean())
-    if isinstance(loss, SquaredError | Huber):
+    if loss.out_activation == "identity":
         return mean, float(np.sqrt((share @ np.square(Y - mean)).mean()))
     return mean, 1.0
 
