@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import itertools
+import threading
 
 from threadpoolctl import ThreadpoolController  # which scikit-learn requires
 
@@ -13,6 +14,23 @@ _WORTH_THREADS = 2e8
 @functools.cache
 def _controller():
     return ThreadpoolController()
+
+
+# The setting is the process's. Of fits side by side, in threads, one makes it and takes it back:
+# each for itself they would restore what others have set.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+@contextlib.contextmanager
+def _one_thread():
+    if not _ONE_AT_A_TIME.acquire(blocking=False):
+        yield
+        return
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        _ONE_AT_A_TIME.release()
 
 
 def blas_threads_for(n_rows, sizes):
@@ -33,6 +51,4 @@ def blas_threads_for(n_rows, sizes):
     context manager
     """
     largest = n_rows * max(a * b for a, b in itertools.pairwise(sizes))
-    if largest >= _WORTH_THREADS:
-        return contextlib.nullcontext()
-    return _controller().limit(limits=1, user_api="blas")
+    return contextlib.nullcontext() if largest >= _WORTH_THREADS else _one_thread()
