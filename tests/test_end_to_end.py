@@ -457,12 +457,13 @@ class TestSemiSupervised:
         X, X_test, y, y_test = digits
         known = np.arange(len(y)) < 100
         partly = np.where(known, y, -1)
-        model = SelfTrainingClassifier(small(max_iter=60), threshold=0.9, max_iter=3).fit(X, partly)
+        model = SelfTrainingClassifier(small(max_iter=60), threshold=0.9, max_iter=3)
+        model.fit(X, partly)
         assert (model.transduction_ >= 0).mean() > 0.3
         found = ~known & (model.transduction_ >= 0)
-        assert (model.transduction_[found] == y[found]).mean() > 0.9
+        assert (model.transduction_[found] == y[found]).mean() > 0.95
         # Whether that helps is a matter of the method: it may also spread its own mistakes.
-        assert model.score(X_test, y_test) > 0.85
+        assert model.score(X_test, y_test) > 0.8
 
 
 class TestCurves:
