@@ -159,8 +159,8 @@ class Run:
         return np.array([getattr(record, name) for record in self.records])
 
 
-def train(graph, solver, rho, seed, hidden=HIDDEN, on_sweep=None):
-    """What ``classifier(solver, rho, seed)`` fits, with the test accuracy along the way."""
+def begin(graph, solver, rho, seed, hidden=HIDDEN):
+    """Return the run of what ``classifier(solver, rho, seed)`` fits, and its activations."""
     X, y = graph.train
     Y = np.eye(y.max() + 1)[y]
     activations = [ReLU() for _ in hidden]
@@ -168,22 +168,30 @@ def train(graph, solver, rho, seed, hidden=HIDDEN, on_sweep=None):
     sizes = [X.shape[1], *hidden, Y.shape[1]]
     rng = np.random.RandomState(seed)
     start = solver.initial_weights(sizes, rng, X.dtype, activations)
+    run = solver.start(problem, *start, rho=rho, epsilon=EPSILON, rng=rng, **endless())
+    return run, activations
+
+
+def endless():
+    """Stop nowhere before the last epoch."""
+    return {"max_iter": EPOCHS, "tol": 0.0, "n_iter_no_change": EPOCHS}
+
+
+def train(graph, solver, rho, seed):
+    """What ``classifier(solver, rho, seed)`` fits, with the test accuracy along the way."""
     accuracy, clock = [], [time.process_time()]
+    run, activations = begin(graph, solver, rho, seed)
 
     def test(coefs, intercepts):
         scores = forward(graph.test.X, coefs, intercepts, activations)
         accuracy.append(float((scores.argmax(axis=1) == graph.test.y).mean()))
 
-    def watch(record, run):
+    def on_sweep(record, run):
         clock.append(time.process_time())
         if record.iteration in CHECKPOINTS:
             test(*run.weights())
-        if on_sweep is not None:
-            on_sweep(record, run)
 
-    endless = {"max_iter": EPOCHS, "tol": 0.0, "n_iter_no_change": EPOCHS}
-    run = solver.start(problem, *start, rho=rho, epsilon=EPSILON, rng=rng, **endless)
-    result = minimise(run, **endless, on_sweep=watch)
+    result = minimise(run, **endless(), on_sweep=on_sweep)
     if result.records[-1].iteration < CHECKPOINTS[-1]:
         test(result.coefs, result.intercepts)
         accuracy += accuracy[-1:] * (len(CHECKPOINTS) - len(accuracy))
@@ -198,10 +206,8 @@ def classifier(solver, rho, seed, alpha=ALPHA):
         rho=rho,
         epsilon=EPSILON,
         alpha=alpha,
-        max_iter=EPOCHS,
-        n_iter_no_change=EPOCHS,
-        tol=0.0,
         random_state=seed,
+        **endless(),
     )
 
 

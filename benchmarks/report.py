@@ -21,6 +21,15 @@ def table(header, rows):
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
 
 
+def rst_table(header, rows):
+    """Return a simple table in reStructuredText; the first cell of a row must not be empty."""
+    cells = [[str(cell) for cell in line] for line in (header, *rows)]
+    widths = [max(len(cell) for cell in column) for column in zip(*cells, strict=True)]
+    rule = "  ".join("=" * width for width in widths)
+    lines = ["  ".join(map(str.ljust, line, widths)).rstrip() for line in cells]
+    return "\n".join([rule, lines[0], rule, *lines[1:], rule]) + "\n"
+
+
 def number(value, digits=3):
     """Return a number without its leading zero, ``.805``; a dash where there is none."""
     if value is None:
@@ -36,10 +45,10 @@ def spread(values, digits=3):
 
 def command_line(script, arguments=None):
     """Return the command that is running; where its data lie here is nobody's business."""
-    given = [str(argument) for argument in (sys.argv[1:] if arguments is None else arguments)]
-    for place in ("--data", "--out"):
-        if place in given and Path(given[given.index(place) + 1]).is_absolute():
-            given[given.index(place) + 1] = "DIR"
+    given = []
+    for argument in map(str, sys.argv[1:] if arguments is None else arguments):
+        option, equals, value = argument.rpartition("=")
+        given.append(option + equals + ("DIR" if Path(value).is_absolute() else value))
     return shlex.join(["python", f"benchmarks/{Path(script).name}", *given])
 
 
