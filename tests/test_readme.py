@@ -78,6 +78,15 @@ def test_controls_are_those_of_the_benchmark():
         assert said in words
 
 
+def test_full_batch_is_that_of_the_benchmark():
+    path = ROOT / "benchmarks" / "results" / "full_batch" / "README.md"
+    text = path.read_text(encoding="utf-8")
+    reached, ratio = re.search(
+        r"reached on (\d+ of \d+) tables; the time for that is (\.\d+) of", text
+    ).groups()
+    assert f"on {reached} tables, in {ratio} of its time" in " ".join(README.split())
+
+
 def test_ranges_are_those_of_the_figure():
     """In the user guide: from 1e-5 to 10 for rho, from 1e-3 to 0.1 for the learning rate."""
     with open(ROOT / "doc" / "images" / "why.csv", newline="", encoding="utf-8") as file:
