@@ -82,8 +82,9 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     penalty : str, Penalty or None, default="l2"
         On the weights, never on the intercepts: "l2" (``1/2 ||W||^2``), "l1", "elasticnet",
         "nonnegative" (l2, with ``W >= 0``), "box" (l2, with ``-1 <= W <= 1``), "group" (whole
-        inputs and units: solver "relaxed" drops them, "feasible" shrinks them), "none" or None, or
-        an instance of a class of ``skmdlam.penalties``.
+        inputs and units, which end exactly zero when they are of little use), "none" or None, or
+        an instance of a class of ``skmdlam.penalties``. All act on weights in the units of X and
+        y: scale the columns when a penalty should treat them alike.
     l1_ratio : float, default=0.5
         Share of l1 in "elasticnet", from 0 to 1; the other penalties have no use for it.
     activity_alpha : float or "auto", default="auto"
@@ -96,13 +97,15 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     batch_size : int, "auto" or None, default="auto"
         Samples in a mini-batch of solver "feasible"; "auto" is a fifth of the samples below 500 (at
         least 20, and all of up to 64), 100 below 2,000 and 200 from there on. None, or a number
-        not below that of the samples, is the full batch: with penalty "l2" or "none", sweeps over
-        all samples that are accelerated by secants and descend in J every time; with other
-        penalties, epochs of one batch. Solver "relaxed" always takes the full batch: "auto" or
-        None.
+        not below that of the samples, is the full batch: sweeps over all samples that are
+        accelerated by secants and descend in J every time (with absolute or quantile loss and a
+        penalty other than "l2", only the last ones are). Solver "relaxed" always takes the full
+        batch: "auto" or None.
     max_iter : int, default=200
         Largest number of epochs or sweeps. The schedule of mini-batches ends by itself after 100
-        epochs at most; where ``max_iter`` is less, it is shortened to fit.
+        epochs at most; where ``max_iter`` is less, it is shortened to fit. With a penalty other
+        than "l2" and "none" sweeps over all samples follow, which make the weights as sparse as J
+        says, and a third of ``max_iter`` is theirs.
     tol : float, default=1e-4
         Smallest improvement that counts, per unit of sample weight. In mini-batches it is
         one of the data term (in units of ``unit``), and one by less than 1 % is none. On the

@@ -80,6 +80,17 @@ class TestProx:
                 feasible = penalty.prox(other, 0.0)
                 assert objective(penalty, feasible, W, t) >= best - slack
 
+    @each_penalty
+    @each_dtype
+    def test_a_step_for_each_row(self, penalty, dtype):
+        W = np.random.default_rng(0).standard_normal((5, 4)).astype(dtype)
+        steps = np.array([0.0, 1e-3, 0.4, 2.0, 1e6])[:, None]
+        rows = [penalty.prox(W[j : j + 1], steps[j, 0]) for j in range(5)]
+        V = penalty.prox(W, steps)
+        assert penalty.by_rows
+        assert V.dtype == dtype
+        np.testing.assert_allclose(V, np.vstack(rows), rtol=1e-6, atol=0)
+
     @pytest.mark.parametrize("penalty", SEPARABLE, ids=repr)
     @pytest.mark.parametrize("t", STEPS[:-1])
     def test_scalar_search_finds_nothing_better(self, penalty, t):

@@ -1,15 +1,23 @@
 """Solver "feasible": sweeps that start from the network's own activations, in mini-batches."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..losses import Huber, LogisticLoss, SoftmaxCrossEntropy, SquaredError
+from ..losses import (
+    AbsoluteError,
+    Huber,
+    LogisticLoss,
+    Quantile,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
 from .calibration import automatic_activity_alpha
 from .full_batch import ACCELERATIONS, FullBatchRun
 from .metric import MovingMetric, proximal
 from .options import check_choice, check_flag, check_integer, check_number
+from .proximal import PolishedRun, ProximalRun
 from .run import Record, Settings
 from .schedule import PlateauSchedule
 from .start import is_flat, mirrored, spread_layers
@@ -268,31 +276,50 @@ class Feasible:
 
         Returns
         -------
-        FeasibleRun or FullBatchRun
+        FeasibleRun, PolishedRun, FullBatchRun or ProximalRun
             Iterate it for one record a sweep or epoch; ``weights()`` gives the weights.
         """
         settings = Settings(**settings)
         full = settings.batch_size is not None and settings.batch_size >= problem.X.shape[0]
-        # Secants need a penalty that is a parabola; one batch of all samples takes every penalty.
-        if full and (problem.alpha == 0 or problem.penalty.ridge is not None):
-            activity_alpha = settings.activity_alpha
-            if activity_alpha is None:
-                share = problem.rows.share()
-                target = TargetUnit(problem.loss, problem.Y, share)
-                activity_alpha = self.automatic_activity_alpha(
-                    problem, target.loss, standardised_rows(problem.X, share), target.Y
+        parabola = problem.alpha == 0 or problem.penalty.ridge is not None
+        # Proximal sweeps get stuck at the kinks of these losses: they only finish.
+        kinks = isinstance(problem.loss, AbsoluteError | Quantile)
+        if not full or (kinks and not parabola):
+            if parabola:
+                return FeasibleRun(self, problem, coefs, intercepts, settings)
+            first = replace(settings, max_iter=-(-2 * settings.max_iter // 3))
+            batches = FeasibleRun(self, problem, coefs, intercepts, first)
+
+            def finish(coefs, intercepts):
+                return ProximalRun(
+                    problem,
+                    coefs,
+                    intercepts,
+                    activity_alpha=batches.activity_alpha,
+                    column_alpha=self.column_alpha,
+                    warm=True,
                 )
-            return FullBatchRun(
-                problem,
-                coefs,
-                intercepts,
-                rho=1.0 if settings.rho is None else settings.rho,
-                activity_alpha=activity_alpha,
-                column_alpha=self.column_alpha,
-                acceleration=self.acceleration,
-                warm=settings.warm,
+
+            return PolishedRun(batches, finish)
+        activity_alpha = settings.activity_alpha
+        if activity_alpha is None:
+            share = problem.rows.share()
+            target = TargetUnit(problem.loss, problem.Y, share)
+            activity_alpha = self.automatic_activity_alpha(
+                problem, target.loss, standardised_rows(problem.X, share), target.Y
             )
-        return FeasibleRun(self, problem, coefs, intercepts, settings)
+        penalties = {"activity_alpha": activity_alpha, "column_alpha": self.column_alpha}
+        if not parabola:
+            return ProximalRun(problem, coefs, intercepts, warm=settings.warm, **penalties)
+        return FullBatchRun(
+            problem,
+            coefs,
+            intercepts,
+            rho=1.0 if settings.rho is None else settings.rho,
+            acceleration=self.acceleration,
+            warm=settings.warm,
+            **penalties,
+        )
 
 
 class FeasibleRun:

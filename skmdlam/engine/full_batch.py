@@ -22,6 +22,8 @@ _DAMPING_IN, _DAMPING_OUT = 0.1, 1.0
 _CURVATURE_SHARE = 0.85
 # Sweeps between two looks at the curvature.
 _REFRESH_EVERY = 10
+# Sweeps without a penalty that would hurt weights at random.
+FREE_SWEEPS = 10
 # Armijo's constant: the share of the promised decrease that a step must give.
 _SUFFICIENT = 1e-4
 _MOST_TRIALS = 12
@@ -50,7 +52,9 @@ class FullBatchRun:
     J is evaluated with its gradient a block of rows at a time. A trial that does not descend, or
     is not finite, is shortened; when no length descends the pairs are dropped, the metric is
     renewed and gradients from across the kinks are mixed in, and when that does not help either
-    the weights stay what they are.
+    the weights stay what they are. A run that does not start ``warm`` begins with ten sweeps
+    without the penalty on columns, which would hurt the useful ones as much as the others; they
+    are part of the start, and J is reported from there on.
 
     Parameters
     ----------
@@ -104,32 +108,36 @@ class FullBatchRun:
                 f"acceleration must be one of {', '.join(map(repr, ACCELERATIONS))}; "
                 f"got {acceleration!r}."
             )
-        if problem.alpha > 0 and problem.penalty.ridge is None:
-            name = problem.penalty.name or problem.penalty
-            raise NotImplementedError(
-                f"penalty={name!r} on the full batch (batch_size=None): secant "
-                "steps need a penalty that is a parabola, 'l2' or 'none'. Use mini-batches or "
-                "solver='relaxed', which take every penalty."
-            )
+        self._refuse(problem)
         self.problem, self.rho = problem, float(rho)
         self.acceleration = acceleration
         self.total = problem.rows.total
         with np.errstate(all="ignore"):
             self._set_up(coefs, intercepts, activity_alpha, column_alpha, warm)
-            self.metric = KroneckerMetric(
-                self.objective,
-                _DAMPING_IN * self.rho,
-                _DAMPING_OUT * self.rho,
-                _CURVATURE_SHARE,
-            )
             memory = max(_SMALLEST_MEMORY, min(memory, _MEMORY_SIZE // (2 * self.theta.size)))
-            self.pairs = SecantMemory(self.theta.size, memory if acceleration == "anderson" else 1)
-            self.momentum = Momentum(enabled=acceleration == "nesterov")
+            self._prepare(memory)
+            self.iteration = 0
+            self.ended = False
             self._start()
-        self.iteration = 0
-        self.ended = False
+            if self.objective.columns > 0 and not warm:
+                self._start_without_columns()
 
     # -- set up ---------------------------------------------------------------------------------
+
+    def _refuse(self, problem):
+        if problem.alpha > 0 and problem.penalty.ridge is None:
+            raise NotImplementedError(
+                f"penalty={problem.penalty.name or problem.penalty!r}: secant sweeps need a penalty that is a "
+                "parabola, 'l2' or 'none'. ProximalRun takes every penalty."
+            )
+
+    def _prepare(self, memory):
+        self.metric = KroneckerMetric(
+            self.objective, _DAMPING_IN * self.rho, _DAMPING_OUT * self.rho, _CURVATURE_SHARE
+        )
+        anderson = self.acceleration == "anderson"
+        self.pairs = SecantMemory(self.theta.size, memory if anderson else 1)
+        self.momentum = Momentum(enabled=self.acceleration == "nesterov")
 
     def _set_up(self, coefs, intercepts, activity_alpha, column_alpha, warm):
         """The problem in standard units, and the starting weights there."""
@@ -152,6 +160,7 @@ class FullBatchRun:
         if activity_alpha > 0:
             columns = column_strength(column_alpha, self.total, n, int(self.inputs.varies.sum()))
         wide = RowSpace.pays(X, width) and n + width <= _LARGEST_ROW_SPACE
+        wide &= problem.alpha == 0 or problem.penalty.ridge is not None
         if wide and not (warm and columns > 0):
             space = RowSpace(X, coefs[0])
             # What the start has outside of the rows says nothing about them: it is dropped.
@@ -209,19 +218,36 @@ class FullBatchRun:
         self._since_refresh = _REFRESH_EVERY
         self._length = 1.0
 
+    def _start_without_columns(self):
+        """Let ten sweeps find out which columns are of use before their use costs anything."""
+        objective = self.objective
+        columns, objective.columns = objective.columns, 0.0
+        self._start()
+        for _ in range(FREE_SWEEPS):
+            self._advance()
+        objective.columns = columns
+        self.pairs.forget()
+        self.momentum.restart()
+        self.ended = False
+        self._start()
+
     # -- a sweep --------------------------------------------------------------------------------
 
     def __iter__(self):
         return self
 
+    def _advance(self):
+        """One sweep, with a new metric where it is time; returns how many trials failed."""
+        if self.ended:
+            return 0
+        with np.errstate(all="ignore"):
+            if self._since_refresh >= _REFRESH_EVERY:
+                self._refresh()
+            self._since_refresh += 1
+            return self._sweep()
+
     def __next__(self):
-        refused = 0
-        if not self.ended:
-            with np.errstate(all="ignore"):
-                if self._since_refresh >= _REFRESH_EVERY:
-                    self._refresh()
-                self._since_refresh += 1
-                refused = self._sweep()
+        refused = self._advance()
         self.iteration += 1
         loss = float(self.value * self.unit)
         return Record(

@@ -129,7 +129,10 @@ class MovingMetric:
 
     def in_weights(self, V):
         """The metric M, centred, and the weights, for :func:`proximal`."""
-        return self._centred().astype(float), V[:-1].astype(float)
+        metric = self._centred().astype(float)
+        rows = np.sqrt(np.maximum(metric.diagonal(), np.finfo(float).tiny))
+        metric = metric / rows / rows[:, None]
+        return metric.__matmul__, top_eigenvalue(metric), rows[:, None], V[:-1].astype(float)
 
     def from_weights(self, V, W):
         """Replace the weights; the mean of the layer's output stays."""
@@ -141,19 +144,33 @@ def proximal(block, V, penalty, strength, scale, *, iterations=20):
     """The block of a general penalty on a layer, in the metric M of its step, in place.
 
     ``argmin over W of 1/2 tr (W - W_0)' M (W - W_0) + strength penalty(scale W)``, by so many
-    iterations of FISTA from W_0; the next call goes on from there.
+    iterations of FISTA from W_0; the next call goes on from there. The steps are those of
+    ``R M R`` with rows ``R W`` of like size where the penalty is a sum over rows, so that units
+    of the inputs do not slow them down.
+
+    Parameters
+    ----------
+    block : InputSpace or MovingMetric
+        ``block.in_weights(V)`` gives ``M' = R^-1 M R^-1`` as a function, its largest eigenvalue,
+        the diagonal of R, shape (n, 1), and W_0.
+    V : ndarray of shape (n + 1, k)
+    penalty : Penalty
+    strength, scale : float
     """
-    metric, start = block.in_weights(V)
-    if start.size == 0 or not (np.isfinite(metric).all() and np.isfinite(start).all()):
+    product, top, rows, start = block.in_weights(V)
+    if start.size == 0 or not (np.isfinite(top) and np.isfinite(start).all()):
         return
+    if not penalty.by_rows:
+        scaled, unit, rows = product, rows, rows.max()
+        unit = unit / rows
+        product = lambda A: unit * scaled(unit * A)  # noqa: E731
     start = start * scale
-    theta = max(top_eigenvalue(metric) / scale**2, np.finfo(float).tiny)
+    theta = max(top, np.finfo(float).tiny)
+    step = strength * (scale / rows) ** 2 / theta
     W = point = penalty.prox(start, 0.0)
     s = 1.0
     for _ in range(iterations):
-        new = penalty.prox(
-            point - (metric @ (point - start)) / (theta * scale**2), strength / theta
-        )
+        new = penalty.prox(point - product(rows * (point - start)) / (theta * rows), step)
         s, s_last = (1.0 + np.sqrt(1.0 + 4.0 * s**2)) / 2.0, s
         point = new + (s_last - 1.0) / s * (new - W)
         W = new

@@ -115,6 +115,39 @@ class Objective:
         sizes = np.einsum("jk,jk->j", W, W, dtype=float)
         return (self.columns * self.inputs.varies / (COLUMN_FLOOR + sizes))[:, None]
 
+    def row_curvature(self, theta):
+        """Mean curvature of J over the weights of each row, an array (n_{l-1} + 1, 1) a layer.
+
+        Of the Gauss-Newton matrix the diagonal, of its Kronecker form: the mean square of an input
+        times that of how far a unit moves the output.
+        """
+        V = self.views(theta.astype(self.dtype, copy=False))
+
+        def moments(weight, x, y):
+            z, a = self.forward(V, x)
+            share = np.ones(len(y)) if weight is None else weight.astype(float)
+            parts = [share @ output_curvature(self.loss, z[-1], y)[0]]
+            for layer, activation in enumerate(self.activations):
+                slope = activation.derivative(z[layer], a[layer][:, :-1])
+                parts += [share @ np.square(a[layer]), share @ np.square(slope)]
+            return np.concatenate(parts)
+
+        with np.errstate(all="ignore"):
+            means = self.rows.reduce(moments, self.inputs.data, self.target) / self.rows.total
+            widths = [k for _, k in self.shapes]
+            sizes = [widths[-1]] + [m for k in widths[:-1] for m in (k + 1, k)]
+            price, *rest = np.split(means, np.cumsum(sizes)[:-1])
+            inputs = [np.ones(self.shapes[0][0]), *rest[::2]]
+            rows = []
+            for layer in range(self.depth - 1, -1, -1):
+                scale = price.mean() + self.activity / self.rows.total
+                rows.append((scale * inputs[layer])[:, None])
+                if layer > 0:
+                    price = (np.square(V[layer][:-1].astype(float)) @ price) * rest[2 * layer - 1]
+            if self.columns > 0:
+                rows[-1][:-1] += self.column_ridge(theta) / self.rows.total
+        return rows[::-1]
+
     def scratch(self, layer, m):
         """A buffer of m rows as wide as a layer, of no meaning between two calls."""
         return self._D[layer][:m]

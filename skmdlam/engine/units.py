@@ -252,12 +252,17 @@ class InputCoordinates:
         return float(np.log1p(self.column_sizes(V) / COLUMN_FLOOR).sum())
 
     def in_weights(self, V):
-        """The metric of a step in the weights of X, and these weights."""
+        """The metric of a step in the weights of X, for :func:`~skmdlam.engine.metric.proximal`."""
         W, _ = self.expand(V)
-        inverse = 1.0 / self._root**2 - 1.0 / self._rest**2
-        metric = (self._basis * inverse) @ self._basis.T
-        metric.flat[:: metric.shape[0] + 1] += 1.0 / self._rest**2
-        return metric * self.std * self.std[:, None], W
+        rest = 1.0 / self._rest**2
+        excess = (1.0 / self._root**2 - rest)[:, None]
+
+        def product(A):
+            return rest * A + self._basis @ (excess * (self._basis.T @ A))
+
+        # A constant column has no weights; any size will do.
+        rows = np.where(self.std > 0, self.std, 1.0)[:, None]
+        return product, max(rest, float((1.0 / self._root**2).max(initial=0.0))), rows, W
 
     def from_weights(self, V, W):
         """Replace the weights; the mean of the layer's output stays."""
