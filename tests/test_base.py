@@ -396,6 +396,7 @@ class TestInterrupt:
     @same_for_any_max_iter
     @pytest.mark.parametrize("call", range(20, 40, 3))
     def test_weights_of_the_last_complete_sweep(self, estimator, call, solver):
+        solver = {**solver, "activity_alpha": 0.0}  # its start would take calls
         model = make(estimator, activation=InterruptedReLU(call), **solver)
         with pytest.warns(ConvergenceWarning, match="interrupted by user after") as caught:
             model.fit(X, target(estimator))
@@ -430,6 +431,7 @@ class TestInterrupt:
     def test_in_the_row_space(self, solver):
         """With more columns than rows the weights live elsewhere until the end."""
         wide = np.random.RandomState(0).standard_normal((12, 80))
+        solver = {**solver, "activity_alpha": 0.0}
         model = make(MDLAMRegressor, activation=InterruptedReLU(30), **solver)
         with pytest.warns(ConvergenceWarning, match="interrupted"):
             model.fit(wide, NUMBERS[:12])
@@ -437,9 +439,15 @@ class TestInterrupt:
         assert_same_weights(model, complete)
 
     @both
-    def test_in_the_first_sweep(self, estimator):
+    @pytest.mark.parametrize(
+        "parameters",
+        [{}, {"batch_size": None}, {"batch_size": None, "penalty": "l1"}],
+        ids=["mini-batches", "full batch", "l1"],
+    )
+    def test_in_the_first_sweep(self, estimator, parameters):
         """Then there is nothing but the start."""
-        model = make(estimator, activation=InterruptedReLU(4))
+        call = 20 if parameters else 4
+        model = make(estimator, activation=InterruptedReLU(call), **parameters)
         with pytest.warns(ConvergenceWarning, match="after 0 iterations"):
             model.fit(X, target(estimator))
         assert model.n_iter_ == 0
@@ -448,7 +456,7 @@ class TestInterrupt:
     @both
     @every_solver
     def test_with_early_stopping(self, estimator, solver):
-        model = make(estimator, activation=InterruptedReLU(60), early_stopping=True, **solver)
+        model = make(estimator, activation=InterruptedReLU(120), early_stopping=True, **solver)
         with pytest.warns(ConvergenceWarning, match="interrupted"):
             model.fit(X, target(estimator))
         assert model.best_validation_score_ == max(model.validation_scores_)

@@ -119,8 +119,7 @@ class FullBatchRun:
             self.iteration = 0
             self.ended = False
             self._start()
-            if self.objective.columns > 0 and not warm:
-                self._start_without_columns()
+        self._free = not warm
 
     # -- set up ---------------------------------------------------------------------------------
 
@@ -218,9 +217,19 @@ class FullBatchRun:
         self._since_refresh = _REFRESH_EVERY
         self._length = 1.0
 
-    def _start_without_columns(self):
+    def _place(self, coefs, intercepts):
+        """Weights in the user's units in one vector."""
+        scale, shift = self.target.scale, self.target.shift
+        V = [np.vstack([W, b]) for W, b in zip(coefs, intercepts, strict=True)]
+        V[-1] = np.vstack([coefs[-1], intercepts[-1] - shift]) / scale
+        V[0] = self.inputs.contract(V[0][:-1], V[0][-1])
+        return np.concatenate([W.ravel() for W in V])
+
+    def _start_freely(self):
         """Let ten sweeps find out which columns are of use before their use costs anything."""
         objective = self.objective
+        if objective.columns == 0:
+            return
         columns, objective.columns = objective.columns, 0.0
         self._start()
         for _ in range(FREE_SWEEPS):
@@ -247,6 +256,10 @@ class FullBatchRun:
             return self._sweep()
 
     def __next__(self):
+        if self._free:
+            self._free = False
+            with np.errstate(all="ignore"):
+                self._start_freely()
         refused = self._advance()
         self.iteration += 1
         loss = float(self.value * self.unit)

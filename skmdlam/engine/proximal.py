@@ -1,6 +1,5 @@
 """Solver "feasible" with penalties that have kinks or constraints: exact proximal sweeps."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -50,17 +49,8 @@ class ProximalRun(FullBatchRun):
     """
 
     def __init__(self, problem, coefs, intercepts, *, warm=False, **options):
-        clock = time.perf_counter()
-        if not warm:
-            free = replace(problem, alpha=0.0)
-            first = FullBatchRun(
-                free, coefs, intercepts, rho=1.0, **{**options, "column_alpha": 0.0}
-            )
-            for _ in range(FREE_SWEEPS):
-                next(first)
-            coefs, intercepts = first.weights()
-        super().__init__(problem, coefs, intercepts, rho=1.0, warm=True, **options)
-        self._clock = clock
+        self._first = coefs, intercepts, {**options, "column_alpha": 0.0}
+        super().__init__(problem, coefs, intercepts, rho=1.0, warm=warm, **options)
 
     # -- set up ---------------------------------------------------------------------------------
 
@@ -86,6 +76,15 @@ class ProximalRun(FullBatchRun):
                 break
             self.theta, self._penalty = self._map(0.25 * self.theta, None)
         self._since_refresh = np.inf
+
+    def _start_freely(self):
+        coefs, intercepts, options = self._first
+        self._first = None
+        run = FullBatchRun(replace(self.problem, alpha=0.0), coefs, intercepts, rho=1.0, **options)
+        for _ in range(FREE_SWEEPS):
+            next(run)
+        self.theta = self._place(*run.weights())
+        self._start()
 
     def _map(self, theta, steps):
         """Penalty's map of every layer's weights, and what the penalty adds to J there.

@@ -168,7 +168,7 @@ def test_one_batch_takes_weights_for_repeated_rows(hidden):
         weight=counts.astype(float),
         batch_size=80,
         rho=rho,
-        max_iter=30,
+        max_iter=20,
     )
     many = fitted(
         np.repeat(X, counts, axis=0),
@@ -177,7 +177,7 @@ def test_one_batch_takes_weights_for_repeated_rows(hidden):
         hidden=hidden,
         batch_size=int(counts.sum()),
         rho=rho,
-        max_iter=30,
+        max_iter=20,
     )
     for a, b in zip(once[1] + once[2], many[1] + many[2], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
