@@ -338,14 +338,7 @@ class InputSpace(InputCoordinates):
         Q = rng.standard_normal((d, size))
         for _ in range(_SKETCH_ROUNDS + 1):
             Q, _ = scipy.linalg.qr(Q, mode="economic", check_finite=False)
-            image = np.zeros((d, size))
-            small = np.zeros((size, size))
-            for rows in _chunks(n, d):
-                x = self._standardised(self._X[rows])
-                x *= np.sqrt(share[rows])[:, None]
-                part = x @ Q
-                image += x.T @ part
-                small += part.T @ part
+            image, small = self._moments_along(Q, share)
             Q_last, Q = Q, image
         values, vectors = scipy.linalg.eigh(small, check_finite=False)
         keep = _not_negligible(values)
@@ -357,6 +350,28 @@ class InputSpace(InputCoordinates):
         self._basis, self._root, self._rest = vectors, root[:-1], root[-1]
         self.variance = values * metric[:-1]
         self._variance_rest = rest * metric[-1]
+
+    def _moments_along(self, Q, share):
+        """``C Q`` and ``Q' C Q``; a sparse X is never centred, nor stored dense."""
+        n, (d, size) = self._X.shape[0], Q.shape
+        sparse = sp.issparse(self._X)
+        image, small = np.zeros((d, size)), np.zeros((size, size))
+        sums = np.zeros(size)
+        if sparse:
+            Q = self._inverse_std[:, None] * Q
+            centre = self.mean @ Q
+        for rows in _chunks(n, 1 if sparse else d):
+            x = self._X[rows] if sparse else self._standardised(self._X[rows])
+            part = x @ Q - centre if sparse else x @ Q
+            weighted = share[rows][:, None] * part
+            image += x.T @ weighted
+            small += part.T @ weighted
+            sums += weighted.sum(axis=0)
+        if sparse:
+            for column in range(size):  # one at a time: a copy of the image is what is large here
+                image[:, column] -= sums[column] * self.mean
+            image *= self._inverse_std[:, None]
+        return image, small
 
 
 def _chunks(n, d=1):
