@@ -118,3 +118,43 @@ class TestInFull:
         assert (few[:, 1] > np.interp(few[:, 0], *linear.T)).all()
         assert re.search(r"^nonnegative .* 0 of 5$", out, re.MULTILINE)
         assert re.search(r"^no penalty .* 5 of 5$", out, re.MULTILINE)
+
+    def test_units(self, tmp_path):
+        rows = table(run("plot_units", tmp_path))
+        for name in ("MDLAMRegressor", "MLPRegressor, scaled", "boosted trees"):
+            assert np.ptp(rows[name]) < 0.01 and min(rows[name]) > 0.9
+        for name in ("MLPRegressor", "MDLAMRegressor, alpha=10"):
+            assert rows[name][-1] < rows[name][0] - 0.3
+
+    def test_comparison(self, tmp_path):
+        accuracy, seconds = (
+            table(part) for part in run("plot_comparison", tmp_path).split("seconds")
+        )
+        ours = accuracy["MDLAMClassifier"]
+        assert np.mean(np.subtract(ours, accuracy["MLPClassifier, adam"])) > 0.05
+        assert accuracy["boosted trees"][4] == max(row[4] for row in accuracy.values())
+        lbfgs = np.array(seconds["MLPClassifier, lbfgs"])
+        assert np.median(np.array(seconds["MDLAMClassifier"]) / lbfgs) > 1
+
+    def check_citation_graph(self, out):
+        test = {
+            name: float(score)
+            for name, score in re.findall(
+                r"^(\S.*?)  +\S+ \S+ +[.\d ]*?(0\.\d{3})(?: +\d+\.\d\d)?$", out, re.MULTILINE
+            )
+        }
+        alone = test.pop("words alone, linear")
+        assert len(test) == 3 and min(test.values()) > alone + 0.1
+        assert max(test.values()) - min(test.values()) < 0.04
+
+    def test_citation_graph(self, tmp_path):
+        out = run("plot_citation_graph", tmp_path)
+        assert out.startswith("Made up: 1500 papers")
+        self.check_citation_graph(out)
+
+    def test_citation_graph_on_cora(self, tmp_path, data_dir):
+        if not (data_dir / "graphs" / "cora.npz").is_file():
+            pytest.skip(f"needs real data: {data_dir / 'graphs' / 'cora.npz'}")
+        out = run("plot_citation_graph", tmp_path, "--data", str(data_dir))
+        assert out.startswith("Cora: 2708 papers")
+        self.check_citation_graph(out)
