@@ -67,6 +67,10 @@ def automatic_activity_alpha(loss, inputs, Y, sample_weight=None, *, total=None)
     unit = min(1.0, weight.sum() / n)
     weight = weight / unit
     total, curvature = max(float(weight.sum()), (total or 0.0) / unit), 1.0
+    blend = np.log(max(total, n) / _TRUSTED[0]) / np.log(_TRUSTED[1] / _TRUSTED[0])
+    blend = float(np.clip(blend, 0.0, 1.0))
+    if blend == 1.0:
+        return float(unit * _USUAL)
     if isinstance(loss, SoftmaxCrossEntropy | LogisticLoss):
         curvature = float((share @ np.square(Y - share @ Y)).mean())
     Y = Y[rows].astype(float)
@@ -75,8 +79,6 @@ def automatic_activity_alpha(loss, inputs, Y, sample_weight=None, *, total=None)
     noise = noise_share(inputs(rows).astype(float), Y, weight[rows], total=total)
     strength = _STRENGTH * max(total, n) ** _SIZE_POWER
     strength = max(strength * curvature**_CURVATURE_POWER * noise**_NOISE_POWER, _SMALLEST)
-    blend = np.log(max(total, n) / _TRUSTED[0]) / np.log(_TRUSTED[1] / _TRUSTED[0])
-    blend = float(np.clip(blend, 0.0, 1.0))
     return float(unit * strength ** (1.0 - blend) * _USUAL**blend)
 
 

@@ -23,8 +23,11 @@ from .schedule import PlateauSchedule
 from .start import is_flat, mirrored, spread_layers
 from .units import InputSpace, TargetUnit, column_strength, standardised_rows
 
-# Rows of a forward pass that measures J.
-_CHUNK = 2048
+# Rows that are worked on together where J is measured: their values stay in the cache.
+_CHUNK = 512
+# J of more samples than the first number is measured on a random part of them: so many, or the
+# share of all that the second number is where that is more.
+_MEASURED, _MEASURED_SHARE = 4096, 0.0625
 # Rows that the start of deep nets is scaled on.
 _START_ROWS = 1000
 # rho for batches of 100 samples; it falls with the size of the batch like the noise of its mean.
@@ -331,8 +334,11 @@ class FeasibleRun:
 
     # A step with more than this many times the usual decrease is shortened to it.
     largest_decrease = 9.0
-    # Steps between two inversions of a layer's moments, at first and later, and between samples.
-    refresh_first, refresh_every, observe_every = 3, 20, 4
+    # Steps between two batches that enter a hidden layer's moments, and between two inversions of
+    # them, for layers of up to `usual_width` inputs; more, in proportion, for wider ones, where
+    # both cost more than the step itself. Before the first regular inversion the moments are
+    # inverted with every batch that enters them.
+    observe_first, observe_every, refresh_every, usual_width = 4, 8, 40, 200
     # Smallest weight of a batch in the moving averages.
     memory, memory_decrease = 0.05, 0.02
     warm_up = 20
@@ -372,6 +378,8 @@ class FeasibleRun:
         self.metrics = [None] + [
             MovingMetric(V.shape[0] - 1, self.damping, self.memory, self.dtype) for V in self.V[1:]
         ]
+        wide = -(-max(V.shape[0] for V in [*self.V[1:], self.V[0][:1]]) // self.usual_width)
+        self.observe_every, self.refresh_every = wide * self.observe_every, wide * self.refresh_every
         self._allocate(n)
         self._forget()
         epochs, cool_down = options.epochs, options.cool_down
@@ -447,14 +455,24 @@ class FeasibleRun:
         }
         # Rows of a wide sparse X are transformed by the chunk: keep that as small as a batch.
         step = _CHUNK if self.space.U is not None else max(self._batches)
-        self._chunks = [slice(i, min(i + step, n)) for i in range(0, n, step)]
+        m = self.n_measured = self._rows_to_measure(n)
+        slices = [slice(i, min(i + step, m)) for i in range(0, m, step)]
+        self._chunks = slices
+        if m < n:
+            # The same rows in every run on the same data: J of one can be compared with another's.
+            sample = np.sort(np.random.RandomState(0).permutation(n)[:m])
+            self._chunks = [sample[rows] for rows in slices]
         self._passes = {
             m: _Batch(m, widths, self.dtype, backward=False)
-            for m in {rows.stop - rows.start for rows in self._chunks}
+            for m in {rows.stop - rows.start for rows in slices}
         }
         self._right = [np.empty_like(V) for V in self.V]
         self._step = [np.empty_like(V) for V in self.V]
-        self._ones = np.ones(max(self.Y.shape[1], _CHUNK), dtype=self.dtype)
+        self._ones = np.ones(max(self.Y.shape[1], step), dtype=self.dtype)
+
+    def _rows_to_measure(self, n):
+        """How many samples J is measured on: all of them when they are weighted."""
+        return n if self.weight is not None else min(n, max(_MEASURED, int(_MEASURED_SHARE * n)))
 
     def _forget(self):
         """Drop the moving averages and the momentum."""
@@ -529,11 +547,11 @@ class FeasibleRun:
                 below, W = batch.D[layer - 1], self.V[layer][:-1]
                 # A product with a single row is many times slower than its outer product.
                 (np.multiply if D.shape[0] == 1 else np.matmul)(W, D, out=below)
-                below *= self.problem.activations[layer - 1].derivative(
-                    batch.z[layer - 1], batch.inputs[layer][:-1]
-                )
+                z, a = batch.z[layer - 1], batch.inputs[layer][:-1]
+                below *= self.problem.activations[layer - 1].derivative(z, a)
             else:
-                batch.U *= self.space.leverage[rows]
+                if self.space.leverage is not None:
+                    batch.U *= self.space.leverage[rows]
             self._update_weights(layer, batch.inputs[layer], D, factor)
         self._owed += factor / (price * (1.0 - self.options.momentum))
         if self._since_refresh >= self.refresh_every:
@@ -579,11 +597,10 @@ class FeasibleRun:
         """Second moments of the hidden layers' inputs, every now and then their inverse."""
         first = self._steps <= self.refresh_every
         self._since_refresh += 1
-        refresh = self._since_refresh >= self.refresh_every or (
-            first and self._steps % self.refresh_first == 1
-        )
+        observe = self._steps % (self.observe_first if first else self.observe_every) == 1
+        refresh = self._since_refresh >= self.refresh_every or (first and observe)
         for metric, A in zip(self.metrics[1:], inputs[1:], strict=True):
-            if self._steps % self.observe_every == 1:
+            if observe:
                 metric.observe(A, weight)
             if refresh or not metric.ready:
                 metric.refresh()
@@ -640,12 +657,17 @@ class FeasibleRun:
 
     def _objective(self):
         """J and its data term at the present weights, per unit of weight, in the run's units."""
-        n, data, variances = self.n, 0.0, self.activity_alpha > 0
+        n, data, variances = self.n_measured, 0.0, self.activity_alpha > 0
         sums, squares = [0.0] * self.depth, [0.0] * self.depth
         for rows in self._chunks:
             weight = None if self.weight is None else self.weight[rows, 0]
-            batch = self._passes[rows.stop - rows.start]
-            batch.inputs[0] = self._input_of(rows).T
+            whole = isinstance(rows, slice)
+            batch = self._passes[rows.stop - rows.start if whole else rows.size]
+            if whole and self.space.U is not None:
+                batch.inputs[0] = self.space.U[rows].T
+            else:
+                self.space.take(rows, batch.U)
+                batch.inputs[0] = batch.U.T
             output = self._forward(batch)
             if variances:
                 for layer, z in enumerate([*batch.z, output.T]):
@@ -668,14 +690,6 @@ class FeasibleRun:
             penalties = sum(self.problem.penalty_value(W) for W in coefs)
             objective += penalties / (self.total * self.unit)
         return objective, data
-
-    def _input_of(self, rows):
-        """Rows of U: a view where U is kept."""
-        if self.space.U is not None:
-            return self.space.U[rows]
-        U = np.empty((rows.stop - rows.start, self.space.size + 1), dtype=self.dtype)
-        self.space.take(rows, U)
-        return U
 
     # -- its end --------------------------------------------------------------------------------
 
@@ -736,8 +750,9 @@ class _Batch:
         self.z = [new(width, m) for _, width in shapes[:-1]]
         self.inputs = [None] + [np.ones((size, m), dtype=dtype) for size, _ in shapes[1:]]
         self.output = new(m, n_outputs)
+        self.U = new(m, shapes[0][0])
         if backward:
-            self.U, self.Y = new(m, shapes[0][0]), new(m, n_outputs)
+            self.Y = new(m, n_outputs)
             self.D = [new(width, m) for _, width in shapes[:-1]] + [new(m, n_outputs).T]
 
 

@@ -17,8 +17,13 @@ from .metric import solve_positive
 _CHUNK = 2048
 # Numbers that a dense copy of (a part of) a sparse matrix may always have.
 _SMALL = 2**22
-# Rows, at least, that a covariance is estimated from.
-_COVARIANCE_ROWS = 20_000
+# Rows, at most, that a covariance is estimated from: fewer of very many columns, as its cost grows
+# with their square, but always several times as many as there are columns.
+_COVARIANCE_ROWS, _COVARIANCE_COST, _COVARIANCE_RATIO = 20_000, 4e9, 8
+# Numbers of a part of X that is changed to new coordinates at a time.
+_TRANSFORMED = 2**18
+# From so many columns on only the leading directions are turned.
+_LARGEST_ROTATION = 400
 # Larger second-moment matrices are sketched instead of decomposed.
 _LARGEST_DECOMPOSITION = 1500
 # Directions that a sketch finds, and how often it multiplies by X'X to find them.
@@ -56,10 +61,14 @@ class InputCoordinates:
     U : ndarray of shape (n, r + 1) or None
         The samples in the new coordinates, and a column of ones for the intercept. None for a
         large sparse X, whose rows are transformed whenever they are asked for.
-    leverage : ndarray of shape (n, 1)
+    leverage : ndarray of shape (n, 1) or None
         ``min(1, 2 mean(q) / q_i)``, ``q_i = ||u_i||^2``: what a sample counts in the first layer's
-        weight step. Samples far from all others would otherwise own directions.
+        weight step. Samples far from all others would otherwise own directions. None where every
+        sample counts in full.
     """
+
+    # Whether T is exact enough for the block of the penalties to be solved with it.
+    _exact = False
 
     def _scale_columns(self, mean, std, total, n, resolution):
         """Mean and unit of each column, for samples of this number and total weight."""
@@ -97,12 +106,43 @@ class InputCoordinates:
         self._standard = (vectors * root * (self.std > 0)[:, None]).astype(self._dtype)
         self.variance = values * metric
 
+    def _decompose_leading(self, values, vectors):
+        """T = D (g I + Q diag(g_i - g) Q'), Q the directions of more than the mean variance.
+
+        The metric hardly tells the others apart, and with Q of few columns the change of
+        coordinates costs less than a product of X with a square matrix.
+        """
+        total = float(values.sum())
+        most = max(values.size // 8, 1)
+        leading = values[-most:] > total / self._n_varying
+        values, vectors = values[-most:][leading], vectors[:, -most:][:, leading]
+        rest = max(total - values.sum(), 0.0) / max(self._n_varying - values.size, 1)
+        self._set_leading(values, vectors, rest, total)
+        self._exact = True
+
+    def _set_leading(self, values, vectors, rest, total):
+        metric = self._temper(np.append(values, rest), total)
+        root = np.sqrt(metric)
+        self._basis, self._root, self._rest = vectors, root[:-1], root[-1]
+        self.variance = values * metric[:-1]
+        self._variance_rest = rest * metric[-1]
+        self._set_factors()
+
+    def _set_factors(self):
+        """The two factors of the change of coordinates, in the working precision if they fit."""
+        excess = self._root - self._rest
+        fits = max(np.abs(excess).max(initial=0.0), self._rest) < 1e30
+        dtype = self._dtype if fits else float
+        self._turn = self._basis.astype(dtype)
+        self._back = np.ascontiguousarray((excess * self._basis).T, dtype)
+
     def _keep_axes(self, values, vectors):
         """T = D P^(1/2) with the symmetric root: nothing is left out, constraints survive."""
         values = np.maximum(values, 0.0)
         metric = self._temper(values, values.sum())
         self._basis, self._root, self._rest = vectors, np.sqrt(metric), 1.0
         self.variance, self._variance_rest = values * metric, 0.0
+        self._set_factors()
 
     def _temper(self, values, total):
         return 2.0 / np.sqrt(np.maximum(values + total / self._n_varying, np.finfo(float).tiny))
@@ -125,7 +165,7 @@ class InputCoordinates:
             self.U = np.empty((n, self.size + 1), dtype=self._dtype)
             self.U[:, -1] = 1.0
         norms = np.empty(n)
-        for rows in _chunks(n, d):
+        for rows in _chunks(n, d, _TRANSFORMED):
             u = self._coordinates(X[rows])
             if self.U is not None:
                 self.U[rows, :-1] = u
@@ -133,7 +173,7 @@ class InputCoordinates:
         mean_norm = self.total_variance if share is None else float(share @ norms)
         leverage = np.ones(n)
         np.divide(2 * mean_norm, norms, out=leverage, where=norms > 2 * mean_norm)
-        self.leverage = leverage.astype(self._dtype)[:, None]
+        self.leverage = leverage.astype(self._dtype)[:, None] if (leverage < 1.0).any() else None
 
     def unload(self):
         """Forget the samples."""
@@ -170,8 +210,11 @@ class InputCoordinates:
         """Samples x in the new coordinates."""
         if self._basis is None:
             return self._standardised(x).astype(self._dtype, copy=False) @ self._standard
-        x = self._standardised(x)
-        return self._rest * x + (x @ self._basis) * (self._root - self._rest) @ self._basis.T
+        x = self._standardised(x).astype(self._turn.dtype, copy=False)
+        inside = (x @ self._turn) @ self._back
+        x *= self._rest
+        x += inside
+        return x
 
     def contract(self, W, b, *, standard=False):
         """Weights of X as weights of U, the intercept as the last row.
@@ -208,8 +251,8 @@ class InputCoordinates:
         ``argmin over V of 1/2 ||V - V_0||^2 + variance/2 sum_k Var(U V)_k + ridge/2 ||T V||^2
         + columns/2 sum_j log(1 + ||w_j||^2 / floor)``, ``w_j`` the weights of the standardised
         column j. The logarithm counts as its tangent at V_0, which lies above it, so that the
-        block never rises. In sketched form the last two terms count with the diagonal of the
-        metric alone.
+        block never rises. In sketched form and where the axes are kept the last two terms count
+        with the diagonal of the metric alone.
         """
         weights = V[:-1]
         with np.errstate(over="ignore"):
@@ -226,11 +269,37 @@ class InputCoordinates:
             system.flat[:: self.size + 1] += diagonal
             weights[:] = solve_positive(system, weights)
             return
+        if self._exact and charge.any():
+            weights[:] = self._shrink_leading(weights, variance, charge)
+            return
         shrunk = 1.0 / (1.0 + variance * self.variance)
         shrunk_rest = 1.0 / (1.0 + variance * self._variance_rest)
         inside = (self._basis.T @ weights) * (shrunk - shrunk_rest)[:, None]
         weights[:] = shrunk_rest * weights + self._basis @ inside
         weights /= (1.0 + self._rest**2 * charge)[:, None].astype(V.dtype)
+
+    def _shrink_leading(self, weights, variance, charge):
+        """``argmin over V of ||V - V_0||^2 + variance tr V' S V + ||charge^(1/2) T V||^2``.
+
+        With the form of T the matrix of this problem is a diagonal one plus F K F', where F has
+        twice the columns of Q: the inverse by Woodbury's formula, never of a large matrix.
+        """
+        Q, excess, rest = self._basis, self._root - self._rest, self._rest
+        charge = charge.astype(float)
+        charged = charge[:, None] * Q
+        r = excess.size
+        diagonal = 1.0 + variance * self._variance_rest + rest**2 * charge
+        K = np.zeros((2 * r, 2 * r))
+        K[:r, :r] = (Q.T @ charged) * excess * excess[:, None]
+        K[:r, :r].flat[:: r + 1] += variance * (self.variance - self._variance_rest)
+        K[:r, r:] = K[r:, :r] = np.diag(rest * excess)
+        F = np.hstack([Q, charged])
+        solved = F / diagonal[:, None]
+        start = weights / diagonal[:, None]
+        system = K @ (F.T @ solved)
+        system.flat[:: 2 * r + 1] += 1.0
+        inside = scipy.linalg.solve(system, K @ (F.T @ start), check_finite=False)
+        return start - solved @ inside
 
     @property
     def inverse_variance(self):
@@ -301,7 +370,8 @@ class InputSpace(InputCoordinates):
         if not rotate and d <= _LARGEST_DECOMPOSITION:
             self._keep_axes(*self._primal(share))
         elif d <= min(n, _LARGEST_DECOMPOSITION):
-            self._decompose(*self._primal(share))
+            few = d <= _LARGEST_ROTATION
+            (self._decompose if few else self._decompose_leading)(*self._primal(share))
         elif rotate and n <= _LARGEST_DECOMPOSITION:
             self._decompose(*self._dual(share))
         else:
@@ -315,8 +385,9 @@ class InputSpace(InputCoordinates):
         n, d = self._X.shape
         covariance, total = np.zeros((d, d)), 0.0
         # A part of very many rows, in short runs from all over, says enough of a covariance.
-        chunks = _chunks(n, d)
-        for rows in chunks[:: max(1, n // max(_COVARIANCE_ROWS, 20 * d))]:
+        enough = min(_COVARIANCE_ROWS, int(_COVARIANCE_COST / d**2))
+        enough = max(enough, _COVARIANCE_RATIO * d)
+        for rows in _chunks(n, d, _TRANSFORMED)[:: max(1, n // enough)]:
             x = self._standardised(self._X[rows])
             x *= np.sqrt(share[rows])[:, None]
             x = x.astype(self._dtype, copy=False)
@@ -345,11 +416,7 @@ class InputSpace(InputCoordinates):
         values, vectors = values[keep], Q_last @ vectors[:, keep]
         total = float(self._n_varying)
         rest = max(total - values.sum(), 0.0) / max(d - values.size, 1)
-        metric = self._temper(np.append(values, rest), total)
-        root = np.sqrt(metric)
-        self._basis, self._root, self._rest = vectors, root[:-1], root[-1]
-        self.variance = values * metric[:-1]
-        self._variance_rest = rest * metric[-1]
+        self._set_leading(values, vectors, rest, total)
 
     def _moments_along(self, Q, share):
         """``C Q`` and ``Q' C Q``; a sparse X is never centred, nor stored dense."""
@@ -374,8 +441,8 @@ class InputSpace(InputCoordinates):
         return image, small
 
 
-def _chunks(n, d=1):
-    step = max(1, min(_CHUNK, _SMALL // d))
+def _chunks(n, d=1, numbers=_SMALL):
+    step = max(1, min(_CHUNK, numbers // d))
     return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
 
