@@ -25,15 +25,17 @@ from .units import InputSpace, TargetUnit, column_strength, standardised_rows
 
 # Rows that are worked on together where J is measured: their values stay in the cache.
 _CHUNK = 512
-# J of more samples than the first number is measured on a random part of them: so many, or the
-# share of all that the second number is where that is more.
-_MEASURED, _MEASURED_SHARE = 4096, 0.0625
+# J of more samples than the first number is measured on a random part of them: on the second
+# number, or on this share of all where that is more.
+_ALL_MEASURED, _MEASURED, _MEASURED_SHARE = 10_000, 5000, 1 / 16
 # Rows that the start of deep nets is scaled on.
 _START_ROWS = 1000
 # rho for batches of 100 samples; it falls with the size of the batch like the noise of its mean.
 _RHO, _RHO_POWER = 45.0, 0.58
 # A start of rho further than this from the automatic one would waste the first epochs.
 _RHO_RANGE = 8.0
+# The cool-down is cut to so many steps, but not below so many epochs.
+_COOL_DOWN_STEPS, _COOL_DOWN_EPOCHS = 5000, 5
 # J above this multiple of the best one so far: the epoch is taken back.
 _WORST_RISE = 1.5
 
@@ -55,8 +57,10 @@ class Feasible:
         W_l       <-  prox of the penalties in the metric of the step           (now and then)
 
     An epoch after which J is not finite or more than 1.5 times its best is taken back and rho
-    doubled. J is measured by a forward pass over all samples at the end of each epoch, and what is
-    reported and returned belongs to the weights with the lowest J so far: it never rises.
+    doubled. J is measured by a forward pass at the end of each epoch, and what is reported and
+    returned belongs to the weights with the lowest J so far: it never rises. The pass is over all
+    samples, but of more than 10,000 samples without weights over a random part of them that stays
+    the same for the whole run: 5000 samples, or a sixteenth where that is more.
 
     Parameters
     ----------
@@ -84,7 +88,8 @@ class Feasible:
     epochs : int, default=70
         Largest number of epochs at full step.
     cool_down : int, default=30
-        Epochs in which the steps fall to zero.
+        Epochs in which the steps fall to zero; fewer where they are more than 5000 steps, but at
+        least 5.
     patience : int, default=3
         Epochs in a row without improving the loss by 1 % and by the estimator's ``tol`` that start
         the cool-down.
@@ -378,11 +383,15 @@ class FeasibleRun:
         self.metrics = [None] + [
             MovingMetric(V.shape[0] - 1, self.damping, self.memory, self.dtype) for V in self.V[1:]
         ]
-        wide = -(-max(V.shape[0] for V in [*self.V[1:], self.V[0][:1]]) // self.usual_width)
-        self.observe_every, self.refresh_every = wide * self.observe_every, wide * self.refresh_every
+        widest = max((metric.size for metric in self.metrics[1:]), default=1)
+        times_usual = max(1, -(-widest // self.usual_width))
+        self.observe_every *= times_usual
+        self.refresh_every *= times_usual
         self._allocate(n)
         self._forget()
         epochs, cool_down = options.epochs, options.cool_down
+        # Epochs of many samples are many steps: fewer of them do, and more only fit the noise.
+        cool_down = min(cool_down, max(_COOL_DOWN_EPOCHS, _COOL_DOWN_STEPS // self.n_batches))
         self.max_sweeps = epochs + cool_down
         if settings.max_iter < epochs + cool_down:
             cool_down = max(1, round(0.3 * settings.max_iter))
@@ -472,7 +481,9 @@ class FeasibleRun:
 
     def _rows_to_measure(self, n):
         """How many samples J is measured on: all of them when they are weighted."""
-        return n if self.weight is not None else min(n, max(_MEASURED, int(_MEASURED_SHARE * n)))
+        if n <= _ALL_MEASURED or self.weight is not None:
+            return n
+        return max(_MEASURED, int(_MEASURED_SHARE * n))
 
     def _forget(self):
         """Drop the moving averages and the momentum."""

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from skmdlam.activations import ACTIVATIONS, get_activation
 from skmdlam.engine.feasible import Feasible
 from skmdlam.engine.problem import Problem, forward
+from skmdlam.engine.units import InputSpace
 from skmdlam.losses import REGRESSION_LOSSES, LogisticLoss, SoftmaxCrossEntropy, SquaredError
 from skmdlam.penalties import get_penalty
 
@@ -155,6 +156,31 @@ def test_last_loss_is_the_objective_of_the_weights():
     np.testing.assert_allclose(records[-1].loss, J / weight.sum(), rtol=1e-4)
 
 
+def test_many_samples_are_measured_in_part(monkeypatch):
+    """The same part of them in every epoch: the curve never rises, and is near that of them all."""
+    X, Y = data(n=2000)
+    X, Y = np.clip(X, -1.5, 1.5), np.clip(Y, -2.0, 2.0)
+    whole = run_of(X, Y, SquaredError(), alpha=0.1)
+    monkeypatch.setattr("skmdlam.engine.feasible._ALL_MEASURED", 1999)
+    monkeypatch.setattr("skmdlam.engine.feasible._MEASURED", 700)
+    part = run_of(X, Y, SquaredError(), alpha=0.1)
+    assert whole.n_measured == 2000
+    assert part.n_measured == np.unique(np.concatenate(part._chunks)).size == 700
+    records = list(itertools.islice(part, 12))
+    check_sound(records, *part.weights())
+    part.V = whole.V = part._kept
+    assert part._objective()[0] * part.unit == records[-1].loss
+    assert whole._objective()[0] * whole.unit == pytest.approx(records[-1].loss, rel=0.15)
+
+
+def test_weighted_samples_are_measured_in_full(monkeypatch):
+    """One sample may be worth more than all others."""
+    monkeypatch.setattr("skmdlam.engine.feasible._ALL_MEASURED", 50)
+    X, Y = data()
+    run = run_of(X, Y, SquaredError(), weight=np.random.default_rng(0).uniform(0.5, 2.0, len(X)))
+    assert run.n_measured == len(X)
+
+
 @pytest.mark.parametrize("hidden", [(), (15,), (10, 10)])
 def test_one_batch_takes_weights_for_repeated_rows(hidden):
     X, Y = data(n=80)
@@ -221,6 +247,60 @@ def test_wide_data(n, d, monkeypatch):
         check_sound(records, coefs, intercepts)
         z = forward(X, coefs, intercepts, [get_activation("relu")])
         assert ((z - Y) ** 2).mean() < 0.15 * Y.var()
+
+
+def correlated(n=300, d=40, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, 5)) @ rng.standard_normal((5, d)) + rng.standard_normal((n, d))
+    X[:, 3] = 2.0
+    return X * 10.0 ** rng.uniform(-2, 2, d) + rng.standard_normal(d)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_leading_directions(dtype, monkeypatch):
+    """Coordinates in which only the leading directions are turned: near the exact metric."""
+    X = correlated().astype(dtype)
+    exact = InputSpace(X, None, np.float64, np.random.RandomState(0))
+    monkeypatch.setattr("skmdlam.engine.units._LARGEST_ROTATION", 10)
+    space = InputSpace(X, None, np.float64, np.random.RandomState(0))
+    assert space.size == 40 and space.variance.size == 5
+    rng = np.random.default_rng(1)
+    V = rng.standard_normal((41, 3))
+    W, b = space.expand(V)
+    np.testing.assert_allclose(X @ W + b, space.U @ V, rtol=1e-4, atol=1e-4)
+    varies = np.arange(40) != 3
+    np.testing.assert_allclose(space.contract(W, b)[:-1][varies], V[:-1][varies], atol=1e-6)
+    # The metric is T T', in the units of X.
+    T, T_exact = (s.expand(np.eye(s.size + 1))[0][varies] * X[:, varies].std(axis=0)[:, None]
+                  for s in (space, exact))  # fmt: skip
+    P, P_exact = T @ T.T, T_exact @ T_exact.T
+    assert np.linalg.norm(P - P_exact, 2) < 0.3 * np.linalg.norm(P_exact, 2)
+    np.testing.assert_allclose(space.total_variance, np.square(space.U[:, :-1]).sum(1).mean(),
+                               rtol=0.01)  # fmt: skip
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.3])
+def test_penalties_in_leading_directions_are_exact(ridge, monkeypatch):
+    """The block of the penalties against the linear system that it stands for."""
+    monkeypatch.setattr("skmdlam.engine.units._LARGEST_ROTATION", 10)
+    X = correlated() / correlated().std(axis=0).clip(0.1)
+    space = InputSpace(X, None, np.float64, np.random.RandomState(0))
+    V = np.random.default_rng(1).standard_normal((41, 3))
+    variance, columns = 0.7, 0.4
+    charge = ridge * space.inverse_variance + columns / (0.1 + space.column_sizes(V))
+    T = space.expand(np.eye(41))[0][:, :-1] * space.std[:, None]
+    T[3] = 0.0  # the constant column
+    Q = space._basis
+    covariance = Q * (space.variance - space._variance_rest) @ Q.T
+    covariance += space._variance_rest * np.eye(40)
+    standard = space._rest * np.eye(40) + Q * (space._root - space._rest) @ Q.T
+    np.testing.assert_allclose(standard[np.arange(40) != 3], T[np.arange(40) != 3], atol=1e-9)
+    system = np.eye(40) + variance * covariance + standard.T @ (charge[:, None] * standard)
+    expected = np.linalg.solve(system, V[:-1])
+    intercept = V[-1].copy()
+    space.shrink(V, variance, ridge, columns)
+    np.testing.assert_allclose(V[:-1], expected, rtol=1e-9, atol=1e-12)
+    np.testing.assert_array_equal(V[-1], intercept)
 
 
 @pytest.mark.parametrize(("decomposition", "small"), [(1500, 2**22), (10, 2**22), (10, 1)])
