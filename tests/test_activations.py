@@ -151,21 +151,6 @@ def test_value_is_the_definition(activation, dtype):
 
 @all_activations
 @all_dtypes
-def test_derivative_out(activation, dtype):
-    z = spread(np.random.default_rng(1), (30, 4), dtype)
-    a = activation.value(z)
-    expected = activation.derivative(z, a)
-    out = np.full_like(z, np.nan)
-    assert activation.derivative(z, a, out=out) is out
-    np.testing.assert_array_equal(out, expected)
-    before = a.copy()
-    assert activation.derivative(z, a, out=z) is z
-    np.testing.assert_array_equal(z, expected)
-    np.testing.assert_array_equal(a, before)
-
-
-@all_activations
-@all_dtypes
 def test_value_out(activation, dtype):
     z = spread(np.random.default_rng(1), (30, 4), dtype)
     expected = activation.value(z)
