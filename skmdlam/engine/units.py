@@ -344,7 +344,8 @@ class InputSpace(InputCoordinates):
     The decomposition of C comes in three forms: *primal* from C itself, *dual* from the kernel
     ``Xs Xs'`` when there are fewer samples than columns, and *sketched* (leading directions by a
     randomised range finder, one number for all the others) when both are large. Primal and dual
-    leave out directions in which the samples do not vary.
+    leave out directions in which the samples do not vary. Of more than 400 columns the primal form
+    turns the leading directions only, as the sketched one does.
 
     Parameters
     ----------
@@ -404,7 +405,7 @@ class InputSpace(InputCoordinates):
 
     def _sketch(self, share, rng):
         """T = D (g I + Q diag(g_i - g) Q'): exact in the leading directions Q of C."""
-        n, d = self._X.shape
+        d = self._X.shape[1]
         size = min(_SKETCH_SIZE, d)
         Q = rng.standard_normal((d, size))
         for _ in range(_SKETCH_ROUNDS + 1):
