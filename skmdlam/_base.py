@@ -35,6 +35,7 @@ from .engine.feasible import Feasible
 from .engine.problem import Problem, forward
 from .engine.relaxed import Relaxed
 from .engine.run import minimise
+from .engine.stream import Seen
 from .penalties import PENALTIES, get_penalty
 
 DOCUMENTATION = "https://skmdlam.readthedocs.io/en/stable/"
@@ -144,7 +145,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         ConvergenceWarning
             When ``max_iter`` sweeps were not enough or the fit was interrupted.
         """
-        with _restored_on_error(self):
+        with restored_on_error(self):
             self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
         return self
 
@@ -156,37 +157,20 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         penalty = get_penalty(self.penalty, l1_ratio=self.l1_ratio)
         previous = self._previous_weights()
 
-        _refuse_strings(X, "X")
-        if self._y_is_numeric:
-            _refuse_strings(y, "y")
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=("csr", "csc"),
-            dtype=(np.float64, np.float32),
-            multi_output=True,
-            y_numeric=self._y_is_numeric,
-        )
-        weight = _resolve_sample_weight(sample_weight, X)
+        X, y = self._validate(X, y)
+        weight = resolve_sample_weight(sample_weight, X)
         by_class = self._resolve_class_weight(y, weight)
         weight = self._times_class_weight(weight, by_class, X, y)
-        Y = _cast_target(self._encode_y(y), X.dtype)
+        Y = cast_target(self._encode_y(y), X.dtype)
         for name, values in (("X", X), ("y", Y)):
-            _refuse_huge(values, name)
+            refuse_huge(values, name)
         loss = self._make_loss()
         loss.check_target(Y)
         self.n_outputs_ = Y.shape[1]
         validation = self._resolve_validation(*validation, by_class, loss, X.dtype)
         rng = check_random_state(self.random_state)
 
-        if weight is not None:
-            keep = weight > 0
-            if not keep.all():
-                X, Y, weight = X[keep], Y[keep], weight[keep]
-                y = y[keep]
-            if (weight == 1).all():
-                weight = None
+        X, Y, y, weight = drop_weightless(X, Y, y, weight)
         if self.early_stopping and validation is None:
             X, Y, weight, validation = self._split_validation(X, Y, y, weight, rng)
 
@@ -199,6 +183,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         self.n_layers_ = len(sizes)
         self.out_activation_ = loss.out_activation
         self._activations, self._loss = activations, loss
+        self._stream = Seen.of(X, Y, weight)
         batch_size = {"auto": None, None: X.shape[0]}.get(self.batch_size, self.batch_size)
         with blas_threads_for(solver.rows_at_a_time(X.shape[0], batch_size), sizes):
             run = solver.start(
@@ -300,6 +285,21 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 )
         return [int(size) for size in sizes]
 
+    def _validate(self, X, y, *, reset=True):
+        _refuse_strings(X, "X")
+        if self._y_is_numeric:
+            _refuse_strings(y, "y")
+        return validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=("csr", "csc"),
+            dtype=(np.float64, np.float32),
+            multi_output=True,
+            y_numeric=self._y_is_numeric,
+            reset=reset,
+        )
+
     def _previous_weights(self):
         if not (self.warm_start and hasattr(self, "coefs_")):
             return None
@@ -307,6 +307,10 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 
     def _resolve_class_weight(self, y, weight):
         """What to multiply the weights of the samples of each class by; None for nothing."""
+        return None
+
+    def _stream_class_weight(self, y):
+        """The same for a chunk of a stream, in which classes may be missing."""
         return None
 
     def _times_class_weight(self, weight, by_class, X, y):
@@ -342,16 +346,16 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             raise ValueError(
                 f"X_val and y_val must have as many samples; got {X.shape[0]} and {y.shape[0]}."
             )
-        weight = _resolve_sample_weight(sample_weight, X, name="sample_weight_val")
+        weight = resolve_sample_weight(sample_weight, X, name="sample_weight_val")
         try:
-            Y = _cast_target(self._encode_known_y(y), dtype)
+            Y = cast_target(self._encode_known_y(y), dtype)
             if Y.shape[1] != self.n_outputs_:
                 raise ValueError(f"it has {Y.shape[1]} columns and y has {self.n_outputs_}.")
             loss.check_target(Y)
         except (TypeError, ValueError) as error:
             raise type(error)(f"y_val: {error}") from error
         for name, values in (("X_val", X), ("y_val", Y)):
-            _refuse_huge(values, name)
+            refuse_huge(values, name)
         weight = self._times_class_weight(weight, by_class, X, y)
         return Validation(X, y, Y, weight)
 
@@ -422,8 +426,19 @@ _LARGEST = float(np.finfo(np.float64).max)
 _LARGEST_INPUT = 1e150
 
 
+def drop_weightless(X, Y, y, weight):
+    """The samples with a weight; no weights when all of them are one."""
+    if weight is not None:
+        keep = weight > 0
+        if not keep.all():
+            X, Y, y, weight = X[keep], Y[keep], y[keep], weight[keep]
+        if (weight == 1).all():
+            weight = None
+    return X, Y, y, weight
+
+
 @contextlib.contextmanager
-def _restored_on_error(estimator):
+def restored_on_error(estimator):
     """Put the attributes back when the body raises."""
     before = dict(vars(estimator))
     try:
@@ -437,7 +452,7 @@ def _restored_on_error(estimator):
         raise
 
 
-def _resolve_sample_weight(sample_weight, X, name="sample_weight"):
+def resolve_sample_weight(sample_weight, X, name="sample_weight"):
     """Weights that are valid and not all zero, or None when every sample counts one."""
     if sample_weight is None:
         return None
@@ -484,7 +499,7 @@ def _refuse_strings(values, name):
             )
 
 
-def _cast_target(Y, dtype):
+def cast_target(Y, dtype):
     """The encoded target in the type of X."""
     with np.errstate(over="ignore"):
         cast = Y.astype(dtype, copy=False)
@@ -495,7 +510,7 @@ def _cast_target(Y, dtype):
     return cast
 
 
-def _refuse_huge(values, name):
+def refuse_huge(values, name):
     """Numbers whose squares overflow cannot be fitted."""
     data = values.data if sp.issparse(values) else np.asarray(values)
     if data.dtype.kind != "f" or data.size == 0:

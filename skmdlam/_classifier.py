@@ -5,11 +5,13 @@ import scipy.sparse as sp
 from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
 from ._base import BaseMDLAM, check_sum_of_weights
-from ._compat import StrOptions
+from ._compat import StrOptions, _fit_context
+from ._partial_fit import can_learn_a_stream, learn_chunk
 from .losses import LogisticLoss, SoftmaxCrossEntropy
 
 
@@ -411,6 +413,57 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
 
     def _strata(self, y):
         return None if self._multilabel else y
+
+    @available_if(can_learn_a_stream)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """DOC"""
+        learn_chunk(
+            self, X, y, sample_weight, lambda y, first: self._learn_classes(y, classes, first)
+        )
+        return self
+
+    def _learn_classes(self, y, classes, first):
+        """The classes of a stream, which its first chunk need not have."""
+        if classes is not None:
+            classes = np.unique(column_or_1d(classes))
+        if not first:
+            if classes is not None and not np.array_equal(classes, self.classes_):
+                raise ValueError(
+                    f"classes={classes} is not the same as on the first call, {self.classes_}."
+                )
+            return
+        self._multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
+        if self._multilabel:
+            labels = np.arange(y.shape[1])
+            if classes is not None and len(classes) != len(labels):
+                raise ValueError(
+                    f"classes={classes} names {len(classes)} labels; y has {len(labels)} columns."
+                )
+            classes = labels
+        elif classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        self.classes_ = classes
+
+    def _stream_class_weight(self, y):
+        given = self.class_weight
+        if given is None:
+            return None
+        if given == "balanced":
+            raise ValueError(
+                "partial_fit does not support class_weight='balanced', which needs all samples at "
+                "once. Give a dict, for example from sklearn.utils.class_weight."
+                "compute_class_weight on a part of the data."
+            )
+        # scikit-learn refuses names of classes that are not in this y.
+        columns = y.toarray() if sp.issparse(y) else np.asarray(y)
+        found = [np.unique(column) for column in columns.reshape(len(columns), -1).T]
+        several = isinstance(given, list)
+        weights = [
+            {label: by_class.get(label, 1.0) for label in labels.tolist()}
+            for labels, by_class in zip(found, given if several else [given], strict=True)
+        ]
+        return weights if several else weights[0]
 
     def decision_function(self, X):
         """Output of the network before the softmax or logistic function.

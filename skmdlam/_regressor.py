@@ -5,10 +5,12 @@ from numbers import Real
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import RegressorMixin
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
 from ._base import BaseMDLAM
-from ._compat import HasMethods, Interval, StrOptions
+from ._compat import HasMethods, Interval, StrOptions, _fit_context
+from ._partial_fit import can_learn_a_stream, learn_chunk
 from .losses import REGRESSION_LOSSES, Poisson, get_loss
 
 
@@ -338,6 +340,13 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
 
     def _make_loss(self):
         return get_loss(self.loss, quantile=self.quantile)
+
+    @available_if(can_learn_a_stream)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """DOC"""
+        learn_chunk(self, X, y, sample_weight)
+        return self
 
     def predict(self, X):
         """Predict targets.

@@ -329,6 +329,12 @@ class Feasible:
             **penalties,
         )
 
+    def stream(self, problem, coefs, intercepts, state, **settings):
+        """Begin one pass over a chunk of a stream; see :class:`~skmdlam.engine.stream.StreamRun`."""
+        from .stream import StreamRun
+
+        return StreamRun(self, problem, coefs, intercepts, state, Settings(**settings))
+
 
 class FeasibleRun:
     """The state of one run of :class:`Feasible`; iterate it for one record an epoch.
