@@ -222,6 +222,10 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     studying it; on ordinary tables it is slow. Both solvers take every activation, loss and
     penalty, those with kinks and constraints too.
 
+    *Streams.* :meth:`partial_fit` learns data chunk by chunk, by itself or after a fit, with solver
+    "feasible" only. ``loss_curve_`` then has an entry for each call, the loss on its chunk before
+    that was learned, and may rise; ``stop_reason_`` is "partial_fit".
+
     *Memory.* Mini-batches hold a copy of X in the coordinates of the first layer's step (float32,
     also for float64 data; none of a large sparse X), the values of one batch, and a few square
     matrices for each layer: nothing of the size samples x hidden units. The full batch holds
@@ -417,7 +421,69 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     @available_if(can_learn_a_stream)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
-        """DOC"""
+        """Learn one chunk of a stream: a single pass over it, from where the last call ended.
+
+        After :meth:`fit` it goes on from the fitted weights. The weights kept, ``coefs_``, are an
+        average of the latest steps: usable at any time, and close to what :meth:`fit` finds in
+        the same samples when there are many or they come several times. ``max_iter``, ``tol``,
+        ``n_iter_no_change``, ``epsilon`` and ``warm_start`` have no part in it.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Inputs of the chunk, which may be a single row; they need no scaling.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels, or an indicator matrix of several labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples, not negative. They count relative to the mean weight of all
+            samples so far, and ``alpha`` counts against their sum.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come. Needed on the first call, unless :meth:`fit` was before
+            it or y is an indicator matrix; the chunk need not have them all.
+
+        Returns
+        -------
+        self : object
+            The estimator. When the call fails or is interrupted it is left as it was before.
+
+        Raises
+        ------
+        AttributeError
+            With ``solver="relaxed"``, which needs all samples at once.
+        ValueError
+            When a parameter, the data or the weights are not valid or do not fit what was learned
+            before; with ``early_stopping=True`` or ``class_weight="balanced"``.
+        FloatingPointError
+            When numbers overflowed on the way: the data need another scale.
+
+        See Also
+        --------
+        fit : All samples at once, which learns more from them.
+
+        Notes
+        -----
+        ``loss_curve_`` gets one more entry, the loss on the chunk *before* it is learned, with
+        ``alpha`` times the penalty, per unit of weight: an honest measure of how the stream is
+        predicted. ``n_iter_`` counts the calls behind the epochs of a fit.
+
+        Means, spreads and covariances (up to 1,500 columns) are those of
+        all samples so far. Each call works in batches of 20 rows unless ``batch_size`` is a
+        number; None takes the chunk as one batch. ``activity_alpha="auto"`` is estimated from
+        chunks of 100 rows and more among the first 5,000 samples, and is 5 without them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_digits
+        >>> from skmdlam import MDLAMClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> model = MDLAMClassifier(random_state=0)
+        >>> for start in range(0, len(X), 100):
+        ...     chunk = slice(start, start + 100)
+        ...     _ = model.partial_fit(X[chunk], y[chunk], classes=np.arange(10))
+        >>> model.score(X, y) > 0.9
+        True
+        """
         learn_chunk(
             self, X, y, sample_weight, lambda y, first: self._learn_classes(y, classes, first)
         )

@@ -330,8 +330,28 @@ class Feasible:
         )
 
     def stream(self, problem, coefs, intercepts, state, **settings):
-        """Begin one pass over a chunk of a stream; see :class:`~skmdlam.engine.stream.StreamRun`."""
-        from .stream import StreamRun
+        """Begin one pass over a chunk of a stream; the result is an iterator of one record.
+
+        Parameters
+        ----------
+        problem : Problem
+            The chunk.
+        coefs, intercepts : list of ndarray
+            Starting weights of a new stream; they are not changed.
+        state : StreamState, Seen or None
+            What the run of the last chunk left (``run.state()``). To begin a stream: what a fit
+            with these weights has seen, or None for random weights of standardised columns.
+        **settings
+            The attributes of :class:`~skmdlam.engine.run.Settings`. An ``activity_alpha`` of
+            None is estimated from chunks of 100 samples and more, among the first 5,000; 5 without
+            such a chunk.
+
+        Returns
+        -------
+        run : StreamRun
+            Its ``weights()`` and ``state()`` are those after the chunk.
+        """
+        from .stream import StreamRun  # which is made of FeasibleRun
 
         return StreamRun(self, problem, coefs, intercepts, state, Settings(**settings))
 
@@ -366,7 +386,7 @@ class FeasibleRun:
             self.dtype = np.dtype(np.float32)
         self.rho = auto = options.auto_rho(n, size)
         if settings.rho is not None:
-            self.rho = float(np.clip(settings.rho, auto / _RHO_RANGE, auto * _RHO_RANGE))
+            self.rho = within_range(settings.rho, auto)
         self.total = problem.rows.total
         weight = problem.sample_weight
         share = problem.rows.share()
@@ -779,6 +799,11 @@ def _weighted_square(z, weight):
         flat = z.ravel(order="K")
         return float(np.dot(flat, flat))
     return float(np.einsum("ji,ji,i->", z, z, weight))
+
+
+def within_range(rho, auto):
+    """The user's rho, held near the automatic one."""
+    return float(np.clip(rho, auto / _RHO_RANGE, auto * _RHO_RANGE))
 
 
 def _first_given(*values):

@@ -1,5 +1,7 @@
 """The metric of a hidden layer's weight step: a damped covariance that follows its input."""
 
+import copy
+
 import numpy as np
 import scipy.linalg
 from scipy.linalg import lapack
@@ -41,6 +43,12 @@ class MovingMetric:
         dtype = self.moments.dtype
         self._gram = np.empty_like(self.moments)
         self._factorise, self._invert = lapack.get_lapack_funcs(("potrf", "potri"), dtype=dtype)
+
+    def copy(self):
+        """The same metric with an average of its own."""
+        new = copy.copy(self)
+        new.moments, new.inverse = self.moments.copy(), self.inverse.copy()
+        return new
 
     def __getstate__(self):
         return {name: v for name, v in vars(self).items() if name not in self._UNSTORED}

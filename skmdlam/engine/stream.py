@@ -15,7 +15,7 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from ..losses import AbsoluteError, Quantile
-from .feasible import FeasibleRun
+from .feasible import FeasibleRun, within_range
 from .metric import MovingMetric
 from .run import Record
 from .units import InputCoordinates, TargetUnit, column_moments
@@ -28,21 +28,39 @@ _BLOCK = 2**22
 _PRIOR_ROWS = 20.0
 # Directions have at least this share of the largest variance, so that none is ever lost.
 _LEAST_VARIANCE = 2e-6
-# Growth of what has been seen that renews the coordinates.
+# Spreads below this share of the mean may be the rounding of the means of many chunks.
+_RESOLUTION = 1e-13
+# Growth of what has been seen that renews coordinates and units.
 _GROWTH = 1.5
-# Samples below which a change of units leaves the standardised weights alone, not the function.
+# Below so many samples a change of units leaves the standardised weights alone, not the function:
+# a spread told from a few samples may be wrong by far.
 _UNSETTLED = 200
-# Samples in a batch.
-_BATCH = 25
-# A chunk of so many samples, among the first of a stream, can tell the noise.
-_CALIBRATION_ROWS, _CALIBRATED = 100, 5000
-_USUAL_ACTIVITY_ALPHA = 5.0
-# The average spans this share of what was learned since it began.
+# Samples in a batch, and those that the memory of the metrics is meant for.
+_BATCH, _USUAL_BATCH = 20, 100
+# rho of a stream relative to that of a fit; right after a fit it is so many times larger.
+_RHO_SHARE, _FITTED_CAUTION = 0.25, 32.0
+# The average spans this share of the samples since it began.
 _WINDOW = 0.2
 # Standard errors by which the running weights must be better for the average to begin anew.
-_DRIFT = 4.0
-# Losses are followed over so many samples; running weights this much worse take smaller steps.
+_TURNED = 4.0
+# Losses are followed over so many samples; running weights this much worse are noise.
 _FOLLOWED, _TOO_NOISY = 1000.0, 1.5
+# A chunk of so many samples, of the first ones of a stream, tells the noise in the targets.
+_CALIBRATION_ROWS, _CALIBRATED = 100, 5000
+_USUAL_ACTIVITY_ALPHA = 5.0
+# What a run takes from a state and puts into the next one as it is.
+_CARRIED = (
+    "parked",
+    "calibrated",
+    "weight_at",
+    "learned",
+    "fitted",
+    "caution",
+    "advantage",
+    "advantage_square",
+    "losses",
+    "followed",
+)
 
 
 @dataclass(frozen=True)
@@ -179,7 +197,7 @@ class StreamSpace(InputCoordinates):
     """
 
     def __init__(self, seen, dtype, resolution, *, rotate):
-        self._dtype, self.rotate = dtype, rotate
+        self._dtype = dtype
         columns = seen.columns
         self._scale_columns(columns.mean, columns.spread, seen.weight, seen.rows, resolution)
         d = self.std.size
@@ -213,6 +231,12 @@ class StreamSpace(InputCoordinates):
         space.load(X.tocsr() if sp.issparse(X) else X)
         return space
 
+    def unloaded(self):
+        """A copy that holds none."""
+        space = copy.copy(self)
+        space._X = space.U = space.leverage = None
+        return space
+
     def moved(self, V, old, *, keep_function):
         """Weights for these coordinates from those for old ones.
 
@@ -230,7 +254,9 @@ class StreamSpace(InputCoordinates):
 
 @dataclass
 class StreamState:
-    """All that a stream knows between two chunks; arrays, numbers and objects made of them.
+    """All that a stream knows between two chunks: arrays, numbers, and objects made of them.
+
+    A run changes none of it: it works on copies and makes a new one.
 
     Attributes
     ----------
@@ -238,19 +264,28 @@ class StreamState:
     space : StreamSpace
     target : TargetUnit
     V, average, velocity : list of ndarray
-        Running weights, the average that is the model, and the last step, in the units of
-        ``space`` and ``target``.
+        Running weights, the average that is the model, and the last step, in the coordinates
+        and units of ``space`` and ``target``.
     metrics : list of MovingMetric
-        Of all layers but the first.
+        Of all layers but the first, whose place holds None.
     parked : ndarray or None
-        Starting weights of standardised columns, as long as there are constant ones.
+        Starting weights of the standardised columns, as long as there are constant ones.
     rng : numpy.random.RandomState
-    weight_at, steps, since_refresh, decrease, decreases, owed
-        Weight when the coordinates were made, and where the bookkeeping of the steps was.
-    learned, drift, drift_square, losses, noise_factor
-        Samples since the average began; the evidence that it should begin anew; the losses of the
-        average and of the running weights on chunks not yet learned; and by what rho is
-        multiplied.
+    calibrated : float or None
+        The automatic ``activity_alpha``; None as long as nobody has asked for it.
+    weight_at : float
+        Total weight when the coordinates were made.
+    steps, since_refresh, owed, decrease, decreases
+        Where the bookkeeping of the steps was.
+    learned, fitted : float
+        Samples that the average was made of, and how many of them belong to a fit.
+    caution : float
+        What rho is multiplied by.
+    advantage, advantage_square : float
+        By how much the running weights were better than the average, on samples before they were
+        learned: the sum and that of the squares, since the sum was last negative.
+    losses, followed
+        Means of both losses over the latest samples, and how many there were.
     """
 
     seen: Seen
@@ -262,85 +297,99 @@ class StreamState:
     metrics: list
     parked: np.ndarray | None
     rng: np.random.RandomState
-    activity_alpha: float
+    calibrated: float | None
     weight_at: float
+    steps: int
+    since_refresh: int
     owed: np.ndarray
     decrease: list
     decreases: list
     learned: float
-    steps: int = 0
-    since_refresh: int = 0
-    drift: float = 0.0
-    drift_square: float = 0.0
-    followed: float = 0.0
+    fitted: float
+    caution: float = 1.0
+    advantage: float = 0.0
+    advantage_square: float = 0.0
     losses: np.ndarray = field(default_factory=lambda: np.zeros(2))
-    noise_factor: float = 1.0
+    followed: float = 0.0
 
 
 class StreamRun(FeasibleRun):
-    """One pass over one chunk."""
+    """One pass over one chunk; iterate it for its only record.
+
+    ::
+
+        loss      <-  of the average and of the running weights on the chunk, not yet learned
+        average   <-  running weights, where these are better beyond chance: the stream has turned
+        running   <-  average, and smaller steps, where these are much worse: noise
+        mean, std, C, unit of the target  <-  merged with those of the chunk
+        coordinates of the first layer    <-  anew when half as much has been seen since
+        for each batch of the chunk:
+            running  <-  the step of FeasibleRun, with the rho of such a batch
+            average  <-  average + batch / (window * samples so far) (running - average)
+
+    ``weights()`` gives the average, which has far less of the noise of single batches. Its window
+    grows with the stream, so that the average of a long stream settles, and begins anew when the
+    stream has turned. The steps themselves do not shrink; they are four times those of a fit,
+    which has many epochs where a stream has one.
+
+    Parameters
+    ----------
+    options : Feasible
+    problem : Problem
+        The chunk.
+    coefs, intercepts : list of ndarray
+        Where a new stream starts; not used when there is a state.
+    state : StreamState, Seen or None
+        What the last run's :meth:`state` gave; what a fit with these weights has seen; None says
+        that the weights are random ones for standardised columns.
+    settings : Settings
+    """
 
     observe_every = 1
-    batch = _BATCH
-    rho_scale = 0.25
-    after_fit = 4.0
-    rho_rows, rho_power = 2000.0, 0.0
-    window = _WINDOW
-    drift_limit = _DRIFT
-    too_noisy = _TOO_NOISY
 
     def __init__(self, options, problem, coefs, intercepts, state, settings):
         self._clock = time.perf_counter()
-        self.ended = False
         self._set_options(options, problem)
+        self._settings = settings
+        resumed = isinstance(state, StreamState)
+        before = state.seen if resumed else state
         X, Y, weight = problem.X, problem.Y, problem.sample_weight
-        self.n = X.shape[0]
-        self.dtype = np.dtype(np.float32) if options.single_precision else X.dtype
         chunk = Seen.of(X, Y, weight, joint=True)
-        fitted = state is None or isinstance(state, Seen)
-        seen = state if fitted else state.seen
-        self.before = 0 if seen is None else seen.rows
-        self.seen = chunk if seen is None else seen + chunk
-        self.total = self.seen.weight
+        self.seen = chunk if before is None else before + chunk
+        self.before = 0 if before is None else before.rows
+        self.n, self.total = X.shape[0], self.seen.weight
+        self.dtype = np.dtype(np.float32) if options.single_precision else X.dtype
         self.weight = None
         if weight is not None or self.total != self.seen.rows:
             given = np.ones(self.n) if weight is None else weight
             self.weight = (given * (self.seen.rows / self.total)).astype(self.dtype)[:, None]
-        size = self.batch if settings.batch_size is None else settings.batch_size
+        size = _BATCH if settings.batch_size is None else settings.batch_size
         self.n_batches = -(-self.n // min(size, self.n))
-        self._settings = settings
-        if fitted:
-            self._begin(coefs, intercepts, seen)
-        else:
+
+        if resumed:
             self._resume(state)
-        unit = min(1.0, self.total / self.seen.rows)
+        else:
+            self._begin(coefs, intercepts, before)
+        if self.parked is not None and (self.space.std > 0).all():
+            self.parked = None
+        self.activity_alpha = settings.activity_alpha
+        if self.activity_alpha is None:
+            self.activity_alpha = self._automatic_activity_alpha()
         self.column_alpha = 0.0
         if self.activity_alpha > 0:
+            unit = min(1.0, self.total / self.seen.rows)
             self.column_alpha = unit * options.column_alpha * np.sqrt(self.space.n_columns)
         self._allocate(self.n)
         self._first_every = max(self.refresh_every, self.space.size // 4)
+        self.iteration = 0
 
-    def _new_space(self):
-        space = StreamSpace(
-            self.seen,
-            self.dtype,
-            10 * np.finfo(self.problem.X.dtype).eps,
-            rotate=self.rotated,
-        )
-        return space
-
-    def _use(self, space, target):
-        self.space, self.target = space.loaded(self.problem.X), target
-        self.unit = target.factor * target.stiffness
-        self.loss = target.loss
-        self.Y = np.ascontiguousarray(target.convert(self.problem.Y), dtype=self.dtype)
+    # -- set up ---------------------------------------------------------------------------------
 
     def _begin(self, coefs, intercepts, fitted):
-        self.rng = self._settings.rng
-        self.depth = len(coefs)
-        self._use(self._new_space(), self.seen.target_unit(self.problem.loss))
-        self.activity_alpha = None
-        self._calibrate()
+        """A new stream, from random weights or from those of a fit."""
+        self.rng, self.depth = self._settings.rng, len(coefs)
+        self._renew_units()
+        self.calibrated = None
         self._initialise(coefs, intercepts, fitted is not None)
         self.average = [V.astype(float) for V in self.V]
         self.metrics = [None] + [
@@ -348,90 +397,95 @@ class StreamRun(FeasibleRun):
         ]
         self._forget()
         self.parked = None if fitted is not None else np.asarray(coefs[0], dtype=self.dtype)
-        self.weight_at = self.total
-        self.learned = 0.0 if fitted is None else float(fitted.rows)
-        self.drift = self.drift_square = self.followed = 0.0
+        self.learned = self.fitted = float(self.before)
+        self.caution = 1.0
+        self.advantage = self.advantage_square = self.followed = 0.0
         self.losses = np.zeros(2)
-        self.noise_factor = 1.0 if fitted is None else self.after_fit
-        self._park()
 
     def _resume(self, state):
-        state = copy.copy(state)
-        self.rng = copy.deepcopy(state.rng)
+        """Go on from a state, which stays what it is."""
         self.depth = len(state.V)
+        self.rng = np.random.RandomState()
+        self.rng.set_state(state.rng.get_state())
         self.V, self.average, self.velocity = (
-            [V.copy() for V in Vs] for Vs in (state.V, state.average, state.velocity)
+            [V.copy() for V in weights] for weights in (state.V, state.average, state.velocity)
         )
-        self.metrics = copy.deepcopy(state.metrics)
-        self.parked, self.activity_alpha = state.parked, state.activity_alpha
-        self._steps, self._since_refresh = state.steps, state.since_refresh
+        self.metrics = [None] + [metric.copy() for metric in state.metrics[1:]]
         self._owed = state.owed.copy()
         self._decrease, self._decreases = list(state.decrease), list(state.decreases)
-        self.learned, self.weight_at = state.learned, state.weight_at
-        self.drift, self.drift_square = state.drift, state.drift_square
-        self.followed, self.losses = state.followed, state.losses
-        self.noise_factor = state.noise_factor
-        if self.total < _GROWTH * self.weight_at:
+        self._steps, self._since_refresh = state.steps, state.since_refresh
+        for name in _CARRIED:
+            setattr(self, name, getattr(state, name))
+        if self.total < _GROWTH * state.weight_at:
             self._use(state.space, state.target)
-            return
-        keep = self.before >= _UNSETTLED
-        old, new = state.space, self._new_space()
-        self._use(new, self.seen.target_unit(self.problem.loss))
-        fresh = (new.std > 0) & ~(old.std > 0)
-        for Vs in (self.V, self.average, self.velocity):
-            Vs[0] = new.moved(Vs[0], old, keep_function=keep)
-            if keep:
-                last = Vs[-1]
-                last *= state.target.scale / self.target.scale
-                if Vs is not self.velocity:
-                    last[-1] += (state.target.shift - self.target.shift) / self.target.scale
+        else:
+            self._renew_units()
+            self._move(state)
+
+    def _renew_units(self):
+        """Coordinates and unit of the target from all that has been seen."""
+        resolution = max(10 * np.finfo(self.problem.X.dtype).eps, _RESOLUTION)
+        space = StreamSpace(self.seen, self.dtype, resolution, rotate=self.rotated)
+        self._use(space, self.seen.target_unit(self.problem.loss))
+        self.weight_at = self.total
+
+    def _use(self, space, target):
+        self.space, self.target = space.loaded(self.problem.X), target
+        self.unit = target.factor * target.stiffness
+        self.loss = target.loss
+        self.Y = np.ascontiguousarray(target.convert(self.problem.Y), dtype=self.dtype)
+
+    def _move(self, state):
+        """Weights in the old coordinates and units become weights in the new ones."""
+        old, settled = state.space, self.before >= _UNSETTLED
+        for weights in (self.V, self.average, self.velocity):
+            weights[0] = self.space.moved(weights[0], old, keep_function=settled)
+            if settled:
+                weights[-1] *= state.target.scale / self.target.scale
+                if weights is not self.velocity:
+                    step = (state.target.shift - self.target.shift) / self.target.scale
+                    weights[-1][-1] += step.astype(weights[-1].dtype)
+        fresh = (self.space.std > 0) & ~(old.std > 0)
         if self.parked is not None and fresh.any():
-            share = 1.0 - self.weight_at / self.total
-            W = np.where(fresh[:, None], share * self.parked, 0.0)
-            V = new.contract(W, np.zeros(W.shape[1]), standard=True)
+            # The later a column comes to life, the less is its random start worth to the others.
+            W = np.where(fresh[:, None], (1.0 - state.weight_at / self.total) * self.parked, 0.0)
+            V = self.space.contract(W, np.zeros(W.shape[1]), standard=True)
             self.V[0] += V.astype(self.dtype)
             self.average[0] += V
-        self._park()
-        self.weight_at = self.total
-        self._calibrate()
 
-    def _park(self):
-        if self.parked is not None and (self.space.std > 0).all():
-            self.parked = None
-
-    def _calibrate(self):
-        if self._settings.activity_alpha is not None:
-            self.activity_alpha = self._settings.activity_alpha
-        elif self.n >= _CALIBRATION_ROWS and (
-            self.activity_alpha is None or self.before < _CALIBRATED
-        ):
-            self.activity_alpha = self.options.automatic_activity_alpha(
+    def _automatic_activity_alpha(self):
+        """From the noise in a chunk that can tell it, or a usual one."""
+        known = self.calibrated is not None
+        fresh = self.weight_at == self.total and self.before < _CALIBRATED
+        if self.n >= _CALIBRATION_ROWS and (fresh or not known):
+            self.calibrated = self.options.automatic_activity_alpha(
                 self.problem,
                 self.loss,
                 self.space.inputs,
                 self.target.convert(self.problem.Y),
                 total=self.total,
             )
-        elif self.activity_alpha is None:
-            self.activity_alpha = _USUAL_ACTIVITY_ALPHA
+        elif not known:
+            self.calibrated = _USUAL_ACTIVITY_ALPHA
+        return self.calibrated
+
+    # -- the pass -------------------------------------------------------------------------------
 
     def __next__(self):
-        """Learn the chunk; the record has its loss, before that, under the averaged weights."""
-        if self.ended:
+        if self.iteration:
             raise StopIteration
-        self.ended = True
+        self.iteration = 1
         with np.errstate(all="ignore"):
-            loss = self._compare()
-            edges = self.edges
+            loss = self._look_ahead()
             order = self.rng.permutation(self.n)
             for batch in range(self.n_batches):
-                rows = order[edges[batch] : edges[batch + 1]]
-                self.rho = self._rho(rows.size)
-                for metric in self.metrics[1:]:
-                    metric.memory = self.memory * min(1.0, rows.size / 100)
-                    metric.least_spread = 1.0 / (1.0 + metric.count * rows.size)
+                rows = order[self.edges[batch] : self.edges[batch + 1]]
+                self._prepare(rows.size)
                 self._update(rows, min(1.0, (self._steps + 1) / self.warm_up))
-                self._follow(rows.size)
+                self.learned += rows.size
+                rate = min(1.0, rows.size / (_WINDOW * self.learned))
+                for average, V in zip(self.average, self.V, strict=True):
+                    average += rate * (V - average)
         return Record(
             iteration=1,
             objective=loss,
@@ -444,96 +498,100 @@ class StreamRun(FeasibleRun):
             seconds=time.perf_counter() - self._clock,
         )
 
-    def _rho(self, size):
-        auto = self.options.auto_rho(np.inf, size) * self.noise_factor * self.rho_scale * (1 + self.learned / self.rho_rows) ** self.rho_power
-        if self._settings.rho is None:
-            return auto
-        return float(np.clip(self._settings.rho, auto / 8, auto * 8))
+    def _prepare(self, size):
+        """rho, and the memory of the metrics, for a batch of this size."""
+        rho = self.options.auto_rho(np.inf, size)
+        given = self._settings.rho
+        self.rho = _RHO_SHARE * (rho if given is None else within_range(given, rho))
+        # A fit has gone to the bottom of a valley, from which long steps would throw it out.
+        self.rho *= self.caution * max(1.0, _FITTED_CAUTION * self.fitted / max(self.learned, 1.0))
+        for metric in self.metrics[1:]:
+            metric.memory = self.memory * min(1.0, size / _USUAL_BATCH)
+            metric.least_spread = 1.0 / (1.0 + metric.count * size)
 
-    def _follow(self, size):
-        self.learned += size
-        rate = min(1.0, size / (self.window * self.learned))
-        for average, V in zip(self.average, self.V, strict=True):
-            average += rate * (V - average)
+    def _look_ahead(self):
+        """Losses on the chunk before it is learned; what they say of running weights and average.
 
-    def _compare(self):
+        Returns
+        -------
+        loss : float
+            Data term and penalty of the average, per unit of weight.
+        """
         running, self.V = self.V, [V.astype(self.dtype) for V in self.average]
-        ours = self._losses()
+        losses = [self._losses()]
         self.V = running
-        theirs = self._losses()
-        difference = ours - theirs
+        losses = np.array([*losses, self._losses()])
         weight = np.ones(self.n) if self.weight is None else self.weight[:, 0].astype(float)
-        mean = np.array([weight @ ours, weight @ theirs]) / weight.sum()
-        if self._steps == 0:
-            return self._reported(mean[0])
-        rate = min(1.0, self.n / (self.followed + self.n))
-        rate = max(rate, 1.0 - np.exp(-self.n / _FOLLOWED))
-        self.followed += self.n
-        self.losses = self.losses + rate * (mean - self.losses)
-        if not np.isfinite(theirs).all() or self.losses[1] > self.too_noisy * self.losses[0]:
-            self.V = [V.astype(self.dtype) for V in self.average]
-            velocity = [V.copy() for V in self.velocity]
-            for V in self.velocity:
-                V[:] = 0
-            self.noise_factor *= 2.0
-            self.losses = self.losses[[0, 0]]
-        else:
-            self.drift += float(weight @ difference)
-            self.drift_square += float(weight @ np.square(difference))
-            if self.drift <= 0.0:
-                self.drift = self.drift_square = 0.0
-            elif self.drift > self.drift_limit * np.sqrt(self.drift_square) and self.followed > 100:
-                self.average = [V.astype(float) for V in self.V]
-                self.drift = self.drift_square = 0.0
-                self.learned = 0.0
-                self.noise_factor = 1.0
-                self.losses = self.losses[[1, 1]]
-                self.restarts = getattr(self, "restarts", 0) + 1
-        return self._reported(mean[0])
+        means = losses @ weight / weight.sum()
+        loss = self._reported(means[0])
+        if self._steps == 0:  # they are the same
+            return loss
 
-    def _reported(self, data):
-        coefs, _ = self._in_user_units(self.average)
-        penalties = sum(self.problem.penalty_value(W) for W in coefs)
-        return float(data / self.target.stiffness * self.unit + penalties / self.total)
+        share = self.n / (self.followed + self.n)
+        share = max(share, 1.0 - np.exp(-self.n / _FOLLOWED))
+        self.followed += self.n
+        self.losses = self.losses + share * (means - self.losses)
+        difference = losses[0] - losses[1]
+        self.advantage += float(weight @ difference)
+        self.advantage_square += float(weight @ np.square(difference))
+        if not self.losses[1] <= _TOO_NOISY * self.losses[0]:
+            self._turn(self.V, self.average, caution=2.0 * self.caution)
+            for velocity in self.velocity:
+                velocity[:] = 0.0
+        elif self.advantage <= 0.0:
+            self.advantage = self.advantage_square = 0.0
+        elif self.advantage > _TURNED * np.sqrt(self.advantage_square):
+            self._turn(self.average, self.V, caution=1.0)
+            self.learned = self.fitted = 0.0
+        return loss
+
+    def _turn(self, weights, others, *, caution):
+        """Let some weights become what others are."""
+        for V, other in zip(weights, others, strict=True):
+            V[:] = other
+        self.caution = caution
+        self.advantage = self.advantage_square = self.followed = 0.0
+        self.losses = np.zeros(2)
 
     def _losses(self):
+        """Loss of each sample of the chunk under V, in the run's units."""
         parts = []
         for rows in self._chunks:
             batch = self._passes[rows.stop - rows.start]
             batch.inputs[0] = self._input_of(rows).T
             output = self._forward(batch)
-            parts.append(np.asarray(self.loss.value(output, self.Y[rows]), dtype=float))
+            parts.append(np.array(self.loss.value(output, self.Y[rows]), dtype=float))
         return np.concatenate(parts)
 
+    def _reported(self, data):
+        """Data term and penalty of the average in the user's units."""
+        coefs, _ = self._in_user_units(self.average)
+        penalties = sum(self.problem.penalty_value(W) for W in coefs)
+        return float(data * self.target.factor + penalties / self.total)
+
+    # -- results --------------------------------------------------------------------------------
+
     def weights(self):
+        """The average, in the coordinates of the user's X."""
         coefs, intercepts = self._in_user_units(self.average)
         dtype = self.problem.X.dtype
         return [W.astype(dtype) for W in coefs], [b.astype(dtype) for b in intercepts]
 
     def state(self):
-        space = copy.copy(self.space)
-        space.unload()
+        """What the run of the next chunk needs."""
         return StreamState(
-            seen=self.seen,
-            space=space,
+            space=self.space.unloaded(),
             target=self.target,
             V=self.V,
             average=self.average,
             velocity=self.velocity,
             metrics=self.metrics,
-            parked=self.parked,
             rng=self.rng,
-            activity_alpha=self.activity_alpha,
-            weight_at=self.weight_at,
+            steps=self._steps,
+            since_refresh=self._since_refresh,
             owed=self._owed,
             decrease=self._decrease,
             decreases=self._decreases,
-            learned=self.learned,
-            steps=self._steps,
-            since_refresh=self._since_refresh,
-            drift=self.drift,
-            drift_square=self.drift_square,
-            followed=self.followed,
-            losses=self.losses,
-            noise_factor=self.noise_factor,
+            seen=self.seen,
+            **{name: getattr(self, name) for name in _CARRIED},
         )

@@ -175,10 +175,6 @@ class InputCoordinates:
         np.divide(2 * mean_norm, norms, out=leverage, where=norms > 2 * mean_norm)
         self.leverage = leverage.astype(self._dtype)[:, None] if (leverage < 1.0).any() else None
 
-    def unload(self):
-        """Forget the samples."""
-        self._X = self.U = self.leverage = None
-
     @property
     def total_variance(self):
         """Mean of ``||u_i||^2`` over the samples that C was taken from."""

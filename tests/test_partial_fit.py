@@ -1,0 +1,434 @@
+"""partial_fit: streams of both estimators, as a user sees them."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_digits
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.preprocessing import StandardScaler
+
+from skmdlam import MDLAMClassifier, MDLAMRegressor, Relaxed
+
+RNG = np.random.RandomState(3)
+X = RNG.standard_normal((400, 6))
+NUMBERS = np.sin(X[:, 0]) + 0.5 * X[:, 1] + 0.1 * RNG.standard_normal(400)
+LABELS = np.digitize(NUMBERS, [-0.5, 0.5])
+SEVERAL = np.column_stack([NUMBERS, X[:, 2] ** 2])
+INDICATOR = (SEVERAL > 0.2).astype(int)
+BOTH = [MDLAMClassifier, MDLAMRegressor]
+
+both = pytest.mark.parametrize("estimator", BOTH)
+
+
+def make(estimator, **parameters):
+    return estimator(**{"hidden_layer_sizes": (20,), "random_state": 0, **parameters})
+
+
+def target(estimator):
+    return LABELS if issubclass(estimator, MDLAMClassifier) else NUMBERS
+
+
+def feed(model, X=X, y=None, chunk=100, passes=1, **first):
+    """Give a model the rows in chunks; ``first`` goes to the first call."""
+    y = target(type(model)) if y is None else y
+    if isinstance(model, MDLAMClassifier | MLPClassifier) and np.ndim(y) == 1:
+        first.setdefault("classes", np.unique(y))
+    for _ in range(passes):
+        for start in range(0, X.shape[0], chunk):
+            rows = slice(start, start + chunk)
+            model.partial_fit(X[rows], y[rows], **first)
+            first = {}
+    return model
+
+
+def fit(model, X=X, y=None):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(X, target(type(model)) if y is None else y)
+
+
+def assert_same_weights(one, other):
+    for W, V in zip(one.coefs_ + one.intercepts_, other.coefs_ + other.intercepts_, strict=True):
+        np.testing.assert_array_equal(W, V)
+
+
+class TestLearns:
+    @pytest.mark.parametrize("chunk", [10, 100, 500])
+    def test_digits_near_the_batch(self, chunk):
+        parts = train_test_split(*load_digits(return_X_y=True), random_state=0)
+        X_train, X_test, y_train, y_test = parts
+        batch = MDLAMClassifier(random_state=0).fit(X_train, y_train).score(X_test, y_test)
+        model = feed(MDLAMClassifier(random_state=0), X_train, y_train, chunk)
+        assert model.score(X_test, y_test) > 0.92
+        feed(model, X_train, y_train, chunk, passes=5)
+        assert model.score(X_test, y_test) > batch - 0.01
+
+    @pytest.mark.parametrize("network", [MLPClassifier, MLPRegressor])
+    def test_more_than_adam_in_as_many_passes(self, network):
+        ours, load = (
+            (MDLAMClassifier, load_digits)
+            if network is MLPClassifier
+            else (MDLAMRegressor, load_diabetes)
+        )
+        X, y = load(return_X_y=True)
+        if ours is MDLAMRegressor:
+            y = (y - y.mean()) / y.std()
+        parts = train_test_split(StandardScaler().fit_transform(X), y, random_state=0)
+        X_train, X_test, y_train, y_test = parts
+        scores = [
+            feed(model, X_train, y_train, passes=3).score(X_test, y_test)
+            for model in (ours(random_state=0), network(random_state=0))
+        ]
+        assert scores[0] > scores[1]
+
+    @both
+    def test_single_rows(self, estimator):
+        model = make(estimator)
+        first = {"classes": range(3)} if estimator is MDLAMClassifier else {}
+        for size in (1, 2, 5, 30):
+            feed(model, X[:size], target(estimator)[:size], 1, **first)
+            assert np.isfinite(model.predict(X)).all()
+        assert feed(model, chunk=1).score(X, target(estimator)) > 0.7
+
+    def test_first_row_is_learned(self):
+        model = make(MDLAMClassifier).partial_fit(X[:1], ["b"], classes=["a", "b", "c"])
+        start = make(MDLAMClassifier).partial_fit(X[:1], ["a"], classes=["a", "b", "c"])
+        probability = model.predict_proba(X[:1])[0, 1]
+        assert probability > start.predict_proba(X[:1])[0, 1]
+
+    def test_classes_that_come_late(self):
+        order = np.argsort(LABELS, kind="stable")
+        model = make(MDLAMClassifier).partial_fit(
+            X[order[:50]], LABELS[order[:50]], classes=range(3)
+        )
+        assert model.predict_proba(X).shape == (400, 3)
+        assert feed(model, passes=5).score(X, LABELS) > 0.8
+
+    def test_follows_a_turn(self):
+        """The average begins anew: it does not drag along what no longer holds."""
+        model = make(MDLAMClassifier)
+        rng = np.random.RandomState(0)
+        rows = rng.standard_normal((8000, 6))
+        labels = (rows[:, 0] > 0).astype(int)
+        labels[4000:] = 1 - labels[4000:]
+        feed(model, rows[:4000], labels[:4000])
+        assert model.score(rows[:4000], labels[:4000]) > 0.95
+        feed(model, rows[4000:6000], labels[4000:6000])
+        assert model.score(rows[6000:], labels[6000:]) > 0.93
+
+    @both
+    def test_units_do_not_matter(self, estimator):
+        units = 10.0 ** np.array([-6, -3, 0, 2, 4, 6])
+        y = target(estimator)
+        plain = feed(make(estimator, alpha=0.0)).score(X, y)
+        y_scaled = y if estimator is MDLAMClassifier else 1e6 * y - 3e6
+        scaled = feed(make(estimator, alpha=0.0), X * units + 5 * units, y_scaled)
+        assert scaled.score(X * units + 5 * units, y_scaled) == pytest.approx(plain, abs=0.02)
+
+
+class TestAfterFit:
+    @both
+    @pytest.mark.parametrize("chunk", [1, 10, 200])
+    @pytest.mark.parametrize("solver", [{}, {"batch_size": None}])
+    def test_keeps_what_was_learned(self, estimator, chunk, solver):
+        y = target(estimator)
+        model = fit(make(estimator, max_iter=60, **solver), X[:200], y[:200])
+        before = model.score(X[200:], y[200:])
+        feed(model, X[:200], y[:200], chunk)
+        assert model.score(X[200:], y[200:]) > before - 0.02
+
+    def test_first_step_is_small(self):
+        model = fit(make(MDLAMRegressor))
+        coefs = [W.copy() for W in model.coefs_]
+        model.partial_fit(X[:1], NUMBERS[:1])
+        for W, V in zip(coefs, model.coefs_, strict=True):
+            assert 0 < np.abs(W - V).max() < 0.01 * np.abs(W).max()
+
+    def test_curves_go_on(self):
+        model = fit(make(MDLAMClassifier, max_iter=10))
+        curve, n_iter = model.loss_curve_, model.n_iter_
+        model.partial_fit(X, LABELS)
+        assert model.loss_curve_[:-1] == curve
+        assert model.n_iter_ == n_iter + 1
+        assert model.loss_ == model.loss_curve_[-1]
+        assert model.best_loss_ == min(model.loss_curve_)
+        lengths = {len(getattr(model, f"{name}_curve_")) for name in ("loss", "rho", "gap")}
+        assert lengths == {n_iter + 1}
+        assert model.stop_reason_ == "partial_fit"
+
+    def test_relaxed_weights_go_on_by_feasible(self):
+        model = fit(make(MDLAMClassifier, solver="relaxed", rho=1.0))
+        before = model.score(X, LABELS)
+        model.set_params(solver="feasible").partial_fit(X[:50], LABELS[:50])
+        assert model.score(X, LABELS) > before - 0.02
+
+    @both
+    def test_fit_starts_afresh(self, estimator):
+        model = fit(feed(make(estimator, max_iter=5)))
+        assert_same_weights(model, fit(make(estimator, max_iter=5)))
+        assert len(model.loss_curve_) == 5
+
+    @both
+    def test_warm_fit_goes_on(self, estimator):
+        model = feed(make(estimator, max_iter=3, warm_start=True), passes=20)
+        last = model.score(X, target(estimator))
+        assert fit(model).score(X, target(estimator)) > last - 0.05
+
+
+class TestState:
+    @both
+    def test_stored_between_calls(self, estimator):
+        model = feed(make(estimator))
+        other = pickle.loads(pickle.dumps(model))
+        assert_same_weights(feed(model), feed(other))
+
+    @both
+    def test_clone_starts_afresh(self, estimator):
+        model = feed(make(estimator))
+        assert not hasattr(clone(model), "coefs_")
+        assert_same_weights(feed(clone(model)), model)
+
+    @both
+    @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+    def test_failed_call_changes_nothing(self, estimator, error, monkeypatch):
+        model = feed(make(estimator))
+        before, other = pickle.dumps(model), pickle.loads(pickle.dumps(model))
+        calls = []
+
+        def fail(self, *args):
+            calls.append(1)
+            if len(calls) == 3:
+                raise error
+            return update(self, *args)
+
+        with monkeypatch.context() as patch:
+            from skmdlam.engine.stream import StreamRun
+
+            update = StreamRun._update
+            patch.setattr(StreamRun, "_update", fail)
+            with pytest.raises(error):
+                model.partial_fit(X, target(estimator))
+        assert pickle.dumps(model) == before
+        assert_same_weights(feed(model), feed(other))
+
+    @both
+    def test_failed_first_call_leaves_nothing(self, estimator):
+        model = make(estimator, activation="tanh")
+        with pytest.raises(ValueError, match="NaN"):
+            feed(model, X * np.nan)
+        assert not hasattr(model, "coefs_")
+        assert not hasattr(model, "n_features_in_")
+
+    def test_random_state_object(self):
+        first, second = (
+            feed(make(MDLAMRegressor, random_state=np.random.RandomState(5))) for _ in range(2)
+        )
+        assert_same_weights(first, second)
+
+    def test_loss_curve_is_of_what_was_not_learned(self):
+        model = feed(make(MDLAMRegressor, alpha=0.0))
+        expected = 0.5 * np.mean((model.predict(X) - NUMBERS) ** 2)
+        model.partial_fit(X, NUMBERS)
+        assert model.loss_ == pytest.approx(expected, rel=1e-3)
+        assert len(model.loss_curve_) == 5
+
+    def test_verbose(self, capsys):
+        feed(make(MDLAMRegressor, verbose=True), chunk=200)
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split(":")[0] for line in lines] == ["Iteration 1", "Iteration 2"]
+
+
+class TestData:
+    @both
+    @pytest.mark.parametrize("convert", [sp.csr_array, sp.csc_array, sp.csr_matrix])
+    def test_sparse(self, estimator, convert):
+        dense = feed(make(estimator))
+        model = make(estimator)
+        for start in range(0, 400, 100):
+            rows = slice(start, start + 100)
+            first = {"classes": range(3)} if estimator is MDLAMClassifier and not start else {}
+            model.partial_fit(convert(X[rows]), target(estimator)[rows], **first)
+        np.testing.assert_allclose(model.coefs_[0], dense.coefs_[0], rtol=1e-3, atol=1e-4)
+
+    @both
+    def test_single_precision(self, estimator):
+        model = feed(make(estimator), X.astype(np.float32))
+        assert {W.dtype for W in model.coefs_ + model.intercepts_} == {np.dtype(np.float32)}
+        assert model.score(X, target(estimator)) > 0.6
+
+    def test_wide_sparse(self):
+        """More columns than covariances are kept of."""
+        rng = np.random.RandomState(0)
+        wide = sp.random_array((300, 3000), density=0.01, format="csr", rng=rng)
+        model = feed(make(MDLAMClassifier), wide, LABELS[:300], 50)
+        assert model.coefs_[0].shape == (3000, 20)
+        assert model._stream.seen.joint is None
+        assert feed(model, wide, LABELS[:300], 50, passes=10).score(wide, LABELS[:300]) > 0.9
+
+    def test_columns_that_part_later(self):
+        """Copies in the first chunk, and a constant column, that later say something."""
+        first = X.copy()
+        first[:, 1], first[:, 0] = first[:, 2], 3.0
+        model = feed(make(MDLAMRegressor), first[:100], NUMBERS[:100])
+        assert feed(model, passes=10).score(X, NUMBERS) > 0.9
+
+    def test_several_outputs(self):
+        model = feed(make(MDLAMRegressor), y=SEVERAL, passes=5)
+        assert model.predict(X).shape == (400, 2)
+        assert model.score(X, SEVERAL) > 0.8
+
+    @pytest.mark.parametrize("convert", [np.asarray, sp.csr_array])
+    def test_labels_of_several_kinds(self, convert):
+        model = feed(make(MDLAMClassifier), y=convert(INDICATOR), passes=5)
+        assert (model.predict(X) == INDICATOR).mean() > 0.85
+        assert feed(make(MDLAMClassifier), y=INDICATOR, classes=[0, 1]).n_outputs_ == 2
+
+    @pytest.mark.parametrize("names", [["a", "b", "c"], [2.0, 5.0, 9.0], [True, False, False]])
+    def test_names_of_classes(self, names):
+        labels = np.array(names)[LABELS]
+        model = feed(make(MDLAMClassifier), y=labels)
+        np.testing.assert_array_equal(model.classes_, np.unique(labels))
+        assert model.score(X, labels) > 0.6
+
+    def test_feature_names(self):
+        frame = pd.DataFrame(X, columns=list("abcdef"))
+        model = make(MDLAMRegressor).partial_fit(frame, NUMBERS)
+        assert list(model.feature_names_in_) == list("abcdef")
+        model.partial_fit(frame, NUMBERS)
+        with pytest.raises(ValueError, match="feature names"):
+            model.partial_fit(frame.rename(columns={"a": "z"}), NUMBERS)
+
+    @pytest.mark.parametrize("loss", ["absolute_error", "huber", "quantile", "poisson"])
+    def test_losses(self, loss):
+        y = np.exp(NUMBERS)
+        model = feed(make(MDLAMRegressor, loss=loss), y=y, passes=10)
+        assert model.score(X, y) > 0.7
+
+    @pytest.mark.parametrize("penalty", ["l1", "elasticnet", "nonnegative", "box", "group"])
+    def test_penalties(self, penalty):
+        model = feed(make(MDLAMClassifier, penalty=penalty, alpha=1.0), passes=10)
+        assert model.score(X, LABELS) > 0.7
+        if penalty == "nonnegative":
+            assert min(W.min() for W in model.coefs_) >= 0
+        if penalty == "box":
+            assert max(np.abs(W).max() for W in model.coefs_) <= 1
+
+    @pytest.mark.parametrize("batch_size", [None, 7, 1000])
+    def test_batch_size(self, batch_size):
+        assert feed(make(MDLAMClassifier, batch_size=batch_size), passes=8).score(X, LABELS) > 0.7
+
+
+class TestWeights:
+    @both
+    def test_zero_drops_a_row(self, estimator):
+        y = target(estimator)
+        weight = np.ones(400)
+        weight[200:] = 0
+        first = {"classes": range(3)} if estimator is MDLAMClassifier else {}
+        weighted = make(estimator).partial_fit(X, y, sample_weight=weight, **first)
+        assert_same_weights(weighted, make(estimator).partial_fit(X[:200], y[:200], **first))
+
+    @both
+    def test_only_ratios_count_without_penalties(self, estimator):
+        y = target(estimator)
+        first = {"classes": range(3)} if estimator is MDLAMClassifier else {}
+        models = [
+            make(estimator, alpha=0.0, activity_alpha=0.0)
+            .partial_fit(X[:200], y[:200], sample_weight=np.full(200, size), **first)
+            .partial_fit(X[200:], y[200:], sample_weight=np.full(200, 3 * size))
+            for size in (1.0, 4.0)
+        ]
+        np.testing.assert_allclose(models[0].coefs_[0], models[1].coefs_[0], rtol=1e-3, atol=1e-4)
+
+    def test_heavy_rows_are_heard(self):
+        """Two answers to the same inputs: the heavier one wins."""
+        rows, y = np.vstack([X, X]), np.repeat([0, 1], 400)
+        order = RNG.permutation(800)
+        for heavy in (0, 1):
+            weight = np.where(y == heavy, 9.0, 1.0)
+            model = make(MDLAMClassifier)
+            for part in np.array_split(order, 8):
+                model.partial_fit(rows[part], y[part], weight[part], classes=[0, 1])
+            assert (model.predict(X) == heavy).mean() > 0.95
+
+    def test_class_weight(self):
+        """A dict, also for chunks in which its classes are missing."""
+        by_class = {0: 1.0, 1: 20.0, 2: 1.0}
+        model = feed(make(MDLAMClassifier, class_weight=by_class), chunk=3)
+        plain = feed(make(MDLAMClassifier), chunk=3)
+        assert (model.predict(X) == 1).mean() > (plain.predict(X) == 1).mean() + 0.1
+        weighted = make(MDLAMClassifier)
+        weighted.partial_fit(X, LABELS, np.array([1.0, 20.0, 1.0])[LABELS], classes=range(3))
+        by_name = make(MDLAMClassifier, class_weight=by_class)
+        assert_same_weights(by_name.partial_fit(X, LABELS, classes=range(3)), weighted)
+
+    def test_class_weight_of_labels(self):
+        weights = [{0: 1.0, 1: 2.0}, {1: 3.0}]
+        model = make(MDLAMClassifier, class_weight=weights).partial_fit(X, INDICATOR)
+        factor = np.where(INDICATOR[:, 0], 2.0, 1.0) * np.where(INDICATOR[:, 1], 3.0, 1.0)
+        assert_same_weights(model, make(MDLAMClassifier).partial_fit(X, INDICATOR, factor))
+
+
+class TestRefuses:
+    @both
+    @pytest.mark.parametrize("solver", ["relaxed", Relaxed()])
+    def test_relaxed(self, estimator, solver):
+        model = make(estimator, solver=solver)
+        assert not hasattr(model, "partial_fit")
+        with pytest.raises(AttributeError) as caught:
+            model.partial_fit(X, target(estimator))
+        assert "use solver='feasible'" in str(caught.value.__cause__)
+
+    @pytest.mark.parametrize(
+        ("parameters", "arguments", "message"),
+        [
+            ({}, {}, "classes must be passed on the first call"),
+            ({}, {"classes": [0, 1]}, r"the classes \[2\] are not among"),
+            ({"early_stopping": True}, {"classes": range(3)}, "early_stopping=True"),
+            ({"class_weight": "balanced"}, {"classes": range(3)}, "class_weight='balanced'"),
+            ({"alpha": -1.0}, {"classes": range(3)}, "'alpha' parameter"),
+            ({}, {"classes": range(3), "sample_weight": -np.ones(400)}, "must not be negative"),
+            ({}, {"classes": range(3), "sample_weight": np.ones(3)}, "sample_weight"),
+        ],
+    )
+    def test_first_call(self, parameters, arguments, message):
+        model = make(MDLAMClassifier, **parameters)
+        with pytest.raises(ValueError, match=message):
+            model.partial_fit(X, LABELS, **arguments)
+        assert not hasattr(model, "coefs_")
+
+    @pytest.mark.parametrize(
+        ("X", "y", "parameters", "arguments", "message"),
+        [
+            (X[:, :5], LABELS, {}, {}, "features"),
+            (X, LABELS + 1, {}, {}, r"the classes \[3\] are not among"),
+            (X, INDICATOR, {}, {}, "must be class labels"),
+            (X, LABELS, {}, {"classes": [0, 1]}, "not the same as on the first call"),
+            (X, LABELS, {"hidden_layer_sizes": (7,)}, {}, r"hidden_layer_sizes=\(7,\)"),
+            (X * 1e200, LABELS, {}, {}, "Scale it"),
+        ],
+    )
+    def test_later_calls(self, X, y, parameters, arguments, message):
+        model = feed(make(MDLAMClassifier))
+        before = pickle.dumps(model)
+        model.set_params(**parameters)
+        with pytest.raises(ValueError, match=message):
+            model.partial_fit(X, y, **arguments)
+        model.set_params(hidden_layer_sizes=(20,))
+        assert pickle.dumps(model) == before
+
+    def test_labels(self):
+        with pytest.raises(ValueError, match="names 3 labels; y has 2 columns"):
+            make(MDLAMClassifier).partial_fit(X, INDICATOR, classes=range(3))
+
+    def test_outputs(self):
+        model = feed(make(MDLAMRegressor), y=SEVERAL)
+        with pytest.raises(ValueError, match="y has 1 outputs"):
+            model.partial_fit(X, NUMBERS)
