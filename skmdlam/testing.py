@@ -24,6 +24,7 @@ def check_activation(activation, *, seed=0):
     Parameters
     ----------
     activation : Activation
+        What is checked.
     seed : int, default=0
         Of the points that are tried.
 
@@ -60,6 +61,7 @@ def check_loss(loss, *, draw_target=None, seed=0):
     Parameters
     ----------
     loss : Loss
+        What is checked.
     draw_target : callable, default=None
         ``draw_target(rng, shape)`` gives valid targets; None draws standard normal ones.
     seed : int, default=0
@@ -128,6 +130,7 @@ def check_penalty(penalty, *, seed=0):
     Parameters
     ----------
     penalty : Penalty
+        What is checked.
     seed : int, default=0
         Of the points that are tried.
 

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 import skmdlam
-from skmdlam import activations, losses, penalties
+from skmdlam import activations, losses, penalties, testing
 
 validation = pytest.importorskip("numpydoc.validate")
 
@@ -27,7 +27,7 @@ INHERITED = {"PR01", "PR02", "RT01", "RT03", "YD01"}
 def public_objects():
     """Names of the public classes, their methods, and functions, with what they may leave out."""
     classes = [getattr(skmdlam, name) for name in skmdlam.__all__ if name != "__version__"]
-    for module in (activations, losses, penalties):
+    for module in (activations, losses, penalties, testing):
         classes += [getattr(module, name) for name in module.__all__ if name != name.upper()]
     found = {}
     for thing in classes:
