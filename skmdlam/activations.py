@@ -28,6 +28,7 @@ __all__ = [
     "LeakyReLU",
     "Logistic",
     "ReLU",
+    "Sign",
     "Softplus",
     "Tanh",
     "get_activation",
@@ -482,6 +483,57 @@ class HardTanh(_PiecewiseLinear):
 
     def _pieces(self):
         return [(1.0, 0.0, -1.0, 1.0), (0.0, -1.0, -np.inf, -1.0), (0.0, 1.0, 1.0, np.inf)]
+
+
+class Sign(Activation):
+    """``h(z) = 1`` for ``z >= 0``, ``-1`` for ``z < 0``.
+
+    Its derivative is zero. What :meth:`derivative` returns stands in for it, the one of a straight
+    piece around zero ("straight-through"); the joint update and the preimage are exact.
+
+    Parameters
+    ----------
+    width : float, default=1.0
+        The derivative stands for a piece from ``-width`` to ``width``. Positive.
+    """
+
+    name = "sign"
+    infimum, supremum = -1.0, 1.0
+    exact_derivative = False
+
+    def __init__(self, width=1.0):
+        if not 0.0 < width < np.inf:
+            raise ValueError(f"width must be positive and finite; got {width!r}.")
+        self.width = float(width)
+
+    def function(self, z):
+        return np.where(z >= 0.0, np.asarray(1.0, dtype=z.dtype), np.asarray(-1.0, dtype=z.dtype))
+
+    def value(self, z, out=None):
+        if out is None:
+            return self.function(z)
+        np.greater_equal(z, 0.0, out=out)
+        out *= 2.0
+        out -= 1.0
+        return out
+
+    def derivative(self, z, a):
+        return (np.abs(z) < self.width).astype(a.dtype)
+
+    def preimage(self, lower, upper):
+        dtype = lower.dtype
+        below, above = (lower <= -1.0) & (upper >= -1.0), (lower <= 1.0) & (upper >= 1.0)
+        lo = np.where(below, -np.inf, np.where(above, 0.0, np.inf)).astype(dtype)
+        hi = np.where(above, np.inf, np.where(below, -np.finfo(dtype).tiny, -np.inf))
+        return lo, hi.astype(dtype)
+
+    def _joint_z(self, v, p, rho, tau, eps):
+        """The nearest point to v on each side of zero; keep the cheaper one."""
+        up, down = np.maximum(v, 0.0), np.minimum(v, -np.finfo(v.dtype).tiny)
+        v, p = v.astype(np.float64), p.astype(np.float64)
+        costs = (_cost(z, v, h, p, rho, tau, eps) for z, h in ((up, 1.0), (down, -1.0)))
+        cost_up, cost_down = costs
+        return np.where((cost_up < cost_down) | ((cost_up == cost_down) & (v >= 0)), up, down)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -944,7 +996,7 @@ class ELU(_Smooth):
 
 
 ACTIVATIONS = {
-    cls.name: cls for cls in (Identity, ReLU, LeakyReLU, ELU, Softplus, Tanh, Logistic, HardTanh)
+    cls.name: cls for cls in (Identity, ReLU, LeakyReLU, ELU, Softplus, Tanh, Logistic, HardTanh, Sign)
 }
 
 
