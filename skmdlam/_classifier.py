@@ -54,8 +54,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Units of each hidden layer. ``()`` means no hidden layer: a linear model.
     activation : str or Activation, or list or tuple of them, default="relu"
         Of every hidden layer: "relu", "leaky_relu", "elu", "softplus", "tanh", "logistic",
-        "hard_tanh", "identity", or an instance of a class of ``skmdlam.activations``. A list has
-        one for each hidden layer.
+        "hard_tanh", "identity", "sign" (a step), or an instance of a class of
+        ``skmdlam.activations``. A list has one for each hidden layer.
     solver : str or solver object, default="feasible"
         "feasible": mini-batches from the network's own values, J itself as what is reported and
         guarded. "relaxed": the paper's algorithm, on all samples at once. Or a :class:`Feasible` or

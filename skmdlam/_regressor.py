@@ -55,8 +55,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         Units of each hidden layer. ``()`` means no hidden layer: a linear model.
     activation : str or Activation, or list or tuple of them, default="relu"
         Of every hidden layer: "relu", "leaky_relu", "elu", "softplus", "tanh", "logistic",
-        "hard_tanh", "identity", or an instance of a class of ``skmdlam.activations``. A list has
-        one for each hidden layer.
+        "hard_tanh", "identity", "sign" (a step), or an instance of a class of
+        ``skmdlam.activations``. A list has one for each hidden layer.
     loss : str or Loss, default="squared_error"
         "squared_error" (``1/2 (z - y)^2``), "absolute_error", "huber", "quantile" (see the
         parameter of that name), "poisson" (half the deviance, ``exp`` as the inverse link; y must

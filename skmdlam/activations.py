@@ -502,7 +502,7 @@ class Sign(Activation):
     exact_derivative = False
 
     def __init__(self, width=1.0):
-        if not 0.0 < width < np.inf:
+        if not (isinstance(width, Real) and 0.0 < width < np.inf):
             raise ValueError(f"width must be positive and finite; got {width!r}.")
         self.width = float(width)
 
@@ -996,7 +996,8 @@ class ELU(_Smooth):
 
 
 ACTIVATIONS = {
-    cls.name: cls for cls in (Identity, ReLU, LeakyReLU, ELU, Softplus, Tanh, Logistic, HardTanh, Sign)
+    cls.name: cls
+    for cls in (Identity, ReLU, LeakyReLU, ELU, Softplus, Tanh, Logistic, HardTanh, Sign)
 }
 
 

@@ -10,6 +10,7 @@ from skmdlam.activations import (
     ELU,
     HardTanh,
     LeakyReLU,
+    Sign,
     Tanh,
     get_activation,
     get_activations,
@@ -50,16 +51,18 @@ def definition(activation, z):
             return 1 / (1 + np.exp(-z))
         if name == "hard_tanh":
             return np.clip(z, -1, 1)
+        if name == "sign":
+            return np.where(z >= 0, 1, -1).astype(np.longdouble)
     raise AssertionError(name)
 
 
 def infimum(activation):
-    lows = {"relu": 0, "softplus": 0, "tanh": -1, "logistic": 0, "hard_tanh": -1}
+    lows = {"relu": 0, "softplus": 0, "tanh": -1, "logistic": 0, "hard_tanh": -1, "sign": -1}
     return -activation.alpha if activation.name == "elu" else lows.get(activation.name, -np.inf)
 
 
 def supremum(activation):
-    return 1 if activation.name in ("tanh", "logistic", "hard_tanh") else np.inf
+    return 1 if activation.name in ("tanh", "logistic", "hard_tanh", "sign") else np.inf
 
 
 def spread(rng, shape, dtype):
@@ -123,6 +126,8 @@ def test_parameters_must_be_positive(bad):
         LeakyReLU(bad)
     with pytest.raises(ValueError, match="alpha must be positive"):
         ELU(bad)
+    with pytest.raises(ValueError, match="width must be positive"):
+        Sign(bad)
 
 
 def test_repr():
@@ -171,7 +176,7 @@ def test_value_is_monotone_and_finite_at_extremes(activation, dtype):
     assert np.isfinite(activation.derivative(z, a)).all()
 
 
-@all_activations
+@pytest.mark.parametrize("activation", [h for h in CASES if h.exact_derivative], ids=repr)
 def test_derivative_is_the_slope(activation):
     z = np.random.default_rng(2).uniform(-8, 8, (300, 5))
     z = z[(np.abs(z) > 1e-2) & (np.abs(np.abs(z) - 1) > 1e-2)].reshape(-1, 1)
@@ -185,6 +190,20 @@ def test_derivative_is_the_slope(activation):
         small = activation.derivative(z.astype(dtype), a.astype(dtype))
         assert small.dtype == dtype
         np.testing.assert_allclose(small, slope, atol=1e-6)
+
+
+def test_derivative_of_sign_stands_for_a_straight_piece():
+    z = np.array([[-2.0, -0.6, -0.4, 0.0, 0.4, 0.6, 2.0]])
+    for width, expected in [(1.0, [0, 1, 1, 1, 1, 1, 0]), (0.5, [0, 0, 1, 1, 1, 0, 0])]:
+        activation = Sign(width)
+        given = activation.derivative(z, activation.value(z))
+        np.testing.assert_array_equal(given, [expected])
+    assert not Sign().exact_derivative
+
+
+def test_sign_at_zero():
+    zeros = np.array([[0.0, -0.0, 1e-300, -1e-300]])
+    np.testing.assert_array_equal(Sign().value(zeros), [[1, 1, 1, -1]])
 
 
 # --- preimage --------------------------------------------------------------------------------
@@ -207,6 +226,8 @@ def table(activation, lower, upper):
         return (lower >= 1) | (upper <= 0)
     if name == "hard_tanh":
         return (lower > 1) | (upper < -1)
+    if name == "sign":
+        return ~((lower <= -1) & (upper >= -1)) & ~((lower <= 1) & (upper >= 1))
     raise AssertionError(name)
 
 

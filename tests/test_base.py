@@ -895,6 +895,54 @@ class TestActivationOfEachLayer:
         assert list(run.values()) == [[3.0, 10.0, 1.0], [10.0, 3.0, 1.0], [3.0, 3.0, 1.0]]
 
 
+class TestSign:
+    """Steps, which have no gradient: learned by the straight-through slope, exact in the blocks."""
+
+    RNG = np.random.RandomState(1)
+    X = RNG.standard_normal((600, 8))
+    NUMBERS = np.sign(X[:, 0] + X[:, 1]) + np.sign(X[:, 2] - X[:, 3])
+
+    def score(self, estimator, X, **parameters):
+        y = self.NUMBERS if estimator is MDLAMRegressor else self.NUMBERS.astype(int)
+        model = fit(estimator, X[:400], y[:400], sweeps=200, **parameters)
+        return model, model.score(X[400:], y[400:])
+
+    @both
+    @feasible
+    def test_beats_a_first_layer_that_does_not_learn(self, estimator, solver):
+        rng = np.random.RandomState(2)
+        units = self.X @ rng.standard_normal((8, 12)) + rng.standard_normal(12)
+        _, random = self.score(estimator, np.where(units >= 0, 1.0, -1.0), hidden_layer_sizes=())
+        steps = {"hidden_layer_sizes": (12,), "activation": "sign"}
+        model, learned = self.score(estimator, self.X, **steps, **solver)
+        assert learned > random + 0.1
+        assert np.isin(model.transform(self.X), (-1.0, 1.0)).all()
+
+    @both
+    def test_relaxed(self, estimator):
+        steps = {"hidden_layer_sizes": (12,), "activation": "sign"}
+        model, score = self.score(estimator, self.X, **steps, **RELAXED)
+        assert score > 0.3
+        settled = [
+            F for F, eps in zip(model.objective_curve_, model.epsilon_curve_, strict=True)
+            if eps == model.epsilon
+        ]  # fmt: skip
+        assert len(settled) > 5
+        assert all(b <= a * (1 + 1e-12) for a, b in pairwise(settled))
+
+    @both
+    @feasible
+    def test_loss_curve_is_that_of_the_steps(self, estimator, solver):
+        model = fit(estimator, activation="sign", sweeps=100, activity_alpha=0.0, **solver)
+        curve = model.loss_curve_
+        assert all(after <= before for before, after in pairwise(curve))
+        assert curve[-1] < 0.8 * curve[0]
+        if estimator is MDLAMRegressor:
+            J = 0.5 * np.mean((model.predict(X) - NUMBERS) ** 2)
+            J += 0.5e-4 * sum((W**2).sum() for W in model.coefs_) / 60
+            assert curve[-1] == pytest.approx(J, rel=1e-5)
+
+
 class TestDataFrames:
     FRAME = pd.DataFrame(X, columns=list("abcde"))
 

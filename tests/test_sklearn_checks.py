@@ -27,7 +27,7 @@ FEASIBLE = (
     {"activity_alpha": 0.0},
     {"rho": 1.0},
 )
-ACTIVATIONS = ("leaky_relu", "elu", "softplus", "tanh", "logistic", "hard_tanh", "identity")
+ACTIVATIONS = ("leaky_relu", "elu", "softplus", "tanh", "logistic", "hard_tanh", "identity", "sign")
 # Not "nonnegative": a check asks for a good fit of data with falling relations.
 PENALTIES = ("l1", "elasticnet", "box", "group", "none")
 # Not "poisson": a check has negative targets.

@@ -290,6 +290,9 @@ class Feasible:
         settings = Settings(**settings)
         full = settings.batch_size is not None and settings.batch_size >= problem.X.shape[0]
         parabola = problem.alpha == 0 or problem.penalty.ridge is not None
+        if not all(activation.exact_derivative for activation in problem.activations):
+            # All other sweeps descend along slopes, which have to be those of J.
+            return FeasibleRun(self, problem, coefs, intercepts, settings)
         # Proximal sweeps get stuck at the kinks of these losses: they only finish.
         kinks = isinstance(problem.loss, AbsoluteError | Quantile)
         if not full or (kinks and not parabola):
