@@ -125,8 +125,9 @@ class FullBatchRun:
 
     def _refuse(self, problem):
         if problem.alpha > 0 and problem.penalty.ridge is None:
+            name = problem.penalty.name or problem.penalty
             raise NotImplementedError(
-                f"penalty={problem.penalty.name or problem.penalty!r}: secant sweeps need a penalty that is a "
+                f"penalty={name!r}: secant sweeps need a penalty that is a "
                 "parabola, 'l2' or 'none'. ProximalRun takes every penalty."
             )
 
