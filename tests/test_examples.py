@@ -116,8 +116,11 @@ class TestInFull:
         assert (np.diff(ours[:, 0]) <= 0).all() and ours[-1, 0] < 30
         few = ours[ours[:, 0] < 30]
         assert (few[:, 1] > np.interp(few[:, 0], *linear.T)).all()
-        assert re.search(r"^nonnegative .* 0 of 5$", out, re.MULTILINE)
-        assert re.search(r"^no penalty .* 5 of 5$", out, re.MULTILINE)
+        falls = re.findall(r"^(\S.*?)  +(0\.\d+) +(\d) of 5$", out, re.MULTILINE)
+        falls = {name: (float(distance), int(n)) for name, distance, n in falls}
+        assert falls["nonnegative"][1] == falls["boosted trees, monotone"][1] == 0
+        assert falls["no penalty"][1] == 5
+        assert falls["nonnegative"][0] < min(falls["defaults"][0], falls["no penalty"][0])
 
     def test_units(self, tmp_path):
         rows = table(run("plot_units", tmp_path))
