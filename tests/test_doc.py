@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+import skmdlam
+from skmdlam import activations, losses, penalties, testing
+
 ROOT = Path(__file__).resolve().parents[1]
 DOC = ROOT / "doc"
 # What a build leaves in the checkout is not ours.
@@ -43,3 +46,13 @@ def test_named_files_exist(page):
     assert [name for name in named if not (ROOT / name).exists() and "0.1.0.pkl" not in name] == []
     shown = re.findall(r"(?:image|figure):: (\S+)", text)
     assert [name for name in shown if not (page.parent / name).is_file()] == []
+
+
+def test_everything_public_is_in_the_reference():
+    listed = set(re.findall(r"^   (\w+)$", (DOC / "api.rst").read_text(encoding="utf-8"), re.M))
+    public = {name for name in skmdlam.__all__ if name != "__version__"}
+    for module in (activations, losses, penalties, testing):
+        # Dictionaries of names are in capitals.
+        public |= {name for name in module.__all__ if not isinstance(getattr(module, name), dict)}
+    # What turns a list of names into objects serves the estimators.
+    assert public - {"get_activations"} - listed == set()
