@@ -111,7 +111,7 @@ class TestInFull:
         row = r"^{} +(\d+) +(\S+)$"
         ours, linear = (
             np.array(re.findall(row.format(name), out, re.MULTILINE), dtype=float)
-            for name in ("MDLAMClassifier", "LogisticRegression, l1")
+            for name in ("MDLAMClassifier", "LinearSVC, l1")
         )
         assert (np.diff(ours[:, 0]) <= 0).all() and ours[-1, 0] < 30
         few = ours[ours[:, 0] < 30]
