@@ -695,20 +695,26 @@ class FeasibleRun:
 
     # -- the objective --------------------------------------------------------------------------
 
+    def _pass_over(self, rows):
+        """A forward pass of some samples; returns the batch that holds its values."""
+        whole = isinstance(rows, slice)
+        batch = self._passes[rows.stop - rows.start if whole else rows.size]
+        if whole and self.space.U is not None:
+            batch.inputs[0] = self.space.U[rows].T
+        else:
+            self.space.take(rows, batch.U)
+            batch.inputs[0] = batch.U.T
+        self._forward(batch)
+        return batch
+
     def _objective(self):
         """J and its data term at the present weights, per unit of weight, in the run's units."""
         n, data, variances = self.n_measured, 0.0, self.activity_alpha > 0
         sums, squares = [0.0] * self.depth, [0.0] * self.depth
         for rows in self._chunks:
             weight = None if self.weight is None else self.weight[rows, 0]
-            whole = isinstance(rows, slice)
-            batch = self._passes[rows.stop - rows.start if whole else rows.size]
-            if whole and self.space.U is not None:
-                batch.inputs[0] = self.space.U[rows].T
-            else:
-                self.space.take(rows, batch.U)
-                batch.inputs[0] = batch.U.T
-            output = self._forward(batch)
+            batch = self._pass_over(rows)
+            output = batch.output
             if variances:
                 for layer, z in enumerate([*batch.z, output.T]):
                     ones = self._ones[: z.shape[1]] if weight is None else weight

@@ -38,7 +38,7 @@ _UNSETTLED = 200
 # Samples in a batch, and those that the memory of the metrics is meant for.
 _BATCH, _USUAL_BATCH = 20, 100
 # rho of a stream relative to that of a fit; right after a fit it is so many times larger.
-_RHO_SHARE, _FITTED_CAUTION = 0.25, 32.0
+_RHO_SHARE, _FITTED_CAUTION = 0.5, 32.0
 # The average spans this share of the samples since it began.
 _WINDOW = 0.2
 # Standard errors by which the running weights must be better for the average to begin anew.
@@ -202,10 +202,7 @@ class StreamSpace(InputCoordinates):
         self._scale_columns(columns.mean, columns.spread, seen.weight, seen.rows, resolution)
         d = self.std.size
         if d > _LARGEST_COVARIANCE:
-            metric = self._temper(1.0, float(self._n_varying))
-            self._basis, self._root = np.empty((d, 0)), np.empty(0)
-            self._rest, self.variance = np.sqrt(metric), np.empty(0)
-            self._variance_rest = metric
+            self._set_leading(np.empty(0), np.empty((d, 0)), 1.0, float(self._n_varying))
             return
         # Correlations, times the spreads in the units of the coordinates: the two differ where
         # columns share one unit, and where the covariances are those of a part of what was seen.
@@ -329,7 +326,7 @@ class StreamRun(FeasibleRun):
 
     ``weights()`` gives the average, which has far less of the noise of single batches. Its window
     grows with the stream, so that the average of a long stream settles, and begins anew when the
-    stream has turned. The steps themselves do not shrink; they are four times those of a fit,
+    stream has turned. The steps themselves do not shrink; they are twice those of a fit,
     which has many epochs where a stream has one.
 
     Parameters
@@ -345,7 +342,8 @@ class StreamRun(FeasibleRun):
     settings : Settings
     """
 
-    observe_every = 1
+    # A stream is short: every batch counts at first.
+    observe_every, refresh_every, refresh_first = 4, 20, 3
 
     def __init__(self, options, problem, coefs, intercepts, state, settings):
         self._clock = time.perf_counter()
@@ -509,6 +507,18 @@ class StreamRun(FeasibleRun):
             metric.memory = self.memory * min(1.0, size / _USUAL_BATCH)
             metric.least_spread = 1.0 / (1.0 + metric.count * size)
 
+    def _follow_inputs(self, inputs, weight):
+        first = self._steps <= self.refresh_every
+        self._since_refresh += 1
+        observe = first or self._steps % self.observe_every == 0
+        refresh = self._since_refresh >= self.refresh_every
+        refresh = refresh or (first and self._steps % self.refresh_first == 1)
+        for metric, A in zip(self.metrics[1:], inputs[1:], strict=True):
+            if observe:
+                metric.observe(A, weight)
+            if refresh or not metric.ready:
+                metric.refresh()
+
     def _look_ahead(self):
         """Losses on the chunk before it is learned; what they say of running weights and average.
 
@@ -553,13 +563,14 @@ class StreamRun(FeasibleRun):
         self.advantage = self.advantage_square = self.followed = 0.0
         self.losses = np.zeros(2)
 
+    def _rows_to_measure(self, n):
+        return n
+
     def _losses(self):
         """Loss of each sample of the chunk under V, in the run's units."""
         parts = []
         for rows in self._chunks:
-            batch = self._passes[rows.stop - rows.start]
-            batch.inputs[0] = self._input_of(rows).T
-            output = self._forward(batch)
+            output = self._pass_over(rows).output
             parts.append(np.array(self.loss.value(output, self.Y[rows]), dtype=float))
         return np.concatenate(parts)
 
