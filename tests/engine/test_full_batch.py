@@ -83,6 +83,10 @@ def assert_monotone(records):
         assert after.loss <= before.loss
 
 
+# Those whose derivative is that of their value; the others never come here.
+WITH_SLOPES = [name for name, cls in sorted(ACTIVATIONS.items()) if cls.exact_derivative]
+
+
 def activity_penalty(problem, coefs, intercepts):
     """``sum_l sum_k Var_i(z_l[i, k])``, from a plain forward pass."""
     share = np.full(problem.X.shape[0], 1.0)
@@ -98,7 +102,7 @@ def activity_penalty(problem, coefs, intercepts):
 
 class TestObjective:
     @pytest.mark.parametrize("sparse", [False, True])
-    @pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+    @pytest.mark.parametrize("activation", WITH_SLOPES)
     @pytest.mark.parametrize("loss", LOSSES)
     def test_gradient_is_the_slope_of_the_value(self, loss, activation, sparse):
         rng = np.random.default_rng(0)
@@ -263,7 +267,7 @@ def test_secant_pairs_solve_a_parabola():
 def draw_configuration(rng):
     """A random legal configuration, from mild to absurd."""
     depth = int(rng.integers(0, 9)) if rng.integers(3) == 0 else int(rng.integers(0, 3))
-    names = sorted(ACTIVATIONS)
+    names = WITH_SLOPES
     return {
         "problem": {
             "loss": LOSSES[rng.integers(len(LOSSES))],
