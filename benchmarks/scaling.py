@@ -2,11 +2,13 @@
 
     python benchmarks/scaling.py [--threads N] [--quick]
 
-Two tables. *Epochs*: median seconds of an epoch against the bare matrix products of the same shapes
-in the same process (X W and X' D of the first layer, a W, a' D and D W' of the others, batch by
-batch, in the type in which the solver computes), for growing n, d, width and depth, and
-MLPClassifier's epoch beside it. *Memory*: peak resident memory of a process that fits the data
-against one that only makes them, as a multiple of the size of X.
+Three tables. *Epochs*: processor seconds of an epoch against the bare matrix products of the same
+shapes in the same process (X W and X' D of the first layer, a W, a' D and D W' of the others, batch
+by batch, in the type in which the solver computes), for growing n, d, width and depth, and
+MLPClassifier's epoch beside it. The three take turns, and the shortest of each counts, which is the
+one that other processes disturbed least. *Profile*: where the time of an epoch goes. *Memory*: peak
+resident memory of a process that fits the data against one that only makes them, as a multiple of
+the size of X.
 
 Writes ``benchmarks/results/scaling/README.md`` (``--out``).
 """
@@ -30,7 +32,7 @@ from threadpoolctl import threadpool_limits
 
 from skmdlam import MDLAMClassifier
 from skmdlam.activations import ReLU
-from skmdlam.engine.feasible import Feasible
+from skmdlam.engine.feasible import Feasible, FeasibleRun
 from skmdlam.engine.problem import Problem
 from skmdlam.losses import SoftmaxCrossEntropy
 from skmdlam.penalties import L2
@@ -43,6 +45,18 @@ GROWTH = {
     "width": (50, 100, 200, 400),
     "depth": (1, 2, 4, 8),
 }
+PROFILED = ({}, {"n": 5_000}, {"width": 400}, {"d": 1000}, {"depth": 4})
+# What is timed for the profile: the time of a part is without that of other parts inside it, but J
+# has its own forward pass.
+PARTS = (
+    (FeasibleRun, "_forward", "forward"),
+    (FeasibleRun, "_output_target", "targets of the output"),
+    (FeasibleRun, "_update", "targets of hidden layers, gather"),
+    (FeasibleRun, "_update_weights", "steps of weights"),
+    (FeasibleRun, "_follow_inputs", "moments, inverses"),
+    (FeasibleRun, "_apply_penalties", "penalties"),
+    (FeasibleRun, "_objective", "J"),
+)
 MEMORY = ((100_000, 50), (1_000_000, 50))
 
 
@@ -54,26 +68,20 @@ def make(n, d, seed=0):
     return X, y
 
 
-def our_epoch(X, y, widths, epochs):
-    """Median seconds of an epoch, after the first."""
+def our_run(X, y, widths):
+    """A run of the solver after its first epoch."""
     solver, rng = Feasible(), np.random.RandomState(0)
     activations = [ReLU() for _ in widths]
     problem = Problem(X, np.eye(CLASSES)[y], activations, SoftmaxCrossEntropy(), L2(), 1e-4)
     sizes = [X.shape[1], *widths, CLASSES]
     coefs, intercepts = solver.initial_weights(sizes, rng, X.dtype, activations)
-    run = solver.start(
-        problem,
-        coefs,
-        intercepts,
-        batch_size=BATCH,
-        rng=rng,
-    )
-    seconds = [record.seconds for record in itertools.islice(run, epochs + 1)]
-    return float(np.median(np.diff(seconds)))
+    run = solver.start(problem, coefs, intercepts, batch_size=BATCH, rng=rng)
+    next(run)
+    return run
 
 
-def bare_products(n, sizes, epochs, dtype=np.float32):
-    """Median seconds of the products of an epoch and nothing else."""
+def bare_products(n, sizes, dtype=np.float32):
+    """A function that does the products of an epoch and nothing else."""
     rng = np.random.default_rng(0)
     layers = [
         (
@@ -84,25 +92,30 @@ def bare_products(n, sizes, epochs, dtype=np.float32):
         for n_in, n_out in itertools.pairwise(sizes)
     ]
     outs = [(np.empty_like(D), np.empty_like(W), np.empty_like(a)) for a, W, D in layers]
-    times = []
-    for _ in range(epochs):
-        clock = time.perf_counter()
+
+    def epoch():
         for _ in range(n // BATCH):
             for layer, ((a, W, D), (z, right, below)) in enumerate(zip(layers, outs, strict=True)):
                 np.matmul(a, W, out=z)
                 np.matmul(a.T, D, out=right)
                 if layer:
                     np.matmul(D, W.T, out=below)
-        times.append(time.perf_counter() - clock)
-    return float(np.median(times))
+
+    return epoch
 
 
-def adam_epoch(X, y, widths, epochs):
-    """Mean seconds of an epoch of MLPClassifier with the same batches."""
-    net = MLPClassifier(widths, batch_size=BATCH, max_iter=epochs, n_iter_no_change=epochs)
-    clock = time.perf_counter()
-    net.fit(X, y)
-    return (time.perf_counter() - clock) / net.n_iter_
+def seconds_of(call, *arguments):
+    """Processor seconds of a call."""
+    clock = time.process_time()
+    call(*arguments)
+    return time.process_time() - clock
+
+
+def data_of(shape):
+    """Inputs, classes, widths of the hidden layers, and sizes of all layers."""
+    X, y = make(shape["n"], shape["d"])
+    widths = [shape["width"]] * shape["depth"]
+    return X, y, widths, [shape["d"], *widths, CLASSES]
 
 
 def epochs_table(options):
@@ -110,12 +123,16 @@ def epochs_table(options):
     for quantity, values in GROWTH.items():
         for value in values[:2] if options.quick else values:
             shape = {**BASE, quantity: value}
-            X, y = make(shape["n"], shape["d"])
-            widths = [shape["width"]] * shape["depth"]
-            sizes = [shape["d"], *widths, CLASSES]
-            ours = our_epoch(X, y, widths, options.epochs)
-            bare = bare_products(shape["n"], sizes, options.epochs)
-            adam = adam_epoch(X, y, widths, options.epochs)
+            X, y, widths, sizes = data_of(shape)
+            run, products = our_run(X, y, widths), bare_products(shape["n"], sizes)
+            net = MLPClassifier(widths, batch_size=BATCH)
+            classes, times = np.arange(CLASSES), []
+            net.partial_fit(X, y, classes)
+            for _ in range(options.epochs):
+                times.append(
+                    [seconds_of(next, run), seconds_of(products), seconds_of(net.partial_fit, X, y)]
+                )
+            ours, bare, adam = np.min(times, axis=0)
             rows.append(
                 [quantity, *shape.values(), f"{ours:.3f}", number(ours / bare, 2),
                  number(ours / adam, 2)]
@@ -124,6 +141,64 @@ def epochs_table(options):
     return table(
         ["grows", *BASE, "seconds an epoch", "times bare products", "times adam's epoch"], rows
     )
+
+
+class Stopwatch:
+    """Processor seconds inside methods, those of other watched methods inside taken off."""
+
+    def __init__(self):
+        self.seconds, self._inside, self._patched = {}, [], []
+        self._whole = False
+
+    def watch(self, owner, method, name, *, whole=False):
+        """Watch a method; ``whole=True`` takes nothing off."""
+        original = getattr(owner, method)
+
+        def timed(*args, **kwargs):
+            if self._whole:
+                return original(*args, **kwargs)
+            self._whole = whole
+            clock = time.process_time()
+            self._inside.append(0.0)
+            result = original(*args, **kwargs)
+            elapsed = time.process_time() - clock
+            self._whole = False
+            self.seconds[name] = self.seconds.get(name, 0.0) + elapsed - self._inside.pop()
+            if self._inside:
+                self._inside[-1] += elapsed
+            return result
+
+        setattr(owner, method, timed)
+        self._patched.append((owner, method, original))
+
+    def restore(self):
+        for owner, method, original in self._patched:
+            setattr(owner, method, original)
+
+
+def profile_table(options):
+    """Shares of an epoch, in multiples of the bare products."""
+    rows = []
+    for shape in PROFILED[:1] if options.quick else PROFILED:
+        shape = {**BASE, **shape}
+        X, y, widths, sizes = data_of(shape)
+        run, products = our_run(X, y, widths), bare_products(shape["n"], sizes)
+        watch, best, bare = Stopwatch(), None, np.inf
+        for owner, method, name in PARTS:
+            watch.watch(owner, method, name, whole=name == "J")
+        try:
+            for _ in range(options.epochs):
+                bare = min(bare, seconds_of(products))
+                watch.seconds = {}
+                next(run)
+                if best is None or sum(watch.seconds.values()) < sum(best.values()):
+                    best = watch.seconds
+        finally:
+            watch.restore()
+        names = list(dict.fromkeys(name for *_, name in PARTS))
+        rows.append([*shape.values(), *(number(best.get(name, 0.0) / bare, 2) for name in names)])
+        print(rows[-1], flush=True)
+    return table([*BASE, *names], rows)
 
 
 def peak_memory(n, d, fit):
@@ -158,7 +233,7 @@ def main(arguments=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--threads", type=int, default=1, help="BLAS threads")
-    parser.add_argument("--epochs", type=int, default=7, help="epochs to take the median of")
+    parser.add_argument("--epochs", type=int, default=7, help="epochs to take the shortest of")
     parser.add_argument("--quick", action="store_true", help="the smaller half of the shapes")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "scaling")
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -170,13 +245,16 @@ def main(arguments=None):
     os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = str(options.threads)
     with threadpool_limits(options.threads), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        epochs, memory = epochs_table(options), memory_table(options)
+        epochs, profile = epochs_table(options), profile_table(options)
+        memory = memory_table(options)
         machine = environment()
     given = sys.argv[1:] if arguments is None else arguments
     command = " ".join(["python benchmarks/scaling.py", *given])
     report = (
         f"# Scaling\n\nCommand: `{command}`\n\n{machine}\n\n"
-        f"Batches of {BATCH}, {CLASSES} classes.\n\n{epochs}\n{memory}"
+        f"Batches of {BATCH}, {CLASSES} classes.\n\n{epochs}\n"
+        "Where an epoch goes, in multiples of its bare products (with a stopwatch in every "
+        f"part, so that the sum is a little more than above).\n\n{profile}\n{memory}"
     )
     print(report)
     options.out.mkdir(parents=True, exist_ok=True)

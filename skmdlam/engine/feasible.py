@@ -34,8 +34,8 @@ _START_ROWS = 1000
 _RHO, _RHO_POWER = 45.0, 0.58
 # A start of rho further than this from the automatic one would waste the first epochs.
 _RHO_RANGE = 8.0
-# The cool-down is cut to so many steps, but not below so many epochs.
-_COOL_DOWN_STEPS, _COOL_DOWN_EPOCHS = 5000, 5
+# Full steps, and the cool-down, are cut to so many steps each, but not below so many epochs.
+_STEPS, _EPOCHS = 5000, 5
 # J above this multiple of the best one so far: the epoch is taken back.
 _WORST_RISE = 1.5
 
@@ -86,10 +86,10 @@ class Feasible:
     momentum : float, default=0.9
         Share of the last step that is repeated, in [0, 1).
     epochs : int, default=70
-        Largest number of epochs at full step.
-    cool_down : int, default=30
-        Epochs in which the steps fall to zero; fewer where they are more than 5000 steps, but at
+        Largest number of epochs at full step; fewer where they are more than 5000 steps, but at
         least 5.
+    cool_down : int, default=30
+        Epochs in which the steps fall to zero; fewer in the same way.
     patience : int, default=3
         Epochs in a row without improving the loss by 1 % and by the estimator's ``tol`` that start
         the cool-down.
@@ -420,7 +420,9 @@ class FeasibleRun:
         self._forget()
         epochs, cool_down = options.epochs, options.cool_down
         # Epochs of many samples are many steps: fewer of them do, and more only fit the noise.
-        cool_down = min(cool_down, max(_COOL_DOWN_EPOCHS, _COOL_DOWN_STEPS // self.n_batches))
+        enough = max(_EPOCHS, _STEPS // self.n_batches)
+        epochs, cool_down = min(epochs, enough), min(cool_down, enough)
+        self.full_epochs = epochs
         self.max_sweeps = epochs + cool_down
         if settings.max_iter < epochs + cool_down:
             cool_down = max(1, round(0.3 * settings.max_iter))
@@ -742,7 +744,7 @@ class FeasibleRun:
     @property
     def cut_short(self):
         """Whether ``max_iter`` ended the full steps while they still brought something."""
-        shortened = self.schedule.epochs < self.options.epochs
+        shortened = self.schedule.epochs < self.full_epochs
         return shortened and self.schedule.ran_out
 
     def begin_cool_down(self):
