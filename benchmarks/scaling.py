@@ -126,8 +126,8 @@ def epochs_table(options):
             X, y, widths, sizes = data_of(shape)
             run, products = our_run(X, y, widths), bare_products(shape["n"], sizes)
             net = MLPClassifier(widths, batch_size=BATCH)
-            classes, times = np.arange(CLASSES), []
-            net.partial_fit(X, y, classes)
+            times = []
+            net.partial_fit(X, y, classes=np.arange(CLASSES))
             for _ in range(options.epochs):
                 times.append(
                     [seconds_of(next, run), seconds_of(products), seconds_of(net.partial_fit, X, y)]

@@ -108,8 +108,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     n_iter_no_change : int or inf, default=10
         The fit ends after so many sweeps in a row without such an improvement; solver "relaxed"
         counts them once epsilon has reached its final value. In mini-batches the schedule decides:
-        three such epochs start the cool-down, in which the steps fall to zero over 30 epochs; as
-        many as ``n_iter_no_change`` within the cool-down halve what is left of the steps.
+        three such epochs start the cool-down, in which the steps fall to zero over 30 epochs at
+        most; as many as ``n_iter_no_change`` within it halve what is left of the steps.
     early_stopping : bool, default=False
         Set ``validation_fraction`` of the samples apart (or take ``X_val``, see :meth:`fit`), score
         them after each epoch or sweep, and return the weights that had the best score. After
