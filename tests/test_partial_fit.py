@@ -265,8 +265,7 @@ class TestData:
 
     def test_wide_sparse(self):
         """More columns than covariances are kept of."""
-        rng = np.random.RandomState(0)
-        wide = sp.random_array((300, 3000), density=0.01, format="csr", rng=rng)
+        wide = sp.random(300, 3000, density=0.01, format="csr", random_state=0)
         model = feed(make(MDLAMClassifier), wide, LABELS[:300], 50)
         assert model.coefs_[0].shape == (3000, 20)
         assert model._stream.seen.joint is None
