@@ -1,5 +1,6 @@
 """The pages of the documentation: their examples run, and their references lead to files."""
 
+import ast
 import doctest
 import re
 from pathlib import Path
@@ -56,3 +57,17 @@ def test_everything_public_is_in_the_reference():
         public |= {name for name in module.__all__ if not isinstance(getattr(module, name), dict)}
     # What turns a list of names into objects serves the estimators.
     assert public - {"get_activations"} - listed == set()
+
+
+def test_features_have_tests():
+    """Every row of the table names a test that is there; one row has none to name."""
+    text = (DOC / "features.rst").read_text(encoding="utf-8")
+    rows = text.split("   * - ")[2:]
+    named = [re.findall(r"``([^`]+)``", row.splitlines()[4]) for row in rows]
+    assert len(rows) >= 25 and sum(not names for names in named) == 1
+    for file, *names in filter(None, named):
+        body = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8")).body
+        for name in names:
+            found = [node for node in body if getattr(node, "name", None) == name]
+            assert found, f"{file} has no {name}"
+            body = found[0].body if isinstance(found[0], ast.ClassDef) else []

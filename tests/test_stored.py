@@ -28,7 +28,7 @@ def fitted():
 def test_there_are_stored_models():
     """In each file a classifier and a regressor of every kind, and one that is not fitted."""
     assert len(FILES) >= 1
-    assert all(len(stored) >= 9 for _, stored in STORED.values())
+    assert all(len(stored) >= 12 for _, stored in STORED.values())
 
 
 @pytest.mark.parametrize(("file", "name"), CASES)
@@ -48,7 +48,7 @@ def test_stored_estimator_says_what_it_said(file, name):
 
 @pytest.mark.parametrize(("file", "name"), CASES)
 def test_stored_estimator_can_be_used(file, name):
-    """It shows itself, is cloned, and goes on from its weights."""
+    """It shows itself, is cloned, goes on from its weights, and learns a stream."""
     X, stored = STORED[file]
     pickled, said = stored[name]
     estimator = pickle.loads(pickled)
@@ -59,6 +59,10 @@ def test_stored_estimator_can_be_used(file, name):
         before = [W.shape for W in estimator.coefs_]
         estimator.fit(X, said["predict"])
         assert [W.shape for W in estimator.coefs_] == before
+        again = pickle.loads(pickled)
+        if again.solver == "feasible" and not again.early_stopping:
+            again.partial_fit(X, said["predict"])
+            assert again.n_iter_ == len(again.loss_curve_) > 0
 
 
 @pytest.mark.parametrize("how", ["pickle", "joblib", "copy", "deepcopy"])

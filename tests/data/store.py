@@ -42,6 +42,11 @@ def estimators(X, classes, values):
                 X, np.column_stack([values, X[:, 0]])
             ),
             "quantile": MDLAMRegressor(**few, loss=Quantile(0.9)).fit(X, values),
+            "layers": MDLAMRegressor(
+                (4, 3), activation=["tanh", LeakyReLU(0.1)], max_iter=20, random_state=0
+            ).fit(X, values),
+            "stream": MDLAMClassifier(**few).partial_fit(X, classes, classes=[0, 1, 2]),
+            "stream of numbers": MDLAMRegressor(**few).fit(X, values).partial_fit(X, values),
             "poisson": MDLAMRegressor(**few, loss="poisson").fit(X, np.exp(values)),
             "not fitted": MDLAMClassifier(alpha=0.5),
         }
@@ -57,9 +62,9 @@ def main():
     for name, estimator in estimators(X, classes, values).items():
         said = {}
         if hasattr(estimator, "coefs_"):
-            said["predict"] = estimator.predict(X)
-            if hasattr(estimator, "predict_proba"):
-                said["predict_proba"] = estimator.predict_proba(X)
+            for method in ("predict", "predict_proba", "transform"):
+                if hasattr(estimator, method):
+                    said[method] = getattr(estimator, method)(X)
         # A pickle each: one that is refused does not keep the others from being loaded.
         stored[name] = pickle.dumps(estimator, protocol=4), said
     path = Path(__file__).with_name(f"stored-{skmdlam.__version__}.pkl")
