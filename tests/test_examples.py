@@ -161,3 +161,11 @@ class TestInFull:
         out = run("plot_citation_graph", tmp_path, "--data", str(data_dir))
         assert out.startswith("Cora: 2708 papers")
         self.check_citation_graph(out)
+
+    def test_stream(self, tmp_path):
+        rows = table(run("plot_stream", tmp_path))
+        ours, adam = rows["MDLAMClassifier"], rows["MLPClassifier, scaled, best rate"]
+        assert ours[0] > 0.9 and ours[2] > 0.9
+        assert max(abs(ours[0] - adam[0]), abs(ours[2] - adam[2])) < 0.03
+        assert ours[1] > adam[1] + 0.03
+        assert max(rows["MLPClassifier, best rate"]) < 0.8

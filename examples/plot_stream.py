@@ -1,0 +1,116 @@
+"""
+Learn from a stream
+===================
+
+Samples that come one chunk after another, and are gone: ``partial_fit`` learns each chunk in a
+single pass. Here every chunk is predicted before it is learned, which is an honest test without a
+test set. Half way the rule changes that the labels follow, and nobody says so.
+"""
+
+# %%
+# A stream that turns
+# -------------------
+# 120 chunks of 100 samples, with ten columns in units that range over four decades. The labels are
+# those of a random network, and after 60 chunks those of another one.
+
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
+
+from skmdlam import MDLAMClassifier
+
+threadpool_limits(limits=1)  # products this small are fastest on one thread
+quick = "--quick" in sys.argv[1:]  # few chunks, to see that it runs
+
+n_chunks, size = (20 if quick else 120), 100
+rng = np.random.default_rng(0)
+units = 10.0 ** rng.uniform(-2, 2, 10)
+rules = [(rng.normal(size=(10, 6)), rng.normal(size=6)) for _ in range(2)]
+
+
+def chunks():
+    """Chunks of the stream, the same ones each time."""
+    rng = np.random.default_rng(1)
+    for k in range(n_chunks):
+        X = rng.normal(size=(size, 10))
+        V, w = rules[k >= n_chunks // 2]
+        hidden = np.abs(X @ V) - 2
+        yield X * units, (hidden @ w > 0).astype(int)
+
+
+# %%
+# Four learners
+# -------------
+# MLPClassifier needs scaled columns, so a scaler learns from the stream too; without it the units
+# spoil most. In one pass, in batches of 20, Adam's default learning rate may be too low: of three
+# the best one *on this stream* is shown, a bias in its favour. Ours is as it comes.
+
+
+class Scaled:
+    """A learner behind a scaler, both of which learn from each chunk."""
+
+    def __init__(self, model):
+        self.scaler, self.model = StandardScaler(), model
+
+    def partial_fit(self, X, y, classes):
+        self.scaler.partial_fit(X)
+        self.model.partial_fit(self.scaler.transform(X), y, classes=classes)
+
+    def predict(self, X):
+        return self.model.predict(self.scaler.transform(X))
+
+
+def adam(rate):
+    return MLPClassifier(batch_size=20, learning_rate_init=rate, random_state=0)
+
+
+def follow(learner):
+    """Accuracy on each chunk before it is learned; the first one cannot be predicted."""
+    right = []
+    for k, (X, y) in enumerate(chunks()):
+        if k > 0:
+            right.append(np.mean(learner.predict(X) == y))
+        learner.partial_fit(X, y, classes=[0, 1])
+    return np.array(right)
+
+
+rates = [0.001, 0.003, 0.01]
+scaled = [follow(Scaled(adam(rate))) for rate in rates]
+found = {
+    "MDLAMClassifier": follow(MDLAMClassifier(random_state=0)),
+    "MLPClassifier, scaled, best rate": max(scaled, key=np.mean),
+    "MLPClassifier, scaled": scaled[0],
+    "MLPClassifier, best rate": max((follow(adam(rate)) for rate in rates), key=np.mean),
+}
+
+half, tenth = n_chunks // 2, n_chunks // 10
+print(f"{'accuracy':34}{'before the turn':>17}{'just after':>12}{'at the end':>12}")
+for name, right in found.items():
+    parts = right[half - tenth - 1 : half - 1], right[half - 1 : half - 1 + tenth], right[-tenth:]
+    print(f"{name:34}{np.mean(parts[0]):17.3f}{np.mean(parts[1]):12.3f}{np.mean(parts[2]):12.3f}")
+
+# %%
+# The curves are means over the last five chunks. Before the turn, and long after it, Adam with a
+# scaler and the right learning rate comes close to ours. After the turn ours is back sooner: what
+# it predicts with is an average of its latest weights, which begins anew when the losses on the
+# coming chunks say that the average is out of date.
+
+looks = {
+    "MDLAMClassifier": {"color": "#0072B2", "linewidth": 2},
+    "MLPClassifier, scaled, best rate": {"color": "#E69F00", "linestyle": "-."},
+    "MLPClassifier, scaled": {"color": "#009E73", "linestyle": ":"},
+    "MLPClassifier, best rate": {"color": "#D55E00", "linestyle": "--"},
+}
+figure, axis = plt.subplots(figsize=(8, 4.5), layout="constrained")
+for name, right in found.items():
+    smooth = [right[max(0, k - 4) : k + 1].mean() for k in range(len(right))]
+    axis.plot(np.arange(2, n_chunks + 1), smooth, label=name, **looks[name])
+axis.axvline(half + 0.5, color="0.8", linewidth=1)
+axis.annotate("the rule changes", (half + 0.5, 0.97), xytext=(4, 0), textcoords="offset points")
+axis.set(xlabel=f"chunk of {size} samples", ylabel="accuracy before it is learned", ylim=(0.4, 1))
+figure.legend(loc="outside lower center", ncols=2)
+plt.show()
