@@ -44,6 +44,9 @@ def learn_chunk(estimator, X, y, sample_weight, learn_target=None):
 
 
 def _learn_chunk(estimator, X, y, sample_weight, learn_target):
+    first = not hasattr(estimator, "coefs_")
+    if not first:  # scikit-learn checks the parameters in the first call only
+        estimator._validate_params()
     if estimator.early_stopping:
         raise ValueError(
             "partial_fit does not support early_stopping=True: a stream has no validation samples."
@@ -52,7 +55,6 @@ def _learn_chunk(estimator, X, y, sample_weight, learn_target):
     sizes_hidden = estimator._resolve_layer_sizes()
     activations = get_activations(estimator.activation, len(sizes_hidden))
     penalty = get_penalty(estimator.penalty, l1_ratio=estimator.l1_ratio)
-    first = not hasattr(estimator, "coefs_")
 
     X, y = estimator._validate(X, y, reset=first)
     weight = resolve_sample_weight(sample_weight, X)

@@ -470,3 +470,193 @@ class TestAfterAFailure:
         with pytest.raises(RuntimeError, match="no score"):
             estimator.fit(X, NUMBERS)
         assert state(estimator) == before
+
+
+VAL = {"X_val": X[:9], "y_val": LABELS[:9]}
+BAD_VALIDATION = {
+    "X_val alone": ({"X_val": X[:9]}, has("X_val is given without y_val", "both or none")),
+    "y_val alone": ({"y_val": LABELS[:9]}, has("y_val is given without X_val", "both or none")),
+    "weights alone": ({"sample_weight_val": np.ones(9)}, has("without X_val and y_val")),
+    "NaN": ({**VAL, "X_val": changed(X[:9], (0, 0), np.nan)}, has("X_val", "NaN")),
+    "features": ({**VAL, "X_val": X[:9, :3]}, has("X_val", "3 features", "expecting 4")),
+    "one dimension": ({**VAL, "X_val": X[:9, 0]}, has("X_val", "Expected 2D array")),
+    "none": ({"X_val": X[:0], "y_val": LABELS[:0]}, has("X_val", "0 sample(s)")),
+    "lengths": ({**VAL, "y_val": LABELS[:8]}, has("as many samples", "9 and 8")),
+    "strings": ({**VAL, "X_val": text(X[:9])}, has("X_val holds strings", STRINGS)),
+    "huge": ({**VAL, "X_val": 1e200 * X[:9]}, has("X_val holds a number of size", "1e+150")),
+    "negative weight": (
+        {**VAL, "sample_weight_val": changed(np.ones(9), 3, -2.0)},
+        has("sample_weight_val must not be negative", "-2"),
+    ),
+    "no weight": ({**VAL, "sample_weight_val": np.zeros(9)}, "zero for every sample|non-zero"),
+    "too few weights": (
+        {**VAL, "sample_weight_val": np.ones(8)},
+        has("sample_weight", "(8,)", "(9,)"),
+    ),
+}
+BAD_VALIDATION_OF_ONE = {
+    "unknown class": (CLASSIFIER, np.full(9, 7), has("y_val: the classes [7]", "[0 1 2]")),
+    "indicator": (CLASSIFIER, np.eye(9, 3, dtype=int), has("y_val: it must be class labels")),
+    "numbers as labels": (CLASSIFIER, NUMBERS[:9], has("y_val: Unknown label type")),
+    "two outputs": (REGRESSOR, TWO[:9], has("y_val: it has 2 columns", "y has 1")),
+    "inf": (REGRESSOR, changed(NUMBERS[:9], 0, np.inf), has("y_val contains infinity")),
+    "words": (REGRESSOR, ["low"] * 9, has("y_val holds strings", "'low'")),
+    "negative counts": (
+        clone(REGRESSOR).set_params(loss="poisson"),
+        -np.ones(9),
+        has("y_val:", "y >= 0"),
+    ),
+}
+
+
+class TestValidationSamples:
+    @pytest.mark.parametrize("estimator", [CLASSIFIER, REGRESSOR], ids=["classifier", "regressor"])
+    @pytest.mark.parametrize("case", BAD_VALIDATION)
+    def test_both(self, estimator, case):
+        options, match = BAD_VALIDATION[case]
+        with pytest.raises(ValueError, match=match):
+            clone(estimator).fit(X, target(estimator), **options)
+
+    @pytest.mark.parametrize("case", BAD_VALIDATION_OF_ONE)
+    def test_targets(self, case):
+        estimator, y_val, match = BAD_VALIDATION_OF_ONE[case]
+        y = LABELS if isinstance(estimator, MDLAMClassifier) else np.abs(NUMBERS)
+        with pytest.raises(ValueError, match=match):
+            clone(estimator).fit(X, y, X_val=X[:9], y_val=y_val)
+
+
+BAD_CHUNKS = {
+    "NaN": (CLASSIFIER, changed(X, (3, 1), np.nan), LABELS, {"classes": range(3)}, "contains NaN"),
+    "strings": (
+        CLASSIFIER,
+        text(X),
+        LABELS,
+        {"classes": range(3)},
+        has("X holds strings", STRINGS),
+    ),
+    "no classes": (CLASSIFIER, X, LABELS, {}, has("classes", "first call")),
+    "a class that is not named": (CLASSIFIER, X, LABELS, {"classes": [0, 1]}, has("[2]", "[0 1]")),
+    "negative weight": (
+        CLASSIFIER,
+        X,
+        LABELS,
+        {"classes": range(3), "sample_weight": changed(ONES, 7, -0.5)},
+        has("sample_weight must not be negative", "-0.5"),
+    ),
+    "lengths": (REGRESSOR, X, NUMBERS[:-1], {}, has("inconsistent numbers of samples", "29")),
+    "words": (REGRESSOR, X, ["low", "high"] * 15, {}, has("y holds strings", "'low'")),
+    "inf": (REGRESSOR, X, changed(NUMBERS, 4, np.inf), {}, "contains infinity"),
+    "huge": (REGRESSOR, 1e200 * X, NUMBERS, {}, has("X holds a number of size", "Scale it")),
+    "rho": (clone(REGRESSOR).set_params(rho=-1.0), X, NUMBERS, {}, has("rho", POSITIVE, "-1.0")),
+    "activations": (
+        clone(REGRESSOR).set_params(activation=["relu", "tanh"]),
+        X,
+        NUMBERS,
+        {},
+        has("activation must have one entry for each hidden layer", "got 2", "for 1"),
+    ),
+    "early stopping": (
+        clone(REGRESSOR).set_params(early_stopping=True),
+        X,
+        NUMBERS,
+        {},
+        has("partial_fit does not support early_stopping=True"),
+    ),
+}
+
+
+class TestPartialFit:
+    @pytest.fixture(autouse=True)
+    def _no_stream(self, monkeypatch):
+        monkeypatch.setattr(Feasible, "stream", refuse)
+
+    @pytest.mark.parametrize("case", BAD_CHUNKS)
+    def test_first_chunk(self, case):
+        estimator, X, y, options, match = BAD_CHUNKS[case]
+        estimator = clone(estimator)
+        before = state(estimator)
+        with pytest.raises(ValueError, match=match):
+            estimator.partial_fit(X, y, **options)
+        assert state(estimator) == before
+
+    @pytest.mark.parametrize("solver", ["relaxed", Relaxed()], ids=["name", "object"])
+    @pytest.mark.parametrize("estimator", [CLASSIFIER, REGRESSOR], ids=["classifier", "regressor"])
+    def test_relaxed_has_none(self, estimator, solver):
+        estimator = clone(estimator).set_params(solver=solver)
+        assert not hasattr(estimator, "partial_fit")
+        with pytest.raises(AttributeError, match="partial_fit"):
+            _ = estimator.partial_fit
+
+
+class TestLaterChunks:
+    """After the first chunk the form of the data is given."""
+
+    @pytest.fixture(autouse=True)
+    def _work(self, monkeypatch):
+        monkeypatch.undo()
+
+    @pytest.mark.parametrize(
+        ("parameters", "X", "y", "match"),
+        [
+            ({}, X[:, :3], NUMBERS, has("3 features", "expecting 4")),
+            ({}, X, TWO, has("y has 2 outputs", "has 1")),
+            ({"hidden_layer_sizes": (6,)}, X, NUMBERS, has("[4, 5, 1]", "hidden_layer_sizes=(6,)")),
+            ({"hidden_layer_sizes": ()}, X, NUMBERS, has("[4, 5, 1]", "hidden_layer_sizes=()")),
+            ({"alpha": -1.0}, X, NUMBERS, has("alpha", "-1.0")),
+        ],
+        ids=["features", "outputs", "sizes", "no layer", "alpha"],
+    )
+    def test_regressor(self, parameters, X, y, match):
+        estimator = clone(REGRESSOR).partial_fit(globals()["X"], NUMBERS).set_params(**parameters)
+        before = state(estimator)
+        with pytest.raises(ValueError, match=match):
+            estimator.partial_fit(X, y)
+        assert state(estimator).keys() == before.keys()
+
+    @pytest.mark.parametrize(
+        ("y", "options", "match"),
+        [
+            (np.full(30, 7), {}, has("y: the classes [7]", "[0 1 2]")),
+            (LABELS, {"classes": [0, 1, 2, 3]}, has("classes", "[0, 1, 2, 3]|[0 1 2 3]")),
+            (np.eye(30, 3, dtype=int), {}, has("class labels")),
+        ],
+        ids=["new class", "other classes", "indicator"],
+    )
+    def test_classifier(self, y, options, match):
+        match = match.replace(re.escape("[0, 1, 2, 3]|[0 1 2 3]"), r"\[0,? 1,? 2,? 3\]")
+        estimator = clone(CLASSIFIER).partial_fit(X, LABELS, classes=range(3))
+        with pytest.raises(ValueError, match=match):
+            estimator.partial_fit(X, y, **options)
+
+
+class TestTransform:
+    @pytest.fixture(autouse=True)
+    def _fitted(self, monkeypatch):
+        monkeypatch.undo()
+        self.model = clone(REGRESSOR).set_params(max_iter=100, tol=1.0).fit(X, NUMBERS)
+
+    @pytest.mark.parametrize("layer", [1, -2, 7])
+    def test_no_such_layer(self, layer):
+        with pytest.raises(
+            ValueError, match=has("layer must be", "1 hidden layer", f"got {layer}")
+        ):
+            self.model.transform(X, layer=layer)
+
+    @pytest.mark.parametrize("layer", ["first", 0.0, None, True, [0], slice(1)])
+    def test_not_an_integer(self, layer):
+        with pytest.raises(TypeError, match=has("layer must be an integer", "got")):
+            self.model.transform(X, layer=layer)
+
+    @pytest.mark.parametrize(
+        ("bad", "match"),
+        [
+            (X[:, :3], has("3 features", "expecting 4 features")),
+            (X[0], has("Expected 2D array")),
+            (changed(X, (0, 0), np.nan), has("contains NaN")),
+            (text(X), has("X holds strings")),
+        ],
+        ids=["features", "one row", "NaN", "strings"],
+    )
+    def test_bad_x(self, bad, match):
+        with pytest.raises(ValueError, match=match):
+            self.model.transform(bad)

@@ -484,3 +484,78 @@ def test_joblib(solver, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         joblib.load(tmp_path / "model.joblib").predict(X)
+
+
+class TestPartialFit:
+    """A stream has a schedule of its own: it ends near `fit`, not at the same weights."""
+
+    def test_classes_error(self):
+        model = MDLAMClassifier().partial_fit([[3, 2]], [0], classes=[0, 1])
+        with pytest.raises(ValueError, match=r"classes"):
+            model.partial_fit([[3, 2]], [0], classes=[1, 2])
+
+    @may_not_converge
+    @classification
+    def test_classification(self, data):
+        """theirs: the same predictions as `fit` after 100 calls with all rows, and above .95."""
+        X, y = data
+        batch = MDLAMClassifier(alpha=1e-5, max_iter=100, random_state=1).fit(X, y)
+        stream = MDLAMClassifier(alpha=1e-5, random_state=1)
+        for _ in range(100):
+            stream.partial_fit(X, y, classes=np.unique(y))
+        assert stream.score(X, y) > 0.95
+        np.testing.assert_array_equal(stream.predict(X), batch.predict(X))
+
+    def test_unseen_classes(self):
+        model = MDLAMClassifier(random_state=0)
+        model.partial_fit([[1], [2], [3]], ["a", "b", "c"], classes=["a", "b", "c", "d"])
+        model.partial_fit([[4]], ["d"])
+        assert model.score([[1], [2], [3], [4]], ["a", "b", "c", "d"]) > 0
+        assert model.predict_proba([[4]]).shape == (1, 4)
+
+    def test_multilabel(self):
+        X, Y = TestMultilabel.X, TestMultilabel.Y
+        model = MDLAMClassifier(50, "logistic", alpha=1e-5, activity_alpha=0.0, random_state=0)
+        for _ in range(100):
+            model.partial_fit(X, Y)
+        assert model.score(X, Y) > 0.9
+
+    def test_regression(self):
+        """theirs: the weights of `fit` from 100 calls, and R2 above .65."""
+        model = MDLAMRegressor(random_state=1)
+        for _ in range(100):
+            model.partial_fit(X_REGRESSION, Y_REGRESSION)
+        assert model.score(X_REGRESSION, Y_REGRESSION) > 0.65
+
+    def test_errors(self):
+        X, y = [[3, 2], [1, 6]], [1, 0]
+        with pytest.raises(ValueError, match=r"\[0 1\].*\[2\]|\[2\].*\[0 1\]|classes"):
+            MDLAMClassifier().partial_fit(X, y, classes=[2])
+        # As theirs with lbfgs: a solver that needs all samples at once.
+        assert not hasattr(MDLAMClassifier(solver="relaxed"), "partial_fit")
+
+    @both
+    def test_after_fit_with_early_stopping(self, estimator):
+        model = estimator(early_stopping=True, random_state=0).fit(*IRIS)
+        with pytest.raises(ValueError, match="partial_fit does not support early_stopping=True"):
+            model.partial_fit(*IRIS)
+
+    def test_verbose(self, capsys):
+        MDLAMClassifier(2, verbose=10).partial_fit([[3, 2], [1, 6]], [1, 0], classes=[0, 1])
+        assert "1" in capsys.readouterr().out
+
+    def test_after_joblib(self, tmp_path):
+        """theirs: a model of one sample learns another target of it, to 1e-4, in 200 calls.
+
+        Here the average over the latest part of the stream remembers the old target for longer:
+        it is 2.4e-4 off after 200 calls.
+        """
+        model = MDLAMRegressor(42, random_state=42, max_iter=200).fit([[2]], [4])
+        joblib.dump(model, tmp_path / "model.joblib")
+        loaded = joblib.load(tmp_path / "model.joblib")
+        for call in range(600):
+            loaded.partial_fit([[2]], [1])
+            if call == 199:
+                np.testing.assert_allclose(loaded.predict([[2]]), [1], rtol=5e-4)
+        np.testing.assert_allclose(loaded.predict([[2]]), [1], rtol=1e-4)
+        np.testing.assert_allclose(model.predict([[2]]), [4], rtol=1e-4)
