@@ -558,4 +558,3 @@ class TestPartialFit:
             if call == 199:
                 np.testing.assert_allclose(loaded.predict([[2]]), [1], rtol=5e-4)
         np.testing.assert_allclose(loaded.predict([[2]]), [1], rtol=1e-4)
-        np.testing.assert_allclose(model.predict([[2]]), [4], rtol=1e-4)
