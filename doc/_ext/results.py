@@ -5,12 +5,11 @@ Every folder of ``benchmarks/results`` that holds a ``README.md`` or ``README.rs
 shows a part of one of their tables::
 
     .. results:: tabular
-       :table: 1
        :columns: method; mean test score
        :header: Method; Mean score
        :rows: skmdlam; adam
 
-``table`` counts the tables of the page from 1; columns and rows are named as they are there, rows
+It is the first table that has all these columns; columns and rows are named as they are there, rows
 by their first cell, ``*`` in it standing for anything, with a semicolon between them.
 """
 
@@ -19,13 +18,11 @@ import shutil
 from pathlib import Path
 
 from docutils import nodes
-from docutils.parsers.rst import Directive, directives
-from sphinx.util import logging
+from docutils.parsers.rst import Directive
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 SHOWN = {".md", ".rst", ".png", ".svg"}
-logger = logging.getLogger(__name__)
 
 
 def tables(text):
@@ -51,7 +48,6 @@ class Results(Directive):
 
     required_arguments = 1
     option_spec = {
-        "table": directives.positive_int,
         "columns": _names,
         "header": _names,
         "rows": _names,
@@ -63,13 +59,12 @@ class Results(Directive):
         env = self.state.document.settings.env
         env.note_dependency(str(path))
         try:
-            header, *rows = tables(path.read_text(encoding="utf-8"))[
-                self.options.get("table", 1) - 1
-            ]
-            columns = [header.index(name) for name in self.options.get("columns", header)]
+            names = self.options["columns"]
+            header, *rows = _with_columns(tables(path.read_text(encoding="utf-8")), names)
+            columns = [header.index(name) for name in names]
             if "rows" in self.options:
                 rows = [self._row(rows, pattern) for pattern in self.options["rows"]]
-        except (OSError, IndexError, ValueError) as error:
+        except (KeyError, OSError, ValueError) as error:
             raise self.error(f"results: {path.name} of {path.parent.name}: {error}") from error
         header = self.options.get("header", [header[i] for i in columns])
         return [_table(header, [[row[i] for i in columns] for row in rows])]
@@ -80,6 +75,14 @@ class Results(Directive):
             if fnmatch.fnmatchcase(row[0], pattern):
                 return row
         raise ValueError(f"no row {pattern!r}")
+
+
+def _with_columns(found, names):
+    """Return the first table that has these columns."""
+    for table in found:
+        if set(names) <= set(table[0]):
+            return table
+    raise ValueError(f"no table has the columns {names}")
 
 
 def _table(header, rows):
