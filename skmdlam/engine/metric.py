@@ -140,7 +140,8 @@ class MovingMetric:
         metric = self._centred().astype(float)
         rows = np.sqrt(np.maximum(metric.diagonal(), np.finfo(float).tiny))
         metric = metric / rows / rows[:, None]
-        return metric.__matmul__, top_eigenvalue(metric), rows[:, None], V[:-1].astype(float)
+        top = top_eigenvalue(metric) if np.isfinite(metric).all() else np.inf
+        return metric.__matmul__, top, rows[:, None], V[:-1].astype(float)
 
     def from_weights(self, V, W):
         """Replace the weights; the mean of the layer's output stays."""

@@ -47,7 +47,8 @@ class Problem:
 
     def data_loss(self, z):
         """``R(z_L) = sum_i s_i R_i(z_L)`` for pre-activations of the output layer."""
-        return self.rows.sum(self.loss.value(z, self.Y))
+        with np.errstate(over="ignore"):  # exp(z) of the Poisson loss, far from the data
+            return self.rows.sum(self.loss.value(z, self.Y))
 
     def training_objective(self, coefs, intercepts, v_first=None):
         """J at the given weights, from a forward pass.
