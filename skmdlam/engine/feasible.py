@@ -376,6 +376,8 @@ class FeasibleRun:
     # Smallest weight of a batch in the moving averages.
     memory, memory_decrease = 0.05, 0.02
     warm_up = 20
+    # Epochs in which a penalty with kinks comes to its full strength.
+    ramp = 10
 
     def __init__(self, options, problem, coefs, intercepts, settings):
         self._clock = time.perf_counter()
@@ -693,7 +695,10 @@ class FeasibleRun:
             columns = (strength * self.column_alpha,) if layer == 0 else ()
             block.shrink(V, strength * self.activity_alpha, strength * ridge, *columns)
             if penalty.ridge is None and alpha > 0:
-                proximal(block, V, penalty, strength * alpha, scale)
+                # At full strength from the start it would take random weights, which say nothing
+                # yet, to zero for good.
+                ramp = min(1.0, (self.iteration + 1) / self.ramp)
+                proximal(block, V, penalty, ramp * strength * alpha, scale)
 
     # -- the objective --------------------------------------------------------------------------
 
