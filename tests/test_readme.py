@@ -33,6 +33,7 @@ def test_code_runs(capsys):
     assert float(capsys.readouterr().out) >= 0.97
     plt = pytest.importorskip("matplotlib.pyplot", reason="the plots need matplotlib")
     plt.switch_backend("Agg")
+    plt.close("all")  # what other tests left open
     exec("\n".join(re.findall(r"^    (.*(?:Convergence|Weights)Display.*)$", README, re.M)), names)
     assert len(plt.get_fignums()) == 2
     plt.close("all")
