@@ -27,6 +27,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import sklearn
 from report import command_line, environment, number, spread, table, write_results
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
@@ -79,8 +80,14 @@ def model_of(method, problem, alpha, seed):
     if method == "linear, l1":
         if regression:
             return Lasso(alpha / ROWS)
+        # l1 in every version: l1_ratio alone says so from 1.8 on, and was "elasticnet" before.
+        old = tuple(map(int, sklearn.__version__.split(".")[:2])) < (1, 8)
         return LogisticRegression(
-            C=1.0 / alpha, l1_ratio=1.0, solver="saga", max_iter=5000, tol=1e-4
+            **({"penalty": "l1"} if old else {"l1_ratio": 1.0}),
+            C=1.0 / alpha,
+            solver="saga",
+            max_iter=5000,
+            tol=1e-4,
         )
     if method == "MLP, l2":
         network = MLPRegressor if regression else MLPClassifier
