@@ -459,3 +459,8 @@ class TestSparseMemory:
     def test_wide_and_tall(self, estimator, name):
         """Text: 20,000 x 50,000. Dense it would take 3.7 GiB as float32."""
         self.check(estimator, SOLVERS[name], (20_000, 50_000), "csr", 0.2, np.float32)
+
+    @both
+    def test_wide_and_tall_relaxed(self, estimator):
+        """The paper's solver leaves the row space alone where X has few entries."""
+        self.check(estimator, SOLVERS["relaxed"], (20_000, 50_000), "csr", 0.02)

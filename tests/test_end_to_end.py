@@ -29,6 +29,7 @@ from sklearn.ensemble import (
     VotingRegressor,
 )
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.feature_selection import RFECV, SelectFromModel
 from sklearn.impute import SimpleImputer
 from sklearn.inspection import partial_dependence, permutation_importance
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -397,6 +398,29 @@ class TestInspection:
         result = partial_dependence(model, X, ["income"], grid_resolution=5)
         (curve,) = result["average"]
         assert curve[-1] - curve[0] > 0.3
+
+
+class TestSelection:
+    """Weights of an input are a row of the first layer's: their norm says what it is worth."""
+
+    @pytest.mark.parametrize("selector", [RFECV, SelectFromModel])
+    def test_group_penalty(self, selector):
+        rng = np.random.default_rng(0)
+        X = rng.standard_normal((300, 10))
+        y = X[:, 0] * X[:, 1] + np.abs(X[:, 2]) + 0.1 * rng.standard_normal(300)
+        model = MDLAMRegressor(
+            (20,), penalty="group", alpha=1.0, batch_size=30, max_iter=60, random_state=0
+        )
+        options = {"cv": 3, "step": 2} if selector is RFECV else {"threshold": "mean"}
+        chosen = selector(model, importance_getter=row_norms, **options).fit(X, y)
+        assert set(chosen.get_support(indices=True)) >= {0, 1, 2}
+        assert chosen.get_support().sum() <= 5
+        alone = model.fit(chosen.transform(X), y)
+        assert alone.score(chosen.transform(X), y) > 0.9
+
+
+def row_norms(model):
+    return np.linalg.norm(model.coefs_[0], axis=1)
 
 
 class TestTargets:

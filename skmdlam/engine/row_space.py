@@ -10,6 +10,9 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
+# Coordinates of a sparse X that are always affordable, and how many there may be for each entry.
+_SMALL, _ENTRIES = 2**22, 16
+
 
 class RowSpace:
     """Orthonormal coordinates for the rows of X and the columns of the starting weights.
@@ -62,6 +65,11 @@ class RowSpace:
 
     @staticmethod
     def pays(X, width):
-        """Whether the coordinates are fewer than the columns of X."""
+        """Whether the coordinates are fewer than the columns of X, and few beside its entries.
+
+        The coordinates are stored dense and cost a decomposition: samples of a few entries each
+        have cheaper products as they are.
+        """
         n, d = X.shape
-        return n + width < d
+        few = not sp.issparse(X) or n * n <= max(_SMALL, _ENTRIES * X.nnz)
+        return n + width < d and few

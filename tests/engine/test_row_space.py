@@ -26,3 +26,10 @@ def test_pays_only_when_there_are_fewer_coordinates():
     assert RowSpace.pays(np.empty((10, 100)), 50)
     assert not RowSpace.pays(np.empty((10, 100)), 90)
     assert not RowSpace.pays(np.empty((200, 100)), 5)
+
+
+def test_pays_only_where_a_sparse_x_is_not_much_smaller():
+    few, many = (sp.random(3000, 10_000, density=k, random_state=0) for k in (0.002, 0.03))
+    assert not RowSpace.pays(few, 5)
+    assert RowSpace.pays(many, 5)
+    assert RowSpace.pays(few.tocsr()[:2000], 5)
