@@ -123,6 +123,14 @@ class TestLearns:
         feed(model, rows[4000:6000], labels[4000:6000])
         assert model.score(rows[6000:], labels[6000:]) > 0.93
 
+    @pytest.mark.parametrize("seed", [0, 1, 42])
+    def test_one_row_for_ever(self, seed):
+        """The inputs of hidden layers vary no more: rounding must not stand for their spread."""
+        model = fit(make(MDLAMRegressor, random_state=seed), [[2]], [4])
+        for _ in range(900):
+            model.partial_fit([[2]], [1])
+        assert model.predict([[2]]) == pytest.approx(1, abs=1e-4)
+
     @both
     def test_units_do_not_matter(self, estimator):
         units = 10.0 ** np.array([-6, -3, 0, 2, 4, 6])

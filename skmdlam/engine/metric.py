@@ -117,7 +117,10 @@ class MovingMetric:
         """The metric of the weights alone, ``C + damping mean-diag(C) I``."""
         metric = self.covariance()
         spread = max(float(metric.trace()) / max(self.size, 1), 0.0)
-        metric.flat[:: self.size + 1] += self.damping * spread + np.finfo(metric.dtype).eps
+        eps = float(np.finfo(metric.dtype).eps)
+        # What rounding left of an input that hardly varies is no covariance: it may be negative.
+        floor = 10 * eps * float(self.moments.diagonal()[:-1].sum())
+        metric.flat[:: self.size + 1] += max(self.damping * spread, floor) + eps
         return metric
 
     def shrink(self, V, variance, ridge):
