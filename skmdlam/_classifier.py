@@ -35,7 +35,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     default ``1/2 ||W||^2``; ``unit`` is 1. The first line is the training objective of
     MLPClassifier. The second is a penalty on what the layers say instead of on the weights that say
     it, with variances over the samples weighted by ``s_i``; the third is one on the use of the d
-    columns of X at all, with ``column_alpha = 0.5`` (an option of :class:`Feasible`), which hurts
+    columns of X at all, with ``column_alpha = 0.75`` (an option of :class:`Feasible`), which hurts
     useless columns more than useful ones. Both are unit-free.
 
     Solver "relaxed" is the algorithm of the paper [1]_. It minimises the first line of J through

@@ -33,7 +33,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     ``1/2 ||W||^2``. The first line is the training objective of MLPRegressor. The second is a
     penalty on what the layers say instead of on the weights that say it, with variances over the
     samples weighted by ``s_i``; the third is one on the use of the d columns of X at all, with
-    ``column_alpha = 0.5`` (an option of :class:`Feasible`), which hurts useless columns more than
+    ``column_alpha = 0.75`` (an option of :class:`Feasible`), which hurts useless columns more than
     useful ones. ``unit`` makes both independent of the unit of y: it is the variance of y for
     squared error and Huber (in mini-batches times delta over the deviation, where that is below
     1), the mean deviation for absolute error and quantile, the mean for Poisson. The variance of

@@ -226,7 +226,7 @@ def training_objective(model, weight=None, *, activity_alpha=0.0):
     if activity_alpha > 0:
         spread = share @ (X - share @ X) ** 2
         logarithms = np.log1p(10 * spread * (model.coefs_[0] ** 2).sum(axis=1))
-        J += 0.5 * 0.5 * np.sqrt(5) * units[0] * logarithms.sum()
+        J += 0.5 * Feasible().column_alpha * np.sqrt(5) * units[0] * logarithms.sum()
     return J / s.sum()
 
 

@@ -22,8 +22,10 @@ _SMALLEST = 0.5
 # The rule holds up to the first number of samples; from there it fades, on a logarithmic scale,
 # into a constant that suits almost all tables of the second number and more.
 _TRUSTED, _USUAL = (1000.0, 5000.0), 5.0
-# Targets of losses that bound the influence of a sample are held within so many units.
-_BOUND = 3.0
+# Residuals beyond so many of their standard deviations, told from their median, are outliers to a
+# loss that bounds the influence of a sample; so many times they are pulled in.
+_OUTLIER, _PULLS = 1.345, 5
+_MEDIAN_TO_DEVIATION = 1.4826
 
 
 def automatic_activity_alpha(loss, inputs, Y, sample_weight=None, *, total=None):
@@ -74,15 +76,15 @@ def automatic_activity_alpha(loss, inputs, Y, sample_weight=None, *, total=None)
     if isinstance(loss, SoftmaxCrossEntropy | LogisticLoss):
         curvature = float((share @ np.square(Y - share @ Y)).mean())
     Y = Y[rows].astype(float)
-    if isinstance(loss, AbsoluteError | Huber | Quantile):
-        Y = np.clip(Y, -_BOUND, _BOUND)
-    noise = noise_share(inputs(rows).astype(float), Y, weight[rows], total=total)
+    bounded = isinstance(loss, AbsoluteError | Huber | Quantile)
+    reach = (loss.delta if isinstance(loss, Huber) else 0.0) if bounded else np.inf
+    noise = noise_share(inputs(rows).astype(float), Y, weight[rows], total=total, reach=reach)
     strength = _STRENGTH * max(total, n) ** _SIZE_POWER
     strength = max(strength * curvature**_CURVATURE_POWER * noise**_NOISE_POWER, _SMALLEST)
     return float(unit * strength ** (1.0 - blend) * _USUAL**blend)
 
 
-def noise_share(X, Y, weight, *, total=None):
+def noise_share(X, Y, weight, *, total=None, reach=np.inf):
     """Share of the targets' variance that a wide network cannot predict from the inputs.
 
     The outputs are taken as ``mean + process + noise`` with the covariance of a network of one
@@ -93,6 +95,10 @@ def noise_share(X, Y, weight, *, total=None):
         noise / variance / (1 - df / total),    df = sum_j e_j / (e_j + noise)
 
     with e_j the eigenvalues of the covariance of so many samples.
+
+    With a finite ``reach`` outliers do not count as noise: targets further from the process than
+    that, and than 1.345 deviations of the middle half, are pulled in to there, and all is done
+    again, five times (Huber's pseudo-values).
 
     The weights are numbers of copies: a row of weight 2 is two equal rows, to rounding.
 
@@ -105,6 +111,8 @@ def noise_share(X, Y, weight, *, total=None):
         Positive. When their mean is below 1 they are scaled to a mean of 1.
     total : float or None
         Total weight of the samples that the rows stand for; None for that of the rows.
+    reach : float, default=inf
+        Residual up to which the loss is quadratic, in units of Y.
 
     Returns
     -------
@@ -117,31 +125,49 @@ def noise_share(X, Y, weight, *, total=None):
     n = float(weight.sum())
     total = n if total is None else max(total * scale, n)
     centre = weight / n
-    Y = Y - centre @ Y
     root = np.sqrt(weight)[:, None]
-    variance = float(np.sum((root * Y) ** 2)) / max(n - 1.0, 1.0)
     kernel = _relu_kernel(X - centre @ X, centre)
     mean = kernel @ centre
     kernel += float(centre @ mean) - mean - mean[:, None]
     kernel *= root * root.T
     spread = float(kernel.trace())
-    if m < 3 or not (np.isfinite(variance) and variance > 0 and np.isfinite(spread) and spread > 0):
+    if m < 3 or not (np.isfinite(spread) and spread > 0):
         return 1.0
 
     values, vectors = scipy.linalg.eigh(kernel, overwrite_a=True, check_finite=False)
     values = np.maximum(values, 0.0)[:, None]
-    powers = np.square(vectors.T @ (root * Y)).sum(axis=1)
     noise = _NOISE * spread / (n - 1.0)
     covariance = values + noise
-    # The mean takes one direction; copies of rows have as many in which the process is constant.
-    unit = (powers @ (1.0 / covariance)) / ((n - 1.0) * n_outputs)
-    unlikelihood = (n - 1.0) * np.log(unit) + np.log(covariance).sum(axis=0)
-    unlikelihood += (n - 1.0 - m) * np.log(noise)
-    best = int(np.argmin(unlikelihood))
+    log_determinant = np.log(covariance).sum(axis=0) + (n - 1.0 - m) * np.log(noise)
+    for pull in range(_PULLS + 1 if reach < np.inf else 1):
+        mean = centre @ Y
+        image = vectors.T @ (root * (Y - mean))
+        powers = np.square(image).sum(axis=1)
+        variance = float(powers.sum()) / max(n - 1.0, 1.0)
+        if not (np.isfinite(variance) and variance > 0):
+            return 1.0
+        # The mean takes one direction; copies of rows have as many with a constant process.
+        unit = (powers @ (1.0 / covariance)) / ((n - 1.0) * n_outputs)
+        best = int(np.argmin((n - 1.0) * np.log(unit) + log_determinant))
+        if reach < np.inf and pull < _PULLS:
+            fit = mean + vectors @ (image * values / covariance[:, [best]]) / root
+            Y = fit + _pulled_in(Y - fit, weight, reach)
     values = values[:, 0] * (total / n)
     df = float(np.sum(values / (values + noise[best])))
     share = float(noise[best] * unit[best]) * n_outputs / variance
     return min(share / max(1.0 - df / total, share), 1.0)
+
+
+def _pulled_in(residual, weight, reach):
+    """Residuals with the far ones brought to where the others end."""
+    size = np.abs(residual)
+    order = np.argsort(size, axis=0, kind="stable")
+    below = np.cumsum(weight[order], axis=0) < 0.5 * weight.sum()
+    median = np.take_along_axis(size, order, axis=0)[
+        np.minimum(below.sum(axis=0), len(size) - 1), np.arange(size.shape[1])
+    ]
+    limit = np.maximum(_OUTLIER * _MEDIAN_TO_DEVIATION * median, reach)
+    return np.clip(residual, -limit, limit)
 
 
 def _some_rows(n):

@@ -34,8 +34,8 @@ _START_ROWS = 1000
 _RHO, _RHO_POWER = 45.0, 0.58
 # A start of rho further than this from the automatic one would waste the first epochs.
 _RHO_RANGE = 8.0
-# Full steps, and the cool-down, are cut to so many steps each, but not below so many epochs.
-_STEPS, _EPOCHS = 5000, 5
+# Epochs at full step and in the cool-down; cut to so many steps each, but not below so many epochs.
+_EPOCHS, _COOL_DOWN, _STEPS, _FEWEST_EPOCHS = 70, 30, 5000, 5
 # J above this multiple of the best one so far: the epoch is taken back.
 _WORST_RISE = 1.5
 
@@ -71,7 +71,7 @@ class Feasible:
         :func:`~skmdlam.engine.calibration.automatic_activity_alpha`, and takes a part of that in
         nets of several hidden layers or with curved activations. The estimator's parameter of
         that name replaces it.
-    column_alpha : float, default=0.5
+    column_alpha : float, default=0.75
         Strength of the penalty on the columns of X. It costs a column its use at all more than its
         use in full, so that columns that say little are left out; every penalty on W_1 that is
         not logarithmic pulls at the useful ones just as hard. ``activity_alpha=0`` switches
@@ -85,11 +85,10 @@ class Feasible:
         the next one has learned.
     momentum : float, default=0.9
         Share of the last step that is repeated, in [0, 1).
-    epochs : int, default=70
-        Largest number of epochs at full step; fewer where they are more than 5000 steps, but at
-        least 5.
-    cool_down : int, default=30
-        Epochs in which the steps fall to zero; fewer in the same way.
+    epochs : int or None, default=None
+        Largest number of epochs at full step. None is 70, but no more than 5000 steps or 5 epochs.
+    cool_down : int or None, default=None
+        Epochs in which the steps fall to zero. None is 30, cut short in the same way.
     patience : int, default=3
         Epochs in a row without improving the loss by 1 % and by the estimator's ``tol`` that start
         the cool-down.
@@ -132,12 +131,12 @@ class Feasible:
     """
 
     activity_alpha: float | None = None
-    column_alpha: float = 0.5
+    column_alpha: float = 0.75
     hidden_gain: float | None = None
     damping: float | None = None
     momentum: float = 0.9
-    epochs: int = 70
-    cool_down: int = 30
+    epochs: int | None = None
+    cool_down: int | None = None
     patience: int = 3
     acceleration: str | None = "anderson"
     single_precision: bool = True
@@ -150,8 +149,9 @@ class Feasible:
         check_number("hidden_gain", self.hidden_gain, "(0, inf)", optional=True)
         check_number("damping", self.damping, "[0, inf)", optional=True)
         check_number("momentum", self.momentum, "[0, 1)")
-        for option in ("epochs", "cool_down", "patience"):
-            check_integer(option, getattr(self, option), at_least=1)
+        for option in ("epochs", "cool_down"):
+            check_integer(option, getattr(self, option), at_least=1, optional=True)
+        check_integer("patience", self.patience, at_least=1)
         check_choice("acceleration", self.acceleration, ACCELERATIONS)
         check_flag("single_precision", self.single_precision)
 
@@ -420,10 +420,10 @@ class FeasibleRun:
         self.refresh_every *= times_usual
         self._allocate(n)
         self._forget()
-        epochs, cool_down = options.epochs, options.cool_down
         # Epochs of many samples are many steps: fewer of them do, and more only fit the noise.
-        enough = max(_EPOCHS, _STEPS // self.n_batches)
-        epochs, cool_down = min(epochs, enough), min(cool_down, enough)
+        enough = max(_FEWEST_EPOCHS, _STEPS // self.n_batches)
+        epochs = _first_given(options.epochs, min(_EPOCHS, enough))
+        cool_down = _first_given(options.cool_down, min(_COOL_DOWN, enough))
         self.full_epochs = epochs
         self.max_sweeps = epochs + cool_down
         if settings.max_iter < epochs + cool_down:

@@ -39,10 +39,12 @@ def check_number(option, value, allowed, *, optional=False):
     _refuse(option, value, f"a number in {allowed}{' or None' if optional else ''}")
 
 
-def check_integer(option, value, *, at_least):
+def check_integer(option, value, *, at_least, optional=False):
     """Refuse what is not an integer, or is a smaller one; the rest as :func:`check_number`."""
+    if optional and value is None:
+        return
     if not isinstance(value, Integral) or _is_flag(value) or value < at_least:
-        _refuse(option, value, f"an integer, at least {at_least}")
+        _refuse(option, value, f"an integer, at least {at_least}{', or None' if optional else ''}")
 
 
 def check_flag(option, value):

@@ -45,21 +45,41 @@ class TestNoiseShare:
         more = noise_share(X, Y, weight, total=10_000)
         assert 0.05 < more < shown
 
+    @pytest.mark.parametrize("reach", [0.0, np.inf])
     @pytest.mark.parametrize("outputs", [1, 3])
-    def test_weights_are_copies_in_any_order(self, outputs):
+    def test_weights_are_copies_in_any_order(self, outputs, reach):
         X, Y, _ = data(n=30, noise=0.5)
         Y = np.column_stack([Y * (k + 1) + X[:, k : k + 1] ** k for k in range(outputs)])
         rng = np.random.default_rng(1)
         weight = rng.integers(1, 5, 30)
         rows = rng.permutation(np.repeat(np.arange(30), weight))
-        copies = noise_share(X[rows], Y[rows], np.ones(rows.size))
-        np.testing.assert_allclose(noise_share(X, Y, weight.astype(float)), copies, rtol=1e-8)
+        copies = noise_share(X[rows], Y[rows], np.ones(rows.size), reach=reach)
+        share = noise_share(X, Y, weight.astype(float), reach=reach)
+        np.testing.assert_allclose(share, copies, rtol=1e-8)
 
     def test_small_weights_count_by_their_ratios(self):
         X, Y, weight = data(noise=0.5)
         share = noise_share(X, Y, weight)
         np.testing.assert_allclose(noise_share(X, Y, weight / 1000), share, rtol=1e-8)
         np.testing.assert_allclose(noise_share(X, Y, weight / 1000, total=0.4), share, rtol=0.1)
+
+    def test_outliers_are_no_noise_to_a_bounded_loss(self):
+        """With one target in ten far off, what is left is the noise of the others, nearly."""
+        clean, plain, bounded = [], [], []
+        for seed in range(5):
+            X, Y, weight = data(n=400, noise=0.3, seed=seed)
+            clean.append(noise_share(X, Y, weight, reach=0.0))
+            wrong = np.random.default_rng(seed + 100).random((400, 1)) < 0.1
+            Y = Y + 8.0 * wrong
+            plain.append(noise_share(X, Y, weight))
+            bounded.append(noise_share(X, Y, weight, reach=0.0))
+        assert np.mean(plain) > 0.8
+        assert np.mean(bounded) < np.mean(clean) + 0.15
+
+    def test_far_reach_is_the_plain_share(self):
+        X, Y, weight = data(noise=0.5)
+        share = noise_share(X, Y, weight)
+        np.testing.assert_allclose(noise_share(X, Y, weight, reach=100.0), share, rtol=1e-8)
 
     def test_does_not_depend_on_units_or_rotations(self):
         X, Y, weight = data(noise=0.5)

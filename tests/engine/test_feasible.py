@@ -151,7 +151,7 @@ def test_last_loss_is_the_objective_of_the_weights():
         weight @ (0.5 * ((z - Y) ** 2).sum(axis=1))
         + alpha / 2 * sum((W**2).sum() for W in coefs)
         + activity_alpha / 2 * (unit * total + output)
-        + 0.5 * np.sqrt(X.shape[1]) / 2 * unit * columns.sum()
+        + Feasible().column_alpha * np.sqrt(X.shape[1]) / 2 * unit * columns.sum()
     )
     np.testing.assert_allclose(records[-1].loss, J / weight.sum(), rtol=1e-4)
 
@@ -332,3 +332,16 @@ def test_eight_hidden_layers_learn(activation):
 def test_options_are_checked(option):
     with pytest.raises(ValueError, match=option):
         Feasible(**{option: -1.0})
+
+
+@pytest.mark.parametrize(
+    ("options", "sweeps"), [({}, 10), ({"epochs": 7}, 12), ({"cool_down": 3}, 8)]
+)
+def test_many_batches_take_fewer_epochs_unless_told(options, sweeps):
+    """5000 steps of each kind, but at least 5 epochs; a number that the user gives stands."""
+    X = np.random.default_rng(0).standard_normal((1001, 2))
+    problem = Problem(X, X[:, :1], [], SquaredError(), get_penalty("l2"), 0.0)
+    solver = Feasible(**options)
+    start = solver.initial_weights([2, 1], np.random.RandomState(0), float, [])
+    run = solver.start(problem, *start, batch_size=1, max_iter=200)
+    assert run.max_sweeps == sweeps

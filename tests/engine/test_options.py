@@ -19,10 +19,15 @@ BAD = [
     *((Feasible, "damping", v, f"{NOT_NEGATIVE} or None") for v in (-0.1, np.nan, "small", 1j)),
     *((Feasible, "momentum", v, "a number in [0, 1)") for v in (-0.1, 1, 1.5, np.nan, "a", None)),
     *(
-        (Feasible, option, v, INTEGER)
-        for option in ("epochs", "cool_down", "patience")
-        for v in (0, -1, 1.5, 70.0, np.inf, np.nan, "70", None, True)
+        (Feasible, option, v, allowed)
+        for option, allowed in (
+            ("epochs", f"{INTEGER}, or None"),
+            ("cool_down", f"{INTEGER}, or None"),
+            ("patience", INTEGER),
+        )
+        for v in (0, -1, 1.5, 70.0, np.inf, np.nan, "70", True)
     ),
+    (Feasible, "patience", None, INTEGER),
     *(
         (Feasible, "acceleration", v, "one of 'anderson', 'nesterov', None")
         for v in ("newton", "", True, 1, ["anderson"], np.array(["anderson", "nesterov"]))
