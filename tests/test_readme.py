@@ -79,6 +79,19 @@ def test_controls_are_those_of_the_benchmark():
         assert said in words
 
 
+def test_graphs_are_those_of_the_benchmark():
+    text = (ROOT / "benchmarks" / "results" / "paper" / "README.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    cells = {row[0]: row for row in rows}
+    methods = ("skmdlam, joint block", "skmdlam, feasible, penalty")
+    methods += ("MLPClassifier, alpha", "LogisticRegression, C")
+    for graph in ("Cora", "Citeseer", "Coauthor CS"):
+        expected = [cells[f"{graph}: {method}"][3].split(" ± ")[0] for method in methods]
+        expected.insert(0, cells[graph][1])
+        line = next(line for line in README.splitlines() if line.strip().startswith(graph + " "))
+        assert line.split()[-5:] == expected
+
+
 def test_full_batch_is_that_of_the_benchmark():
     path = ROOT / "benchmarks" / "results" / "full_batch" / "README.md"
     text = path.read_text(encoding="utf-8")
