@@ -568,9 +568,9 @@ caught up with its own targets z and a.
 A strong control: the inputs hold averages over four hops of neighbours already, so that even a
 linear model is good on them. Parameters in the column "chosen" have the best accuracy on the 500
 validation nodes, with the first start; then every start is tested. MLPClassifier has the same
-layers and may take {epochs} epochs. *feasible, defaults* is ``MDLAMClassifier({hidden}, {hidden})``
-and nothing else; *penalty* chooses either ``alpha`` or ``activity_alpha``. Seconds are processor
-time.
+layers and may take {epochs} epochs. *feasible, defaults* has nothing but
+``hidden_layer_sizes=({hidden}, {hidden})``; *penalty* chooses either ``alpha`` or
+``activity_alpha``. Seconds are processor time.
 
 {others}
 ## An epoch in the row space of X
