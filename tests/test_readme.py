@@ -101,6 +101,18 @@ def test_full_batch_is_that_of_the_benchmark():
     assert f"on {reached} tables, in {ratio} of its time" in " ".join(README.split())
 
 
+def test_units_are_those_of_the_benchmark():
+    text = (ROOT / "benchmarks" / "results" / "units" / "README.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    within = {row[0]: row[1] for row in reversed(rows)}
+    free, default = within["ours, alpha 0"], within["ours, defaults"].split()[0]
+    (mlp,) = (count.split()[0] for name, count in within.items() if name.startswith("MLP"))
+    assert (
+        f"within .005 on {free} tables with ``alpha=0``, on {default} at the default 1e-4; that of "
+        f"``MLP*`` without a scaler on {mlp} "
+    ) in " ".join(README.split())
+
+
 def test_ranges_are_those_of_the_figure():
     """In the user guide: from 1e-5 to 10 for rho, from 1e-3 to 0.1 for the learning rate."""
     with open(ROOT / "doc" / "images" / "why.csv", newline="", encoding="utf-8") as file:
