@@ -165,9 +165,10 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Smallest entry of ``loss_curve_``.
     loss_curve_ : list of float
         J per unit of sample weight after each epoch or sweep, from a forward pass over all training
-        samples; in mini-batches of more than 10,000 samples without weights from one over 5000 of
-        them, or a sixteenth if that is more. For solver "feasible" it is that of the best weights
-        so far, which are the ones that a fit returns: it never rises. For solver "relaxed" it may.
+        samples; in mini-batches of more than 10,000 samples without weights, and a penalty that is
+        None or "l2", from one over 5000 of them, or a sixteenth if that is more. For solver
+        "feasible" it is that of the best weights so far, which are the ones that a fit returns: it
+        never rises. For solver "relaxed" it may.
     objective_curve_ : list of float
         What the solver guards: J again for solver "feasible"; F per unit of sample weight for
         "relaxed", which does not rise between two changes of epsilon.

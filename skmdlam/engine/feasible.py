@@ -60,7 +60,8 @@ class Feasible:
     doubled. J is measured by a forward pass at the end of each epoch, and what is reported and
     returned belongs to the weights with the lowest J so far: it never rises. The pass is over all
     samples, but of more than 10,000 samples without weights over a random part of them that stays
-    the same for the whole run: 5000 samples, or a sixteenth where that is more.
+    the same for the whole run: 5000 samples, or a sixteenth where that is more. With penalties
+    other than "l2" and "none", where sweeps over all samples follow, it is over all of them.
 
     Parameters
     ----------
@@ -450,7 +451,9 @@ class FeasibleRun:
         self._keep([V.copy() for V in self.V])
         with np.errstate(all="ignore"):
             start = self._objective()[0]
-        if np.isfinite(start):
+        given = coefs if settings.warm else self._unprojected(self.V)[0]
+        # J is infinite outside of constraints, where random weights are.
+        if np.isfinite(start + sum(problem.penalty_value(W) for W in given)):
             self.best = start
 
     # -- set up ---------------------------------------------------------------------------------
@@ -513,8 +516,12 @@ class FeasibleRun:
         self._ones = np.ones(max(self.Y.shape[1], step), dtype=self.dtype)
 
     def _rows_to_measure(self, n):
-        """How many samples J is measured on: all of them when they are weighted."""
-        if n <= _ALL_MEASURED or self.weight is not None:
+        """How many samples J is measured on.
+
+        All of them when they are weighted, and for penalties after which sweeps on all rows go on:
+        J of a part could not be compared with theirs.
+        """
+        if n <= _ALL_MEASURED or self.weight is not None or not self.rotated:
             return n
         return max(_MEASURED, int(_MEASURED_SHARE * n))
 
@@ -768,15 +775,19 @@ class FeasibleRun:
         return [W.astype(dtype) for W in coefs], [b.astype(dtype) for b in intercepts]
 
     def _in_user_units(self, V):
+        coefs, intercepts = self._unprojected(V)
+        if self.problem.alpha > 0 and self.problem.penalty.ridge is None:
+            # Rounding in the change of coordinates must not leave the penalty's domain.
+            coefs = [self.problem.penalty.prox(W, 0.0) for W in coefs]
+        return coefs, intercepts
+
+    def _unprojected(self, V):
         W, b = self.space.expand(V[0])
         coefs = [W] + [v[:-1].astype(float) for v in V[1:]]
         intercepts = [b] + [v[-1].astype(float) for v in V[1:]]
         scale, shift = self.target.scale, self.target.shift
         coefs[-1] = coefs[-1] * scale
         intercepts[-1] = intercepts[-1] * scale + shift
-        if self.problem.alpha > 0 and self.problem.penalty.ridge is None:
-            # Rounding in the change of coordinates must not leave the penalty's domain.
-            coefs = [self.problem.penalty.prox(W, 0.0) for W in coefs]
         return coefs, intercepts
 
 

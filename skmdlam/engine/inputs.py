@@ -47,9 +47,10 @@ def _standardisation(X, rows, uniform):
     variance = rows.reduce(squares, X) / total
     if sp.issparse(X):
         variance -= mean**2
-    # What rounding leaves of a constant column.
-    resolution = 16 * np.finfo(X.dtype).eps
-    floor = resolution * mean**2 if sp.issparse(X) else (resolution * mean) ** 2
+    # What rounding leaves of a constant column; the difference of squares is one of float64.
+    floor = (16 * np.finfo(X.dtype).eps * mean) ** 2
+    if sp.issparse(X):
+        floor = np.maximum(floor, 16 * np.finfo(float).eps * mean**2)
     variance[variance <= floor] = 0.0
     varies = variance > np.finfo(float).tiny
     if uniform:

@@ -240,9 +240,8 @@ class PolishedRun:
     def __next__(self):
         if self._finish is not None and self._run.ended:
             # The buffers of the mini-batches are not needed any more.
-            coefs, intercepts = self._run.weights()
-            self._run = None
-            self._run, self._finish = self._finish(coefs, intercepts), None
+            self._run = _Ended(*self._run.weights())
+            self._run, self._finish = self._finish(*self._run.weights()), None
             self._done, self._seconds = self._last.iteration, self._last.seconds
         polishing = self._finish is None
         record = next(self._run)
@@ -270,3 +269,15 @@ class PolishedRun:
     def weights(self):
         """Weights of the lowest J so far, in the user's units."""
         return self._run.weights()
+
+
+class _Ended:
+    """What is left of a run at its end: its weights, should the next one be interrupted."""
+
+    ended = True
+
+    def __init__(self, coefs, intercepts):
+        self._weights = coefs, intercepts
+
+    def weights(self):
+        return self._weights

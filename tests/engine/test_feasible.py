@@ -12,7 +12,7 @@ from skmdlam.engine.feasible import Feasible
 from skmdlam.engine.problem import Problem, forward
 from skmdlam.engine.units import InputSpace
 from skmdlam.losses import REGRESSION_LOSSES, LogisticLoss, SoftmaxCrossEntropy, SquaredError
-from skmdlam.penalties import get_penalty
+from skmdlam.penalties import Box, NonNegative, get_penalty
 
 
 def run_of(
@@ -179,6 +179,49 @@ def test_weighted_samples_are_measured_in_full(monkeypatch):
     X, Y = data()
     run = run_of(X, Y, SquaredError(), weight=np.random.default_rng(0).uniform(0.5, 2.0, len(X)))
     assert run.n_measured == len(X)
+
+
+def test_weights_that_exact_sweeps_go_on_from_are_measured_in_full(monkeypatch):
+    """J of a part is below that of all here: the sweeps would seem to stall at once."""
+    monkeypatch.setattr("skmdlam.engine.feasible._ALL_MEASURED", 199)
+    monkeypatch.setattr("skmdlam.engine.feasible._MEASURED", 20)
+    X, Y = data(n=200)
+    Y[np.random.RandomState(0).permutation(200)[20:]] *= 3.0
+    run = run_of(X, Y, SquaredError(), penalty="l1", alpha=0.1, activity_alpha=0.0, batch_size=50)
+    for record in itertools.islice(run, 150):
+        coefs, intercepts = run.weights()
+        expected = run_objective(X, Y, coefs, intercepts, alpha=0.1)
+        assert record.loss == pytest.approx(expected, rel=1e-5)
+    assert record.settled
+
+
+def run_objective(X, Y, coefs, intercepts, *, alpha):
+    z = forward(X, coefs, intercepts, [get_activation("relu")] * (len(coefs) - 1))
+    return (0.5 * np.sum((z - Y) ** 2) + alpha * sum(np.abs(W).sum() for W in coefs)) / len(X)
+
+
+@pytest.mark.parametrize("penalty", [NonNegative(), Box(-0.1, 0.2)])
+def test_a_start_outside_of_the_constraints_has_no_objective(penalty):
+    """Random weights break them, and their J is not that of the projected ones."""
+    X, Y = data()
+    for seed in range(20):
+        batches = run_of(
+            X,
+            Y,
+            SquaredError(),
+            hidden=(6, 5),
+            penalty=penalty,
+            alpha=0.01,
+            activity_alpha=0.0,
+            seed=seed,
+        )._run
+        assert batches.best == np.inf
+        record = next(batches)
+        problem, weights = batches.problem, batches.weights()
+        expected = problem.training_objective(*weights) / len(X)
+        assert record.loss == pytest.approx(expected, rel=1e-4)
+        warm = Feasible().start(problem, *weights, activity_alpha=0.0, warm=True)._run
+        assert warm.best * warm.unit == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("hidden", [(), (15,), (10, 10)])

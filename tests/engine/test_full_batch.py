@@ -199,6 +199,14 @@ class TestInputs:
         np.testing.assert_array_equal(inputs.inverse_std[:3], 1.0)
         assert inputs.inverse_std[3] == pytest.approx(1 / np.arange(50.0).std())
 
+    @pytest.mark.parametrize("sparse", [False, True])
+    def test_columns_far_from_zero_are_not_constant(self, sparse):
+        """Years: a spread of a thousandth of the mean, in float32."""
+        X = (2000.0 + np.arange(50.0)[:, None] % 3).astype(np.float32)
+        inputs = standard_input(sp.csr_array(X) if sparse else X, Rows(50))
+        assert inputs.inverse_std[0] == pytest.approx(1 / X.astype(float).std())
+        assert inputs.varies[0]
+
 
 class TestMetric:
     def test_squared_error_without_hidden_layer_is_newton(self):

@@ -217,6 +217,24 @@ def test_cool_down_on_demand():
     assert run.ended
 
 
+def test_interrupted_between_its_two_parts():
+    problem, coefs, intercepts = problem_of(X, Y, SquaredError(), "l1", 1.0, hidden=(5,))
+    run = Feasible().start(problem, coefs, intercepts, batch_size=50, max_iter=6)
+    batches = run._run
+
+    def interrupted(coefs, intercepts):
+        raise KeyboardInterrupt
+
+    run._finish = interrupted
+    result = minimise(run, max_iter=6, tol=0.0, n_iter_no_change=10)
+    assert result.stop_reason == "interrupted"
+    assert len(result.records) == 4
+    expected = batches.weights()
+    for found, known in zip((result.coefs, result.intercepts), expected, strict=True):
+        for W, V in zip(found, known, strict=True):
+            np.testing.assert_array_equal(W, V)
+
+
 @pytest.mark.parametrize("loss", ["absolute_error", "quantile"])
 def test_losses_with_kinks_are_polished_from_one_batch(loss):
     problem, coefs, intercepts = problem_of(X, Y, get_loss(loss), "l1", 1.0, hidden=(5,))
