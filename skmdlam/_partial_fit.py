@@ -14,6 +14,7 @@ from ._progress import Progress
 from ._threads import blas_threads_for
 from .activations import get_activations
 from .engine.problem import Problem
+from .engine.stream import Seen
 from .penalties import get_penalty
 
 
@@ -88,6 +89,9 @@ def _learn_chunk(estimator, X, y, sample_weight, learn_target):
         coefs, intercepts = solver.initial_weights(sizes, rng, X.dtype, activations)
     else:
         coefs, intercepts = estimator.coefs_, estimator.intercepts_
+    state = getattr(estimator, "_stream", None)
+    if state is None and not first:  # stored by a version that did not keep what was seen
+        state = Seen.supposed(X, Y, weight, coefs[-1])
     estimator.n_layers_, estimator.n_outputs_ = len(sizes), Y.shape[1]
     estimator.out_activation_ = loss.out_activation
     estimator._activations, estimator._loss = activations, loss
@@ -99,7 +103,7 @@ def _learn_chunk(estimator, X, y, sample_weight, learn_target):
             Problem(X, Y, activations, loss, penalty, float(estimator.alpha), weight),
             coefs,
             intercepts,
-            getattr(estimator, "_stream", None),
+            state,
             rho=None if auto[0] else float(estimator.rho),
             activity_alpha=None if auto[1] else float(estimator.activity_alpha),
             batch_size=batch_size,

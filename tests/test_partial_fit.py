@@ -178,6 +178,22 @@ class TestAfterFit:
         assert model.score(X, LABELS) > before - 0.02
 
     @both
+    @pytest.mark.parametrize("chunk", [1, 3, 200])
+    @pytest.mark.parametrize("unit", [1e-3, 1.0, 1e4])
+    def test_weights_without_what_they_have_seen(self, estimator, chunk, unit):
+        """Of a version that did not keep it: they stand for many rows like those of the chunk."""
+        rows, y = unit * (X + 2.0), target(estimator)
+        y = y if estimator is MDLAMClassifier else unit * y
+        model = fit(make(estimator, max_iter=60, alpha=0.0), rows[:200], y[:200])
+        before = model.score(rows[200:], y[200:])
+        del model._stream
+        model.partial_fit(rows[:chunk], y[:chunk])
+        assert model._stream.seen.rows >= 1000
+        assert model.score(rows[200:], y[200:]) > before - 0.02
+        feed(model, rows[:200], y[:200], chunk)
+        assert model.score(rows[200:], y[200:]) > before - 0.03
+
+    @both
     def test_fit_starts_afresh(self, estimator):
         model = fit(feed(make(estimator, max_iter=5)))
         assert_same_weights(model, fit(make(estimator, max_iter=5)))

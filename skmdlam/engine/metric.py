@@ -113,6 +113,13 @@ class MovingMetric:
         mean = self.moments[-1, :-1]
         return self.moments[:-1, :-1] - np.outer(mean, mean)
 
+    def output_variance(self, V):
+        """Variance of what the layer with these weights says, summed over its units."""
+        W = V[:-1].astype(float)
+        moments = self.moments.astype(float)
+        square = float(np.vdot(W, moments[:-1, :-1] @ W))
+        return max(square - float(np.sum((moments[-1, :-1] @ W) ** 2)), 0.0)
+
     def _centred(self):
         """The metric of the weights alone, ``C + damping mean-diag(C) I``."""
         metric = self.covariance()

@@ -36,18 +36,24 @@ _GROWTH = 1.5
 # a spread told from a few samples may be wrong by far.
 _UNSETTLED = 200
 # Samples in a batch, and those that the memory of the metrics is meant for.
-_BATCH, _USUAL_BATCH = 20, 100
+_BATCH, _USUAL_BATCH = 25, 100
 # rho of a stream relative to that of a fit; right after a fit it is so many times larger.
-_RHO_SHARE, _FITTED_CAUTION = 0.5, 32.0
+_RHO_SHARE, _FITTED_CAUTION = 1.0, 32.0
 # The average spans this share of the samples since it began.
-_WINDOW = 0.2
+_WINDOW = 0.35
+_ROUNDS, _ROUND_ROWS, _HALF = 8, 1, 0
 # Standard errors by which the running weights must be better for the average to begin anew.
 _TURNED = 4.0
 # Losses are followed over so many samples; running weights this much worse are noise.
 _FOLLOWED, _TOO_NOISY = 1000.0, 1.5
+# Share of the weights that the block of the penalties may take at once: more is a swing, after which
+# they grow again until its next turn.
+_LONGEST_PULL = 0.3
 # A chunk of so many samples, of the first ones of a stream, tells the noise in the targets.
 _CALIBRATION_ROWS, _CALIBRATED = 100, 5000
 _USUAL_ACTIVITY_ALPHA = 5.0
+# Samples, at least, that weights of unknown origin are taken to be fitted to.
+_SUPPOSED = 1000
 # What a run takes from a state and puts into the next one as it is.
 _CARRIED = (
     "parked",
@@ -153,6 +159,26 @@ class Seen:
             deviation,
             Moments.of(X, weight, full=True) if joint else None,
         )
+
+    @classmethod
+    def supposed(cls, X, Y, weight, last_coefs):
+        """What a fit may have seen of which nothing but the weights is left: many rows like these.
+
+        Where the rows do not vary, columns get a spread that keeps steps small, and targets one
+        that goes with the weights of the output layer.
+        """
+        seen = cls.of(X, Y, weight)
+        times = max(1.0, _SUPPOSED / seen.rows)
+        total = times * seen.weight
+
+        def vary(moments, otherwise):
+            spread = np.where(moments.spread > 0, moments.spread, otherwise)
+            return Moments(total, moments.mean, total * spread**2)
+
+        columns = vary(seen.columns, np.maximum(1.0, np.abs(seen.columns.mean)))
+        targets = vary(seen.targets, np.linalg.norm(last_coefs, axis=0))
+        deviation = seen.deviation if seen.deviation > 0 else float(targets.spread.mean())
+        return cls(round(times * seen.rows), columns, targets, deviation)
 
     @property
     def weight(self):
@@ -282,7 +308,8 @@ class StreamState:
         By how much the running weights were better than the average, on samples before they were
         learned: the sum and that of the squares, since the sum was last negative.
     losses, followed
-        Means of both losses over the latest samples, and how many there were.
+        Means of both losses over the latest samples, that of the running weights less what they
+        save in penalties, and how many samples there were.
     """
 
     seen: Seen
@@ -315,7 +342,8 @@ class StreamRun(FeasibleRun):
 
     ::
 
-        loss      <-  of the average and of the running weights on the chunk, not yet learned
+        loss      <-  of the average and of the running weights on the chunk, not yet learned,
+                      and the penalties that each would pay
         average   <-  running weights, where these are better beyond chance: the stream has turned
         running   <-  average, and smaller steps, where these are much worse: noise
         mean, std, C, unit of the target  <-  merged with those of the chunk
@@ -379,6 +407,12 @@ class StreamRun(FeasibleRun):
             self.column_alpha = unit * options.column_alpha * np.sqrt(self.space.n_columns)
         self._allocate(self.n)
         self._first_every = max(self.refresh_every, self.space.size // 4)
+        # What the penalties take off the weights, relative to their metric, for a step of one.
+        ridge = 0.0
+        if problem.alpha > 0 and problem.penalty.ridge is not None:
+            usual = max(1.0, self.target.scale**2, float(np.median(self.space.inverse_variance)))
+            ridge = problem.alpha * problem.penalty.ridge / self.unit * usual
+        self._pull = self.activity_alpha + ridge
         self.iteration = 0
 
     # -- set up ---------------------------------------------------------------------------------
@@ -475,15 +509,18 @@ class StreamRun(FeasibleRun):
         self.iteration = 1
         with np.errstate(all="ignore"):
             loss = self._look_ahead()
-            order = self.rng.permutation(self.n)
-            for batch in range(self.n_batches):
-                rows = order[self.edges[batch] : self.edges[batch + 1]]
-                self._prepare(rows.size)
-                self._update(rows, min(1.0, (self._steps + 1) / self.warm_up))
-                self.learned += rows.size
-                rate = min(1.0, rows.size / (_WINDOW * self.learned))
-                for average, V in zip(self.average, self.V, strict=True):
-                    average += rate * (V - average)
+            rounds = self._rounds()
+            for _ in range(rounds):
+                order = self.rng.permutation(self.n)
+                for batch in range(self.n_batches):
+                    rows = order[self.edges[batch] : self.edges[batch + 1]]
+                    self._prepare(rows.size)
+                    self._update(rows, min(1.0, (self._steps + 1) / self.warm_up))
+                    new = rows.size / rounds
+                    self.learned += new
+                    rate = min(1.0, new / (_WINDOW * self.learned))
+                    for average, V in zip(self.average, self.V, strict=True):
+                        average += rate * (V - average)
         return Record(
             iteration=1,
             objective=loss,
@@ -496,11 +533,23 @@ class StreamRun(FeasibleRun):
             seconds=time.perf_counter() - self._clock,
         )
 
+    def _update(self, rows, factor):
+        super()._update(rows, factor)
+        owed = self._owed.max() * max(self.gains)
+        if self._since_refresh and owed * self._pull > _LONGEST_PULL * self.total:
+            self._apply_penalties(first=self._first_every == self.refresh_every)
+
+    def _rounds(self):
+        """How often the chunk is gone over."""
+        return min(_ROUNDS, max(1, self.n // _ROUND_ROWS))
+
     def _prepare(self, size):
         """rho, and the memory of the metrics, for a batch of this size."""
         rho = self.options.auto_rho(np.inf, size)
         given = self._settings.rho
         self.rho = _RHO_SHARE * (rho if given is None else within_range(given, rho))
+        if _HALF:
+            self.rho *= np.sqrt(1.0 + self.learned / _HALF)
         # A fit has gone to the bottom of a valley, from which long steps would throw it out.
         self.rho *= self.caution * max(1.0, _FITTED_CAUTION * self.fitted / max(self.learned, 1.0))
         for metric in self.metrics[1:]:
@@ -530,13 +579,18 @@ class StreamRun(FeasibleRun):
         running, self.V = self.V, [V.astype(self.dtype) for V in self.average]
         losses = [self._losses()]
         self.V = running
-        losses = np.array([*losses, self._losses()])
         weight = np.ones(self.n) if self.weight is None else self.weight[:, 0].astype(float)
-        means = losses @ weight / weight.sum()
-        loss = self._reported(means[0])
+        penalty = self._penalty(self.average)
+        loss = self.target.factor * float(losses[0] @ weight / weight.sum() + penalty)
         if self._steps == 0:  # they are the same
             return loss
 
+        losses = np.array([*losses, self._losses()])
+        # What the running weights save in penalties they may lose in data, and no more: penalties
+        # that both pay alike would hide noise, and a new one is paid for the weights of an old one.
+        paid = self._penalty(self.V) - penalty + self._activity(self.V)
+        losses[1] += min(paid - self._activity(self.average), 0.0)
+        means = losses @ weight / weight.sum()
         share = self.n / (self.followed + self.n)
         share = max(share, 1.0 - np.exp(-self.n / _FOLLOWED))
         self.followed += self.n
@@ -574,11 +628,23 @@ class StreamRun(FeasibleRun):
             parts.append(np.array(self.loss.value(output, self.Y[rows]), dtype=float))
         return np.concatenate(parts)
 
-    def _reported(self, data):
-        """Data term and penalty of the average in the user's units."""
-        coefs, _ = self._in_user_units(self.average)
-        penalties = sum(self.problem.penalty_value(W) for W in coefs)
-        return float(data * self.target.factor + penalties / self.total)
+    def _penalty(self, V):
+        """Penalty of the user's alpha per unit of weight, in units of the loss."""
+        if self.problem.alpha == 0:
+            return 0.0
+        coefs, _ = self._in_user_units(V)
+        return sum(self.problem.penalty_value(W) for W in coefs) / (self.total * self.target.factor)
+
+    def _activity(self, V):
+        """The penalty on activity, likewise, from the moments of the layers' inputs.
+
+        That on columns, which is bounded by a logarithm, is not worth its product.
+        """
+        if self.activity_alpha == 0:
+            return 0.0
+        blocks = [self.space, *self.metrics[1:]]
+        variances = [block.output_variance(W) for block, W in zip(blocks, V, strict=True)]
+        return 0.5 * self.target.stiffness * self.activity_alpha * sum(variances) / self.total
 
     # -- results --------------------------------------------------------------------------------
 

@@ -297,6 +297,15 @@ class InputCoordinates:
         inside = scipy.linalg.solve(system, K @ (F.T @ start), check_finite=False)
         return start - solved @ inside
 
+    def output_variance(self, V):
+        """Variance of what the first layer with these weights says, summed over its units."""
+        W = V[:-1].astype(float)
+        if self._basis is None:
+            return float(self.variance @ np.einsum("jk,jk->j", W, W))
+        inside = self._basis.T @ W
+        leading = (self.variance - self._variance_rest) @ np.einsum("jk,jk->j", inside, inside)
+        return float(leading + self._variance_rest * np.vdot(W, W))
+
     @property
     def inverse_variance(self):
         """``1 / std_j^2`` of each column, 0 for a constant one, at most the largest number."""
