@@ -2,8 +2,8 @@
 Learn from a stream
 ===================
 
-Samples that come one chunk after another, and are gone: ``partial_fit`` learns each chunk in a
-single pass. Here every chunk is predicted before it is learned, which is an honest test without a
+Samples that come one chunk after another, and are gone: ``partial_fit`` learns each chunk and does
+not keep it. Here every chunk is predicted before it is learned, which is an honest test without a
 test set. Half way the rule changes that the labels follow, and nobody says so.
 """
 
@@ -43,22 +43,24 @@ def chunks():
 
 
 # %%
-# Four learners
+# Five learners
 # -------------
 # MLPClassifier needs scaled columns, so a scaler learns from the stream too; without it the units
 # spoil most. In one pass, in batches of 20, Adam's default learning rate may be too low: of three
-# the best one *on this stream* is shown, a bias in its favour. Ours is as it comes.
+# the best one *on this stream* is shown, a bias in its favour. Ours, which is as it comes, goes
+# over each chunk up to eight times: one of Adam's forms does that too.
 
 
 class Scaled:
-    """A learner behind a scaler, both of which learn from each chunk."""
+    """A learner behind a scaler, both of which learn from each chunk, one in several rounds."""
 
-    def __init__(self, model):
-        self.scaler, self.model = StandardScaler(), model
+    def __init__(self, model, rounds=1):
+        self.scaler, self.model, self.rounds = StandardScaler(), model, rounds
 
     def partial_fit(self, X, y, classes):
         self.scaler.partial_fit(X)
-        self.model.partial_fit(self.scaler.transform(X), y, classes=classes)
+        for _ in range(self.rounds):
+            self.model.partial_fit(self.scaler.transform(X), y, classes=classes)
 
     def predict(self, X):
         return self.model.predict(self.scaler.transform(X))
@@ -80,27 +82,31 @@ def follow(learner):
 
 rates = [0.001, 0.003, 0.01]
 scaled = [follow(Scaled(adam(rate))) for rate in rates]
+repeated = [follow(Scaled(adam(rate), rounds=8)) for rate in rates]
 found = {
     "MDLAMClassifier": follow(MDLAMClassifier(random_state=0)),
+    "MLPClassifier, scaled, 8 rounds, best rate": max(repeated, key=np.mean),
     "MLPClassifier, scaled, best rate": max(scaled, key=np.mean),
     "MLPClassifier, scaled": scaled[0],
     "MLPClassifier, best rate": max((follow(adam(rate)) for rate in rates), key=np.mean),
 }
 
 half, tenth = n_chunks // 2, n_chunks // 10
-print(f"{'accuracy':34}{'before the turn':>17}{'just after':>12}{'at the end':>12}")
+print(f"{'accuracy':44}{'before the turn':>17}{'just after':>12}{'at the end':>12}")
 for name, right in found.items():
     parts = right[half - tenth - 1 : half - 1], right[half - 1 : half - 1 + tenth], right[-tenth:]
-    print(f"{name:34}{np.mean(parts[0]):17.3f}{np.mean(parts[1]):12.3f}{np.mean(parts[2]):12.3f}")
+    print(f"{name:44}{np.mean(parts[0]):17.3f}{np.mean(parts[1]):12.3f}{np.mean(parts[2]):12.3f}")
 
 # %%
 # The curves are means over the last five chunks. Before the turn, and long after it, Adam with a
-# scaler and the right learning rate comes close to ours. After the turn ours is back sooner: what
-# it predicts with is an average of its latest weights, which begins anew when the losses on the
-# coming chunks say that the average is out of date.
+# scaler and the right learning rate comes close to ours. Just after the turn Adam in eight rounds
+# a chunk is the first to be back, and elsewhere it stays below; in one round it is behind there.
+# Ours predicts with an average of its latest weights, which has less noise than any of them, and
+# begins anew when the losses on the coming chunks say that it is out of date.
 
 looks = {
     "MDLAMClassifier": {"color": "#0072B2", "linewidth": 2},
+    "MLPClassifier, scaled, 8 rounds, best rate": {"color": "#CC79A7", "linestyle": (0, (5, 1))},
     "MLPClassifier, scaled, best rate": {"color": "#E69F00", "linestyle": "-."},
     "MLPClassifier, scaled": {"color": "#009E73", "linestyle": ":"},
     "MLPClassifier, best rate": {"color": "#D55E00", "linestyle": "--"},

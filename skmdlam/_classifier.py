@@ -370,8 +370,10 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         return LogisticLoss() if single else SoftmaxCrossEntropy()
 
     def _encode_known_y(self, y):
-        check_classification_targets(y)
-        multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
+        kind = type_of_target(y, input_name="y")
+        if kind not in ("binary", "multiclass", "multilabel-indicator"):
+            check_classification_targets(y)  # refuses what is none, at the cost of another look
+        multilabel = kind == "multilabel-indicator"
         if multilabel != self._multilabel:
             raise ValueError(
                 f"it must be {'a multilabel indicator' if self._multilabel else 'class labels'}, "
@@ -385,10 +387,11 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
                 )
             return encoded
         y = column_or_1d(y, warn=True)
-        unknown = np.setdiff1d(y, self.classes_)
-        if unknown.size:
+        codes = np.searchsorted(self.classes_, y)
+        if not np.array_equal(self.classes_.take(codes, mode="clip"), y):
+            unknown = np.setdiff1d(y, self.classes_)
             raise ValueError(f"the classes {unknown} are not among those of y, {self.classes_}.")
-        return self._indicator(np.searchsorted(self.classes_, y))
+        return self._indicator(codes)
 
     def _indicator(self, codes):
         """One column for two classes, one each for more."""
@@ -422,11 +425,12 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     @available_if(can_learn_a_stream)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
-        """Learn one chunk of a stream: a single pass over it, from where the last call ended.
+        """Learn one chunk of a stream, from where the last call ended.
 
-        After :meth:`fit` it goes on from the fitted weights. The weights kept, ``coefs_``, are an
-        average of the latest steps: usable at any time, and close to what :meth:`fit` finds in
-        the same samples when there are many or they come several times. ``max_iter``, ``tol``,
+        The chunk is gone over up to eight times, fewer times as the stream gets longer, and is not
+        kept. After :meth:`fit` it goes on from the fitted weights. The weights kept, ``coefs_``,
+        are an average of the latest steps: usable at any time, and close to what :meth:`fit` finds
+        in the same samples when there are many or they come several times. ``max_iter``, ``tol``,
         ``n_iter_no_change``, ``epsilon`` and ``warm_start`` have no part in it.
 
         Parameters
@@ -468,9 +472,12 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         predicted. ``n_iter_`` counts the calls behind the epochs of a fit.
 
         Means, spreads and covariances (up to 1,500 columns) are those of
-        all samples so far. Each call works in batches of 20 rows unless ``batch_size`` is a
+        all samples so far. Each call works in batches of 25 rows at most unless ``batch_size`` is a
         number; None takes the chunk as one batch. ``activity_alpha="auto"`` is estimated from
         chunks of 100 rows and more among the first 5,000 samples, and is 5 without them.
+
+        An estimator that was stored by a version that did not keep what it had seen can go on: its
+        weights are taken for those of a fit to 1,000 rows, or more, like those of the next chunk.
 
         Examples
         --------

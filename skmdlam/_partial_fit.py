@@ -30,7 +30,7 @@ def can_learn_a_stream(estimator):
 
 
 def learn_chunk(estimator, X, y, sample_weight, learn_target=None):
-    """One pass over a chunk.
+    """Learn a chunk.
 
     Parameters
     ----------

@@ -349,11 +349,12 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     @available_if(can_learn_a_stream)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
-        """Learn one chunk of a stream: a single pass over it, from where the last call ended.
+        """Learn one chunk of a stream, from where the last call ended.
 
-        After :meth:`fit` it goes on from the fitted weights. The weights kept, ``coefs_``, are an
-        average of the latest steps: usable at any time, and close to what :meth:`fit` finds in
-        the same samples when there are many or they come several times. ``max_iter``, ``tol``,
+        The chunk is gone over up to eight times, fewer times as the stream gets longer, and is not
+        kept. After :meth:`fit` it goes on from the fitted weights. The weights kept, ``coefs_``,
+        are an average of the latest steps: usable at any time, and close to what :meth:`fit` finds
+        in the same samples when there are many or they come several times. ``max_iter``, ``tol``,
         ``n_iter_no_change``, ``epsilon`` and ``warm_start`` have no part in it.
 
         Parameters
@@ -392,9 +393,12 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         predicted. ``n_iter_`` counts the calls behind the epochs of a fit.
 
         Means, spreads, covariances (up to 1,500 columns) and the unit of the target are those of
-        all samples so far. Each call works in batches of 20 rows unless ``batch_size`` is a
+        all samples so far. Each call works in batches of 25 rows at most unless ``batch_size`` is a
         number; None takes the chunk as one batch. ``activity_alpha="auto"`` is estimated from
         chunks of 100 rows and more among the first 5,000 samples, and is 5 without them.
+
+        An estimator that was stored by a version that did not keep what it had seen can go on: its
+        weights are taken for those of a fit to 1,000 rows, or more, like those of the next chunk.
 
         Examples
         --------

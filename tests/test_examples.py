@@ -166,6 +166,8 @@ class TestInFull:
         rows = table(run("plot_stream", tmp_path))
         ours, adam = rows["MDLAMClassifier"], rows["MLPClassifier, scaled, best rate"]
         assert ours[0] > 0.9 and ours[2] > 0.9
-        assert max(abs(ours[0] - adam[0]), abs(ours[2] - adam[2])) < 0.03
-        assert ours[1] > adam[1] + 0.03
+        assert 0 < ours[0] - adam[0] < 0.04 and 0 < ours[2] - adam[2] < 0.04
+        repeated = rows["MLPClassifier, scaled, 8 rounds, best rate"]
+        assert repeated[1] > ours[1] > adam[1] + 0.03
+        assert max(repeated[0] - adam[0], repeated[2] - adam[2]) < 0
         assert max(rows["MLPClassifier, best rate"]) < 0.8

@@ -334,7 +334,7 @@ class Feasible:
         )
 
     def stream(self, problem, coefs, intercepts, state, **settings):
-        """Begin one pass over a chunk of a stream; the result is an iterator of one record.
+        """Begin to learn a chunk of a stream; the result is an iterator of one record.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The default solver on a stream: one pass over each chunk, and averages that may be used any time.
+"""The default solver on a stream: chunk by chunk, and averages that may be used any time.
 
 What a run of :class:`~skmdlam.engine.feasible.FeasibleRun` learns from all samples before its first
 step, a stream has to learn on its way: means, spreads and covariances of the inputs and the unit of
@@ -38,16 +38,20 @@ _UNSETTLED = 200
 # Samples in a batch, and those that the memory of the metrics is meant for.
 _BATCH, _USUAL_BATCH = 25, 100
 # rho of a stream relative to that of a fit; right after a fit it is so many times larger.
-_RHO_SHARE, _FITTED_CAUTION = 1.0, 32.0
+_RHO_SHARE, _FITTED_CAUTION = 2.0, 32.0
 # The average spans this share of the samples since it began.
-_WINDOW = 0.35
-_ROUNDS, _ROUND_ROWS, _HALF = 8, 1, 0
+_WINDOW = 0.2
+# Rounds over a chunk; they become fewer, and rho larger, with the root of the stream's length in
+# units of so many samples.
+_ROUNDS, _SHORT = 8, 5000
+# Within a long chunk running weights are looked at for noise after so many samples.
+_CHECKED = 4000
 # Standard errors by which the running weights must be better for the average to begin anew.
 _TURNED = 4.0
 # Losses are followed over so many samples; running weights this much worse are noise.
 _FOLLOWED, _TOO_NOISY = 1000.0, 1.5
-# Share of the weights that the block of the penalties may take at once: more is a swing, after which
-# they grow again until its next turn.
+# Share of the weights that the block of the penalties may take at once: more is a swing, after
+# which they grow again until its next turn.
 _LONGEST_PULL = 0.3
 # A chunk of so many samples, of the first ones of a stream, tells the noise in the targets.
 _CALIBRATION_ROWS, _CALIBRATED = 100, 5000
@@ -338,7 +342,7 @@ class StreamState:
 
 
 class StreamRun(FeasibleRun):
-    """One pass over one chunk; iterate it for its only record.
+    """What one chunk teaches; iterate it for its only record.
 
     ::
 
@@ -348,14 +352,15 @@ class StreamRun(FeasibleRun):
         running   <-  average, and smaller steps, where these are much worse: noise
         mean, std, C, unit of the target  <-  merged with those of the chunk
         coordinates of the first layer    <-  anew when half as much has been seen since
-        for each batch of the chunk:
-            running  <-  the step of FeasibleRun, with the rho of such a batch
-            average  <-  average + batch / (window * samples so far) (running - average)
+        in each of several rounds, for each batch of the chunk in random order:
+            running  <-  the step of FeasibleRun, with twice the rho of such a batch or more
+            average  <-  average + batch / (window * samples so far * rounds) (running - average)
 
     ``weights()`` gives the average, which has far less of the noise of single batches. Its window
     grows with the stream, so that the average of a long stream settles, and begins anew when the
-    stream has turned. The steps themselves do not shrink; they are twice those of a fit,
-    which has many epochs where a stream has one.
+    stream has turned. With its length the rounds become fewer and the steps shorter, both with the
+    root, from a length of 5000 on: a short stream has to make the most of its samples, a long one
+    meets enough of them.
 
     Parameters
     ----------
@@ -437,8 +442,10 @@ class StreamRun(FeasibleRun):
     def _resume(self, state):
         """Go on from a state, which stays what it is."""
         self.depth = len(state.V)
-        self.rng = np.random.RandomState()
-        self.rng.set_state(state.rng.get_state())
+        self.rng = state.rng
+        if self.n > 1:  # the order of a single sample needs no copy, which takes long
+            self.rng = np.random.RandomState()
+            self.rng.set_state(state.rng.get_state())
         self.V, self.average, self.velocity = (
             [V.copy() for V in weights] for weights in (state.V, state.average, state.velocity)
         )
@@ -509,7 +516,7 @@ class StreamRun(FeasibleRun):
         self.iteration = 1
         with np.errstate(all="ignore"):
             loss = self._look_ahead()
-            rounds = self._rounds()
+            rounds, unchecked = self._rounds(), 0
             for _ in range(rounds):
                 order = self.rng.permutation(self.n)
                 for batch in range(self.n_batches):
@@ -521,6 +528,10 @@ class StreamRun(FeasibleRun):
                     rate = min(1.0, new / (_WINDOW * self.learned))
                     for average, V in zip(self.average, self.V, strict=True):
                         average += rate * (V - average)
+                    unchecked += rows.size
+                    if unchecked > _CHECKED:
+                        unchecked = 0
+                        self._check_noise()
         return Record(
             iteration=1,
             objective=loss,
@@ -540,16 +551,15 @@ class StreamRun(FeasibleRun):
             self._apply_penalties(first=self._first_every == self.refresh_every)
 
     def _rounds(self):
-        """How often the chunk is gone over."""
-        return min(_ROUNDS, max(1, self.n // _ROUND_ROWS))
+        """How often the chunk is gone over: the less often the longer the stream is."""
+        return max(1, round(_ROUNDS / np.sqrt(1.0 + (self.learned + self.n) / _SHORT)))
 
     def _prepare(self, size):
         """rho, and the memory of the metrics, for a batch of this size."""
         rho = self.options.auto_rho(np.inf, size)
         given = self._settings.rho
         self.rho = _RHO_SHARE * (rho if given is None else within_range(given, rho))
-        if _HALF:
-            self.rho *= np.sqrt(1.0 + self.learned / _HALF)
+        self.rho *= np.sqrt(1.0 + self.learned / _SHORT)
         # A fit has gone to the bottom of a valley, from which long steps would throw it out.
         self.rho *= self.caution * max(1.0, _FITTED_CAUTION * self.fitted / max(self.learned, 1.0))
         for metric in self.metrics[1:]:
@@ -586,10 +596,7 @@ class StreamRun(FeasibleRun):
             return loss
 
         losses = np.array([*losses, self._losses()])
-        # What the running weights save in penalties they may lose in data, and no more: penalties
-        # that both pay alike would hide noise, and a new one is paid for the weights of an old one.
-        paid = self._penalty(self.V) - penalty + self._activity(self.V)
-        losses[1] += min(paid - self._activity(self.average), 0.0)
+        losses[1] -= self._saved(penalty)
         means = losses @ weight / weight.sum()
         share = self.n / (self.followed + self.n)
         share = max(share, 1.0 - np.exp(-self.n / _FOLLOWED))
@@ -599,15 +606,38 @@ class StreamRun(FeasibleRun):
         self.advantage += float(weight @ difference)
         self.advantage_square += float(weight @ np.square(difference))
         if not self.losses[1] <= _TOO_NOISY * self.losses[0]:
-            self._turn(self.V, self.average, caution=2.0 * self.caution)
-            for velocity in self.velocity:
-                velocity[:] = 0.0
+            self._drop_running()
         elif self.advantage <= 0.0:
             self.advantage = self.advantage_square = 0.0
         elif self.advantage > _TURNED * np.sqrt(self.advantage_square):
             self._turn(self.average, self.V, caution=1.0)
             self.learned = self.fitted = 0.0
         return loss
+
+    def _saved(self, penalty):
+        """What the running weights save in penalties, of which the average pays this.
+
+        So much they may lose in data. Penalties that both pay do not count, they would hide noise;
+        nor does what a penalty that is new costs the running weights more.
+        """
+        saved = penalty + self._activity(self.average)
+        return max(saved - self._penalty(self.V) - self._activity(self.V), 0.0)
+
+    def _check_noise(self):
+        """Drop running weights that are much worse than the average on a part of the chunk."""
+        rows = self._chunks[self._steps % len(self._chunks)]
+        running = self._losses([rows]).mean() - self._saved(self._penalty(self.average))
+        kept, self.V = self.V, [V.astype(self.dtype) for V in self.average]
+        average = self._losses([rows]).mean()
+        self.V = kept
+        if not running <= _TOO_NOISY * average:
+            self._drop_running()
+
+    def _drop_running(self):
+        """Go back to the average, with smaller steps."""
+        self._turn(self.V, self.average, caution=2.0 * self.caution)
+        for velocity in self.velocity:
+            velocity[:] = 0.0
 
     def _turn(self, weights, others, *, caution):
         """Let some weights become what others are."""
@@ -620,10 +650,10 @@ class StreamRun(FeasibleRun):
     def _rows_to_measure(self, n):
         return n
 
-    def _losses(self):
-        """Loss of each sample of the chunk under V, in the run's units."""
+    def _losses(self, chunks=None):
+        """Loss of each sample of the chunk, or of parts of it, under V, in the run's units."""
         parts = []
-        for rows in self._chunks:
+        for rows in self._chunks if chunks is None else chunks:
             output = self._pass_over(rows).output
             parts.append(np.array(self.loss.value(output, self.Y[rows]), dtype=float))
         return np.concatenate(parts)

@@ -256,6 +256,47 @@ class TestRun:
         assert counts[-1] > counts[29] > counts[0]
         assert all((W != V).any() for W, V in pairwise(weights))
 
+    def test_rounds_become_fewer(self, monkeypatch):
+        """Eight over a short stream, one over a long one; steps shrink as the rounds do."""
+        calls = []
+        update = stream.StreamRun._update
+
+        def count(self, rows, factor):
+            calls.append(rows.size)
+            update(self, rows, factor)
+
+        monkeypatch.setattr(stream.StreamRun, "_update", count)
+        first, record = learn(slice(0, 100))
+        assert sum(calls) == 800
+        assert first.learned == pytest.approx(100)
+        state = first.state()
+        state.learned = 5000.0 * 255
+        calls.clear()
+        _, later = learn(slice(100, 150), state)
+        assert sum(calls) == 50
+        assert later.rho == pytest.approx(16 * record.rho, rel=0.02)
+        long = np.arange(400_000) % 400
+        calls.clear()
+        learn(long, batch_size=5000)
+        assert sum(calls) == 400_000
+
+    def test_noise_within_a_long_chunk(self, monkeypatch):
+        """Running weights that leave the track are put back before the chunk ends."""
+        update, poisoned = stream.StreamRun._update, []
+
+        def poison(self, rows, factor):
+            update(self, rows, factor)
+            if self._steps == 150:
+                for V in self.V:
+                    V *= 30.0
+                poisoned.append(self._steps)
+
+        monkeypatch.setattr(stream.StreamRun, "_update", poison)
+        run, _ = learn(np.arange(2000) % 400)
+        assert poisoned
+        assert run.caution == 2.0
+        assert run._losses().mean() < 0.2
+
     @pytest.mark.parametrize("classes", [True, False])
     def test_strong_penalty_in_mid_stream_is_no_noise(self, classes):
         """What running weights lose in data they save in penalties: they are not dropped."""
