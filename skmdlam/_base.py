@@ -36,7 +36,7 @@ from .engine.problem import Problem, forward
 from .engine.relaxed import Relaxed
 from .engine.run import minimise
 from .engine.stream import Seen
-from .penalties import PENALTIES, get_penalty
+from .penalties import PENALTIES, constrains, get_penalty
 
 DOCUMENTATION = "https://skmdlam.readthedocs.io/en/stable/"
 SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
@@ -166,6 +166,12 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             refuse_huge(values, name)
         loss = self._make_loss()
         loss.check_target(Y)
+        if previous is not None and loss.out_activation != self.out_activation_:
+            raise ValueError(
+                f"warm_start=True needs the out_activation_ of the previous fit, "
+                f"{self.out_activation_!r}; {type(loss).__name__} has {loss.out_activation!r}. "
+                "Set warm_start=False to start afresh."
+            )
         self.n_outputs_ = Y.shape[1]
         validation = self._resolve_validation(*validation, by_class, loss, X.dtype)
         rng = check_random_state(self.random_state)
@@ -175,7 +181,8 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             X, Y, weight, validation = self._split_validation(X, Y, y, weight, rng)
 
         sizes = [X.shape[1], *sizes_hidden, Y.shape[1]]
-        problem = Problem(X, Y, activations, loss, penalty, float(self.alpha), weight)
+        alpha = self._resolve_alpha(penalty)
+        problem = Problem(X, Y, activations, loss, penalty, alpha, weight)
         if previous is None:
             coefs, intercepts = solver.initial_weights(sizes, rng, X.dtype, activations)
         else:
@@ -285,6 +292,10 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 )
         return [int(size) for size in sizes]
 
+    def _resolve_alpha(self, penalty):
+        """Strength of the penalty for the engine, to which 0 says that there is none."""
+        return float(self.alpha) or (_CONSTRAINT_ALONE if constrains(penalty) else 0.0)
+
     def _validate(self, X, y, *, reset=True):
         _refuse_strings(X, "X")
         if self._y_is_numeric:
@@ -311,6 +322,10 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 
     def _stream_class_weight(self, y):
         """The same for a chunk of a stream, in which classes may be missing."""
+        return None
+
+    def _class_weight_of_part(self, by_class, y):
+        """What :meth:`_resolve_class_weight` gave, for samples in which classes may be missing."""
         return None
 
     def _times_class_weight(self, weight, by_class, X, y):
@@ -352,11 +367,12 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             if Y.shape[1] != self.n_outputs_:
                 raise ValueError(f"it has {Y.shape[1]} columns and y has {self.n_outputs_}.")
             loss.check_target(Y)
+            by_class = self._class_weight_of_part(by_class, y)
+            weight = self._times_class_weight(weight, by_class, X, y)
         except (TypeError, ValueError) as error:
             raise type(error)(f"y_val: {error}") from error
         for name, values in (("X_val", X), ("y_val", Y)):
             refuse_huge(values, name)
-        weight = self._times_class_weight(weight, by_class, X, y)
         return Validation(X, y, Y, weight)
 
     def _split_validation(self, X, Y, y, weight, rng):
@@ -424,6 +440,8 @@ _STACKLEVEL_OF_FIT = 5
 
 _LARGEST = float(np.finfo(np.float64).max)
 _LARGEST_INPUT = 1e150
+# Beside any loss this times a penalty is nothing, where it is not infinite.
+_CONSTRAINT_ALONE = 1e-100
 
 
 def drop_weightless(X, Y, y, weight):
@@ -457,7 +475,10 @@ def resolve_sample_weight(sample_weight, X, name="sample_weight"):
     if sample_weight is None:
         return None
     _refuse_strings(sample_weight, name)
-    weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
+    try:
+        weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
     if (weight < 0).any():
         raise ValueError(f"{name} must not be negative; got a smallest weight of {weight.min():g}.")
     if not (weight > 0).any():

@@ -131,8 +131,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         no other effect: mini-batches are drawn anew in each epoch in any case.
     warm_start : bool, default=False
         Go on from the weights of the last fit, for solver "relaxed" with epsilon at its final
-        value. Layer sizes and
-        classes must be the same.
+        value. Layer sizes and classes must be the same.
     random_state : int, RandomState or None, default=None
         For the starting weights, the order of the samples and the split of ``early_stopping``. The
         same int gives the same weights, bit for bit, on the same machine and number of threads.
@@ -404,6 +403,9 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         check_classification_targets(y)
         return _balanced(y, weight) if self.class_weight == "balanced" else self.class_weight
 
+    def _class_weight_of_part(self, by_class, y):
+        return None if by_class is None else _for_classes_in(y, by_class)
+
     def _times_class_weight(self, weight, by_class, X, y):
         if by_class is None:
             return weight
@@ -501,23 +503,23 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         """The classes of a stream, which its first chunk need not have."""
         if classes is not None:
             classes = np.unique(column_or_1d(classes))
-        if not first:
-            if classes is not None and not np.array_equal(classes, self.classes_):
-                raise ValueError(
-                    f"classes={classes} is not the same as on the first call, {self.classes_}."
-                )
-            return
-        self._multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
+        if first:
+            self._multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
         if self._multilabel:
-            labels = np.arange(y.shape[1])
-            if classes is not None and len(classes) != len(labels):
+            n_labels = y.shape[1] if first else len(self.classes_)
+            if classes is not None and len(classes) != n_labels:
                 raise ValueError(
-                    f"classes={classes} names {len(classes)} labels; y has {len(labels)} columns."
+                    f"classes={classes} names {len(classes)} labels; y has {n_labels} columns."
                 )
-            classes = labels
-        elif classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        self.classes_ = classes
+            self.classes_ = np.arange(n_labels)
+        elif first:
+            if classes is None:
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+            self.classes_ = classes
+        elif classes is not None and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"classes={classes} is not the same as on the first call, {self.classes_}."
+            )
 
     def _stream_class_weight(self, y):
         given = self.class_weight
@@ -529,15 +531,20 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
                 "once. Give a dict, for example from sklearn.utils.class_weight."
                 "compute_class_weight on a part of the data."
             )
-        # scikit-learn refuses names of classes that are not in this y.
-        columns = y.toarray() if sp.issparse(y) else np.asarray(y)
-        found = [np.unique(column) for column in columns.reshape(len(columns), -1).T]
-        several = isinstance(given, list)
-        weights = [
-            {label: by_class.get(label, 1.0) for label in labels.tolist()}
-            for labels, by_class in zip(found, given if several else [given], strict=True)
-        ]
-        return weights if several else weights[0]
+        if isinstance(given, list) != self._multilabel:
+            wanted = "a list with a dict for each label" if self._multilabel else "a dict"
+            raise ValueError(f"class_weight must be {wanted} for this y; got {given!r}.")
+        if self._multilabel and len(given) != len(self.classes_):
+            raise ValueError(
+                f"class_weight must hold a dict for each of the {len(self.classes_)} labels; got "
+                f"{len(given)}."
+            )
+        known = [0, 1] if self._multilabel else self.classes_.tolist()
+        for by_class in given if self._multilabel else [given]:
+            unknown = [label for label in by_class if label not in known]
+            if unknown:
+                raise ValueError(f"class_weight names {unknown}, not among the classes {known}.")
+        return _for_classes_in(y, given)
 
     def decision_function(self, X):
         """Output of the network before the softmax or logistic function.
@@ -627,14 +634,32 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         return tags
 
 
+def _for_classes_in(y, by_class):
+    """These weights for the classes in y alone, as scikit-learn wants them: 1 where none is given.
+
+    It refuses names of classes that are not in y.
+    """
+    several = isinstance(by_class, list)
+    weights = [
+        {label: given.get(label, 1.0) for label in np.unique(column).tolist()}
+        for column, given in zip(_columns(y), by_class if several else [by_class], strict=True)
+    ]
+    return weights if several else weights[0]
+
+
+def _columns(y):
+    """The columns of labels of one kind or several, dense."""
+    y = y.toarray() if sp.issparse(y) else np.asarray(y)
+    return y.reshape(len(y), -1).T
+
+
 def _balanced(y, weight):
     """``sum of weights / (number of classes * weight of the class)``: a dict, or one a label.
 
     Without weights this is scikit-learn's rule; with them a weight of two counts as two samples.
     """
-    columns = y.toarray() if sp.issparse(y) else np.asarray(y)
     result = []
-    for column in columns.reshape(len(columns), -1).T:
+    for column in _columns(y):
         classes, codes = np.unique(column, return_inverse=True)
         size = np.bincount(codes, weights=weight).astype(float)
         factor = np.zeros_like(size)

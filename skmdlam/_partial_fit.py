@@ -61,11 +61,11 @@ def _learn_chunk(estimator, X, y, sample_weight, learn_target):
     weight = resolve_sample_weight(sample_weight, X)
     if learn_target is not None:
         learn_target(y, first)
-    weight = estimator._times_class_weight(weight, estimator._stream_class_weight(y), X, y)
     try:
         Y = cast_target(estimator._encode_known_y(y), X.dtype)
     except ValueError as error:
         raise ValueError(f"y: {error}") from error
+    weight = estimator._times_class_weight(weight, estimator._stream_class_weight(y), X, y)
     for name, values in (("X", X), ("y", Y)):
         refuse_huge(values, name)
     if not first and Y.shape[1] != estimator.n_outputs_:
@@ -74,6 +74,11 @@ def _learn_chunk(estimator, X, y, sample_weight, learn_target):
         )
     loss = estimator._make_loss()
     loss.check_target(Y)
+    if not first and loss.out_activation != estimator.out_activation_:
+        raise ValueError(
+            f"partial_fit goes on with out_activation_={estimator.out_activation_!r}, and "
+            f"{type(loss).__name__} has {loss.out_activation!r}: fit, or start with a clone."
+        )
     X, Y, y, weight = drop_weightless(X, Y, y, weight)
 
     sizes = [X.shape[1], *sizes_hidden, Y.shape[1]]
@@ -97,10 +102,11 @@ def _learn_chunk(estimator, X, y, sample_weight, learn_target):
     estimator._activations, estimator._loss = activations, loss
     rows = X.shape[0]
     batch_size = {"auto": None, None: rows}.get(estimator.batch_size, estimator.batch_size)
+    alpha = estimator._resolve_alpha(penalty)
     auto = estimator.rho == "auto", estimator.activity_alpha == "auto"
     with blas_threads_for(min(rows, batch_size or rows), sizes):
         run = solver.stream(
-            Problem(X, Y, activations, loss, penalty, float(estimator.alpha), weight),
+            Problem(X, Y, activations, loss, penalty, alpha, weight),
             coefs,
             intercepts,
             state,

@@ -134,7 +134,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         no other effect: mini-batches are drawn anew in each epoch in any case.
     warm_start : bool, default=False
         Go on from the weights of the last fit, for solver "relaxed" with epsilon at its final
-        value. Layer sizes must be the same.
+        value. Layer sizes must be the same; from or to ``loss="poisson"`` there is no going on.
     random_state : int, RandomState or None, default=None
         For the starting weights, the order of the samples and the split of ``early_stopping``. The
         same int gives the same weights, bit for bit, on the same machine and number of threads.

@@ -271,6 +271,22 @@ class GroupLasso(Penalty):
         return W * shrink.astype(W.dtype)[:, np.newaxis]
 
 
+def constrains(penalty):
+    """Return whether a penalty is infinite somewhere: whether it moves weights that are huge.
+
+    Parameters
+    ----------
+    penalty : Penalty
+
+    Returns
+    -------
+    bool
+    """
+    huge = 1e100 * np.array([[1.0, -1.0], [-2.0, 3.0]])
+    with np.errstate(all="ignore"):
+        return not np.array_equal(penalty.prox(huge, 0.0), huge)
+
+
 PENALTIES = {
     penalty.name: penalty
     for penalty in (L2, L1, ElasticNet, NonNegative, Box, GroupLasso, NoPenalty)

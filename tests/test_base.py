@@ -22,7 +22,7 @@ from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor, Relaxed
 from skmdlam.activations import ELU, LeakyReLU, Logistic, ReLU, get_activations
 from skmdlam.engine.problem import Problem
 from skmdlam.losses import LogisticLoss, SoftmaxCrossEntropy, SquaredError
-from skmdlam.penalties import L2, PENALTIES
+from skmdlam.penalties import L2, PENALTIES, Box
 
 RNG = np.random.RandomState(7)
 X = RNG.standard_normal((60, 5))
@@ -640,6 +640,14 @@ class TestWarmStart:
         model = fit(estimator, warm_start=True).set_params(hidden_layer_sizes=hidden)
         with pytest.raises(ValueError, match=r"warm_start=True .* \[5, 8, 4, \d\].*warm_start=F"):
             model.fit(X, target(estimator))
+
+    def test_other_link(self):
+        model = fit(MDLAMRegressor, y=np.exp(NUMBERS), warm_start=True)
+        before = model.score(X, np.exp(NUMBERS))
+        model.set_params(loss="poisson")
+        with pytest.raises(ValueError, match=r"needs the out_activation_ .* 'identity'; Poisson"):
+            model.fit(X, np.exp(NUMBERS))
+        assert model.score(X, np.exp(NUMBERS)) == before
 
     @both
     def test_other_features(self, estimator):
@@ -1299,6 +1307,19 @@ class TestOptionsMatter:
         assert all(W.min() >= 0 for W in fit(estimator, penalty="nonnegative", **solver).coefs_)
         assert all(np.abs(W).max() <= 1 for W in fit(estimator, penalty="box", **solver).coefs_)
         assert any((W == 0).any() for W in fit(estimator, penalty="l1", alpha=0.1, **solver).coefs_)
+
+    @both
+    @every_solver
+    def test_constraints_hold_with_alpha_zero(self, estimator, solver):
+        """Without a strength what is left of these penalties is the constraint."""
+        loose, tight = (
+            fit(estimator, penalty="nonnegative", alpha=alpha, sweeps=30, **solver)
+            for alpha in (0.0, 1e-9)
+        )
+        assert all(W.min() >= 0 for W in loose.coefs_)
+        np.testing.assert_allclose(loose.loss_, tight.loss_, rtol=1e-3)
+        unit = fit(estimator, penalty=Box(-0.1, 0.1), alpha=0.0, **solver)
+        assert all(np.abs(W).max() <= 0.1 for W in unit.coefs_)
 
     @both
     def test_group_penalty_drops_inputs(self, estimator):

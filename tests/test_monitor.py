@@ -123,6 +123,28 @@ class TestValidationData:
         factor = dict(zip(classes, 80 / (3 * counts), strict=True))
         np.testing.assert_allclose(seen[0], [factor[label] for label in LABELS[TEST]])
 
+    def test_class_weight_of_a_class_that_is_missing(self):
+        seen = []
+
+        def scorer(model, X, y, sample_weight):
+            seen.append(sample_weight)
+            return 0.0
+
+        rows = np.flatnonzero(LABELS != "low")
+        options = {"class_weight": {"low": 5.0, "high": 2.0}, "scoring": scorer, "max_iter": 1}
+        held = {"X_val": X[rows], "y_val": LABELS[rows]}
+        fit(MDLAMClassifier, fit_options=held, **options)
+        np.testing.assert_array_equal(seen[0], np.where(LABELS[rows] == "high", 2.0, 1.0))
+
+    def test_class_weight_that_leaves_nothing(self):
+        rows = LABELS == "low"
+        with pytest.raises(ValueError, match="y_val: class_weight and sample_weight give every"):
+            fit(
+                MDLAMClassifier,
+                fit_options={"X_val": X[rows], "y_val": LABELS[rows]},
+                class_weight={"low": 0.0},
+            )
+
     def test_forms_of_data(self):
         frame = pd.DataFrame(X, columns=list("abcdef"))
         dense = fit(MDLAMClassifier, fit_options=held_out(MDLAMClassifier))
@@ -158,6 +180,10 @@ class TestValidationData:
             (
                 {"X_val": X, "y_val": NUMBERS, "sample_weight_val": -np.ones(120)},
                 "sample_weight_val must not be negative",
+            ),
+            (
+                {"X_val": X, "y_val": NUMBERS, "sample_weight_val": np.full(120, np.nan)},
+                "sample_weight_val: .*NaN",
             ),
         ],
     )

@@ -320,6 +320,15 @@ class TestData:
         np.testing.assert_array_equal(model.classes_, np.unique(labels))
         assert model.score(X, labels) > 0.6
 
+    def test_names_of_labels(self):
+        """They only say how many there are, in every call."""
+        names = {"classes": ["wet", "cold"]}
+        model = make(MDLAMClassifier)
+        for rows in (slice(200), slice(200, 400)):
+            model.partial_fit(X[rows], INDICATOR[rows], **names)
+        np.testing.assert_array_equal(model.classes_, [0, 1])
+        assert model.n_iter_ == 2
+
     def test_feature_names(self):
         frame = pd.DataFrame(X, columns=list("abcdef"))
         model = make(MDLAMRegressor).partial_fit(frame, NUMBERS)
@@ -346,6 +355,49 @@ class TestData:
     @pytest.mark.parametrize("batch_size", [None, 7, 1000])
     def test_batch_size(self, batch_size):
         assert feed(make(MDLAMClassifier, batch_size=batch_size), passes=8).score(X, LABELS) > 0.7
+
+
+class TestParametersThatChange:
+    """``set_params`` between two calls counts from the next chunk on."""
+
+    def test_quantile(self):
+        model = feed(make(MDLAMRegressor, loss="quantile", quantile=0.1), passes=10)
+        assert (model.predict(X) > NUMBERS).mean() < 0.3
+        # Not half of what was seen: nothing else renews the units.
+        feed(model.set_params(quantile=0.9), chunk=400, passes=3)
+        assert (model.predict(X) > NUMBERS).mean() > 0.7
+
+    def test_unit_of_the_loss(self):
+        """What was learned stays when the target gets another unit."""
+        model = feed(make(MDLAMRegressor), y=1e3 * NUMBERS + 5e4, passes=10)
+        before = model.predict(X)
+        model.set_params(loss="absolute_error").partial_fit(X[:1], 1e3 * NUMBERS[:1] + 5e4)
+        assert np.abs(model.predict(X) - before).mean() < 0.05 * before.std()
+
+    @pytest.mark.parametrize("columns", [6, 1600])
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ({}, {"penalty": "nonnegative"}),
+            ({"penalty": "l1", "alpha": 0.0}, {"alpha": 1e-3}),
+            ({"penalty": "box"}, {"penalty": "l2"}),
+        ],
+    )
+    def test_penalty(self, before, after, columns):
+        wide = X if columns == 6 else sp.hstack([sp.csr_matrix(X), sp.csr_matrix((400, 1594))])
+        wide = X if columns == 6 else wide.tocsr()
+        model = feed(make(MDLAMRegressor, **before), X=wide, passes=5)
+        model.set_params(**after).partial_fit(wide, NUMBERS)
+        if model.penalty == "nonnegative":
+            assert min(W.min() for W in model.coefs_) >= 0
+        else:
+            assert model.score(wide, NUMBERS) > 0.7
+
+    @pytest.mark.parametrize("begin", ["fit", "partial_fit"])
+    def test_link(self, begin):
+        model = getattr(make(MDLAMRegressor), begin)(X, np.exp(NUMBERS))
+        with pytest.raises(ValueError, match="out_activation_='identity', and Poisson has 'exp'"):
+            model.set_params(loss="poisson").partial_fit(X, np.exp(NUMBERS))
 
 
 class TestWeights:
@@ -397,6 +449,25 @@ class TestWeights:
         model = make(MDLAMClassifier, class_weight=weights).partial_fit(X, INDICATOR)
         factor = np.where(INDICATOR[:, 0], 2.0, 1.0) * np.where(INDICATOR[:, 1], 3.0, 1.0)
         assert_same_weights(model, make(MDLAMClassifier).partial_fit(X, INDICATOR, factor))
+
+    @pytest.mark.parametrize(
+        ("y", "class_weight", "message"),
+        [
+            (LABELS, {7: 2.0}, r"names \[7\], not among the classes \[0, 1, 2\]"),
+            (LABELS, [{0: 1.0}], "must be a dict for this y"),
+            (INDICATOR, {1: 2.0}, "must be a list with a dict for each label"),
+            (INDICATOR, [{1: 2.0}], "a dict for each of the 2 labels; got 1"),
+            (INDICATOR, [{1: 2.0}, {2: 2.0}], r"names \[2\], not among the classes \[0, 1\]"),
+        ],
+    )
+    def test_bad_class_weight(self, y, class_weight, message):
+        with pytest.raises(ValueError, match=message):
+            feed(make(MDLAMClassifier, class_weight=class_weight), y=y)
+
+    def test_class_weight_and_a_target_of_another_kind(self):
+        model = feed(make(MDLAMClassifier, class_weight={0: 2.0}))
+        with pytest.raises(ValueError, match="must be class labels"):
+            model.partial_fit(X, INDICATOR)
 
 
 class TestRefuses:

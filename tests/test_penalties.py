@@ -20,6 +20,7 @@ from skmdlam.penalties import (
     NonNegative,
     NoPenalty,
     Penalty,
+    constrains,
     get_penalty,
 )
 from skmdlam.testing import check_penalty
@@ -282,6 +283,11 @@ class TestParameters:
             assert copy == penalty
             assert hash(copy) == hash(penalty)
             assert repr(copy) == repr(penalty)
+
+    def test_which_constrain(self):
+        assert not any(map(constrains, [L1(), L2(), ElasticNet(0.3), GroupLasso(), NoPenalty()]))
+        assert not constrains(Box(-np.inf, np.inf))
+        assert all(map(constrains, [NonNegative(), Box(), Box(0.0, np.inf), Box(-np.inf, 1e9)]))
 
     def test_repr_and_equality(self):
         assert repr(L1()) == "L1()"

@@ -252,6 +252,11 @@ class StreamSpace(InputCoordinates):
         else:
             self._keep_axes(values, vectors)
 
+    @property
+    def rotated(self):
+        """Whether the coordinates are not those along the axes of X."""
+        return self._basis is None
+
     def loaded(self, X):
         """A copy that holds these samples."""
         space = copy.copy(self)
@@ -314,6 +319,8 @@ class StreamState:
     losses, followed
         Means of both losses over the latest samples, that of the running weights less what they
         save in penalties, and how many samples there were.
+    loss : Loss or None
+        What ``target`` is the unit of; None in a state that an older version stored.
     """
 
     seen: Seen
@@ -339,6 +346,7 @@ class StreamState:
     advantage_square: float = 0.0
     losses: np.ndarray = field(default_factory=lambda: np.zeros(2))
     followed: float = 0.0
+    loss: object = None
 
 
 class StreamRun(FeasibleRun):
@@ -436,8 +444,7 @@ class StreamRun(FeasibleRun):
         self.parked = None if fitted is not None else np.asarray(coefs[0], dtype=self.dtype)
         self.learned = self.fitted = float(self.before)
         self.caution = 1.0
-        self.advantage = self.advantage_square = self.followed = 0.0
-        self.losses = np.zeros(2)
+        self._forget_losses()
 
     def _resume(self, state):
         """Go on from a state, which stays what it is."""
@@ -455,7 +462,13 @@ class StreamRun(FeasibleRun):
         self._steps, self._since_refresh = state.steps, state.since_refresh
         for name in _CARRIED:
             setattr(self, name, getattr(state, name))
-        if self.total < _GROWTH * state.weight_at:
+        same_loss = state.loss is None or state.loss == self.problem.loss
+        if not same_loss:
+            self._forget_losses()
+        # Of many columns no axes are turned, whatever the penalty.
+        narrow = self.seen.columns.mean.size <= _LARGEST_COVARIANCE
+        same_axes = state.space.rotated == (self.rotated and narrow)
+        if same_loss and same_axes and self.total < _GROWTH * state.weight_at:
             self._use(state.space, state.target)
         else:
             self._renew_units()
@@ -644,6 +657,9 @@ class StreamRun(FeasibleRun):
         for V, other in zip(weights, others, strict=True):
             V[:] = other
         self.caution = caution
+        self._forget_losses()
+
+    def _forget_losses(self):
         self.advantage = self.advantage_square = self.followed = 0.0
         self.losses = np.zeros(2)
 
@@ -700,5 +716,6 @@ class StreamRun(FeasibleRun):
             decrease=self._decrease,
             decreases=self._decreases,
             seen=self.seen,
+            loss=self.problem.loss,
             **{name: getattr(self, name) for name in _CARRIED},
         )
