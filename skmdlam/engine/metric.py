@@ -126,7 +126,8 @@ class MovingMetric:
         spread = max(float(metric.trace()) / max(self.size, 1), 0.0)
         eps = float(np.finfo(metric.dtype).eps)
         # What rounding left of an input that hardly varies is no covariance: it may be negative.
-        floor = 10 * eps * float(self.moments.diagonal()[:-1].sum())
+        # A moving average adds up the rounding of its many updates.
+        floor = 100 * eps * float(self.moments.diagonal()[:-1].sum())
         metric.flat[:: self.size + 1] += max(self.damping * spread, floor) + eps
         return metric
 
@@ -142,6 +143,8 @@ class MovingMetric:
         system = metric + variance * self.covariance()
         system.flat[:: self.size + 1] += ridge
         shrunk = solve_positive(system, metric @ W).astype(V.dtype)
+        if not np.isfinite(shrunk).all():
+            return  # the next block has other moments
         V[-1] += self.moments[-1, :-1] @ (W - shrunk)
         W[:] = shrunk
 
