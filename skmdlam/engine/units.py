@@ -467,10 +467,13 @@ def column_moments(X, share):
         # Cancellation: what rounding may have left of the variance of a constant column.
         variance[variance < 1e-13 * mean**2] = 0.0
         return mean, np.sqrt(np.maximum(variance, 0.0))
+    # What rounding took from the mean is no variance: a constant column has none.
+    missing = np.zeros(d)
     for rows in _chunks(n, d):
         x = X[rows] - mean
+        missing += share[rows] @ x
         variance += share[rows] @ np.square(x, out=x)
-    return mean, np.sqrt(variance)
+    return mean + missing, np.sqrt(np.maximum(variance - missing**2, 0.0))
 
 
 def column_strength(column_alpha, total, n, n_columns):
