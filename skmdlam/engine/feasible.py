@@ -455,6 +455,7 @@ class FeasibleRun:
         # J is infinite outside of constraints, where random weights are.
         if np.isfinite(start + sum(problem.penalty_value(W) for W in given)):
             self.best = start
+        self._first_value = self.best
 
     # -- set up ---------------------------------------------------------------------------------
 
@@ -553,7 +554,7 @@ class FeasibleRun:
             self._apply_penalties()
             objective, data = self._objective()
         refused = not (
-            objective <= _WORST_RISE * self.best and all(np.isfinite(V).all() for V in self.V)
+            objective <= self._highest_allowed() and all(np.isfinite(V).all() for V in self.V)
         )
         if refused:
             for V, kept in zip(self.V, self._kept, strict=True):
@@ -577,6 +578,13 @@ class FeasibleRun:
             settled=self.ended,
             seconds=time.perf_counter() - self._clock,
         )
+
+    def _highest_allowed(self):
+        """J above which an epoch is taken back."""
+        if self.best >= 0.0:
+            return _WORST_RISE * self.best
+        # A user's loss without its constant: a multiple of J means nothing, what it fell by does.
+        return self.best + (_WORST_RISE - 1.0) * (self._first_value - self.best)
 
     def _update(self, rows, factor):
         """One step of all layers on a batch; ``factor`` shortens it."""

@@ -11,7 +11,13 @@ from skmdlam.activations import ACTIVATIONS, get_activation
 from skmdlam.engine.feasible import Feasible
 from skmdlam.engine.problem import Problem, forward
 from skmdlam.engine.units import InputSpace, column_moments
-from skmdlam.losses import REGRESSION_LOSSES, LogisticLoss, SoftmaxCrossEntropy, SquaredError
+from skmdlam.losses import (
+    REGRESSION_LOSSES,
+    LogisticLoss,
+    Poisson,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
 from skmdlam.penalties import Box, NonNegative, get_penalty
 
 
@@ -198,6 +204,22 @@ def test_weights_that_exact_sweeps_go_on_from_are_measured_in_full(monkeypatch):
 def run_objective(X, Y, coefs, intercepts, *, alpha):
     z = forward(X, coefs, intercepts, [get_activation("relu")] * (len(coefs) - 1))
     return (0.5 * np.sum((z - Y) ** 2) + alpha * sum(np.abs(W).sum() for W in coefs)) / len(X)
+
+
+def test_a_loss_may_be_negative():
+    """Its constant has a say in when the schedule ends, not in which epochs are taken back."""
+
+    class Lowered(Poisson):
+        def value(self, z, y):
+            return super().value(z, y) - 4.0
+
+    X, Y = data()
+    counts = np.random.default_rng(0).poisson(np.exp(Y)).astype(float)
+    plain, _, _ = fitted(X, counts, Poisson())
+    lowered, _, _ = fitted(X, counts, Lowered())
+    assert lowered[-1].loss < 0.0
+    assert lowered[-1].loss + 4.0 * counts.mean() <= 1.02 * plain[-1].loss
+    assert lowered[-1].rho <= plain[-1].rho
 
 
 @pytest.mark.parametrize("penalty", [NonNegative(), Box(-0.1, 0.2)])
