@@ -50,8 +50,8 @@ class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return super().get_feature_names_out(input_features)
 
     @available_if(_has_hidden_layers)
-    def fit_transform(self, X, y=None, **fit_params):
-        """Fit to data, then transform it: ``fit(X, y, **fit_params).transform(X)``.
+    def fit_transform(self, X, y=None, *, layer=-1, **fit_params):
+        """Fit to data, then transform it: ``fit(X, y, **fit_params).transform(X, layer)``.
 
         Parameters
         ----------
@@ -59,15 +59,17 @@ class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
             Inputs.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
+        layer : int, default=-1
+            Which hidden layer, see :meth:`transform`.
         **fit_params : dict
             Further arguments of ``fit``.
 
         Returns
         -------
         activations : ndarray of shape (n_samples, n_units)
-            Of the last hidden layer.
+            Of this hidden layer.
         """
-        return super().fit_transform(X, y, **fit_params)
+        return self.fit(X, y, **fit_params).transform(X, layer)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -8,9 +8,9 @@ import pickle
 
 import numpy as np
 
-from .activations import get_activation
-from .losses import get_loss
-from .penalties import get_penalty
+from .activations import Activation
+from .losses import Loss
+from .penalties import Penalty
 
 __all__ = ["check_activation", "check_loss", "check_penalty"]
 
@@ -40,7 +40,7 @@ def check_activation(activation, *, seed=0):
     >>> check_activation(LeakyReLU(0.2))
     """
     name = repr(activation)
-    _that(get_activation(activation) is activation, f"{name} is not an Activation")
+    _that(isinstance(activation, Activation), f"{name} is not an Activation")
     _check_copies(activation)
     rng = np.random.default_rng(seed)
     _check_values(activation, name, rng)
@@ -80,7 +80,7 @@ def check_loss(loss, *, draw_target=None, seed=0):
     >>> check_loss(Poisson(), draw_target=lambda rng, shape: rng.poisson(2.0, shape) * 1.0)
     """
     name = repr(loss)
-    _that(get_loss(loss) is loss, f"{name} is not a Loss")
+    _that(isinstance(loss, Loss), f"{name} is not a Loss")
     _check_copies(loss)
     rng = np.random.default_rng(seed)
     if draw_target is None:
@@ -146,7 +146,7 @@ def check_penalty(penalty, *, seed=0):
     >>> check_penalty(Box(-0.5, 2.0))
     """
     name = repr(penalty)
-    _that(get_penalty(penalty) is penalty, f"{name} is not a Penalty")
+    _that(isinstance(penalty, Penalty), f"{name} is not a Penalty")
     _check_copies(penalty)
     rng = np.random.default_rng(seed)
     for dtype in _DTYPES:

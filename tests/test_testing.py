@@ -175,7 +175,7 @@ def broken(base, **methods):
 
 
 WRONG_ACTIVATIONS = {
-    "is not an Activation|Unknown activation": object(),
+    "is not an Activation": object(),
     "is not monotone": broken(
         Softsign, function=lambda self, z: -z / (1 + np.abs(z)), supremum=2.0, infimum=-2.0
     ),
@@ -211,7 +211,7 @@ WRONG_ACTIVATIONS = {
 
 @pytest.mark.parametrize("says", WRONG_ACTIVATIONS)
 def test_wrong_activation(says):
-    with pytest.raises((AssertionError, ValueError), match=says):
+    with pytest.raises(AssertionError, match=says):
         check_activation(WRONG_ACTIVATIONS[says])
 
 
@@ -222,7 +222,7 @@ def test_what_cannot_be_pickled():
 
 
 WRONG_LOSSES = {
-    "Unknown loss": SquaredError,
+    "is not a Loss": SquaredError,
     "the gradient is wrong": broken(SquaredError, gradient=lambda self, z, y: 1.1 * (z - y)),
     "not convex": broken(
         SquaredError,
@@ -256,12 +256,12 @@ WRONG_LOSSES = {
 
 @pytest.mark.parametrize("says", WRONG_LOSSES)
 def test_wrong_loss(says):
-    with pytest.raises((AssertionError, ValueError), match=says):
+    with pytest.raises(AssertionError, match=says):
         check_loss(WRONG_LOSSES[says])
 
 
 WRONG_PENALTIES = {
-    "Unknown penalty": L1,
+    "is not a Penalty": L1,
     "is beaten": broken(L1, prox=lambda self, W, t: W / (1.0 + float(np.max(t)))),
     "must be a float": broken(L2, value=lambda self, W: np.float32(0.5 * (W**2).sum())),
     "no copy": broken(L2, prox=lambda self, W, t: W),
@@ -278,7 +278,7 @@ WRONG_PENALTIES = {
 
 @pytest.mark.parametrize("says", WRONG_PENALTIES)
 def test_wrong_penalty(says):
-    with pytest.raises((AssertionError, ValueError), match=says):
+    with pytest.raises(AssertionError, match=says):
         check_penalty(WRONG_PENALTIES[says])
 
 

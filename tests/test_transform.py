@@ -144,7 +144,16 @@ class TestFitTransform:
             warnings.simplefilter("ignore", ConvergenceWarning)
             model = make(estimator).fit(X, target(estimator), sample_weight=weight)
             together = make(estimator).fit_transform(X, target(estimator), sample_weight=weight)
+            first = make(estimator).fit_transform(
+                X, target(estimator), layer=0, sample_weight=weight
+            )
         np.testing.assert_array_equal(together, model.transform(X))
+        np.testing.assert_array_equal(first, model.transform(X, layer=0))
+
+    @both
+    def test_needs_a_target(self, estimator):
+        with pytest.raises(ValueError, match="requires y to be passed"):
+            make(estimator).fit_transform(X)
 
 
 class TestNames:
@@ -220,6 +229,15 @@ class TestInOtherEstimators:
             stacked.fit(X, y)
         assert stacked[:-1].get_feature_names_out()[0] == "mdlamclassifier0"
         assert stacked[-1].n_features_in_ == 16
+
+    def test_layer_through_a_pipeline(self):
+        """What is asked of transform reaches it while the pipeline is fitted too."""
+        with config_context(enable_metadata_routing=True), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            learner = make(MDLAMRegressor).set_transform_request(layer=True)
+            pipeline = make_pipeline(learner, Ridge()).fit(X, NUMBERS, layer=0)
+            assert pipeline[-1].n_features_in_ == 8
+            assert pipeline.predict(X, layer=0).shape == (60,)
 
     def test_feature_union_and_grid_search(self):
         union = FeatureUnion([("net", make(MDLAMRegressor)), ("scaled", StandardScaler())])
