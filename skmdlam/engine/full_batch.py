@@ -194,6 +194,8 @@ class FullBatchRun:
         if not warm:
             # A column in a tiny unit has large weights: their penalty would be all there is to J.
             V[0][:-1] /= 1.0 + ridge[0] / self.total
+            # No step would ever move the weights of a column that is constant so far.
+            V[0][:-1][~self.inputs.varies] = 0.0
             data = self.inputs.data
             rows = slice(None, None, max(1, n // _START_ROWS))
             some = data[rows][:_START_ROWS]

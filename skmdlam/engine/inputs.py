@@ -8,6 +8,8 @@ from .units import share_one_unit
 
 # Rows that are converted at a time.
 _BLOCK_ROWS = 4096
+# Relative error of a sum of so many equal squares.
+_SUM_ROUNDING = 1e-12
 
 
 def standard_input(X, rows, *, uniform=False):
@@ -47,10 +49,14 @@ def _standardisation(X, rows, uniform):
     variance = rows.reduce(squares, X) / total
     if sp.issparse(X):
         variance -= mean**2
-    # What rounding leaves of a constant column; the difference of squares is one of float64.
+    # What rounding leaves of a constant column: of its values, and of the sums over a block.
     floor = (16 * np.finfo(X.dtype).eps * mean) ** 2
     if sp.issparse(X):
-        floor = np.maximum(floor, 16 * np.finfo(float).eps * mean**2)
+        floor = np.maximum(floor, _SUM_ROUNDING * mean**2)
+    else:
+        # All of its values are as far from the mean as rounding took that.
+        missing = rows.reduce(lambda weight, x: _column_sums(weight, x - mean), X) / total
+        floor += missing**2
     variance[variance <= floor] = 0.0
     varies = variance > np.finfo(float).tiny
     if uniform:

@@ -199,6 +199,15 @@ class TestInputs:
         np.testing.assert_array_equal(inputs.inverse_std[:3], 1.0)
         assert inputs.inverse_std[3] == pytest.approx(1 / np.arange(50.0).std())
 
+    @pytest.mark.parametrize("weighted", [False, True])
+    @pytest.mark.parametrize("sparse", [False, True])
+    def test_what_rounding_takes_from_a_mean_is_no_spread(self, sparse, weighted):
+        rng = np.random.default_rng(0)
+        X = np.tile(10.0 ** rng.uniform(-8, 8, 50), (5000, 1))
+        weight = rng.uniform(size=5000) if weighted else None
+        inputs = standard_input(sp.csr_array(X) if sparse else X, Rows(5000, weight))
+        assert not inputs.varies.any()
+
     @pytest.mark.parametrize("sparse", [False, True])
     def test_columns_far_from_zero_are_not_constant(self, sparse):
         """Years: a spread of a thousandth of the mean, in float32."""
@@ -333,6 +342,24 @@ def test_reported_loss_is_the_one_of_the_weights(activation, acceleration):
         assert record.objective == record.loss
         assert record.gap == record.epsilon == 0.0
         assert record.settled
+
+
+@pytest.mark.parametrize("penalty", ["none", "l1"])
+def test_constant_columns_have_no_weights(penalty):
+    """What they are one day, no sample has said."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((1000, 4))
+    X[:, 3] = 0.1
+    activations = [get_activation("relu")]
+    problem = Problem(X, X[:, :1] ** 2, activations, SquaredError(), get_penalty(penalty), 1e-3)
+    solver = Feasible()
+    start = solver.initial_weights([4, 8, 1], np.random.RandomState(0), X.dtype, activations)
+    run = solver.start(problem, *start, batch_size=1000, activity_alpha=0.0)
+    for _ in range(5):
+        next(run)
+    coefs, _ = run.weights()
+    np.testing.assert_allclose(coefs[0][3], 0.0, rtol=0, atol=1e-20)  # rounding of the mean
+    assert (coefs[0][:3] != 0.0).any()
 
 
 def test_activity_penalty_is_in_units_of_the_loss():
