@@ -53,11 +53,24 @@ class Design:
         if self._gram is None:
             gram = self.rows.gram(self.A, self.mean)
             # Columns that are constant up to the rounding of their mean carry nothing.
-            constant = gram.diagonal() <= self.rows.total * self._mean_rounding**2
+            constant = self._constant(gram.diagonal() / self.rows.total)
             gram[constant] = 0
             gram[:, constant] = 0
             self._gram = gram
         return self._gram
+
+    def _constant(self, variance):
+        """Which columns do not vary, but for what rounding makes of their values and their mean."""
+        rounding = self._mean_rounding
+        # A sum is no further off than this; what is left of the mean tells how far it is.
+        suspects = np.flatnonzero(variance <= (self.A.shape[0] * rounding) ** 2)
+        constant = np.zeros(len(variance), dtype=bool)
+        if suspects.size > 0:
+            missing = np.zeros(suspects.size)
+            if not sp.issparse(self.A):
+                missing = self.rows.mean(self.A[:, suspects] - self.mean[suspects])
+            constant[suspects] = variance[suspects] <= rounding[suspects] ** 2 + 2 * missing**2
+        return constant
 
     @property
     def _mean_rounding(self):

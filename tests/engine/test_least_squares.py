@@ -198,3 +198,17 @@ def test_penalised_is_never_worse_than_its_start(name):
     for _ in range(50):
         other = penalty.prox(W + 0.1 * rng.normal(size=W.shape), 0.0)
         assert value(W) <= value(other) * (1 + 1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_what_rounding_takes_from_a_mean_is_no_column(dtype, weighted):
+    rng = np.random.default_rng(0)
+    constants = np.tile(10.0 ** rng.uniform(-3, 3, 20), (2000, 1))
+    A = np.hstack([rng.standard_normal((2000, 3)), constants]).astype(dtype)
+    weight = rng.uniform(0.5, 2.0, 2000).astype(dtype) if weighted else None
+    T = A[:, :1] + 0.1 * rng.standard_normal((2000, 1)).astype(dtype)
+    rows = Rows(2000, weight)
+    W = Design(A, rows).ridge(T - rows.mean(T), 0.0, form="primal")
+    np.testing.assert_array_equal(W[3:], 0.0)
+    np.testing.assert_allclose(W[:3, 0], [1.0, 0.0, 0.0], atol=0.02)
