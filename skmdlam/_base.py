@@ -30,13 +30,13 @@ from ._stored import readable_state
 from ._threads import blas_threads_for
 from ._transform import HiddenFeaturesMixin
 from ._version import __version__
-from .activations import ACTIVATIONS, get_activations
+from .activations import ACTIVATIONS, Activation, get_activations
 from .engine.feasible import Feasible
 from .engine.problem import Problem, forward
 from .engine.relaxed import Relaxed
 from .engine.run import minimise
 from .engine.stream import Seen
-from .penalties import PENALTIES, constrains, get_penalty
+from .penalties import PENALTIES, Penalty, constrains, get_penalty
 
 DOCUMENTATION = "https://skmdlam.readthedocs.io/en/stable/"
 SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
@@ -54,7 +54,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [
             StrOptions(set(ACTIVATIONS)),
-            HasMethods(["value", "preimage", "joint"]),
+            Activation,
             list,
             tuple,
         ],
@@ -62,7 +62,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         "rho": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "penalty": [StrOptions(set(PENALTIES)), HasMethods(["value", "prox"]), None],
+        "penalty": [StrOptions(set(PENALTIES)), Penalty, None],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "activity_alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), None, Interval(Integral, 1, None, closed="left")],

@@ -61,7 +61,7 @@ class ValidationMonitor:
         """Whether to stop after this sweep."""
         estimator, data = self._estimator, self._data
         estimator.coefs_, estimator.intercepts_ = run.weights()
-        self.losses.append(self._loss())
+        loss = self._loss()
         score = float(self._scorer(estimator, data.X, data.y, **self._weight))
         if self._must_score and not np.isfinite(score):
             raise ValueError(
@@ -69,6 +69,8 @@ class ValidationMonitor:
                 f"{score}. Set more samples apart (validation_fraction) or choose another "
                 "scoring."
             )
+        # Together, so that an interrupt leaves curves of one length.
+        self.losses.append(loss)
         self.scores.append(score)
         stalled = not score > self._best_score + self._tol
         may_stop = record.settled or hasattr(run, "begin_cool_down")

@@ -9,9 +9,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
 from ._base import BaseMDLAM
-from ._compat import HasMethods, Interval, StrOptions, _fit_context
+from ._compat import Interval, StrOptions, _fit_context
 from ._partial_fit import can_learn_a_stream, learn_chunk
-from .losses import REGRESSION_LOSSES, Poisson, get_loss
+from .losses import REGRESSION_LOSSES, Loss, Poisson, get_loss
 
 
 class MDLAMRegressor(RegressorMixin, BaseMDLAM):
@@ -277,7 +277,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
 
     _parameter_constraints: dict = {
         **BaseMDLAM._parameter_constraints,
-        "loss": [StrOptions(set(REGRESSION_LOSSES)), HasMethods(["value", "prox"])],
+        "loss": [StrOptions(set(REGRESSION_LOSSES)), Loss],
         "quantile": [Interval(Real, 0, 1, closed="neither")],
     }
 

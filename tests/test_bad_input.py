@@ -83,10 +83,10 @@ PARAMETERS = [
     ),
     # unknown names: the error lists the known ones
     *(("activation", "sigmoid", repr(name)) for name in ACTIVATIONS),
-    ("activation", ReLU, "ReLU", "'relu'"),
+    ("activation", ReLU, "'relu'", "an instance of 'skmdlam.activations.Activation'", "ReLU"),
     ("activation", None, "'relu'"),
     *(("penalty", "l3", repr(name)) for name in PENALTIES),
-    ("penalty", L2, "L2", "'l2'"),
+    ("penalty", L2, "'l2'", "an instance of 'skmdlam.penalties.Penalty'", "L2"),
     ("penalty", 1.0, "'l2'"),
     ("solver", "adam", "'relaxed'"),
     ("solver", "adam", "'feasible'"),
@@ -97,7 +97,7 @@ PARAMETERS = [
 ]
 FOR_ONE = [
     *((REGRESSOR, "loss", "mse", repr(name)) for name in REGRESSION_LOSSES),
-    (REGRESSOR, "loss", Quantile, "Quantile", "'quantile'"),
+    (REGRESSOR, "loss", Quantile, "'quantile'", "an instance of 'skmdlam.losses.Loss'", "Quantile"),
     (REGRESSOR, "loss", None, "'quantile'"),
     *(
         (REGRESSOR, "quantile", value, "float in the range (0.0, 1.0)")

@@ -461,6 +461,20 @@ class TestInterrupt:
             model.fit(X, target(estimator))
         assert model.best_validation_score_ == max(model.validation_scores_)
 
+    def test_in_the_scorer(self):
+        calls = []
+
+        def scorer(model, X, y):
+            calls.append(1)
+            if len(calls) == 3:
+                raise KeyboardInterrupt
+            return model.score(X, y)
+
+        model = make(MDLAMClassifier, scoring=scorer, early_stopping=True)
+        with pytest.warns(ConvergenceWarning, match="interrupted"):
+            model.fit(X, LABELS)
+        assert len(model.validation_scores_) == len(model.validation_loss_curve_) == 2
+
 
 class TestSampleWeight:
     """Integer weights are copies, and zeros are rows that are not there."""
