@@ -30,7 +30,7 @@ from skmdlam import MDLAMClassifier, MDLAMRegressor
 def ours(task, seed, max_iter):
     network = MDLAMClassifier if task == "classification" else MDLAMRegressor
     return network(
-        batch_size=None, activity_alpha=0, max_iter=max_iter, tol=0, random_state=seed
+        batch_size=None, alpha=1e-4, activity_alpha=0, max_iter=max_iter, tol=0, random_state=seed
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ from .engine.problem import Problem, forward
 from .engine.relaxed import Relaxed
 from .engine.run import minimise
 from .engine.stream import Seen
-from .penalties import PENALTIES, Penalty, constrains, get_penalty
+from .penalties import PENALTIES, USUAL_ALPHA, Penalty, constrains, get_penalty
 
 DOCUMENTATION = "https://skmdlam.readthedocs.io/en/stable/"
 SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
@@ -61,7 +61,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         "solver": [StrOptions(set(SOLVERS)), HasMethods(_SOLVER_METHODS)],
         "rho": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "penalty": [StrOptions(set(PENALTIES)), Penalty, None],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "activity_alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
@@ -181,7 +181,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             X, Y, weight, validation = self._split_validation(X, Y, y, weight, rng)
 
         sizes = [X.shape[1], *sizes_hidden, Y.shape[1]]
-        alpha = self._resolve_alpha(penalty)
+        alpha = self._resolve_alpha(solver, penalty)
         problem = Problem(X, Y, activations, loss, penalty, alpha, weight)
         if previous is None:
             coefs, intercepts = solver.initial_weights(sizes, rng, X.dtype, activations)
@@ -292,9 +292,14 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 )
         return [int(size) for size in sizes]
 
-    def _resolve_alpha(self, penalty):
+    def _resolve_alpha(self, solver, penalty):
         """Strength of the penalty for the engine, to which 0 says that there is none."""
-        return float(self.alpha) or (_CONSTRAINT_ALONE if constrains(penalty) else 0.0)
+        alpha = self.alpha
+        if alpha == "auto":
+            activity_alpha = None if self.activity_alpha == "auto" else self.activity_alpha
+            choose = getattr(solver, "default_alpha", lambda *_: USUAL_ALPHA)
+            alpha = choose(penalty, activity_alpha)
+        return float(alpha) or (_CONSTRAINT_ALONE if constrains(penalty) else 0.0)
 
     def _validate(self, X, y, *, reset=True):
         _refuse_strings(X, "X")

@@ -70,9 +70,11 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Solver "relaxed" only: width of the tube ``|a - h(z)| <= epsilon``, positive. It starts with
         a wide tube, 100, and halves it in every sweep until it is this. In solver "feasible" all
         these equations hold exactly.
-    alpha : float, default=1e-4
+    alpha : float or "auto", default="auto"
         Strength of the penalty, not negative, and the same number as in MLPClassifier: it stands
-        beside a *sum* over samples, and beside weights in the units of X.
+        beside a *sum* over samples, and beside weights in the units of X. "auto" is 0 where
+        solver "feasible" has unit-free penalties in its place, which is to say with penalty "l2"
+        unless ``activity_alpha=0``, and 1e-4 otherwise.
     penalty : str, Penalty or None, default="l2"
         On the weights, never on the intercepts: "l2" (``1/2 ||W||^2``), "l1", "elasticnet",
         "nonnegative" (l2, with ``W >= 0``), "box" (l2, with ``-1 <= W <= 1``), "group" (whole
@@ -292,7 +294,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         solver="feasible",
         rho="auto",
         epsilon=1e-3,
-        alpha=1e-4,
+        alpha="auto",
         penalty="l2",
         l1_ratio=0.5,
         activity_alpha="auto",

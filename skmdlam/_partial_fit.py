@@ -102,7 +102,7 @@ def _learn_chunk(estimator, X, y, sample_weight, learn_target):
     estimator._activations, estimator._loss = activations, loss
     rows = X.shape[0]
     batch_size = {"auto": None, None: rows}.get(estimator.batch_size, estimator.batch_size)
-    alpha = estimator._resolve_alpha(penalty)
+    alpha = estimator._resolve_alpha(solver, penalty)
     auto = estimator.rho == "auto", estimator.activity_alpha == "auto"
     with blas_threads_for(min(rows, batch_size or rows), sizes):
         run = solver.stream(

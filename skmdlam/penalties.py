@@ -25,6 +25,10 @@ __all__ = [
 ]
 
 
+# MLPClassifier's alpha, for objectives that have no other penalty.
+USUAL_ALPHA = 1e-4
+
+
 class Penalty:
     """A closed convex function of a weight matrix, known by its value and its prox.
 

@@ -85,7 +85,7 @@ class TestSignature:
         "solver": "feasible",
         "rho": "auto",
         "epsilon": 1e-3,
-        "alpha": 1e-4,
+        "alpha": "auto",
         "penalty": "l2",
         "l1_ratio": 0.5,
         "activity_alpha": "auto",
@@ -219,8 +219,11 @@ def training_objective(model, weight=None, *, activity_alpha=0.0):
         p = np.exp(z[-1] - z[-1].max(axis=1, keepdims=True))
         losses = -np.log(p[np.arange(60), LABELS] / p.sum(axis=1))
     J = s @ losses
+    alpha = model.alpha
+    if alpha == "auto":
+        alpha = 0.0 if activity_alpha > 0 else 1e-4
     for W in model.coefs_:
-        J += model.alpha * (np.abs(W).sum() if model.penalty == "l1" else 0.5 * (W**2).sum())
+        J += alpha * (np.abs(W).sum() if model.penalty == "l1" else 0.5 * (W**2).sum())
     variances = [np.sum(share @ (values - share @ values) ** 2) for values in z]
     J += 0.5 * activity_alpha * units @ variances
     if activity_alpha > 0:
@@ -228,6 +231,43 @@ def training_objective(model, weight=None, *, activity_alpha=0.0):
         logarithms = np.log1p(10 * spread * (model.coefs_[0] ** 2).sum(axis=1))
         J += 0.5 * Feasible().column_alpha * np.sqrt(5) * units[0] * logarithms.sum()
     return J / s.sum()
+
+
+class TestAlpha:
+    @both
+    @pytest.mark.parametrize(
+        ("parameters", "alpha"),
+        [
+            ({}, 0.0),
+            ({"batch_size": None}, 0.0),
+            ({"penalty": None}, 0.0),
+            ({"activity_alpha": 3.0}, 0.0),
+            ({"activity_alpha": 0}, 1e-4),
+            ({"solver": Feasible(activity_alpha=0.0)}, 1e-4),
+            ({"penalty": "nonnegative"}, 1e-4),
+            ({"penalty": "l1"}, 1e-4),
+            ({"solver": "relaxed"}, 1e-4),
+        ],
+        ids=str,
+    )
+    def test_auto(self, estimator, parameters, alpha):
+        """Nothing where the penalties without units are, MLPClassifier's elsewhere."""
+        one = fit(estimator, sweeps=5, **parameters)
+        other = fit(estimator, sweeps=5, alpha=alpha, **parameters)
+        assert_same_weights(one, other)
+
+    @both
+    @pytest.mark.parametrize("solver", [{"batch_size": 20}, {"batch_size": None}], ids=str)
+    def test_defaults_do_not_notice_units(self, estimator, solver):
+        """Columns in units of 1e-6 to 1e6, and a target in another one: the same model."""
+        units = 10.0 ** np.array([-6, 6, 3, -3, 0])
+        y = target(estimator)
+        scale = 1.0 if issubclass(estimator, MDLAMClassifier) else 1e6
+        plain = fit(estimator, sweeps=20, **solver)
+        other = fit(estimator, X * units, y if scale == 1.0 else y * scale, sweeps=20, **solver)
+        np.testing.assert_allclose(
+            output(other, X * units) / scale, output(plain), rtol=0.02, atol=0.02
+        )
 
 
 class TestCurves:

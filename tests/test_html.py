@@ -56,7 +56,7 @@ def test_every_parameter_is_explained(Estimator):
     links = {name: link for link, name, _ in rows}
     texts = {name: unescape(text) for _, name, text in rows}
     assert set(links) == set(Estimator().get_params())
-    assert texts["alpha"].startswith("alpha: float, default=1e-4")
+    assert texts["alpha"].startswith('alpha: float or "auto", default="auto"')
     assert all(link.startswith(page(Estimator) + "#") for link in links.values())
     assert all(len(text) > len(name) + 20 for name, text in texts.items())
 

@@ -13,6 +13,7 @@ from ..losses import (
     SoftmaxCrossEntropy,
     SquaredError,
 )
+from ..penalties import USUAL_ALPHA
 from .calibration import automatic_activity_alpha
 from .full_batch import ACCELERATIONS, FullBatchRun
 from .metric import MovingMetric, proximal
@@ -179,6 +180,22 @@ class Feasible:
             Starting weights.
         """
         return mirrored(sizes, rng, dtype, activations)
+
+    def default_alpha(self, penalty, activity_alpha):
+        """Strength of the penalty on weights where the user names none.
+
+        Zero where J has the penalties on activity and columns in its place, which do not depend on
+        units, as a penalty on weights does.
+
+        Parameters
+        ----------
+        penalty : Penalty
+        activity_alpha : float or None
+            What the estimator was given; None for "auto".
+        """
+        if activity_alpha is None:
+            activity_alpha = self.activity_alpha
+        return 0.0 if penalty.ridge is not None and activity_alpha != 0 else USUAL_ALPHA
 
     def auto_batch_size(self, n):
         """Samples in a batch when the user leaves the choice to us.
