@@ -393,6 +393,17 @@ class TestStopping:
             assert coarse.n_iter_ < fine.n_iter_
 
     @both
+    @pytest.mark.parametrize("max_iter", [5, 10, 20])
+    def test_a_schedule_that_was_cut_short_says_so(self, estimator, max_iter):
+        """A plateau in few epochs goes over to a shorter cool-down: that has not converged."""
+        noise = np.random.RandomState(0).standard_normal(60)
+        y = np.digitize(noise, [0.0]) if estimator is MDLAMClassifier else noise
+        with pytest.warns(ConvergenceWarning, match="max_iter"):
+            model = make(estimator, max_iter=max_iter, batch_size=20).fit(X, y)
+        assert model.stop_reason_ == "max_iter"
+        assert model.n_iter_ > 0.7 * max_iter
+
+    @both
     @every_solver
     def test_max_iter_warns_the_caller(self, estimator, solver):
         with pytest.warns(ConvergenceWarning, match=r"3 iterations \(max_iter=3\)") as caught:

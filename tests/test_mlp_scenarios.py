@@ -405,8 +405,10 @@ class TestTypes:
     @may_not_converge
     @every_solver
     def test_regressor(self, solver):
+        """On their objective: the penalty on columns is not convex, and rounding decides in it."""
         X, y = self.X / 16, self.y
         settings = {"alpha": 1e-5, "max_iter": 150, "tol": 1e-3, "random_state": 1, **solver}
+        settings["activity_alpha"] = 0
         double, single = (
             MDLAMRegressor((5, 3), **settings).fit(X[:300].astype(dtype), y[:300])
             for dtype in (np.float64, np.float32)

@@ -442,15 +442,12 @@ class FeasibleRun:
         enough = max(_FEWEST_EPOCHS, _STEPS // self.n_batches)
         epochs = _first_given(options.epochs, min(_EPOCHS, enough))
         cool_down = _first_given(options.cool_down, min(_COOL_DOWN, enough))
-        self.full_epochs = epochs
-        self.max_sweeps = epochs + cool_down
-        if settings.max_iter < epochs + cool_down:
-            cool_down = max(1, round(0.3 * settings.max_iter))
-            epochs = max(1, settings.max_iter - cool_down)
+        self.max_sweeps = min(epochs + cool_down, settings.max_iter)
         self.schedule = PlateauSchedule(
             warm_up=self.warm_up,
             epochs=epochs,
             cool_down=cool_down,
+            longest=settings.max_iter,
             patience=options.patience,
             tol=settings.tol,
             stall=settings.n_iter_no_change,
@@ -780,9 +777,8 @@ class FeasibleRun:
 
     @property
     def cut_short(self):
-        """Whether ``max_iter`` ended the full steps while they still brought something."""
-        shortened = self.schedule.epochs < self.full_epochs
-        return shortened and self.schedule.ran_out
+        """Whether ``max_iter`` left the schedule too few epochs."""
+        return self.schedule.cut_short
 
     def begin_cool_down(self):
         """Let the steps shrink from now on."""

@@ -15,7 +15,10 @@ class PlateauSchedule:
     epochs : int
         Largest number of epochs at full step.
     cool_down : int
-        Epochs in which the factor falls to zero.
+        Epochs in which the factor falls to zero, if so many are left.
+    longest : int
+        Epochs that there will be at most. A part of them, 30 % or the cool-down, is kept for the
+        cool-down.
     patience : int
         Epochs in a row without an improvement that start the cool-down.
     tol : float
@@ -26,11 +29,13 @@ class PlateauSchedule:
 
     # The run ends when the factor has fallen to this.
     smallest = 0.02
-    # Whether the loss was still falling when the epochs at full step were over.
-    ran_out = False
+    # Whether the limit on all epochs has cut the full steps or the cool-down short.
+    cut_short = False
 
-    def __init__(self, *, warm_up, epochs, cool_down, patience, tol, stall):
+    def __init__(self, *, warm_up, epochs, cool_down, longest, patience, tol, stall):
         self.warm_up, self.epochs, self.cool_down = warm_up, epochs, cool_down
+        self.longest = longest
+        self._kept = min(cool_down, max(1, round(0.3 * longest)))
         self.patience, self.tol, self.stall = patience, tol, stall
         self.steps = self.epoch = 0
         self.cooling = False
@@ -58,13 +63,16 @@ class PlateauSchedule:
                 # The noise of the steps outweighs what they gain.
                 self._height, self._idle = 0.5 * self._height, 0
             return self._height < self.smallest
-        if self._idle >= self.patience or self.epoch >= self.epochs:
-            self.ran_out = self._idle < self.patience
+        last = self.epoch >= max(1, self.longest - self._kept)
+        if self._idle >= self.patience or self.epoch >= self.epochs or last:
+            self.cut_short = self._idle < self.patience and self.epoch < self.epochs
             self.begin_cool_down()
-        return False
+        return self.epoch >= self.longest
 
     def begin_cool_down(self):
         """Let the steps shrink from now on."""
         if not self.cooling:
-            self.cooling, self._slope = True, 1.0 / self.cool_down
+            epochs = max(1, min(self.cool_down, self.longest - self.epoch))
+            self.cut_short |= epochs < self.cool_down
+            self.cooling, self._slope = True, 1.0 / epochs
             self._best, self._idle = np.inf, 0
