@@ -24,6 +24,24 @@ def callback_context(estimator, max_subtasks):
     return estimator._init_callback_context(max_subtasks=max_subtasks)
 
 
+class _OutputNames:
+    """What scikit-learn wants to know of an estimator whose output gets column names."""
+
+    def __init__(self, estimator, names):
+        self._names = names
+        self._sklearn_auto_wrap_output_keys = estimator._sklearn_auto_wrap_output_keys
+        if hasattr(estimator, "_sklearn_output_config"):
+            self._sklearn_output_config = estimator._sklearn_output_config
+
+    def get_feature_names_out(self):
+        return self._names
+
+
+def with_column_names(estimator, values, X, names):
+    """Wrap the output of ``transform`` as ``set_output`` of the estimator asks for."""
+    return _wrap_data_with_container("transform", values, X, _OutputNames(estimator, names))
+
+
 __all__ = [
     "CALLBACK_STATE",
     "CallbackSupportMixin",
@@ -33,6 +51,6 @@ __all__ = [
     "StrOptions",
     "_check_sample_weight",
     "_fit_context",
-    "_wrap_data_with_container",
     "callback_context",
+    "with_column_names",
 ]

@@ -53,6 +53,7 @@ class ValidationMonitor:
         self._data = validation
         weight = validation.weight
         self._weight = {} if weight is None else {"sample_weight": weight}
+        self._scoring = estimator.scoring
         self._scorer = check_scoring(self._estimator, scoring=estimator.scoring)
         self.scores, self.losses, self.best = [], [], None
         self._best_score, self._idle = -np.inf, 0
@@ -62,7 +63,15 @@ class ValidationMonitor:
         estimator, data = self._estimator, self._data
         estimator.coefs_, estimator.intercepts_ = run.weights()
         loss = self._loss()
-        score = float(self._scorer(estimator, data.X, data.y, **self._weight))
+        try:
+            score = float(self._scorer(estimator, data.X, data.y, **self._weight))
+        except TypeError as error:
+            if "sample_weight" not in str(error):
+                raise
+            raise ValueError(
+                f"scoring={self._scoring!r} takes no sample_weight, and sample_weight or "
+                "class_weight give the validation samples weights: choose another scoring."
+            ) from error
         if self._must_score and not np.isfinite(score):
             raise ValueError(
                 f"early_stopping=True: the score on {data.X.shape[0]} validation samples is "

@@ -5,7 +5,7 @@ from numbers import Integral
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 
-from ._compat import _wrap_data_with_container
+from ._compat import with_column_names
 from .engine.problem import hidden_activations
 
 
@@ -109,20 +109,9 @@ def _transform(self, X, layer=-1):
     )
     # scikit-learn wraps every method of this name so that its columns are the default ones. That is
     # done here instead, where the number of columns is that of the layer.
-    return _wrap_data_with_container("transform", values, X, _Columns(self, values.shape[1]))
-
-
-class _Columns:
-    """What scikit-learn wants to know of an estimator whose output gets column names."""
-
-    def __init__(self, estimator, size):
-        self._prefix, self._size = type(estimator).__name__.lower(), size
-        self._sklearn_auto_wrap_output_keys = estimator._sklearn_auto_wrap_output_keys
-        if hasattr(estimator, "_sklearn_output_config"):
-            self._sklearn_output_config = estimator._sklearn_output_config
-
-    def get_feature_names_out(self):
-        return [f"{self._prefix}{unit}" for unit in range(self._size)]
+    prefix = type(self).__name__.lower()
+    names = [f"{prefix}{unit}" for unit in range(values.shape[1])]
+    return with_column_names(self, values, X, names)
 
 
 _transform.__name__ = "transform"

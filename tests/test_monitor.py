@@ -158,6 +158,15 @@ class TestValidationData:
             )
             np.testing.assert_allclose(model.validation_loss_curve_, dense.validation_loss_curve_)
 
+    def test_score_that_takes_no_weights(self):
+        with pytest.raises(ValueError, match="scoring='neg_max_error' takes no sample_weight"):
+            fit(
+                MDLAMRegressor,
+                fit_options={"sample_weight": np.arange(80.0)},
+                early_stopping=True,
+                scoring="neg_max_error",
+            )
+
     def test_multilabel(self):
         Y = np.column_stack([NUMBERS > 0, NUMBERS > 0.4]).astype(int)
         for y_val in (Y[TEST], sp.csr_matrix(Y[TEST])):
