@@ -230,8 +230,10 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     that was learned, and may rise; ``stop_reason_`` is "partial_fit".
 
     *Memory.* Mini-batches hold a copy of X in the coordinates of the first layer's step (float32,
-    also for float64 data; none of a large sparse X), the values of one batch, and a few square
-    matrices for each layer: nothing of the size samples x hidden units. The full batch holds
+    also for float64 data), the values of one batch, and a few square matrices for each layer:
+    nothing of the size samples x hidden units. A large sparse X is never made dense, not even a
+    batch of it: a fit takes up to about ten times the numbers of X and the weights, or 100 MiB
+    where that is more. The full batch holds
     a standardised copy of X (none where X is sparse; with ``activity_alpha=0`` and far fewer rows
     than columns, rows x rows numbers in its place), the activations of 4,096 samples at a time, and
     secants of up to 20 times the number of weights. Solver "relaxed" keeps z and a of every layer

@@ -464,3 +464,24 @@ class TestSparseMemory:
     def test_wide_and_tall_relaxed(self, estimator):
         """The paper's solver leaves the row space alone where X has few entries."""
         self.check(estimator, SOLVERS["relaxed"], (20_000, 50_000), "csr", 0.02)
+
+    @pytest.mark.slow
+    @both
+    @pytest.mark.parametrize(
+        ("n", "d", "entries"),
+        [(20_000, 50_000, 50), (1000, 50_000, 50), (3000, 1_000_000, 100)],
+        ids=["wide and tall", "few rows", "hashed text"],
+    )
+    def test_like_x_and_the_weights(self, estimator, n, d, entries):
+        """Mini-batches take as many numbers as X and the weights have, ten times at most."""
+        rng = np.random.default_rng(0)
+        columns, rows = rng.integers(0, d, entries * n), np.repeat(np.arange(n), entries)
+        X = sp.csr_array((rng.uniform(0.5, 2.0, entries * n), (rows, columns)), shape=(n, d))
+        z = np.asarray(X @ rng.standard_normal(d))
+        y = z > 0 if estimator is MDLAMClassifier else z
+        fitted, numbers = [], X.nnz + 10 * d
+        settings = {"hidden_layer_sizes": (10,), "max_iter": 10}
+        peak = peak_of(lambda: fitted.append(fit(estimator, X, y, **settings))) / (8 * numbers)
+        assert peak < 10, f"{peak:.1f} times X and the weights"
+        assert peak_of(lambda: says(fitted[0], X)) < 8 * numbers
+        assert fitted[0].loss_curve_[-1] < fitted[0].loss_curve_[0]

@@ -21,6 +21,7 @@ from .options import check_choice, check_flag, check_integer, check_number
 from .proximal import PolishedRun, ProximalRun
 from .run import Record, Settings
 from .schedule import PlateauSchedule
+from .sparse_steps import ExpandedWeights, LazyWeights
 from .start import is_flat, mirrored, spread_layers
 from .units import InputSpace, TargetUnit, column_strength, standardised_rows
 
@@ -115,8 +116,11 @@ class Feasible:
     step of W_l the variance counts with the inputs as they are: it has no share in the targets of
     the layers below.
 
-    Memory: besides X a copy of it in the coordinates of the metric (float32 by default; none of a
-    large sparse X), the values of a batch, and a few square matrices for each layer.
+    Memory: besides X a copy of it in the coordinates of the metric (float32 by default), the values
+    of a batch, and a few square matrices for each layer. Of a large sparse X the copy is of its
+    entries; where samples and columns are many, up to eight times as many numbers say where the
+    samples lie along the leading directions, and a step changes the weights of the columns in the
+    batch alone, see :class:`~skmdlam.engine.sparse_steps.LazyWeights`.
 
     From a feasible point and for small steps the recursion of the targets D is the one of
     back-propagation. What is different is the step of the weights, a least-squares fit with no
@@ -394,6 +398,8 @@ class FeasibleRun:
     # Smallest weight of a batch in the moving averages.
     memory, memory_decrease = 0.05, 0.02
     warm_up = 20
+    # Whether a step on a large sparse X may leave most weights for later.
+    may_be_lazy = True
     # Epochs in which a penalty with kinks comes to its full strength.
     ramp = 10
 
@@ -425,7 +431,7 @@ class FeasibleRun:
         self.activity_alpha = settings.activity_alpha
         if self.activity_alpha is None:
             self.activity_alpha = options.automatic_activity_alpha(
-                problem, self.loss, self.space.inputs, self.target.Y
+                problem, self.loss, self.space.inputs_rotated, self.target.Y
             )
         self.depth = len(coefs)
         self._initialise(coefs, intercepts, settings.warm)
@@ -504,17 +510,18 @@ class FeasibleRun:
         if not warm:
             some = np.arange(0, self.n, max(1, self.n // _START_ROWS))[:_START_ROWS]
             weight = None if self.weight is None else self.weight[some, 0]
-            spread_layers(self.V, lambda: self.space.inputs(some), self.problem.activations, weight)
+            spread_layers(self.V, lambda: self.space.factor(some), self.problem.activations, weight)
 
     def _allocate(self, n):
         """Buffers for every number of rows that occurs, and for one step of each layer."""
         self.edges = np.linspace(0, n, self.n_batches + 1).astype(int)
         widths = [V.shape for V in self.V]
-        self._batches = {
-            int(m): _Batch(int(m), widths, self.dtype) for m in np.unique(np.diff(self.edges))
-        }
-        # Rows of a wide sparse X are transformed by the chunk: keep that as small as a batch.
-        step = _CHUNK if self.space.U is not None else max(self._batches)
+        sizes = [int(m) for m in np.unique(np.diff(self.edges))]
+        self.first = self._sparse_first(max(sizes))
+        stored = self.first is None
+        self._batches = {m: _Batch(m, widths, self.dtype, inputs=stored) for m in sizes}
+        # Rows of a sparse X that are transformed by the chunk: keep that as small as a batch.
+        step = max(sizes) if stored and self.space.U is None else _CHUNK
         m = self.n_measured = self._rows_to_measure(n)
         slices = [slice(i, min(i + step, m)) for i in range(0, m, step)]
         self._chunks = slices
@@ -523,12 +530,26 @@ class FeasibleRun:
             sample = np.sort(np.random.RandomState(0).permutation(n)[:m])
             self._chunks = [sample[rows] for rows in slices]
         self._passes = {
-            m: _Batch(m, widths, self.dtype, backward=False)
+            m: _Batch(m, widths, self.dtype, backward=False, inputs=stored)
             for m in {rows.stop - rows.start for rows in slices}
         }
-        self._right = [np.empty_like(V) for V in self.V]
-        self._step = [np.empty_like(V) for V in self.V]
+        # A lazy first layer has its own.
+        lazy = not stored and self.first.lazy
+        self._right = [None if lazy and V is self.V[0] else np.empty_like(V) for V in self.V]
+        self._step = [None] + [np.empty_like(V) for V in self.V[1:]]
         self._ones = np.ones(max(self.Y.shape[1], step), dtype=self.dtype)
+
+    def _sparse_first(self, m):
+        """How the first layer multiplies batches of m samples; None where these become dense."""
+        space = self.space
+        if space.rows is None:
+            return None
+        if self.may_be_lazy and space.rows.along is not None:
+            return LazyWeights(space, self.options.momentum)
+        # To change all weights for every batch may cost more than to change its samples.
+        width, directions = self.V[0].shape[1], space.n_directions
+        cheap = 2 * width * directions <= m * (directions + 2 * width)
+        return ExpandedWeights(space) if cheap else None
 
     def _rows_to_measure(self, n):
         """How many samples J is measured on.
@@ -561,10 +582,15 @@ class FeasibleRun:
         n, schedule = self.n, self.schedule
         whole = self.n_batches == 1
         order = np.arange(n) if whole else self.rng.permutation(n)
+        lazy = self.first is not None and self.first.lazy
         with np.errstate(all="ignore"):
+            if lazy:
+                self.first.load(self.V[0], self.velocity[0])
             for batch in range(self.n_batches):
                 rows = order[self.edges[batch] : self.edges[batch + 1]]
                 self._update(rows, schedule.factor(batch / self.n_batches))
+            if lazy:
+                self.first.store()
             self._apply_penalties()
             objective, data = self._objective()
         refused = not (
@@ -603,11 +629,14 @@ class FeasibleRun:
     def _update(self, rows, factor):
         """One step of all layers on a batch; ``factor`` shortens it."""
         batch, last = self._batches[rows.size], self.depth - 1
-        self.space.take(rows, batch.U)
         np.take(self.Y, rows, axis=0, out=batch.Y, mode="clip")
         weight = None if self.weight is None else self.weight[rows]
 
-        batch.inputs[0] = batch.U.T
+        if self.first is None:
+            self.space.take(rows, batch.U)
+            batch.inputs[0] = batch.U.T
+        else:
+            self.first.forward(rows, self.V[0], batch.first)
         output = self._forward(batch)
         price = self._output_target(output, batch.Y, batch.D[last].T, factor / rows.size)
         if weight is not None:
@@ -622,21 +651,36 @@ class FeasibleRun:
                 (np.multiply if D.shape[0] == 1 else np.matmul)(W, D, out=below)
                 z, a = batch.z[layer - 1], batch.inputs[layer][:-1]
                 below *= self.problem.activations[layer - 1].derivative(z, a)
+            elif self.space.leverage is not None and self.first is None:
+                batch.U *= self.space.leverage[rows]
+            if layer == 0 and self.first is not None:
+                leverage = self.space.leverage
+                self._update_sparse(D, None if leverage is None else leverage[rows], factor)
             else:
-                if self.space.leverage is not None:
-                    batch.U *= self.space.leverage[rows]
-            self._update_weights(layer, batch.inputs[layer], D, factor)
+                self._update_weights(layer, batch.inputs[layer], D, factor)
         self._owed += factor / (price * (1.0 - self.options.momentum))
         if self._since_refresh >= self.refresh_every:
             self._since_refresh = 0
-            self._apply_penalties(first=self._steps % self._first_every < self.refresh_every)
+            first = self._steps % self._first_every < self.refresh_every
+            lazy = first and self.first is not None and self.first.lazy
+            if lazy:
+                self.first.store()
+            self._apply_penalties(first=first)
+            if lazy:
+                self.first.load(self.V[0], self.velocity[0])
 
     def _forward(self, batch):
-        """Fill the batch with z = v and a = h(z) from its first input; returns z_L, (m, K)."""
+        """Fill the batch with z = v and a = h(z) from its first input; returns z_L, (m, K).
+
+        Where that input is sparse, the first pre-activations are there already.
+        """
+        known = batch.inputs[0] is None
         for layer, activation in enumerate(self.problem.activations):
-            np.matmul(self.V[layer].T, batch.inputs[layer], out=batch.z[layer])
+            if layer > 0 or not known:
+                np.matmul(self.V[layer].T, batch.inputs[layer], out=batch.z[layer])
             activation.value(batch.z[layer], out=batch.inputs[layer + 1][:-1])
-        np.matmul(batch.inputs[-1].T, self.V[-1], out=batch.output)
+        if self.depth > 1 or not known:
+            np.matmul(batch.inputs[-1].T, self.V[-1], out=batch.output)
         return batch.output
 
     def _output_target(self, z, Y, D, scale):
@@ -688,22 +732,52 @@ class FeasibleRun:
             np.matmul(self.metrics[layer].inverse, right, out=step)
         else:
             return
-        decrease = float(np.vdot(step, right)) / (factor * factor)
-        if not np.isfinite(decrease):
+        length = self._length(layer, float(np.vdot(step, right)), factor)
+        if length is None:
             return
-        usual, count = self._decrease[layer], self._decreases[layer]
-        limit = self.largest_decrease * usual
-        if count > 5 and decrease > limit > 0:
-            step *= np.sqrt(limit / decrease)
-            decrease = limit
-        self._decreases[layer] = count + 1
-        self._decrease[layer] += max(self.memory_decrease, 1.0 / (count + 1)) * (decrease - usual)
+        if length != 1.0:
+            step *= length
         if layer < self.depth - 1:
             step *= self.gains[layer]
         velocity = self.velocity[layer]
         velocity *= self.options.momentum
         velocity += step
         self.V[layer] += velocity
+
+    def _update_sparse(self, D, leverage, factor):
+        """The same for the first layer on a sparse X."""
+        first, right = self.first, self._right[0]
+        if first.lazy:
+            decrease = first.decrease(D, leverage)
+        else:
+            first.cross(D, leverage, right)
+            decrease = float(np.vdot(right, right))
+        length = self._length(0, decrease, factor)
+        if length is None:
+            return
+        length *= self.gains[0]
+        if first.lazy:
+            first.move(length)
+            return
+        right *= length
+        self.velocity[0] *= self.options.momentum
+        self.velocity[0] += right
+        self.V[0] += self.velocity[0]
+
+    def _length(self, layer, decrease, factor):
+        """What to multiply a step with so that it is no outlier; None where it is not finite."""
+        decrease /= factor * factor
+        if not np.isfinite(decrease):
+            return None
+        length = 1.0
+        usual, count = self._decrease[layer], self._decreases[layer]
+        limit = self.largest_decrease * usual
+        if count > 5 and decrease > limit > 0:
+            length = np.sqrt(limit / decrease)
+            decrease = limit
+        self._decreases[layer] = count + 1
+        self._decrease[layer] += max(self.memory_decrease, 1.0 / (count + 1)) * (decrease - usual)
+        return length
 
     def _apply_penalties(self, *, first=True):
         """The block of the penalties, for the steps since the last time."""
@@ -731,11 +805,18 @@ class FeasibleRun:
 
     # -- the objective --------------------------------------------------------------------------
 
+    def _begin_pass(self):
+        """To be called before forward passes over the samples with new weights."""
+        if self.first is not None:
+            self._product = self.space.rows.product(self.V[0], self.space)
+
     def _pass_over(self, rows):
         """A forward pass of some samples; returns the batch that holds its values."""
         whole = isinstance(rows, slice)
         batch = self._passes[rows.stop - rows.start if whole else rows.size]
-        if whole and self.space.U is not None:
+        if self.first is not None:
+            batch.first[:] = self._product(rows).T
+        elif whole and self.space.U is not None:
             batch.inputs[0] = self.space.U[rows].T
         else:
             self.space.take(rows, batch.U)
@@ -746,6 +827,7 @@ class FeasibleRun:
     def _objective(self):
         """J and its data term at the present weights, per unit of weight, in the run's units."""
         n, data, variances = self.n_measured, 0.0, self.activity_alpha > 0
+        self._begin_pass()
         sums, squares = [0.0] * self.depth, [0.0] * self.depth
         for rows in self._chunks:
             weight = None if self.weight is None else self.weight[rows, 0]
@@ -758,6 +840,7 @@ class FeasibleRun:
                     squares[layer] += _weighted_square(z, weight)
             values = self.loss.value(output, self.Y[rows])
             data += float(values.sum() if weight is None else values @ weight.astype(float))
+        self._product = None
         data /= n * self.target.stiffness
         objective = data
         if variances:
@@ -820,14 +903,17 @@ class _Batch:
 
     Attributes
     ----------
-    U : ndarray of shape (m, r + 1)
+    U : ndarray of shape (m, r + 1) or None
+        None where the first layer's input is sparse.
+    first : ndarray of shape (n_1, m)
+        Pre-activations of the first layer.
     Y, output : ndarray of shape (m, K)
     inputs : list of ndarray of shape (n_{l-1} + 1, m)
     z, D : list of ndarray of shape (n_l, m)
         ``D`` has the output layer too, ``z`` has not.
     """
 
-    def __init__(self, m, shapes, dtype, *, backward=True):
+    def __init__(self, m, shapes, dtype, *, backward=True, inputs=True):
         def new(*shape):
             return np.empty(shape, dtype=dtype)
 
@@ -835,7 +921,8 @@ class _Batch:
         self.z = [new(width, m) for _, width in shapes[:-1]]
         self.inputs = [None] + [np.ones((size, m), dtype=dtype) for size, _ in shapes[1:]]
         self.output = new(m, n_outputs)
-        self.U = new(m, shapes[0][0])
+        self.first = self.z[0] if self.z else self.output.T
+        self.U = new(m, shapes[0][0]) if inputs else None
         if backward:
             self.Y = new(m, n_outputs)
             self.D = [new(width, m) for _, width in shapes[:-1]] + [new(m, n_outputs).T]

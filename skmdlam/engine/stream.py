@@ -266,7 +266,7 @@ class StreamSpace(InputCoordinates):
     def unloaded(self):
         """A copy that holds none."""
         space = copy.copy(self)
-        space._X = space.U = space.leverage = None
+        space._X = space.U = space.rows = space.leverage = None
         return space
 
     def moved(self, V, old, *, keep_function):
@@ -385,6 +385,8 @@ class StreamRun(FeasibleRun):
 
     # A stream is short: every batch counts at first.
     observe_every, refresh_every, refresh_first = 4, 20, 3
+    # The average takes all weights at every step.
+    may_be_lazy = False
 
     def __init__(self, options, problem, coefs, intercepts, state, settings):
         self._clock = time.perf_counter()
@@ -513,7 +515,7 @@ class StreamRun(FeasibleRun):
             self.calibrated = self.options.automatic_activity_alpha(
                 self.problem,
                 self.loss,
-                self.space.inputs,
+                self.space.inputs_rotated,
                 self.target.convert(self.problem.Y),
                 total=self.total,
             )
@@ -669,6 +671,7 @@ class StreamRun(FeasibleRun):
     def _losses(self, chunks=None):
         """Loss of each sample of the chunk, or of parts of it, under V, in the run's units."""
         parts = []
+        self._begin_pass()
         for rows in self._chunks if chunks is None else chunks:
             output = self._pass_over(rows).output
             parts.append(np.array(self.loss.value(output, self.Y[rows]), dtype=float))

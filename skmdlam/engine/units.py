@@ -4,6 +4,7 @@
 plain one, :class:`TargetUnit` centres and scales the target of a regression.
 """
 
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +29,15 @@ _LARGEST_ROTATION = 400
 _LARGEST_DECOMPOSITION = 1500
 # Directions that a sketch finds, and how often it multiplies by X'X to find them.
 _SKETCH_SIZE, _SKETCH_ROUNDS = 200, 2
+# Where X stays sparse there are fewer, so that all of them together have no more numbers than this,
+# or than twice the entries of X; for each sample they may be more.
+_SKETCH_NUMBERS, _SKETCH_ENTRIES = 3 * 2**19, 2
+# Coordinates of a sparse X may have so many numbers for each entry.
+_ENTRIES = 8
+# Columns this many standard deviations from zero are too far for centring in single precision.
+_FAR_FROM_ZERO = 1e3
+# Accuracy and largest number of iterations of systems whose matrix is never formed.
+_CG_TOLERANCE, _CG_ITERATIONS = 1e-2, 200
 # Squared weight below which a column's penalty is quadratic and no longer logarithmic.
 COLUMN_FLOOR = 0.1
 # Directions with less of the largest variance than this are copies of others up to rounding.
@@ -60,7 +70,9 @@ class InputCoordinates:
         Columns that are not constant.
     U : ndarray of shape (n, r + 1) or None
         The samples in the new coordinates, and a column of ones for the intercept. None for a
-        large sparse X, whose rows are transformed whenever they are asked for.
+        large sparse X.
+    rows : SparseRows or None
+        What there is in place of U, for products with samples that are never transformed.
     leverage : ndarray of shape (n, 1) or None
         ``min(1, 2 mean(q) / q_i)``, ``q_i = ||u_i||^2``: what a sample counts in the first layer's
         weight step. Samples far from all others would otherwise own directions. None where every
@@ -69,6 +81,9 @@ class InputCoordinates:
 
     # Whether T is exact enough for the block of the penalties to be solved with it.
     _exact = False
+    # The directions as a product with a sparse X; where they are, T is not formed.
+    _directions = None
+    rows = None
 
     def _scale_columns(self, mean, std, total, n, resolution):
         """Mean and unit of each column, for samples of this number and total weight."""
@@ -87,6 +102,11 @@ class InputCoordinates:
     def size(self):
         """Number r of coordinates."""
         return self.variance.shape[0] if self._basis is None else self._basis.shape[0]
+
+    @property
+    def n_directions(self):
+        """What a change of coordinates costs, in products for each column and unit."""
+        return self._T.shape[1] if self._basis is None else 2 * self._basis.shape[1] + 1
 
     def _standardised(self, x):
         x = (x.toarray() if sp.issparse(x) else x) - self.mean
@@ -160,16 +180,21 @@ class InputCoordinates:
             them; None takes it from the covariance.
         """
         n, d = X.shape
-        self._X, self.U = X, None
-        if not sp.issparse(X) or n * self.size <= max(_SMALL, 8 * X.nnz):
+        self._X, self.U, self.rows = X, None, None
+        if not sp.issparse(X) or n * self.size <= max(_SMALL, _ENTRIES * X.nnz):
             self.U = np.empty((n, self.size + 1), dtype=self._dtype)
             self.U[:, -1] = 1.0
-        norms = np.empty(n)
-        for rows in _chunks(n, d, _TRANSFORMED):
-            u = self._coordinates(X[rows])
-            if self.U is not None:
-                self.U[rows, :-1] = u
-            norms[rows] = np.einsum("ij,ij->i", u, u)
+        elif self._directions is None:
+            self.rows = SparseRows(X, self)
+        if self.rows is not None and self.rows.along is not None:
+            norms = self._norms()
+        else:
+            norms = np.empty(n)
+            for rows in _chunks(n, d if self._directions is None else n, _TRANSFORMED):
+                u = self._coordinates(X[rows])
+                if self.U is not None:
+                    self.U[rows, :-1] = u
+                norms[rows] = np.einsum("ij,ij->i", u, u)
         mean_norm = self.total_variance if share is None else float(share @ norms)
         leverage = np.ones(n)
         np.divide(2 * mean_norm, norms, out=leverage, where=norms > 2 * mean_norm)
@@ -200,10 +225,57 @@ class InputCoordinates:
         self.take(rows, out)
         return out[:, :-1]
 
+    def inputs_rotated(self, rows):
+        """The same up to a rotation, which a sparse X of many columns has far fewer numbers for."""
+        if self.rows is None or self.rows.along is None:
+            return self.inputs(rows)
+        values, vectors = scipy.linalg.eigh(self._gram(rows), check_finite=False)
+        return vectors * np.sqrt(np.maximum(values, 0.0))
+
+    def factor(self, rows):
+        """The samples of these indices, for products ``factor(rows) @ V``."""
+        return self.inputs(rows) if self.rows is None else _Product(self, rows)
+
+    def _excess_squared(self):
+        """What the squared length of a coordinate in Q counts beyond that of all others."""
+        return self._root**2 - self._rest**2
+
+    def _norms(self):
+        """``||u_i||^2`` of all samples."""
+        along = self.rows.along
+        norms = self._rest**2 * self.rows.squares
+        norms += np.square(along[:, :-2], dtype=float) @ self._excess_squared()
+        return np.maximum(norms, 0.0)
+
+    def _gram(self, rows):
+        """``U U'`` of some samples."""
+        x, centre = self.rows.X[rows].astype(float), self.rows.centre
+        inside, h = self.rows.along[rows, :-2].astype(float), x @ centre
+        gram = (x @ x.T).toarray()
+        gram += float(centre @ centre) - h - h[:, None]
+        gram *= self._rest**2
+        return gram + (inside * self._excess_squared()) @ inside.T
+
     # -- changes of coordinates -----------------------------------------------------------------
+
+    def standard_weights(self, V):
+        """Weights of standardised columns from weights of U, both without intercept."""
+        if self._directions is not None:
+            return self._directions.astype(V.dtype).product(V)
+        if self._basis is None:
+            return self._standard @ V
+        W = self._rest * V
+        W += self._basis @ ((self._root - self._rest)[:, None] * (self._basis.T @ V))
+        return W
+
+    def standard_gradient(self, G):
+        """The transpose of :meth:`standard_weights`: ``T' D^-1 G``."""
+        return self._standard.T @ G if self._basis is None else self.standard_weights(G)
 
     def _coordinates(self, x):
         """Samples x in the new coordinates."""
+        if self._directions is not None:
+            return self._directions.coordinates(x).astype(self._dtype)
         if self._basis is None:
             return self._standardised(x).astype(self._dtype, copy=False) @ self._standard
         x = self._standardised(x).astype(self._turn.dtype, copy=False)
@@ -222,7 +294,9 @@ class InputCoordinates:
             W = W * self._inverse_std[:, None]
         else:
             b = b + self.mean @ W
-        if self._basis is None:
+        if self._directions is not None:
+            V = self._directions.inverse(self.std[:, None] * W)
+        elif self._basis is None:
             V = self._T_inverse @ W
         else:
             W = W * self.std[:, None]
@@ -233,7 +307,9 @@ class InputCoordinates:
     def expand(self, V):
         """Weights and intercept for X from weights of U; the inverse of :meth:`contract`."""
         V, b = V[:-1].astype(float), V[-1].astype(float)
-        if self._basis is None:
+        if self._directions is not None:
+            W = self._inverse_std[:, None] * self._directions.product(V)
+        elif self._basis is None:
             W = self._T @ V
         else:
             excess = self._root - self._rest
@@ -260,6 +336,10 @@ class InputCoordinates:
             diagonal = (1.0 + variance * self.variance).astype(V.dtype)
             if not charge.any():
                 weights /= diagonal[:, None]
+                return
+            if self._directions is not None:
+                directions = self._directions.astype(V.dtype)
+                weights[:] = directions.solve(diagonal[:, None], charge[:, None], weights)
                 return
             system = self._standard.T @ (charge[:, None] * self._standard)
             system.flat[:: self.size + 1] += diagonal
@@ -314,11 +394,7 @@ class InputCoordinates:
 
     def column_sizes(self, V):
         """Sum of squared weights of each standardised column, shape (d,)."""
-        if self._basis is None:
-            W = self._standard @ V[:-1]
-        else:
-            W = self._rest * V[:-1]
-            W += self._basis @ ((self._root - self._rest)[:, None] * (self._basis.T @ V[:-1]))
+        W = self.standard_weights(V[:-1])
         return np.einsum("jk,jk->j", W, W, dtype=float)
 
     def column_penalty(self, V):
@@ -352,6 +428,10 @@ class InputSpace(InputCoordinates):
     leave out directions in which the samples do not vary. Of more than 400 columns the primal form
     turns the leading directions only, as the sketched one does.
 
+    A large sparse X is never changed to other coordinates: the dual form then keeps its directions
+    as combinations of the samples, the sketched one finds fewer directions the wider X is, and the
+    weights change theirs, see :class:`SparseRows`.
+
     Parameters
     ----------
     X : ndarray or sparse matrix of shape (n, d)
@@ -369,6 +449,7 @@ class InputSpace(InputCoordinates):
         X = X.tocsr() if sp.issparse(X) else X
         self._X, self._dtype = X, dtype
         n, d = X.shape
+        large = sp.issparse(X) and n * d > max(_SMALL, _ENTRIES * X.nnz)
         share = np.full(n, 1.0 / n) if weight is None else weight / weight.sum(dtype=float)
         total = n if weight is None else weight.sum(dtype=float)
         self._scale_columns(*column_moments(X, share), total, n, 10 * np.finfo(X.dtype).eps)
@@ -379,9 +460,12 @@ class InputSpace(InputCoordinates):
             few = d <= _LARGEST_ROTATION
             (self._decompose if few else self._decompose_leading)(*self._primal(share))
         elif rotate and n <= _LARGEST_DECOMPOSITION:
-            self._decompose(*self._dual(share))
+            if large:
+                self._combine_samples(share)
+            else:
+                self._decompose(*self._dual(share))
         else:
-            self._sketch(share, rng)
+            self._sketch(share, rng, min(_SKETCH_SIZE, d, most_directions(X) if large else d))
 
         self.load(X, share)
 
@@ -408,13 +492,33 @@ class InputSpace(InputCoordinates):
         keep = _not_negligible(values)
         return values[keep], x.T @ (vectors[:, keep] / np.sqrt(values[keep]))
 
-    def _sketch(self, share, rng):
+    def _combine_samples(self, share):
+        """The dual form of a large sparse X: nothing of samples times columns is stored."""
+        X = scaled_rows(self._X, self._inverse_std, float)
+        centre = self._inverse_std * self.mean
+        along, root = X @ centre, np.sqrt(share)
+        kernel = (X @ X.T).toarray()
+        kernel += float(centre @ centre) - along - along[:, None]
+        kernel *= root * root[:, None]
+        values, vectors = scipy.linalg.eigh(kernel, overwrite_a=True, check_finite=False)
+        keep = _not_negligible(values)
+        values, vectors = values[keep], vectors[:, keep]
+        metric = self._temper(values, values.sum())
+        self._basis, self.variance = None, values * metric
+        combinations = root[:, None] * vectors / np.sqrt(values)
+        self._directions = SampleDirections(
+            X, self._inverse_std, centre, combinations, np.sqrt(metric)
+        )
+
+    def _sketch(self, share, rng, size):
         """T = D (g I + Q diag(g_i - g) Q'): exact in the leading directions Q of C."""
         d = self._X.shape[1]
-        size = min(_SKETCH_SIZE, d)
+        if size == 0:
+            self._set_leading(np.empty(0), np.empty((d, 0)), 1.0, float(self._n_varying))
+            return
         Q = rng.standard_normal((d, size))
         for _ in range(_SKETCH_ROUNDS + 1):
-            Q, _ = scipy.linalg.qr(Q, mode="economic", check_finite=False)
+            Q, _ = scipy.linalg.qr(Q, mode="economic", overwrite_a=True, check_finite=False)
             image, small = self._moments_along(Q, share)
             Q_last, Q = Q, image
         values, vectors = scipy.linalg.eigh(small, check_finite=False)
@@ -445,6 +549,180 @@ class InputSpace(InputCoordinates):
                 image[:, column] -= sums[column] * self.mean
             image *= self._inverse_std[:, None]
         return image, small
+
+
+class SparseRows:
+    """Samples of a large sparse X, for products in coordinates that they are never changed to.
+
+    The standardised samples are ``Xs = X D - 1 centre'``, and with ``T = D (g I + Q E Q')``::
+
+        U V  = g Xs V + (Xs Q) E Q' V
+        U' S = g Xs' S + Q E (Xs Q)' S
+
+    so that a step costs a product with the entries of the batch, and what depends on Q costs one
+    with the few numbers ``Xs Q`` of each sample.
+
+    Parameters
+    ----------
+    X : sparse matrix of shape (n, d)
+    space : InputCoordinates
+
+    Attributes
+    ----------
+    X : sparse array of shape (n, d)
+        Scaled by D.
+    centre : ndarray of shape (d,)
+        ``D mean``.
+    along : ndarray of shape (n, k + 2) or None
+        ``[Xs Q, X D centre, 1]``; None where it would need more memory than X.
+    squares : ndarray of shape (n,)
+        ``||xs_i||^2``.
+    """
+
+    def __init__(self, X, space):
+        self.centre = space._inverse_std * space.mean
+        dtype = space._dtype if space._basis is None else space._turn.dtype
+        if np.abs(self.centre).max(initial=0.0) > _FAR_FROM_ZERO:
+            dtype = np.dtype(float)
+        self.X, self.along = scaled_rows(X, space._inverse_std, dtype), None
+        n = X.shape[0]
+        if space._basis is None or n * space._basis.shape[1] > max(_SMALL, _ENTRIES * X.nnz):
+            return
+        basis = space._basis
+        self.along = np.ones((n, basis.shape[1] + 2), dtype)
+        self.squares = np.empty(n)
+        inside, square = self.centre @ basis, float(self.centre @ self.centre)
+        for rows in _chunks(n):
+            x = self.X[rows].astype(float)
+            h = x @ self.centre
+            self.along[rows, :-2] = x @ basis - inside
+            self.along[rows, -2] = h
+            self.squares[rows] = x.multiply(x).sum(axis=1) - 2 * h + square
+
+    def product(self, V, space):
+        """A function from rows to their ``(U, 1) V``."""
+        W = space.standard_weights(V[:-1])
+        intercept = (V[-1] - self.centre @ W).astype(self.X.dtype)
+        W = W.astype(self.X.dtype, copy=False)
+        return lambda rows: self.X[rows] @ W + intercept
+
+
+@dataclass(frozen=True)
+class _Product:
+    """Samples of a large sparse X in the new coordinates, of which only products are known."""
+
+    space: InputCoordinates
+    rows: np.ndarray
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __matmul__(self, V):
+        V = np.vstack([V, np.zeros_like(V[:1])])
+        return self.space.rows.product(V, self.space)(self.rows)
+
+
+class SampleDirections:
+    """``T = D Xs' B R``: directions as combinations B of fewer samples than columns, scaled by R.
+
+    Parameters
+    ----------
+    X : sparse array of shape (n, d)
+        The samples, scaled by D.
+    inverse_std : ndarray of shape (d,)
+        The diagonal of D.
+    centre : ndarray of shape (d,)
+        ``D mean``.
+    combinations : ndarray of shape (n, r)
+        B, such that ``Xs' B`` has orthonormal columns.
+    root : ndarray of shape (r,)
+        The diagonal of R.
+    """
+
+    def __init__(self, X, inverse_std, centre, combinations, root):
+        self._X, self._inverse_std, self._centre, self._root = X, inverse_std, centre, root
+        self._combinations = combinations * root
+        self._single = None
+
+    def astype(self, dtype):
+        """For weights of this type."""
+        if np.dtype(dtype) == self._X.dtype:
+            return self
+        if self._single is None:
+            new = copy(self)
+            for name in ("_X", "_centre", "_root", "_combinations"):
+                setattr(new, name, getattr(self, name).astype(dtype))
+            self._single = new
+        return self._single
+
+    def product(self, V):
+        """``Xs' B R V``."""
+        A = self._combinations @ V
+        W = self._X.T @ A
+        W -= self._centre[:, None] * A.sum(axis=0)
+        return W
+
+    def adjoint(self, W):
+        """``R B' Xs W``."""
+        return self._combinations.T @ (self._X @ W - self._centre @ W)
+
+    def inverse(self, W):
+        """``R^-1 B' Xs W``, what :meth:`product` makes W of where it does."""
+        return self.adjoint(W) / self._root[:, None] ** 2
+
+    def coordinates(self, x):
+        """``xs Xs' B R`` of samples x."""
+        x = scaled_rows(x, self._inverse_std, float)
+        kernel = (x @ self._X.T).toarray()
+        kernel -= self._X @ self._centre
+        kernel -= (x @ self._centre)[:, None]
+        kernel += float(self._centre @ self._centre)
+        return kernel @ self._combinations
+
+    def solve(self, diagonal, charge, right):
+        """``(diagonal + R B' Xs charge Xs' B R)^-1 right`` by conjugate gradients.
+
+        They start near the solution for an even charge, and each iteration lowers the quadratic
+        function that the solution minimises: the block of the penalties never rises.
+        """
+        tolerance = _CG_TOLERANCE * np.sqrt(np.finfo(right.dtype).eps)
+
+        def system(V):
+            return diagonal * V + self.adjoint(charge * self.product(V))
+
+        even = diagonal + charge.mean() * self._root[:, None] ** 2
+        V = right / even
+        residual = right - system(V)
+        scaled = residual / even
+        direction, size = scaled, np.einsum("ij,ij->j", residual, scaled)
+        enough = tolerance**2 * np.einsum("ij,ij->j", right, right / even)
+        for _ in range(_CG_ITERATIONS):
+            if not (size > enough).any():
+                break
+            image = system(direction)
+            curvature = np.einsum("ij,ij->j", direction, image)
+            step = np.where(size > enough, size, 0.0) / np.where(curvature > 0, curvature, 1.0)
+            step = step.astype(right.dtype)
+            V = V + step * direction
+            residual = residual - step * image
+            scaled = residual / even
+            last, size = size, np.einsum("ij,ij->j", residual, scaled)
+            ratio = (size / np.where(last > 0, last, 1.0)).astype(right.dtype)
+            direction = scaled + ratio * direction
+        return V
+
+
+def scaled_rows(X, inverse_std, dtype):
+    """``X D`` for a sparse X, with the indices of X."""
+    data = (X.data * inverse_std[X.indices]).astype(dtype, copy=False)
+    return sp.csr_array((data, X.indices, X.indptr), shape=X.shape)
+
+
+def most_directions(X):
+    """How many directions a sketch of a large sparse X may have."""
+    n, d = X.shape
+    by_columns = max(_SKETCH_NUMBERS, _SKETCH_ENTRIES * X.nnz) // d
+    return min(by_columns, max(_SMALL, _ENTRIES * X.nnz) // n)
 
 
 def _chunks(n, d=1, numbers=_SMALL):

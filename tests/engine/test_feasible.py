@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from skmdlam.activations import ACTIVATIONS, get_activation
 from skmdlam.engine.feasible import Feasible
 from skmdlam.engine.problem import Problem, forward
-from skmdlam.engine.units import InputSpace, column_moments
+from skmdlam.engine.units import InputSpace, SampleDirections, column_moments, most_directions
 from skmdlam.losses import (
     REGRESSION_LOSSES,
     LogisticLoss,
@@ -390,9 +390,167 @@ def test_sparse_is_dense(decomposition, small, monkeypatch):
     X[np.random.default_rng(0).random(X.shape) < 0.9] = 0.0
     dense = fitted(X, Y, SquaredError(), max_iter=5)
     monkeypatch.setattr("skmdlam.engine.units._SMALL", small)
+    monkeypatch.setattr("skmdlam.engine.units.most_directions", lambda X: 200)
     sparse = fitted(sp.csr_array(X), Y, SquaredError(), max_iter=5)
     for a, b in zip(dense[1] + dense[2], sparse[1] + sparse[2], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3)
+
+
+def fitted_twice(monkeypatch, X, Y, *, decomposition, hidden=(20,), activation="relu",
+                 penalty="l2", alpha=0.0, weight=None, batch_size=20, **options):  # fmt: skip
+    """Weights from a dense X and from a sparse one that is never changed to other coordinates."""
+    monkeypatch.setattr("skmdlam.engine.units._LARGEST_DECOMPOSITION", decomposition)
+    monkeypatch.setattr("skmdlam.engine.units.most_directions", lambda X: 200)
+    activations = [get_activation(activation)] * len(hidden)
+    solver = Feasible(**{"single_precision": False, **options})
+    results, runs = [], []
+    for data, small in ((X, 2**22), (sp.csr_array(X), 1)):
+        monkeypatch.setattr("skmdlam.engine.units._SMALL", small)
+        problem = Problem(data, Y, activations, SquaredError(), get_penalty(penalty), alpha, weight)
+        rng = np.random.RandomState(0)
+        sizes = [X.shape[1], *hidden, Y.shape[1]]
+        start = solver.initial_weights(sizes, rng, X.dtype, activations)
+        run = solver.start(problem, *start, rng=rng, batch_size=batch_size, max_iter=4)
+        records = list(itertools.islice(run, 4))
+        coefs, intercepts = run.weights()
+        results.append([*coefs, *intercepts, records[-1].loss])
+        runs.append(run)
+    return *results, runs[1]
+
+
+def hard_sparse_data(n=200, d=300):
+    """Few entries; constant columns, columns and samples far from all others."""
+    X, Y = data(n=n, d=d)
+    X[np.random.default_rng(0).random(X.shape) < 0.9] = 0.0
+    X[4] *= 30.0
+    X[:, 3] = 0.0
+    X[:, 5] *= 100.0
+    X[:, 7] += 30.0 * (X[:, 7] != 0)
+    X[:, 9] = 5000.0 + X[:, 9]
+    return X, Y
+
+
+WEIGHT = np.random.default_rng(1).uniform(0.2, 3.0, 200)
+
+
+@pytest.mark.parametrize("decomposition", [10, 250])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"weight": WEIGHT},
+        {"alpha": 1.0},
+        {"penalty": "l1", "alpha": 0.1},
+        {"penalty": "group", "alpha": 0.1, "weight": WEIGHT},
+        {"hidden": ()},
+        {"hidden": (10, 10, 10), "activation": "tanh"},
+        {"activation": "logistic", "momentum": 0.0},
+        {"momentum": 0.3},
+        {"activity_alpha": 0.0},
+        {"batch_size": 7},
+    ],
+    ids=str,
+)
+def test_never_dense_is_the_same(settings, decomposition, monkeypatch):
+    """Sketched (10) and dual (250) forms; the momentum of .3 is renewed within an epoch."""
+    X, Y = hard_sparse_data()
+    stored, unstored, _ = fitted_twice(monkeypatch, X, Y, decomposition=decomposition, **settings)
+    for a, b in zip(stored, unstored, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-6)
+
+
+def test_penalties_between_lazy_steps(monkeypatch):
+    """The block of the penalties on the first layer also comes within an epoch."""
+    monkeypatch.setattr("skmdlam.engine.feasible.FeasibleRun.refresh_every", 5)
+    X, Y = hard_sparse_data()
+    stored, unstored, run = fitted_twice(monkeypatch, X, Y, decomposition=10, batch_size=5)
+    assert run.first.lazy and run._first_every < 2 * run.n_batches
+    for a, b in zip(stored, unstored, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("width", [3, 30])
+@pytest.mark.parametrize("rotation", [400, 10])
+@pytest.mark.parametrize("penalty", ["l2", "l1"])
+def test_tall_and_sparse(width, rotation, penalty, monkeypatch):
+    """The primal form: all weights, or wide layers' samples, change coordinates in a batch."""
+    monkeypatch.setattr("skmdlam.engine.units._LARGEST_ROTATION", rotation)
+    X, Y = hard_sparse_data(n=400, d=60)
+    stored, unstored, run = fitted_twice(
+        monkeypatch, X, Y, decomposition=1500, hidden=(width,), penalty=penalty, alpha=0.1
+    )
+    if penalty == "l2":
+        assert (run.first is None) == (rotation == 400 and width == 30)
+        assert run.first is None or run.first.lazy == (rotation == 10)
+    for a, b in zip(stored, unstored, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-6)
+
+
+def test_lazy_in_single_precision(monkeypatch):
+    X, Y = hard_sparse_data()
+    X[:, 9] = 0.0
+    stored, unstored, run = fitted_twice(monkeypatch, X, Y, decomposition=10, single_precision=True)
+    assert run.first.lazy and run.first.X.dtype == np.float32
+    for a, b in zip(stored, unstored, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-3, atol=1e-4)
+
+
+def test_columns_far_from_zero_take_double_precision(monkeypatch):
+    X, Y = hard_sparse_data(n=400)
+    stored, unstored, run = fitted_twice(monkeypatch, X, Y, decomposition=10, single_precision=True)
+    assert run.V[0].dtype == np.float32
+    assert run.first.X.dtype == np.float64
+    for a, b in zip(stored[:2], unstored[:2], strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-3, atol=1e-4)
+
+
+def test_fewer_directions_the_wider():
+    """Their numbers are bounded by those of X, or a few million."""
+    sizes = [
+        most_directions(sp.csr_array((n, d)))
+        for n, d in ((3000, 6000), (3000, 50_000), (3000, 1_000_000), (3000, 2_000_000))
+    ]
+    assert sizes == [262, 31, 1, 0]
+    assert most_directions(sp.csr_array((2_000_000, 6000))) == 2
+
+
+@pytest.mark.parametrize("size", [0, 20])
+def test_gram_of_sparse_samples(size, monkeypatch):
+    """What the noise is told from, without dense samples; also with no direction at all."""
+    X, _ = hard_sparse_data()
+    monkeypatch.setattr("skmdlam.engine.units._LARGEST_DECOMPOSITION", 10)
+    monkeypatch.setattr("skmdlam.engine.units._SMALL", 1)
+    monkeypatch.setattr("skmdlam.engine.units.most_directions", lambda X: size)
+    space = InputSpace(sp.csr_array(X), None, np.dtype(float), np.random.RandomState(0))
+    assert space.U is None and (space._basis.shape[1] > 0) == (size > 0)
+    rows = np.arange(0, 200, 3)
+    u = space.inputs(rows)
+    rotated = space.inputs_rotated(rows)
+    assert rotated.shape == (rows.size, rows.size)
+    scale = np.square(u).sum(axis=1).mean()
+    np.testing.assert_allclose(rotated @ rotated.T / scale, u @ u.T / scale, rtol=1e-6, atol=1e-6)
+    V = np.random.default_rng(0).standard_normal((300, 2))
+    np.testing.assert_allclose(space.factor(rows) @ V, u @ V, rtol=1e-6, atol=1e-6)
+    size = np.square(space.inputs(np.arange(200))).sum(axis=1)
+    expected = np.minimum(1.0, 2 * size.mean() / size)
+    np.testing.assert_allclose(space.leverage[:, 0], expected, rtol=1e-6)
+
+
+def test_system_of_sparse_samples():
+    """Conjugate gradients against the matrix that they stand for."""
+    rng = np.random.default_rng(0)
+    X = sp.csr_array(np.where(rng.random((30, 200)) < 0.1, rng.standard_normal((30, 200)), 0.0))
+    inverse_std, centre = rng.uniform(0.5, 2, 200), rng.standard_normal(200)
+    combinations, root = rng.standard_normal((30, 20)), 10.0 ** rng.uniform(-1, 1, 20)
+    directions = SampleDirections(X, inverse_std, centre, combinations, root)
+    T = (X.toarray() - centre).T @ combinations * root
+    diagonal, charge = rng.uniform(1, 10, (20, 1)), 10.0 ** rng.uniform(-5, 0, (200, 1))
+    right = rng.standard_normal((20, 4))
+    right[:, 3] = 0.0
+    expected = np.linalg.solve(np.diag(diagonal[:, 0]) + T.T @ (charge * T), right)
+    solution = directions.solve(diagonal, charge, right)
+    np.testing.assert_allclose(solution, expected, rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(directions.product(right), T @ right, atol=1e-9)
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic"])
