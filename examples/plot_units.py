@@ -67,9 +67,8 @@ for name, values in scores.items():
 #
 # There is one exception, the light blue line: ``alpha`` is a penalty on weights *in your
 # units*, as it is in scikit-learn: a large one hurts a column in large units, which needs large
-# weights. Even the default, 1e-4, can be seen at the right end, where weights differ by a factor of
-# a million; with ``alpha=0`` the line is as straight as that of trees. ``activity_alpha`` is the
-# penalty that has no unit.
+# weights. That is why it is 0 by default, where ``activity_alpha``, the penalty that has no unit, is
+# at work.
 
 looks = {
     "MDLAMRegressor": {"color": "#0072B2", "marker": "o", "linewidth": 2},

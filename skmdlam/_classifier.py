@@ -239,8 +239,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     for all samples.
 
     *Scaling.* Solver "feasible" standardises the columns of X inside its steps: the fit
-    does not depend on their units, apart from ``alpha``, which stands beside the weights in
-    those units. Solver "relaxed" wants scaled columns, as other networks do.
+    does not depend on their units, but for an ``alpha`` that you set, which stands beside the
+    weights in those units. Solver "relaxed" wants scaled columns, as other networks do.
 
     With one class in y the fit works, and predicts that class.
 
