@@ -122,8 +122,8 @@ target of mean 0 and variance 1.
 {summary}
 {details}
 `alpha` stands beside weights in the user's units: for a column multiplied by 1e-6 they are a
-million times larger, and so is what the penalty takes from them. The default, "auto", is 0 here, and
-nothing else in the fit knows the units.
+million times larger, and so is what the penalty takes from them. The default, "auto", is 0 here,
+and nothing else in the fit knows the units.
 """
 
 

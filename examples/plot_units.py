@@ -67,8 +67,8 @@ for name, values in scores.items():
 #
 # There is one exception, the light blue line: ``alpha`` is a penalty on weights *in your
 # units*, as it is in scikit-learn: a large one hurts a column in large units, which needs large
-# weights. That is why it is 0 by default, where ``activity_alpha``, the penalty that has no unit, is
-# at work.
+# weights. That is why it is 0 by default, where ``activity_alpha``, the penalty that has no unit,
+# is at work.
 
 looks = {
     "MDLAMRegressor": {"color": "#0072B2", "marker": "o", "linewidth": 2},

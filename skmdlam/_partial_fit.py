@@ -1,5 +1,7 @@
 """Learning from a stream: what ``partial_fit`` of both estimators does around the engine."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils import check_random_state
 
@@ -58,6 +60,8 @@ def _learn_chunk(estimator, X, y, sample_weight, learn_target):
     penalty = get_penalty(estimator.penalty, l1_ratio=estimator.l1_ratio)
 
     X, y = estimator._validate(X, y, reset=first)
+    if not first:  # the type of the first chunk stays
+        X = X.astype(estimator.coefs_[0].dtype, copy=False)
     weight = resolve_sample_weight(sample_weight, X)
     if learn_target is not None:
         learn_target(y, first)
@@ -90,6 +94,10 @@ def _learn_chunk(estimator, X, y, sample_weight, learn_target):
                 f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} asks for {sizes}."
             )
     rng = check_random_state(estimator.random_state)
+    begins = first or getattr(estimator, "_stream", None) is None
+    if begins and not isinstance(estimator.random_state, Integral):
+        # The stream keeps it: the user's, or NumPy's own, would be shared with others.
+        rng = np.random.RandomState(rng.randint(np.iinfo(np.int32).max))
     if first:
         coefs, intercepts = solver.initial_weights(sizes, rng, X.dtype, activations)
     else:

@@ -241,7 +241,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
 
     *Scaling.* Solver "feasible" standardises the columns of X and y inside its steps: the fit
     does not depend on their units, but for an ``alpha`` that you set, which stands beside the
-    weights in those units and those of y. Solver "relaxed" wants scaled columns, as other networks do.
+    weights in those units and those of y. Solver "relaxed" wants scaled columns, as other networks
+    do.
 
     The loss of a target is in its own units, and so are ``loss_`` and ``loss_curve_``.
 

@@ -141,6 +141,29 @@ class TestLearns:
         assert scaled.score(X * units + 5 * units, y_scaled) == pytest.approx(plain, abs=0.02)
 
 
+class TestBetweenCalls:
+    @both
+    def test_type_of_the_first_chunk_stays(self, estimator):
+        y = target(estimator)
+        for one, two in ((np.float32, np.float64), (np.float64, np.float32)):
+            model = make(estimator).fit(X[:50].astype(one), y[:50])
+            model.partial_fit(X[50:].astype(two), y[50:])
+            assert {W.dtype for W in model.coefs_ + model.intercepts_} == {np.dtype(one)}
+
+    @both
+    def test_generator_of_the_user_is_not_kept(self, estimator):
+        """It is asked once, so that models that share it do not disturb each other."""
+        rng = np.random.RandomState(0)
+        one, other = make(estimator, random_state=rng), make(estimator, random_state=rng)
+        feed(one, X[:100]), feed(other, X[:100])
+        before = rng.get_state()[1].copy(), rng.get_state()[2]
+        feed(one, X[100:])
+        feed(other, X[100:])
+        np.testing.assert_array_equal(rng.get_state()[1], before[0])
+        assert rng.get_state()[2] == before[1]
+        assert np.abs(one.coefs_[0] - other.coefs_[0]).max() > 1e-3
+
+
 class TestAfterFit:
     @both
     @pytest.mark.parametrize("chunk", [1, 10, 200])

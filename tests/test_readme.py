@@ -108,8 +108,8 @@ def test_units_are_those_of_the_benchmark():
     default, with_alpha = within["ours, defaults"], within["ours, alpha 1e-4"].split()[0]
     (mlp,) = (count.split()[0] for name, count in within.items() if name.startswith("MLP"))
     assert (
-        f"within .005 on {default} tables at the defaults, on {with_alpha} with ``alpha=1e-4``; that "
-        f"of ``MLP*`` without a scaler on {mlp} "
+        f"within .005 on {default} tables at the defaults, on {with_alpha} with ``alpha=1e-4``; "
+        f"that of ``MLP*`` without a scaler on {mlp} "
     ) in " ".join(README.split())
 
 
