@@ -45,6 +45,12 @@ def test_deep_networks_are_those_of_the_benchmark():
     ours, adam, _, _, best_control = re.findall(r"(\.\d{3}) ±", row)
     assert f"a test accuracy of {ours} against {adam}" in README
     assert f"has {best_control}." in README
+    row = next(line for line in text.splitlines() if line.startswith("| relu | 12 "))
+    ours, adam, _, _, best_control = re.findall(r"(\.\d{3}) ±", row)
+    assert (
+        f"Twelve relu layers have {ours}, ``MLPClassifier`` {adam}, Adam from our start "
+        f"{best_control};"
+    ) in " ".join(README.split())
 
 
 def test_tables_are_those_of_the_benchmark():
