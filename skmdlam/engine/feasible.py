@@ -196,6 +196,11 @@ class Feasible:
         penalty : Penalty
         activity_alpha : float or None
             What the estimator was given; None for "auto".
+
+        Returns
+        -------
+        alpha : float
+            Not negative.
         """
         if activity_alpha is None:
             activity_alpha = self.activity_alpha
