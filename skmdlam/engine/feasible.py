@@ -194,6 +194,7 @@ class Feasible:
         Parameters
         ----------
         penalty : Penalty
+            The penalty on weights.
         activity_alpha : float or None
             What the estimator was given; None for "auto".
 
