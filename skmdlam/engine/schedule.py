@@ -45,7 +45,9 @@ class PlateauSchedule:
     def factor(self, progress):
         """Factor of the next step, at a share ``progress`` of the current epoch."""
         self.steps += 1
-        return min(1.0, self.steps / self.warm_up) * (self._height - progress * self._slope)
+        # Where a stall has halved the height, the slope may lead below zero before the epoch ends.
+        height = max(self._height - progress * self._slope, self.smallest / 10)
+        return min(1.0, self.steps / self.warm_up) * height
 
     def advance(self, loss):
         """Say what the loss was at the end of the epoch; True when the run has ended."""
