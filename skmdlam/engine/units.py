@@ -58,7 +58,8 @@ class InputCoordinates:
 
     between a gradient step (power 0) and the least-squares step (power -1), which on noisy
     columns fits the noise. In coordinates ``T = D P^(1/2)`` the metric is the identity, so a step
-    costs no product with it, and it is the same one whatever the units of X are.
+    costs no product with it, and it is the same one whatever the units of X are. Where columns in
+    one unit outnumber the samples ``P = 2 m^(-1/2) I``: the small directions of so few are noise.
 
     Subclasses say where mean, spreads and C come from, and load samples.
 
@@ -81,6 +82,8 @@ class InputCoordinates:
 
     # Whether T is exact enough for the block of the penalties to be solved with it.
     _exact = False
+    # Whether columns in one unit outnumber the samples: the metric is then that of a gradient step.
+    _wide = False
     # The directions as a product with a sparse X; where they are, T is not formed.
     _directions = None
     rows = None
@@ -92,7 +95,8 @@ class InputCoordinates:
         self._inverse_std = np.zeros(std.size)
         np.divide(1.0, std, out=self._inverse_std, where=varies)
         self.std = np.where(varies, std, 0.0)
-        if share_one_unit(self.std[varies], total, n):
+        self._wide = share_one_unit(self.std[varies], total, n)
+        if self._wide:
             # A rare column blown up to the size of the others is noise that owns directions.
             unit = float(np.sqrt(np.mean(self.std[varies] ** 2)))
             self.std[varies], self._inverse_std[varies] = unit, 1.0 / unit
@@ -165,6 +169,9 @@ class InputCoordinates:
         self._set_factors()
 
     def _temper(self, values, total):
+        if self._wide:
+            # The small directions of so few samples are noise: a plain step comes to them last.
+            values = np.zeros_like(values)
         return 2.0 / np.sqrt(np.maximum(values + total / self._n_varying, np.finfo(float).tiny))
 
     # -- samples --------------------------------------------------------------------------------
