@@ -241,7 +241,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         self.n_iter_ = len(records)
         # Far from the data exp(z) of the Poisson loss is larger than any float.
         self.loss_curve_ = [min(record.loss, _LARGEST) for record in records]
-        self.objective_curve_ = [record.objective for record in records]
+        self.objective_curve_ = [min(record.objective, _LARGEST) for record in records]
         self.epsilon_curve_ = [record.epsilon for record in records]
         self.rho_curve_ = [record.rho for record in records]
         self.gap_curve_ = [record.gap for record in records]

@@ -38,6 +38,8 @@ _RHO, _RHO_POWER = 45.0, 0.58
 _RHO_RANGE = 8.0
 # Epochs at full step and in the cool-down; cut to so many steps each, but not below so many epochs.
 _EPOCHS, _COOL_DOWN, _STEPS, _FEWEST_EPOCHS = 70, 30, 5000, 5
+# How often the last layer is quartered where J is not finite at the start.
+_MOST_SHRINKINGS = 60
 # J above this multiple of the best one so far: the epoch is taken back.
 _WORST_RISE = 1.5
 
@@ -474,9 +476,15 @@ class FeasibleRun:
         self.iteration = 0
         self.ended = False
         self.best = np.inf
-        self._keep([V.copy() for V in self.V])
         with np.errstate(all="ignore"):
             start = self._objective()[0]
+            for _ in range(_MOST_SHRINKINGS):
+                if np.isfinite(start):
+                    break
+                # The exponential of the Poisson loss may be beyond all numbers at the start.
+                self.V[-1] *= 0.25
+                start = self._objective()[0]
+        self._keep([V.copy() for V in self.V])
         given = coefs if settings.warm else self._unprojected(self.V)[0]
         # J is infinite outside of constraints, where random weights are.
         if np.isfinite(start + sum(problem.penalty_value(W) for W in given)):
