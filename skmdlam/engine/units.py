@@ -59,7 +59,8 @@ class InputCoordinates:
     between a gradient step (power 0) and the least-squares step (power -1), which on noisy
     columns fits the noise. In coordinates ``T = D P^(1/2)`` the metric is the identity, so a step
     costs no product with it, and it is the same one whatever the units of X are. Where columns in
-    one unit outnumber the samples ``P = 2 m^(-1/2) I``: the small directions of so few are noise.
+    one unit outnumber the samples P is the mean of that, weighted by variance, times I: the small
+    directions of so few samples are noise.
 
     Subclasses say where mean, spreads and C come from, and load samples.
 
@@ -169,10 +170,14 @@ class InputCoordinates:
         self._set_factors()
 
     def _temper(self, values, total):
-        if self._wide:
-            # The small directions of so few samples are noise: a plain step comes to them last.
-            values = np.zeros_like(values)
-        return 2.0 / np.sqrt(np.maximum(values + total / self._n_varying, np.finfo(float).tiny))
+        metric = 2.0 / np.sqrt(np.maximum(values + total / self._n_varying, np.finfo(float).tiny))
+        if self._wide and total > 0:
+            # The small directions of so few samples are noise: a plain step, as long as the
+            # tempered one is on average over the variance, comes to them last.
+            variance = np.maximum(values, 0.0)
+            variance[-1] += max(total - variance.sum(), 0.0)  # the last stands for all others
+            metric[:] = variance @ metric / variance.sum()
+        return metric
 
     # -- samples --------------------------------------------------------------------------------
 
