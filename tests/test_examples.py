@@ -130,14 +130,10 @@ class TestInFull:
             assert rows[name][-1] < rows[name][0] - 0.3
 
     def test_comparison(self, tmp_path):
-        accuracy, seconds = (
-            table(part) for part in run("plot_comparison", tmp_path).split("seconds")
-        )
+        accuracy = table(run("plot_comparison", tmp_path).split("seconds")[0])
         ours = accuracy["MDLAMClassifier"]
         assert np.mean(np.subtract(ours, accuracy["MLPClassifier, adam"])) > 0.05
         assert accuracy["boosted trees"][4] == max(row[4] for row in accuracy.values())
-        lbfgs = np.array(seconds["MLPClassifier, lbfgs"])
-        assert np.median(np.array(seconds["MDLAMClassifier"]) / lbfgs) > 1
 
     def check_citation_graph(self, out):
         test = {
