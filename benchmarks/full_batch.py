@@ -136,10 +136,9 @@ def main(arguments=None):
     rows = []
     with threadpool_limits(options.threads), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the limits are meant
-        for name, task, X, y in data_sets(options.data):
-            if not options.only or name in options.only:
-                rows.append(measure(name, task, X, y, seed=0))
-                print(details(rows[-1:]), file=sys.stderr, flush=True)
+        for name, task, X, y in data_sets(options.data, options.only):
+            rows.append(measure(name, task, X, y, seed=0))
+            print(details(rows[-1:]), file=sys.stderr, flush=True)
         machine = environment()
     if not rows:
         parser.error(f"no data set of that name: {options.only}")

@@ -21,14 +21,12 @@ Writes into ``benchmarks/results/stream`` (``--out``): ``README.md`` and ``score
 """
 
 import argparse
-import shlex
-import sys
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-from report import environment, number, table, write_results
+from report import command_line, environment, number, table, write_results
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import SGDClassifier, SGDRegressor
 from tabular import adam, data_sets, ours, split
@@ -249,9 +247,7 @@ def main(arguments=None):
         warnings.simplefilter("ignore", ConvergenceWarning)
         for kind in TURNS:
             turning += follow(kind, seeds)
-        for name, task, X, y in data_sets(options.data):
-            if options.only and name not in options.only:
-                continue
+        for name, task, X, y in data_sets(options.data, options.only):
             names.append(name)
             rows += measure(name, task, X, y, seeds, options.rows)
             for n_passes in PASSES:
@@ -260,11 +256,6 @@ def main(arguments=None):
     if not rows:
         parser.error(f"no data set of that name: {options.only}")
 
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    for place in ("--data", "--out"):  # where they lie here is nobody's business
-        if place in given:
-            given[given.index(place) + 1] = "DIR"
-    command = shlex.join(["python", "benchmarks/stream.py", *given])
     turns = [
         [name, *(number(mean(turning, stream=name, method=method)) for method in METHODS)]
         for name in dict.fromkeys(row["stream"] for row in turning)
@@ -275,7 +266,7 @@ def main(arguments=None):
         for n_passes in PASSES
     )
     report = (
-        f"# Streams\n\nCommand: `{command}`\n\n{machine}\n\n"
+        f"# Streams\n\nCommand: `{command_line(__file__, arguments)}`\n\n{machine}\n\n"
         f"Scores are accuracy or R² on test rows, mean over {options.seeds} split(s); wins and "
         f"losses are differences of more than {MARGIN}. Seconds are those in `partial_fit`, summed "
         f"over the tables, in one process on {options.threads} thread(s).\n\n"

@@ -88,14 +88,17 @@ METHODS = {
 OPTIONAL = {"RealMLP": realmlp}
 
 
-def data_sets(folder):
-    """Yield (name, task, X, y) of every data set, bundled ones without a folder."""
+def data_sets(folder, only=None):
+    """Yield (name, task, X, y) of the data sets, or of ``only`` some; bundled ones without DIR."""
     if folder is None:
         for name, (load, task) in BUNDLED.items():
-            yield name, task, *load(return_X_y=True)
+            if not only or name in only:
+                yield name, task, *load(return_X_y=True)
         return
     with (folder / "INDEX.tsv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
+            if only and row["name"] not in only:
+                continue
             with np.load(folder / f"{row['name']}.npz", allow_pickle=False) as arrays:
                 yield row["name"], row["task"], arrays["X"], arrays["y"]
 

@@ -141,10 +141,9 @@ def main(arguments=None):
         warnings.simplefilter("ignore", ConvergenceWarning)
         # What MLPClassifier says of data in such units.
         warnings.simplefilter("ignore", RuntimeWarning)
-        for name, task, X, y in data_sets(options.data):
-            if not options.only or name in options.only:
-                rows.append(measure(name, task, X, y, seed=0))
-                print(details(rows[-1:]), file=sys.stderr, flush=True)
+        for name, task, X, y in data_sets(options.data, options.only):
+            rows.append(measure(name, task, X, y, seed=0))
+            print(details(rows[-1:]), file=sys.stderr, flush=True)
         machine = environment()
     if not rows:
         parser.error(f"no data set of that name: {options.only}")

@@ -24,7 +24,7 @@ from ._compat import (
     _check_sample_weight,
     _fit_context,
 )
-from ._monitor import Callbacks, Validation, ValidationMonitor
+from ._monitor import LARGEST, Callbacks, Validation, ValidationMonitor
 from ._progress import Progress
 from ._stored import readable_state
 from ._threads import blas_threads_for
@@ -40,6 +40,8 @@ from .penalties import PENALTIES, USUAL_ALPHA, Penalty, constrains, get_penalty
 
 DOCUMENTATION = "https://skmdlam.readthedocs.io/en/stable/"
 SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
+# What X may be, for a fit and for a prediction.
+_FORM_OF_X = {"accept_sparse": ("csr", "csc"), "dtype": (np.float64, np.float32)}
 _SOLVER_METHODS = ["initial_weights", "rows_at_a_time", "start"]
 
 
@@ -191,23 +193,20 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         self.out_activation_ = loss.out_activation
         self._activations, self._loss = activations, loss
         self._stream = Seen.of(X, Y, weight)
-        batch_size = {"auto": None, None: X.shape[0]}.get(self.batch_size, self.batch_size)
-        with blas_threads_for(solver.rows_at_a_time(X.shape[0], batch_size), sizes):
+        settings = self._resolve_settings(X.shape[0])
+        n_rows = solver.rows_at_a_time(X.shape[0], settings["batch_size"])
+        with blas_threads_for(n_rows, sizes):
             run = solver.start(
                 problem,
                 coefs,
                 intercepts,
-                rho=None if self.rho == "auto" else float(self.rho),
                 epsilon=float(self.epsilon),
-                activity_alpha=None
-                if self.activity_alpha == "auto"
-                else float(self.activity_alpha),
-                batch_size=batch_size,
                 max_iter=self.max_iter,
                 tol=self.tol,
                 n_iter_no_change=self.n_iter_no_change,
                 warm=previous is not None,
                 rng=rng,
+                **settings,
             )
             self._minimise(run, validation, callbacks)
         callbacks.end()
@@ -240,8 +239,8 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         self.coefs_, self.intercepts_ = result.coefs, result.intercepts
         self.n_iter_ = len(records)
         # Far from the data exp(z) of the Poisson loss is larger than any float.
-        self.loss_curve_ = [min(record.loss, _LARGEST) for record in records]
-        self.objective_curve_ = [min(record.objective, _LARGEST) for record in records]
+        self.loss_curve_ = [min(record.loss, LARGEST) for record in records]
+        self.objective_curve_ = [min(record.objective, LARGEST) for record in records]
         self.epsilon_curve_ = [record.epsilon for record in records]
         self.rho_curve_ = [record.rho for record in records]
         self.gap_curve_ = [record.gap for record in records]
@@ -292,13 +291,23 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 )
         return [int(size) for size in sizes]
 
+    def _resolve_settings(self, n):
+        """What the engine wants to know of a fit and of a chunk alike; None is its own choice."""
+        return {
+            "rho": None if self.rho == "auto" else float(self.rho),
+            "activity_alpha": self._given_activity_alpha(),
+            "batch_size": {"auto": None, None: n}.get(self.batch_size, self.batch_size),
+        }
+
+    def _given_activity_alpha(self):
+        return None if self.activity_alpha == "auto" else float(self.activity_alpha)
+
     def _resolve_alpha(self, solver, penalty):
         """Strength of the penalty for the engine, to which 0 says that there is none."""
         alpha = self.alpha
         if alpha == "auto":
-            activity_alpha = None if self.activity_alpha == "auto" else self.activity_alpha
             choose = getattr(solver, "default_alpha", lambda *_: USUAL_ALPHA)
-            alpha = choose(penalty, activity_alpha)
+            alpha = choose(penalty, self._given_activity_alpha())
         return float(alpha) or (_CONSTRAINT_ALONE if constrains(penalty) else 0.0)
 
     def _validate(self, X, y, *, reset=True):
@@ -309,8 +318,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             self,
             X,
             y,
-            accept_sparse=("csr", "csc"),
-            dtype=(np.float64, np.float32),
+            **_FORM_OF_X,
             multi_output=True,
             y_numeric=self._y_is_numeric,
             reset=reset,
@@ -418,8 +426,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         return validate_data(
             self,
             X,
-            accept_sparse=("csr", "csc"),
-            dtype=(np.float64, np.float32),
+            **_FORM_OF_X,
             reset=False,
         )
 
@@ -443,7 +450,6 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 # warnings.warn <- _minimise <- _fit <- fit <- scikit-learn's fit context <- the user
 _STACKLEVEL_OF_FIT = 5
 
-_LARGEST = float(np.finfo(np.float64).max)
 _LARGEST_INPUT = 1e150
 # Beside any loss this times a penalty is nothing, where it is not infinite.
 _CONSTRAINT_ALONE = 1e-100

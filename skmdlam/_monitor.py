@@ -9,6 +9,9 @@ from sklearn.metrics import check_scoring
 from ._compat import callback_context
 from .engine.problem import forward
 
+# What a curve shows where a loss is beyond all numbers.
+LARGEST = float(np.finfo(float).max)
+
 
 @dataclass
 class Validation:
@@ -53,7 +56,6 @@ class ValidationMonitor:
         self._data = validation
         weight = validation.weight
         self._weight = {} if weight is None else {"sample_weight": weight}
-        self._scoring = estimator.scoring
         self._scorer = check_scoring(self._estimator, scoring=estimator.scoring)
         self.scores, self.losses, self.best = [], [], None
         self._best_score, self._idle = -np.inf, 0
@@ -69,7 +71,7 @@ class ValidationMonitor:
             if "sample_weight" not in str(error):
                 raise
             raise ValueError(
-                f"scoring={self._scoring!r} takes no sample_weight, and sample_weight or "
+                f"scoring={estimator.scoring!r} takes no sample_weight, and sample_weight or "
                 "class_weight give the validation samples weights: choose another scoring."
             ) from error
         if self._must_score and not np.isfinite(score):
@@ -100,7 +102,7 @@ class ValidationMonitor:
         with np.errstate(all="ignore"):
             z = forward(data.X, coefs, intercepts, estimator._activations)
             values = estimator._loss.value(z, data.Y)
-            return min(float(np.average(values, weights=data.weight)), np.finfo(float).max)
+            return min(float(np.average(values, weights=data.weight)), LARGEST)
 
 
 class Callbacks:
@@ -116,7 +118,6 @@ class Callbacks:
     """
 
     def __init__(self, estimator, X, y, sample_weight):
-        self._estimator = estimator
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         self._arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self._context = callback_context(estimator, estimator.max_iter)

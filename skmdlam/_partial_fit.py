@@ -12,6 +12,7 @@ from ._base import (
     resolve_sample_weight,
     restored_on_error,
 )
+from ._monitor import LARGEST
 from ._progress import Progress
 from ._threads import blas_threads_for
 from .activations import get_activations
@@ -109,19 +110,16 @@ def _learn_chunk(estimator, X, y, sample_weight, learn_target):
     estimator.out_activation_ = loss.out_activation
     estimator._activations, estimator._loss = activations, loss
     rows = X.shape[0]
-    batch_size = {"auto": None, None: rows}.get(estimator.batch_size, estimator.batch_size)
+    settings = estimator._resolve_settings(rows)
     alpha = estimator._resolve_alpha(solver, penalty)
-    auto = estimator.rho == "auto", estimator.activity_alpha == "auto"
-    with blas_threads_for(min(rows, batch_size or rows), sizes):
+    with blas_threads_for(min(rows, settings["batch_size"] or rows), sizes):
         run = solver.stream(
             Problem(X, Y, activations, loss, penalty, alpha, weight),
             coefs,
             intercepts,
             state,
-            rho=None if auto[0] else float(estimator.rho),
-            activity_alpha=None if auto[1] else float(estimator.activity_alpha),
-            batch_size=batch_size,
             rng=rng,
+            **settings,
         )
         record = next(run)
     _keep(estimator, run, record)
@@ -139,7 +137,7 @@ def _keep(estimator, run, record):
     record.iteration = estimator.n_iter_
     for name in ("loss", "objective", "epsilon", "rho", "gap"):
         curve = list(getattr(estimator, f"{name}_curve_", []))
-        value = min(float(getattr(record, name)), float(np.finfo(float).max))
+        value = min(float(getattr(record, name)), LARGEST)
         setattr(estimator, f"{name}_curve_", [*curve, value])
     estimator.loss_ = estimator.loss_curve_[-1]
     estimator.best_loss_ = min(estimator.loss_curve_)

@@ -319,14 +319,13 @@ class Feasible:
         """
         settings = Settings(**settings)
         full = settings.batch_size is not None and settings.batch_size >= problem.X.shape[0]
-        parabola = problem.alpha == 0 or problem.penalty.ridge is not None
         if not all(activation.exact_derivative for activation in problem.activations):
             # All other sweeps descend along slopes, which have to be those of J.
             return FeasibleRun(self, problem, coefs, intercepts, settings)
         # Proximal sweeps get stuck at the kinks of these losses: they only finish.
         kinks = isinstance(problem.loss, AbsoluteError | Quantile)
-        if not full or (kinks and not parabola):
-            if parabola:
+        if not full or (kinks and not problem.parabolic):
+            if problem.parabolic:
                 return FeasibleRun(self, problem, coefs, intercepts, settings)
             first = replace(settings, max_iter=-(-2 * settings.max_iter // 3))
             batches = FeasibleRun(self, problem, coefs, intercepts, first)
@@ -350,7 +349,7 @@ class Feasible:
                 problem, target.loss, standardised_rows(problem.X, share), target.Y
             )
         penalties = {"activity_alpha": activity_alpha, "column_alpha": self.column_alpha}
-        if not parabola:
+        if not problem.parabolic:
             return ProximalRun(problem, coefs, intercepts, warm=settings.warm, **penalties)
         return FullBatchRun(
             problem,
@@ -443,9 +442,7 @@ class FeasibleRun:
             )
         self.depth = len(coefs)
         self._initialise(coefs, intercepts, settings.warm)
-        self.metrics = [None] + [
-            MovingMetric(V.shape[0] - 1, self.damping, self.memory, self.dtype) for V in self.V[1:]
-        ]
+        self.metrics = self._new_metrics()
         widest = max((metric.size for metric in self.metrics[1:]), default=1)
         times_usual = max(1, -(-widest // self.usual_width))
         self.observe_every *= times_usual
@@ -484,7 +481,7 @@ class FeasibleRun:
                 # The exponential of the Poisson loss may be beyond all numbers at the start.
                 self.V[-1] *= 0.25
                 start = self._objective()[0]
-        self._keep([V.copy() for V in self.V])
+        self._keep()
         given = coefs if settings.warm else self._unprojected(self.V)[0]
         # J is infinite outside of constraints, where random weights are.
         if np.isfinite(start + sum(problem.penalty_value(W) for W in given)):
@@ -503,7 +500,13 @@ class FeasibleRun:
         n_hidden = len(problem.activations)
         self.damping = _first_given(options.damping, max(0.2, 0.1 * n_hidden))
         # Penalties that look at single weights need the axes of X.
-        self.rotated = problem.alpha == 0 or problem.penalty.ridge is not None
+        self.rotated = problem.parabolic
+
+    def _new_metrics(self):
+        """One for the inputs of every layer but the first, whose place holds None."""
+        return [None] + [
+            MovingMetric(V.shape[0] - 1, self.damping, self.memory, self.dtype) for V in self.V[1:]
+        ]
 
     def _initialise(self, coefs, intercepts, warm):
         """Starting weights in the run's units."""
@@ -617,7 +620,7 @@ class FeasibleRun:
             self._forget()
         elif objective < self.best:
             self.best = objective
-            self._keep([V.copy() for V in self.V])
+            self._keep()
         self.iteration += 1
         self.ended = schedule.advance(np.inf if refused else data)
         loss = float(self.best * self.unit)
@@ -811,7 +814,7 @@ class FeasibleRun:
             ridge = 0.0 if penalty.ridge is None else alpha * penalty.ridge * scale**2
             columns = (strength * self.column_alpha,) if layer == 0 else ()
             block.shrink(V, strength * self.activity_alpha, strength * ridge, *columns)
-            if penalty.ridge is None and alpha > 0:
+            if not self.problem.parabolic:
                 # At full strength from the start it would take random weights, which say nothing
                 # yet, to zero for good.
                 ramp = min(1.0, (self.iteration + 1) / self.ramp)
@@ -883,18 +886,22 @@ class FeasibleRun:
 
     # -- weights --------------------------------------------------------------------------------
 
-    def _keep(self, V):
-        self._kept = V
+    def _keep(self):
+        self._kept = [V.copy() for V in self.V]
 
     def weights(self):
         """Weights with the lowest J at the end of an epoch, in the coordinates of the user's X."""
-        coefs, intercepts = self._in_user_units(self._kept)
+        return self._returned(self._kept)
+
+    def _returned(self, V):
+        """Weights of the run as those of the user: in the units and the type of X."""
+        coefs, intercepts = self._in_user_units(V)
         dtype = self.problem.X.dtype
         return [W.astype(dtype) for W in coefs], [b.astype(dtype) for b in intercepts]
 
     def _in_user_units(self, V):
         coefs, intercepts = self._unprojected(V)
-        if self.problem.alpha > 0 and self.problem.penalty.ridge is None:
+        if not self.problem.parabolic:
             # Rounding in the change of coordinates must not leave the penalty's domain.
             coefs = [self.problem.penalty.prox(W, 0.0) for W in coefs]
         return coefs, intercepts

@@ -124,7 +124,7 @@ class FullBatchRun:
     # -- set up ---------------------------------------------------------------------------------
 
     def _refuse(self, problem):
-        if problem.alpha > 0 and problem.penalty.ridge is None:
+        if not problem.parabolic:
             name = problem.penalty.name or problem.penalty
             raise NotImplementedError(
                 f"penalty={name!r}: secant sweeps need a penalty that is a "
@@ -160,7 +160,7 @@ class FullBatchRun:
         if activity_alpha > 0:
             columns = column_strength(column_alpha, self.total, n, int(self.inputs.varies.sum()))
         wide = RowSpace.pays(X, width) and n + width <= _LARGEST_ROW_SPACE
-        wide &= problem.alpha == 0 or problem.penalty.ridge is not None
+        wide &= problem.parabolic
         if wide and not (warm and columns > 0):
             space = RowSpace(X, coefs[0])
             # What the start has outside of the rows says nothing about them: it is dropped.

@@ -41,6 +41,11 @@ class Problem:
     def __post_init__(self):
         self.rows = Rows(self.X.shape[0], self.sample_weight)
 
+    @property
+    def parabolic(self):
+        """Whether the penalty is a parabola or absent: without kinks and constraints."""
+        return self.alpha == 0 or self.penalty.ridge is not None
+
     def penalty_value(self, W):
         """``alpha penalty(W)``; zero when alpha is, also outside the domain of the penalty."""
         return self.alpha * float(self.penalty.value(W)) if self.alpha > 0 else 0.0

@@ -16,9 +16,9 @@ import scipy.sparse as sp
 
 from ..losses import AbsoluteError, Quantile
 from .feasible import FeasibleRun, within_range
-from .metric import MovingMetric
+from .reductions import Rows
 from .run import Record
-from .units import InputCoordinates, TargetUnit, column_moments
+from .units import InputCoordinates, TargetUnit, column_moments, column_strength
 
 # Columns, at most, whose covariances are kept; of more only the spreads are.
 _LARGEST_COVARIANCE = 1500
@@ -103,11 +103,9 @@ class Moments:
     @classmethod
     def of_columns(cls, X, weight=None):
         """The same, without comoments and without a dense copy of a sparse matrix."""
-        n = X.shape[0]
-        total = float(n if weight is None else weight.sum(dtype=float))
-        share = np.full(n, 1.0 / n) if weight is None else weight / total
-        mean, std = column_moments(X, share)
-        return cls(total, mean, std**2 * total)
+        rows = Rows(X.shape[0], weight)
+        mean, std = column_moments(X, rows.share())
+        return cls(rows.total, mean, std**2 * rows.total)
 
     def __add__(self, other):
         total = self.weight + other.weight
@@ -153,7 +151,7 @@ class Seen:
         """What a chunk says; without ``joint`` its covariances are left out."""
         columns = Moments.of_columns(X, weight)
         targets = Moments.of(Y, weight)
-        share = np.full(len(Y), 1.0 / len(Y)) if weight is None else weight / columns.weight
+        share = Rows(len(Y), weight).share()
         deviation = float((share @ np.abs(Y - targets.mean)).mean())
         joint = joint and X.shape[1] <= _LARGEST_COVARIANCE
         return cls(
@@ -418,8 +416,9 @@ class StreamRun(FeasibleRun):
             self.activity_alpha = self._automatic_activity_alpha()
         self.column_alpha = 0.0
         if self.activity_alpha > 0:
-            unit = min(1.0, self.total / self.seen.rows)
-            self.column_alpha = unit * options.column_alpha * np.sqrt(self.space.n_columns)
+            self.column_alpha = column_strength(
+                options.column_alpha, self.total, self.seen.rows, self.space.n_columns
+            )
         self._allocate(self.n)
         self._first_every = max(self.refresh_every, self.space.size // 4)
         # What the penalties take off the weights, relative to their metric, for a step of one.
@@ -439,9 +438,7 @@ class StreamRun(FeasibleRun):
         self.calibrated = None
         self._initialise(coefs, intercepts, fitted is not None)
         self.average = [V.astype(float) for V in self.V]
-        self.metrics = [None] + [
-            MovingMetric(V.shape[0] - 1, self.damping, self.memory, self.dtype) for V in self.V[1:]
-        ]
+        self.metrics = self._new_metrics()
         self._forget()
         self.parked = None if fitted is not None else np.asarray(coefs[0], dtype=self.dtype)
         self.learned = self.fitted = float(self.before)
@@ -699,9 +696,7 @@ class StreamRun(FeasibleRun):
 
     def weights(self):
         """The average, in the coordinates of the user's X."""
-        coefs, intercepts = self._in_user_units(self.average)
-        dtype = self.problem.X.dtype
-        return [W.astype(dtype) for W in coefs], [b.astype(dtype) for b in intercepts]
+        return self._returned(self.average)
 
     def state(self):
         """What the run of the next chunk needs."""
