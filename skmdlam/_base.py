@@ -209,6 +209,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 **settings,
             )
             self._minimise(run, validation, callbacks)
+        self._keep_strengths(run)
         callbacks.end()
 
     def _minimise(self, run, validation, callbacks):
@@ -267,6 +268,12 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 ConvergenceWarning,
                 stacklevel=_STACKLEVEL_OF_FIT,
             )
+
+    def _keep_strengths(self, run):
+        """Of the unit-free penalties, which only solver "feasible" has."""
+        penalties = run.strengths.penalties if hasattr(run, "strengths") else {}
+        self.activity_alpha_ = penalties.get("activity_alpha", 0.0)
+        self.column_alpha_ = penalties.get("column_alpha", 0.0)
 
     # -- parameters -----------------------------------------------------------------------------
 

@@ -35,8 +35,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     default ``1/2 ||W||^2``; ``unit`` is 1. The first line is the training objective of
     MLPClassifier. The second is a penalty on what the layers say instead of on the weights that say
     it, with variances over the samples weighted by ``s_i``; the third is one on the use of the d
-    columns of X at all, with ``column_alpha = 0.75`` (an option of :class:`Feasible`), which hurts
-    useless columns more than useful ones. Both are unit-free.
+    columns of X at all, which hurts useless columns more than useful ones (``column_alpha`` is an
+    option of :class:`Feasible`; what a fit has used is ``column_alpha_``). Both are unit-free.
 
     Solver "relaxed" is the algorithm of the paper [1]_. It minimises the first line of J through
     its Problem 2, in which every layer has variables of its own ::
@@ -162,6 +162,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Complete epochs or sweeps.
     loss_ : float
         J per unit of sample weight at the weights that were kept.
+    activity_alpha_, column_alpha_ : float
+        Strengths of the two unit-free penalties in J, given or automatic; 0 for solver "relaxed".
     best_loss_ : float
         Smallest entry of ``loss_curve_``.
     loss_curve_ : list of float

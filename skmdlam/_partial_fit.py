@@ -133,6 +133,7 @@ def _keep(estimator, run, record):
             "The numbers of this chunk are beyond the range of floating point: scale X and y."
         )
     estimator._stream = run.state()
+    estimator._keep_strengths(run)
     estimator.n_iter_ = getattr(estimator, "n_iter_", 0) + 1
     record.iteration = estimator.n_iter_
     for name in ("loss", "objective", "epsilon", "rho", "gap"):

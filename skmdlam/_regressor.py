@@ -32,12 +32,13 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     where R is the loss, summed over the outputs, and Omega is the penalty, by default
     ``1/2 ||W||^2``. The first line is the training objective of MLPRegressor. The second is a
     penalty on what the layers say instead of on the weights that say it, with variances over the
-    samples weighted by ``s_i``; the third is one on the use of the d columns of X at all, with
-    ``column_alpha = 0.75`` (an option of :class:`Feasible`), which hurts useless columns more than
-    useful ones. ``unit`` makes both independent of the unit of y: it is the variance of y for
-    squared error and Huber (in mini-batches times delta over the deviation, where that is below
-    1), the mean deviation for absolute error and quantile, the mean for Poisson. The variance of
-    the output counts in units of that deviation; for Poisson it is that of ``z_L``.
+    samples weighted by ``s_i``; the third is one on the use of the d columns of X at all, which
+    hurts useless columns more than useful ones (``column_alpha`` is an option of
+    :class:`Feasible`; what a fit has used is ``column_alpha_``). ``unit`` makes both independent of
+    the unit of y: it is the variance of y for squared error and Huber (in mini-batches times delta
+    over the deviation, where that is below 1), the mean deviation for absolute error and quantile,
+    the mean for Poisson. The variance of the output counts in units of that deviation; for Poisson
+    it is that of ``z_L``.
 
     Solver "relaxed" is the algorithm of the paper [1]_. It minimises the first line of J through
     its Problem 2, in which every layer has variables of its own ::
@@ -163,6 +164,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         Complete epochs or sweeps.
     loss_ : float
         J per unit of sample weight at the weights that were kept.
+    activity_alpha_, column_alpha_ : float
+        Strengths of the two unit-free penalties in J, given or automatic; 0 for solver "relaxed".
     best_loss_ : float
         Smallest entry of ``loss_curve_``.
     loss_curve_ : list of float

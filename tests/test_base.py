@@ -229,8 +229,35 @@ def training_objective(model, weight=None, *, activity_alpha=0.0):
     if activity_alpha > 0:
         spread = share @ (X - share @ X) ** 2
         logarithms = np.log1p(10 * spread * (model.coefs_[0] ** 2).sum(axis=1))
-        J += 0.5 * Feasible().column_alpha * np.sqrt(5) * units[0] * logarithms.sum()
+        J += 0.5 * model.column_alpha_ * np.sqrt(5) * units[0] * logarithms.sum()
     return J / s.sum()
+
+
+class TestStrengths:
+    """The attributes that say how strong the unit-free penalties were."""
+
+    @both
+    @every_solver
+    def test_kept(self, estimator, solver):
+        model = fit(estimator, sweeps=5, **solver)
+        if solver is RELAXED:
+            assert model.activity_alpha_ == model.column_alpha_ == 0.0
+        else:
+            assert model.activity_alpha_ > 0.1 and model.column_alpha_ >= 0.75
+
+    @both
+    def test_given(self, estimator):
+        solver = Feasible(column_alpha=3.0)
+        model = fit(estimator, sweeps=5, activity_alpha=2.0, solver=solver)
+        assert (model.activity_alpha_, model.column_alpha_) == (2.0, 3.0)
+        model = fit(estimator, sweeps=5, solver=solver)
+        assert model.activity_alpha_ != 2.0 and model.column_alpha_ == 3.0
+        model = fit(estimator, sweeps=5, activity_alpha=0.0, solver=solver)
+        assert model.activity_alpha_ == model.column_alpha_ == 0.0
+
+    def test_of_a_stream(self):
+        model = MDLAMRegressor(random_state=0).partial_fit(X, NUMBERS)
+        assert (model.activity_alpha_, model.column_alpha_) == (5.0, 0.75)  # too few to tell
 
 
 class TestAlpha:
@@ -1321,7 +1348,7 @@ class TestOptionsMatter:
             {"solver": Feasible(damping=1.0)},
             {"solver": Feasible(momentum=0.5)},
             {"max_iter": 100, "solver": Feasible(epochs=2)},
-            {"max_iter": 100, "solver": Feasible(cool_down=3)},
+            {"max_iter": 100, "solver": Feasible(cool_down=40)},
             {"solver": Feasible(patience=1)},
             {"solver": Feasible(single_precision=False)},
         ],

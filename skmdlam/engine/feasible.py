@@ -14,7 +14,7 @@ from ..losses import (
     SquaredError,
 )
 from ..penalties import USUAL_ALPHA
-from .calibration import automatic_activity_alpha
+from .calibration import USUAL_STRENGTHS, Strengths, automatic_strengths
 from .full_batch import ACCELERATIONS, FullBatchRun
 from .metric import MovingMetric, proximal
 from .options import check_choice, check_flag, check_integer, check_number
@@ -38,6 +38,8 @@ _RHO, _RHO_POWER = 45.0, 0.58
 _RHO_RANGE = 8.0
 # Epochs at full step and in the cool-down; cut to so many steps each, but not below so many epochs.
 _EPOCHS, _COOL_DOWN, _STEPS, _FEWEST_EPOCHS = 70, 30, 5000, 5
+# Noise, relative to the process of the calibration, below which long training pays.
+_CLEAR = 0.5
 # How often the last layer is quartered where J is not finite at the start.
 _MOST_SHRINKINGS = 60
 # J above this multiple of the best one so far: the epoch is taken back.
@@ -72,15 +74,16 @@ class Feasible:
     activity_alpha : float or None, default=None
         Strength of the penalty on the variance of the pre-activations, in samples: it weighs
         like so many samples on which the network should say nothing. None estimates it from the
-        share of noise in the targets, see
-        :func:`~skmdlam.engine.calibration.automatic_activity_alpha`, and takes a part of that in
-        nets of several hidden layers or with curved activations. The estimator's parameter of
-        that name replaces it.
-    column_alpha : float, default=0.75
+        share of noise in the targets, see :func:`~skmdlam.engine.calibration.automatic_strengths`,
+        and takes a part of that in nets of several hidden layers or with curved activations. The
+        estimator's parameter of that name replaces it.
+    column_alpha : float or None, default=None
         Strength of the penalty on the columns of X. It costs a column its use at all more than its
         use in full, so that columns that say little are left out; every penalty on W_1 that is
-        not logarithmic pulls at the useful ones just as hard. ``activity_alpha=0`` switches
-        it off too, and weights of less than one on average scale it down.
+        not logarithmic pulls at the useful ones just as hard. None estimates it from the noise,
+        like ``activity_alpha``: 0.75 where the targets are clear, 2 and more where they are not.
+        ``activity_alpha=0`` switches it off too, and weights of less than one on average scale it
+        down.
     hidden_gain : float or None, default=None
         Steps of hidden layers are this many times longer than those of the output layer. None is
         3, and 10 for layers of logistic activations, whose derivative is small.
@@ -94,9 +97,10 @@ class Feasible:
         Largest number of epochs at full step. None is 70, but no more than 5000 steps or 5 epochs.
     cool_down : int or None, default=None
         Epochs in which the steps fall to zero. None is 30, cut short in the same way.
-    patience : int, default=3
+    patience : int or None, default=None
         Epochs in a row without improving the loss by 1 % and by the estimator's ``tol`` that start
-        the cool-down.
+        the cool-down. None is 3, and 6 where the noise in the targets is found to be so small that
+        more epochs go on to gain.
     acceleration : {"anderson", "nesterov"} or None, default="anderson"
         How full-batch sweeps are accelerated (``batch_size=None``); see
         :class:`~skmdlam.engine.full_batch.FullBatchRun`.
@@ -139,13 +143,13 @@ class Feasible:
     """
 
     activity_alpha: float | None = None
-    column_alpha: float = 0.75
+    column_alpha: float | None = None
     hidden_gain: float | None = None
     damping: float | None = None
     momentum: float = 0.9
     epochs: int | None = None
     cool_down: int | None = None
-    patience: int = 3
+    patience: int | None = None
     acceleration: str | None = "anderson"
     single_precision: bool = True
 
@@ -153,13 +157,12 @@ class Feasible:
 
     def __post_init__(self):
         check_number("activity_alpha", self.activity_alpha, "[0, inf)", optional=True)
-        check_number("column_alpha", self.column_alpha, "[0, inf)")
+        check_number("column_alpha", self.column_alpha, "[0, inf)", optional=True)
         check_number("hidden_gain", self.hidden_gain, "(0, inf)", optional=True)
         check_number("damping", self.damping, "[0, inf)", optional=True)
         check_number("momentum", self.momentum, "[0, 1)")
-        for option in ("epochs", "cool_down"):
+        for option in ("epochs", "cool_down", "patience"):
             check_integer(option, getattr(self, option), at_least=1, optional=True)
-        check_integer("patience", self.patience, at_least=1)
         check_choice("acceleration", self.acceleration, ACCELERATIONS)
         check_flag("single_precision", self.single_precision)
 
@@ -264,12 +267,13 @@ class Feasible:
             batch_size = 100
         return _RHO * (100.0 / batch_size) ** _RHO_POWER
 
-    def automatic_activity_alpha(self, problem, loss, inputs, Y, *, total=None):
-        """The activity_alpha of a problem whose user names none.
+    def strengths(self, problem, loss, inputs, Y, *, activity_alpha=None, total=None):
+        """Strengths of the unit-free penalties on a problem.
 
-        Straight activations in deep nets take less, because the penalties of all layers add up;
-        curved ones take less in shallow nets, because their pre-activations must be large for the
-        network to be more than a straight line. A net of both takes the mean over its layers.
+        What neither the estimator nor the options name is automatic. Straight activations in deep
+        nets take less of the automatic ``activity_alpha``, because the penalties of all layers add
+        up; curved ones take less in shallow nets, because their pre-activations must be large for
+        the network to be more than a straight line. A net of both takes the mean over its layers.
 
         Parameters
         ----------
@@ -277,25 +281,42 @@ class Feasible:
             The network and the sample weights.
         loss : Loss
             The loss in units of its own.
-        inputs : callable
-            ``inputs(rows)`` gives standardised samples.
+        inputs : callable or None
+            ``inputs(rows)`` gives standardised samples; None where they are too few to tell, for
+            usual strengths.
         Y : ndarray of shape (n, K)
             Targets in the unit of the loss.
+        activity_alpha : float or None, default=None
+            What the estimator names.
         total : float or None, default=None
             Sum of the sample weights, where there are more samples than the given ones.
 
         Returns
         -------
-        activity_alpha : float
-            Strength of the penalty, in samples.
+        strengths : Strengths
+            Those of the penalties, in samples, none without ``activity_alpha``; and the noise,
+            where something is automatic.
         """
-        if self.activity_alpha is not None:
-            return self.activity_alpha
+        activity_alpha = _first_given(activity_alpha, self.activity_alpha)
+        if activity_alpha == 0:
+            return Strengths(0.0, 0.0)
+        if activity_alpha is not None and self.column_alpha is not None:
+            return Strengths(activity_alpha, self.column_alpha)
+        if inputs is None:
+            return Strengths(
+                _first_given(activity_alpha, USUAL_STRENGTHS.activity_alpha),
+                _first_given(self.column_alpha, USUAL_STRENGTHS.column_alpha),
+            )
+        automatic = automatic_strengths(loss, inputs, Y, problem.sample_weight, total=total)
         n_hidden = max(len(problem.activations), 1)
         curved = sum(not activation.straight for activation in problem.activations) / n_hidden
         part = (1.0 - curved) * min(1.0, 3.2 / n_hidden)
         part += curved * min(1.0, max(0.3, 0.1 * n_hidden))
-        return part * automatic_activity_alpha(loss, inputs, Y, problem.sample_weight, total=total)
+        return Strengths(
+            _first_given(activity_alpha, part * automatic.activity_alpha),
+            _first_given(self.column_alpha, automatic.column_alpha),
+            automatic.noise,
+        )
 
     def start(self, problem, coefs, intercepts, **settings):
         """Begin a run; the result is an iterator of records, one a sweep or epoch.
@@ -331,24 +352,16 @@ class Feasible:
             batches = FeasibleRun(self, problem, coefs, intercepts, first)
 
             def finish(coefs, intercepts):
-                return ProximalRun(
-                    problem,
-                    coefs,
-                    intercepts,
-                    activity_alpha=batches.activity_alpha,
-                    column_alpha=self.column_alpha,
-                    warm=True,
-                )
+                penalties = batches.strengths.penalties
+                return ProximalRun(problem, coefs, intercepts, warm=True, **penalties)
 
             return PolishedRun(batches, finish)
-        activity_alpha = settings.activity_alpha
-        if activity_alpha is None:
-            share = problem.rows.share()
-            target = TargetUnit(problem.loss, problem.Y, share)
-            activity_alpha = self.automatic_activity_alpha(
-                problem, target.loss, standardised_rows(problem.X, share), target.Y
-            )
-        penalties = {"activity_alpha": activity_alpha, "column_alpha": self.column_alpha}
+        share = problem.rows.share()
+        target = TargetUnit(problem.loss, problem.Y, share)
+        inputs, given = standardised_rows(problem.X, share), settings.activity_alpha
+        penalties = self.strengths(
+            problem, target.loss, inputs, target.Y, activity_alpha=given
+        ).penalties
         if not problem.parabolic:
             return ProximalRun(problem, coefs, intercepts, warm=settings.warm, **penalties)
         return FullBatchRun(
@@ -435,11 +448,14 @@ class FeasibleRun:
         self.loss, self.Y = self.target.loss, self.target.Y.astype(self.dtype, copy=False)
         self.space = InputSpace(problem.X, weight, self.dtype, rng, rotate=self.rotated)
 
-        self.activity_alpha = settings.activity_alpha
-        if self.activity_alpha is None:
-            self.activity_alpha = options.automatic_activity_alpha(
-                problem, self.loss, self.space.inputs_rotated, self.target.Y
-            )
+        self.strengths = options.strengths(
+            problem,
+            self.loss,
+            self.space.inputs_rotated,
+            self.target.Y,
+            activity_alpha=settings.activity_alpha,
+        )
+        self.activity_alpha = self.strengths.activity_alpha
         self.depth = len(coefs)
         self._initialise(coefs, intercepts, settings.warm)
         self.metrics = self._new_metrics()
@@ -459,17 +475,15 @@ class FeasibleRun:
             epochs=epochs,
             cool_down=cool_down,
             longest=settings.max_iter,
-            patience=options.patience,
+            patience=_first_given(options.patience, 6 if self.strengths.noise < _CLEAR else 3),
             tol=settings.tol,
             stall=settings.n_iter_no_change,
         )
         # The first layer's block costs a factorisation of the size of its input.
         self._first_every = max(self.refresh_every, self.space.size // 4)
-        self.column_alpha = 0.0
-        if self.activity_alpha > 0:
-            self.column_alpha = column_strength(
-                options.column_alpha, self.total, n, self.space.n_columns
-            )
+        self.column_alpha = column_strength(
+            self.strengths.column_alpha, self.total, n, self.space.n_columns
+        )
         self.iteration = 0
         self.ended = False
         self.best = np.inf
@@ -963,4 +977,4 @@ def within_range(rho, auto):
 
 
 def _first_given(*values):
-    return next(value for value in values if value is not None)
+    return next((value for value in values if value is not None), None)

@@ -230,7 +230,7 @@ class PolishedRun:
 
     def __init__(self, batches, finish):
         self._run, self._finish = batches, finish
-        self.unit = batches.unit
+        self.unit, self.strengths = batches.unit, batches.strengths
         self.ended = False
         self._done, self._seconds, self._best = 0, 0.0, np.inf
 

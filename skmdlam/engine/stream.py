@@ -15,6 +15,7 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from ..losses import AbsoluteError, Quantile
+from .calibration import Strengths
 from .feasible import FeasibleRun, within_range
 from .reductions import Rows
 from .run import Record
@@ -55,7 +56,6 @@ _FOLLOWED, _TOO_NOISY = 1000.0, 1.5
 _LONGEST_PULL = 0.3
 # A chunk of so many samples, of the first ones of a stream, tells the noise in the targets.
 _CALIBRATION_ROWS, _CALIBRATED = 100, 5000
-_USUAL_ACTIVITY_ALPHA = 5.0
 # Samples, at least, that weights of unknown origin are taken to be fitted to.
 _SUPPOSED = 1000
 # What a run takes from a state and puts into the next one as it is.
@@ -301,8 +301,8 @@ class StreamState:
     parked : ndarray or None
         Starting weights of the standardised columns, as long as there are constant ones.
     rng : numpy.random.RandomState
-    calibrated : float or None
-        The automatic ``activity_alpha``; None as long as nobody has asked for it.
+    calibrated : Strengths or None
+        The automatic ones of the penalties; None as long as nobody has asked for them.
     weight_at : float
         Total weight when the coordinates were made.
     steps, since_refresh, owed, decrease, decreases
@@ -330,7 +330,7 @@ class StreamState:
     metrics: list
     parked: np.ndarray | None
     rng: np.random.RandomState
-    calibrated: float | None
+    calibrated: Strengths | None
     weight_at: float
     steps: int
     since_refresh: int
@@ -411,14 +411,11 @@ class StreamRun(FeasibleRun):
             self._begin(coefs, intercepts, before)
         if self.parked is not None and (self.space.std > 0).all():
             self.parked = None
-        self.activity_alpha = settings.activity_alpha
-        if self.activity_alpha is None:
-            self.activity_alpha = self._automatic_activity_alpha()
-        self.column_alpha = 0.0
-        if self.activity_alpha > 0:
-            self.column_alpha = column_strength(
-                options.column_alpha, self.total, self.seen.rows, self.space.n_columns
-            )
+        self.strengths = self._strengths(settings.activity_alpha)
+        self.activity_alpha = self.strengths.activity_alpha
+        self.column_alpha = column_strength(
+            self.strengths.column_alpha, self.total, self.seen.rows, self.space.n_columns
+        )
         self._allocate(self.n)
         self._first_every = max(self.refresh_every, self.space.size // 4)
         # What the penalties take off the weights, relative to their metric, for a step of one.
@@ -504,21 +501,24 @@ class StreamRun(FeasibleRun):
             self.V[0] += V.astype(self.dtype)
             self.average[0] += V
 
-    def _automatic_activity_alpha(self):
-        """From the noise in a chunk that can tell it, or a usual one."""
-        known = self.calibrated is not None
+    def _strengths(self, activity_alpha):
+        """Of the penalties: from the noise in a chunk that can tell it, or usual ones."""
         fresh = self.weight_at == self.total and self.before < _CALIBRATED
-        if self.n >= _CALIBRATION_ROWS and (fresh or not known):
-            self.calibrated = self.options.automatic_activity_alpha(
+        tells = self.n >= _CALIBRATION_ROWS
+        # What an older version stored here was the strength of one penalty.
+        known = isinstance(self.calibrated, Strengths)
+        if activity_alpha != 0 and ((tells and fresh) or not known):
+            self.calibrated = self.options.strengths(
                 self.problem,
                 self.loss,
-                self.space.inputs_rotated,
+                self.space.inputs_rotated if tells else None,
                 self.target.convert(self.problem.Y),
                 total=self.total,
             )
-        elif not known:
-            self.calibrated = _USUAL_ACTIVITY_ALPHA
-        return self.calibrated
+        if activity_alpha is None:
+            return self.calibrated
+        columns = self.calibrated.column_alpha if activity_alpha > 0 else 0.0
+        return Strengths(activity_alpha, columns)
 
     # -- the pass -------------------------------------------------------------------------------
 

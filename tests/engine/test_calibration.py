@@ -1,9 +1,9 @@
-"""The share of noise in the targets, and the penalty on activity that follows from it."""
+"""The noise in the targets, and the strengths of the penalties that follow from it."""
 
 import numpy as np
 import pytest
 
-from skmdlam.engine.calibration import automatic_activity_alpha, noise_share
+from skmdlam.engine.calibration import USUAL_STRENGTHS, automatic_strengths, noise_of
 from skmdlam.losses import (
     AbsoluteError,
     LogisticLoss,
@@ -22,8 +22,20 @@ def data(n=200, d=4, noise=0.0, seed=0):
     return X, Y, np.ones(n)
 
 
-def alpha_of(loss, X, Y, weight=None):
-    return automatic_activity_alpha(loss, lambda rows: X[rows], Y, weight)
+def strengths_of(loss, X, Y, weight=None):
+    return automatic_strengths(loss, lambda rows: X[rows], Y, weight)
+
+
+def alpha_of(*args):
+    return strengths_of(*args).activity_alpha
+
+
+def column_alpha_of(*args):
+    return strengths_of(*args).column_alpha
+
+
+def noise_share(*args, **kwargs):
+    return noise_of(*args, **kwargs).share
 
 
 class TestNoiseShare:
@@ -53,9 +65,9 @@ class TestNoiseShare:
         rng = np.random.default_rng(1)
         weight = rng.integers(1, 5, 30)
         rows = rng.permutation(np.repeat(np.arange(30), weight))
-        copies = noise_share(X[rows], Y[rows], np.ones(rows.size), reach=reach)
-        share = noise_share(X, Y, weight.astype(float), reach=reach)
-        np.testing.assert_allclose(share, copies, rtol=1e-8)
+        copies = noise_of(X[rows], Y[rows], np.ones(rows.size), reach=reach)
+        noise = noise_of(X, Y, weight.astype(float), reach=reach)
+        np.testing.assert_allclose(noise, copies, rtol=1e-8)
 
     def test_small_weights_count_by_their_ratios(self):
         X, Y, weight = data(noise=0.5)
@@ -84,8 +96,8 @@ class TestNoiseShare:
     def test_does_not_depend_on_units_or_rotations(self):
         X, Y, weight = data(noise=0.5)
         rotation, _ = np.linalg.qr(np.random.default_rng(1).standard_normal((4, 4)))
-        moved = noise_share(1e3 * X @ rotation + 5.0, -2e-4 * Y + 7.0, weight)
-        np.testing.assert_allclose(moved, noise_share(X, Y, weight), rtol=1e-6)
+        moved = noise_of(1e3 * X @ rotation + 5.0, -2e-4 * Y + 7.0, weight)
+        np.testing.assert_allclose(moved, noise_of(X, Y, weight), rtol=1e-6)
 
     @pytest.mark.parametrize(
         ("X", "Y"),
@@ -98,7 +110,7 @@ class TestNoiseShare:
         ],
     )
     def test_nothing_to_tell(self, X, Y):
-        assert noise_share(X, Y, np.ones(len(X))) == 1.0
+        assert noise_of(X, Y, np.ones(len(X))) == (1.0, np.inf)
 
     def test_always_a_share(self):
         for seed in range(20):
@@ -107,6 +119,53 @@ class TestNoiseShare:
             X = rng.standard_normal((n, 3)) * 10.0 ** rng.integers(-8, 8, 3)
             Y = rng.standard_t(1, (n, 2))
             assert 0.0 <= noise_share(X, Y, rng.exponential(size=n) + 1e-6) <= 1.0
+
+
+class TestNoiseRatio:
+    def test_grows_with_the_noise(self):
+        ratios = [noise_of(*data(n=400, noise=noise)).ratio for noise in (0.0, 0.3, 1.0, 3.0)]
+        assert ratios == sorted(ratios)
+        assert ratios[0] < 0.05 and ratios[-1] > 0.5
+
+    def test_a_rough_function_is_no_noise(self):
+        """As much is left unexplained by so few samples, but a larger process explains the rest."""
+        rng = np.random.default_rng(0)
+        X, noise = rng.standard_normal((400, 3)), rng.standard_normal((400, 1))
+        rough = np.sign(X).prod(axis=1, keepdims=True)
+        smooth = X[:, :1] + 1.2 * noise
+        rough, smooth = (noise_of(X, Y / Y.std(), np.ones(400)) for Y in (rough, smooth))
+        assert 0.5 < rough.share / smooth.share < 2.0
+        assert rough.ratio < 0.2 * smooth.ratio
+
+
+class TestAutomaticColumnAlpha:
+    def test_grows_with_the_noise_within_limits(self):
+        alphas = [column_alpha_of(SquaredError(), *data(n=1000, noise=s)[:2]) for s in (0, 0.7, 9)]
+        assert alphas == sorted(alphas)
+        assert alphas[0] == USUAL_STRENGTHS.column_alpha < alphas[1]
+        np.testing.assert_allclose(alphas[-1], 2.5)
+
+    def test_grows_with_the_number_of_samples(self):
+        X, Y, _ = data(n=300, noise=2.0)
+        few = column_alpha_of(SquaredError(), X, Y)
+        more = automatic_strengths(SquaredError(), lambda rows: X[rows], Y, total=32 * 300)
+        np.testing.assert_allclose(more.column_alpha / few, 2.0)
+
+    @pytest.mark.parametrize("n", [30, 100])
+    def test_weights_are_copies(self, n):
+        X, Y, _ = data(n=n, noise=1.0)
+        copies = np.arange(n) % 3 + 1
+        repeated = strengths_of(
+            SquaredError(), np.repeat(X, copies, axis=0), np.repeat(Y, copies, axis=0)
+        )
+        weighted = strengths_of(SquaredError(), X, Y, copies.astype(float))
+        np.testing.assert_allclose(weighted, repeated, rtol=1e-6)
+
+    def test_small_weights_count_by_their_ratios(self):
+        X, Y, _ = data(n=100, noise=1.0)
+        alpha = column_alpha_of(SquaredError(), X, Y)
+        small = column_alpha_of(SquaredError(), X, Y, np.full(100, 1e-4))
+        np.testing.assert_allclose(small, alpha, rtol=1e-8)
 
 
 class TestAutomaticActivityAlpha:

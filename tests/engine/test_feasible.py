@@ -157,7 +157,7 @@ def test_last_loss_is_the_objective_of_the_weights():
         weight @ (0.5 * ((z - Y) ** 2).sum(axis=1))
         + alpha / 2 * sum((W**2).sum() for W in coefs)
         + activity_alpha / 2 * (unit * total + output)
-        + Feasible().column_alpha * np.sqrt(X.shape[1]) / 2 * unit * columns.sum()
+        + run.strengths.column_alpha * np.sqrt(X.shape[1]) / 2 * unit * columns.sum()
     )
     np.testing.assert_allclose(records[-1].loss, J / weight.sum(), rtol=1e-4)
 

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 
 from skmdlam.activations import ReLU
 from skmdlam.engine import stream
+from skmdlam.engine.calibration import USUAL_STRENGTHS
 from skmdlam.engine.feasible import Feasible
 from skmdlam.engine.metric import MovingMetric
 from skmdlam.engine.problem import Problem
@@ -235,12 +236,12 @@ class TestRun:
         assert (after.weights()[0][0][4] != 0).any()
 
     def test_activity_alpha(self):
-        assert learn(slice(0, 99))[0].activity_alpha == stream._USUAL_ACTIVITY_ALPHA
+        assert learn(slice(0, 99))[0].strengths == USUAL_STRENGTHS
         run, _ = learn(slice(0, 200))
-        assert run.activity_alpha != stream._USUAL_ACTIVITY_ALPHA
+        assert run.activity_alpha != USUAL_STRENGTHS.activity_alpha
         given, _ = learn(slice(200, 300), run.state(), activity_alpha=0.0)
         assert given.activity_alpha == given.column_alpha == 0.0
-        assert given.state().calibrated == run.activity_alpha
+        assert given.state().calibrated == run.strengths
 
     @pytest.mark.parametrize("rows", [1, 100])
     def test_every_layer_learns(self, rows):
