@@ -45,10 +45,17 @@ class Loss:
         The name that `get_loss` knows it by.
     out_activation : str
         What `inverse_link` applies, named as ``MLPClassifier.out_activation_`` names it.
+    kinks : bool
+        Whether R has kinks in z, at the targets. Its unit is then the mean deviation of the
+        targets, and all-row sweeps begin only after mini-batches.
+    reach : float
+        Residual from which on the influence of a sample is bounded; infinity where it is not.
     """
 
     name = None
     out_activation: str = "identity"
+    kinks: bool = False
+    reach: float = np.inf
 
     def value(self, z, y):
         """Return the loss of every sample.
@@ -375,6 +382,8 @@ class AbsoluteError(Loss):
     """``R(z, y) = sum_k |z_k - y_k|``."""
 
     name = "absolute_error"
+    kinks = True
+    reach = 0.0
 
     def value(self, z, y):
         z, y = _double(z, y)
@@ -398,6 +407,8 @@ class Quantile(Loss):
     """
 
     name = "quantile"
+    kinks = True
+    reach = 0.0
     quantile: float = 0.5
 
     def __post_init__(self):
@@ -444,6 +455,10 @@ class Huber(Loss):
     def __post_init__(self):
         if not (isinstance(self.delta, Real) and 0 < self.delta < np.inf):
             raise ValueError(f"delta must be a positive number, got {self.delta!r}.")
+
+    @property
+    def reach(self):
+        return self.delta
 
     def value(self, z, y):
         z, y = _double(z, y)

@@ -535,3 +535,16 @@ class TestParameters:
         for call in [Loss().value, Loss().gradient, lambda z, y: Loss().prox(z, y, 1.0)]:
             with pytest.raises(NotImplementedError):
                 call(z, z)
+
+
+@pytest.mark.parametrize("name", REGRESSION_LOSSES)
+def test_kinks_and_reach_are_those_of_the_gradient(name):
+    """The gradient jumps at the target where there is a kink, and stays beyond a finite reach."""
+    loss, y = get_loss(name), np.zeros((1, 1))
+
+    def slope(z):
+        return float(loss.gradient(np.array([[z]]), y)[0, 0])
+
+    assert (slope(1e-9) - slope(-1e-9) > 0.5) == loss.kinks
+    beyond = max(1.01 * min(loss.reach, 100.0), 1e-9)
+    assert (slope(beyond) == slope(2 * beyond)) == np.isfinite(loss.reach)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from ..losses import AbsoluteError, Huber, LogisticLoss, Quantile, SoftmaxCrossEntropy
+from ..losses import LogisticLoss, SoftmaxCrossEntropy
 
 # Rows that the Gaussian process sees: its cost grows with their cube.
 _ROWS = 400
@@ -103,11 +103,8 @@ def automatic_strengths(loss, inputs, Y, sample_weight=None, *, total=None):
     total, curvature = max(float(weight.sum()), (total or 0.0) / unit), 1.0
     if isinstance(loss, SoftmaxCrossEntropy | LogisticLoss):
         curvature = float((share @ np.square(Y - share @ Y)).mean())
-    bounded = isinstance(loss, AbsoluteError | Huber | Quantile)
-    reach = (loss.delta if isinstance(loss, Huber) else 0.0) if bounded else np.inf
-    noise = noise_of(
-        inputs(rows).astype(float), Y[rows].astype(float), weight[rows], total=total, reach=reach
-    )
+    inputs, shown = inputs(rows).astype(float), Y[rows].astype(float)
+    noise = noise_of(inputs, shown, weight[rows], total=total, reach=loss.reach)
     size = max(total, n)
     blend = np.log(size / _TRUSTED[0]) / np.log(_TRUSTED[1] / _TRUSTED[0])
     blend = float(np.clip(blend, 0.0, 1.0))

@@ -5,14 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..losses import (
-    AbsoluteError,
-    Huber,
-    LogisticLoss,
-    Quantile,
-    SoftmaxCrossEntropy,
-    SquaredError,
-)
+from ..losses import Huber, LogisticLoss, SoftmaxCrossEntropy, SquaredError
 from ..penalties import USUAL_ALPHA
 from .calibration import USUAL_STRENGTHS, Strengths, automatic_strengths
 from .full_batch import ACCELERATIONS, FullBatchRun
@@ -344,8 +337,7 @@ class Feasible:
             # All other sweeps descend along slopes, which have to be those of J.
             return FeasibleRun(self, problem, coefs, intercepts, settings)
         # Proximal sweeps get stuck at the kinks of these losses: they only finish.
-        kinks = isinstance(problem.loss, AbsoluteError | Quantile)
-        if not full or (kinks and not problem.parabolic):
+        if not full or (problem.loss.kinks and not problem.parabolic):
             if problem.parabolic:
                 return FeasibleRun(self, problem, coefs, intercepts, settings)
             first = replace(settings, max_iter=-(-2 * settings.max_iter // 3))

@@ -14,7 +14,6 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-from ..losses import AbsoluteError, Quantile
 from .calibration import Strengths
 from .feasible import FeasibleRun, within_range
 from .reductions import Rows
@@ -203,7 +202,7 @@ class Seen:
 
     def target_unit(self, loss):
         """The unit of the targets seen."""
-        if isinstance(loss, AbsoluteError | Quantile):
+        if loss.kinks:
             size = self.deviation
         else:
             size = float(np.sqrt(np.mean(self.targets.square) / self.weight))

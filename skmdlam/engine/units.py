@@ -813,6 +813,14 @@ class _LossInUnits(Loss):
     scale: float
     factor: float
 
+    @property
+    def kinks(self):
+        return self.loss.kinks
+
+    @property
+    def reach(self):
+        return self.loss.reach  # the targets stay as they are
+
     def _outside(self, z):
         return self.shift + self.scale * z.astype(float)
 
@@ -894,11 +902,11 @@ class TargetUnit:
 def target_moments(loss, Y, share):
     """Weighted mean of each target, and the spread that is the unit of the loss, over all targets.
 
-    That is the standard deviation, for absolute error and quantile the mean deviation, and 1 for
-    losses with a link function.
+    That is the standard deviation, for losses with kinks the mean deviation, and 1 for losses with
+    a link function.
     """
     mean = share @ Y.astype(float)
-    if isinstance(loss, AbsoluteError | Quantile):
+    if loss.kinks:
         return mean, float((share @ np.abs(Y - mean)).mean())
     if loss.out_activation == "identity":
         return mean, float(np.sqrt((share @ np.square(Y - mean)).mean()))

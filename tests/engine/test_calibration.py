@@ -218,6 +218,15 @@ class TestAutomaticActivityAlpha:
         spoilt[0] = 1e4
         assert alpha_of(AbsoluteError(), X, spoilt) < 0.5 * alpha_of(SquaredError(), X, spoilt)
 
+    def test_a_loss_says_its_reach(self):
+        class Mine(SquaredError):
+            reach = 0.0
+
+        X, Y, _ = data(noise=0.3)
+        Y[0] = 1e4
+        assert strengths_of(Mine(), X, Y) == strengths_of(AbsoluteError(), X, Y)
+        assert strengths_of(Mine(), X, Y) != strengths_of(SquaredError(), X, Y)
+
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     @pytest.mark.parametrize("n", [1, 2, 3, 1000])
     def test_any_number_of_samples(self, n, dtype):
