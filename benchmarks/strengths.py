@@ -5,10 +5,11 @@
 Subsets of 300, 1,000, 3,000 and 9,000 rows (less than a table's 80 %; three quarters of it where
 that is less) of the tables in DIR (see ``benchmarks/tabular.py``), of those bundled with
 scikit-learn, and of four made ones in which most columns are useless; up to 8,000 other rows test.
-All inputs are standardised. Each is fitted with six values of ``Feasible(column_alpha=...)`` and
-with the automatic one, all else by default, and stands beside the ratio of noise to process that
-decides about the automatic one. Controls: Adam with ``early_stopping=True``, and a linear model
-(RidgeCV, LogisticRegression), which is hard to beat where there is much noise.
+Inputs are standardised, and targets of a regression. Each is fitted with six values of
+``Feasible(column_alpha=...)`` and with the automatic one, all else by default, and stands beside
+the ratio of noise to process that decides about the automatic one. Controls: Adam with
+``early_stopping=True``, and a linear model (RidgeCV, LogisticRegression), which is hard to beat
+where there is much noise.
 
 Writes ``README.md``, ``scores.csv`` and ``strengths.png`` into ``benchmarks/results/strengths``
 (``--out``).
@@ -76,7 +77,10 @@ def subsets(X, y, task, seeds):
             train, test = order[:n], order[n : n + TEST_ROWS]
             if task != "classification" or set(y[test]) <= set(y[train]):
                 scaler = StandardScaler().fit(X[train])
-                yield seed, *((scaler.transform(X[part]), y[part]) for part in (train, test))
+                target = y
+                if task == "regression":
+                    target = (y - y[train].mean()) / y[train].std()
+                yield seed, *((scaler.transform(X[part]), target[part]) for part in (train, test))
         if last:
             return
 

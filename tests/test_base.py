@@ -420,7 +420,7 @@ class TestStopping:
             assert coarse.n_iter_ < fine.n_iter_
 
     @both
-    @pytest.mark.parametrize("max_iter", [5, 10, 20])
+    @pytest.mark.parametrize("max_iter", [5, 10, 15])
     def test_a_schedule_that_was_cut_short_says_so(self, estimator, max_iter):
         """A plateau in few epochs goes over to a shorter cool-down: that has not converged."""
         noise = np.random.RandomState(0).standard_normal(60)

@@ -37,7 +37,7 @@ _MEDIAN_TO_DEVIATION = 1.4826
 class Strengths(NamedTuple):
     """Of the penalties on activity and on columns, in samples, and the ``ratio`` of :class:`Noise`.
 
-    The ratio is not a number where nobody has looked at the noise.
+    The ratio is not a number where nobody has looked at the noise, or nothing can be told.
     """
 
     activity_alpha: float
@@ -113,7 +113,8 @@ def automatic_strengths(loss, inputs, Y, sample_weight=None, *, total=None):
     activity = unit * activity ** (1.0 - blend) * _USUAL**blend
     column = _COLUMN_STRENGTH * min(noise.ratio, _LARGEST_RATIO) ** _RATIO_POWER
     column *= (size / _TRUSTED[0]) ** _COLUMN_SIZE_POWER
-    return Strengths(float(activity), float(max(column, _SMALLEST_COLUMN)), noise.ratio)
+    # A ratio that is not a number takes the smallest.
+    return Strengths(float(activity), float(np.fmax(column, _SMALLEST_COLUMN)), noise.ratio)
 
 
 # For samples that cannot tell.
@@ -155,8 +156,8 @@ def noise_of(X, Y, weight, *, total=None, reach=np.inf):
     Returns
     -------
     noise : Noise
-        ``share`` in [0, 1] and ``ratio``; 1 and infinity where nothing can be told: no spread in X
-        or Y, fewer than three samples.
+        ``share`` in [0, 1] and ``ratio``; 1 and not a number where nothing can be told: no spread
+        in X or Y, fewer than three samples.
     """
     m, n_outputs = Y.shape
     scale = max(1.0, m / float(weight.sum()))
@@ -171,7 +172,7 @@ def noise_of(X, Y, weight, *, total=None, reach=np.inf):
     kernel *= root * root.T
     spread = float(kernel.trace())
     if m < 3 or not (np.isfinite(spread) and spread > 0):
-        return Noise(1.0, np.inf)
+        return Noise(1.0, np.nan)
 
     values, vectors = scipy.linalg.eigh(kernel, overwrite_a=True, check_finite=False)
     values = np.maximum(values, 0.0)[:, None]
@@ -184,7 +185,7 @@ def noise_of(X, Y, weight, *, total=None, reach=np.inf):
         powers = np.square(image).sum(axis=1)
         variance = float(powers.sum()) / max(n - 1.0, 1.0)
         if not (np.isfinite(variance) and variance > 0):
-            return Noise(1.0, np.inf)
+            return Noise(1.0, np.nan)
         # The mean takes one direction; copies of rows have as many with a constant process.
         unit = (powers @ (1.0 / covariance)) / ((n - 1.0) * n_outputs)
         best = int(np.argmin((n - 1.0) * np.log(unit) + log_determinant))

@@ -30,9 +30,10 @@ _RHO, _RHO_POWER = 45.0, 0.58
 # A start of rho further than this from the automatic one would waste the first epochs.
 _RHO_RANGE = 8.0
 # Epochs at full step and in the cool-down; cut to so many steps each, but not below so many epochs.
-_EPOCHS, _COOL_DOWN, _STEPS, _FEWEST_EPOCHS = 70, 30, 5000, 5
-# Noise, relative to the process of the calibration, below which long training pays.
-_CLEAR = 0.5
+_EPOCHS, _COOL_DOWN, _PATIENCE, _STEPS, _FEWEST_EPOCHS = 70, 30, 3, 5000, 5
+# Noise, relative to the process of the calibration, from which on more epochs fit the noise: the
+# cool-down is half as long. Below it they gain, and the patience is twice as long.
+_NOISY = 0.25
 # How often the last layer is quartered where J is not finite at the start.
 _MOST_SHRINKINGS = 60
 # J above this multiple of the best one so far: the epoch is taken back.
@@ -89,11 +90,13 @@ class Feasible:
     epochs : int or None, default=None
         Largest number of epochs at full step. None is 70, but no more than 5000 steps or 5 epochs.
     cool_down : int or None, default=None
-        Epochs in which the steps fall to zero. None is 30, cut short in the same way.
+        Epochs in which the steps fall to zero. None is 30, or 15 where the targets are noisy, which
+        longer training fits; cut short in the same way.
     patience : int or None, default=None
         Epochs in a row without improving the loss by 1 % and by the estimator's ``tol`` that start
-        the cool-down. None is 3, and 6 where the noise in the targets is found to be so small that
-        more epochs go on to gain.
+        the cool-down. None is 3, or 6 where the targets are clear and more epochs go on to gain.
+        They are clear or noisy by what ``activity_alpha`` and ``column_alpha`` are estimated from;
+        where neither is, nobody asks.
     acceleration : {"anderson", "nesterov"} or None, default="anderson"
         How full-batch sweeps are accelerated (``batch_size=None``); see
         :class:`~skmdlam.engine.full_batch.FullBatchRun`.
@@ -460,14 +463,16 @@ class FeasibleRun:
         # Epochs of many samples are many steps: fewer of them do, and more only fit the noise.
         enough = max(_FEWEST_EPOCHS, _STEPS // self.n_batches)
         epochs = _first_given(options.epochs, min(_EPOCHS, enough))
-        cool_down = _first_given(options.cool_down, min(_COOL_DOWN, enough))
+        noisy, clear = self.strengths.noise >= _NOISY, self.strengths.noise < _NOISY
+        usual_cool_down = _COOL_DOWN // 2 if noisy else _COOL_DOWN
+        cool_down = _first_given(options.cool_down, min(usual_cool_down, enough))
         self.max_sweeps = min(epochs + cool_down, settings.max_iter)
         self.schedule = PlateauSchedule(
             warm_up=self.warm_up,
             epochs=epochs,
             cool_down=cool_down,
             longest=settings.max_iter,
-            patience=_first_given(options.patience, 6 if self.strengths.noise < _CLEAR else 3),
+            patience=_first_given(options.patience, 2 * _PATIENCE if clear else _PATIENCE),
             tol=settings.tol,
             stall=settings.n_iter_no_change,
         )

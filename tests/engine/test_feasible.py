@@ -21,6 +21,9 @@ from skmdlam.losses import (
 from skmdlam.penalties import Box, NonNegative, get_penalty
 
 
+FEASIBLE = Feasible()
+
+
 def run_of(
     X,
     Y,
@@ -34,12 +37,12 @@ def run_of(
     seed=0,
     rho="auto",
     max_iter=None,
+    solver=FEASIBLE,
     **options,
 ):
     """A run on the data from a random start."""
     activations = [get_activation(activation)] * len(hidden)
     problem = Problem(X, Y, activations, loss, get_penalty(penalty), alpha, weight)
-    solver = Feasible()
     rng = np.random.RandomState(seed)
     sizes = [X.shape[1], *hidden, Y.shape[1]]
     coefs, intercepts = solver.initial_weights(sizes, rng, X.dtype, activations)
@@ -215,8 +218,9 @@ def test_a_loss_may_be_negative():
 
     X, Y = data()
     counts = np.random.default_rng(0).poisson(np.exp(Y)).astype(float)
-    plain, _, _ = fitted(X, counts, Poisson())
-    lowered, _, _ = fitted(X, counts, Lowered())
+    long = Feasible(cool_down=30)
+    plain, _, _ = fitted(X, counts, Poisson(), solver=long)
+    lowered, _, _ = fitted(X, counts, Lowered(), solver=long)
     assert lowered[-1].loss < 0.0
     assert lowered[-1].loss + 4.0 * counts.mean() <= 1.02 * plain[-1].loss
     assert lowered[-1].rho <= plain[-1].rho
@@ -582,3 +586,21 @@ def test_many_batches_take_fewer_epochs_unless_told(options, sweeps):
     start = solver.initial_weights([2, 1], np.random.RandomState(0), float, [])
     run = solver.start(problem, *start, batch_size=1, max_iter=200)
     assert run.max_sweeps == sweeps
+
+
+@pytest.mark.parametrize(("noise", "cool_down", "patience"), [(0.05, 30, 6), (2.0, 15, 3)])
+def test_schedule_by_the_noise(noise, cool_down, patience):
+    X, _ = data(n=400)
+    Y = X[:, :1] + noise * np.random.default_rng(1).standard_normal((400, 1))
+    run = run_of(X, Y, SquaredError(), activity_alpha=None, batch_size=50)
+    assert (run.schedule.cool_down, run.schedule.patience) == (cool_down, patience)
+    given = Feasible(cool_down=7, patience=2)
+    run = run_of(X, Y, SquaredError(), activity_alpha=None, batch_size=50, solver=given)
+    assert (run.schedule.cool_down, run.schedule.patience) == (7, 2)
+
+
+def test_schedule_where_nobody_asks_for_the_noise():
+    X, Y = data()
+    run = run_of(X, Y, SquaredError(), activity_alpha=0.0, batch_size=50)
+    assert np.isnan(run.strengths.noise)
+    assert (run.schedule.cool_down, run.schedule.patience) == (30, 3)
