@@ -20,7 +20,6 @@ from skmdlam.losses import (
 )
 from skmdlam.penalties import Box, NonNegative, get_penalty
 
-
 FEASIBLE = Feasible()
 
 
