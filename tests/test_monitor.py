@@ -97,8 +97,9 @@ class TestValidationData:
     def test_stall_starts_the_cool_down(self, estimator):
         """A score that never betters ends mini-batches after the patience and a cool-down."""
         options = {"early_stopping": True, "scoring": lambda *_: 1.0, "max_iter": 200}
-        alone = fit(estimator, solver=Feasible(patience=1000), max_iter=200)
-        model = fit(estimator, solver=Feasible(patience=1000), n_iter_no_change=3, **options)
+        solver = Feasible(patience=1000, cool_down=30)
+        alone = fit(estimator, solver=solver, max_iter=200)
+        model = fit(estimator, solver=solver, n_iter_no_change=3, **options)
         assert alone.n_iter_ > 90
         # The first score is the best; then 3 idle epochs and the 30 of the cool-down, or less.
         assert 10 < model.n_iter_ <= 34

@@ -464,7 +464,8 @@ class FeasibleRun:
         enough = max(_FEWEST_EPOCHS, _STEPS // self.n_batches)
         epochs = _first_given(options.epochs, min(_EPOCHS, enough))
         noisy, clear = self.strengths.noise >= _NOISY, self.strengths.noise < _NOISY
-        usual_cool_down = _COOL_DOWN // 2 if noisy else _COOL_DOWN
+        # An epoch of one batch is one step: half as many of them would be too few.
+        usual_cool_down = _COOL_DOWN // 2 if noisy and self.n_batches > 1 else _COOL_DOWN
         cool_down = _first_given(options.cool_down, min(usual_cool_down, enough))
         self.max_sweeps = min(epochs + cool_down, settings.max_iter)
         self.schedule = PlateauSchedule(
