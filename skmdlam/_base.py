@@ -3,6 +3,7 @@
 import contextlib
 import warnings
 from abc import ABCMeta, abstractmethod
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -31,6 +32,7 @@ from ._threads import blas_threads_for
 from ._transform import HiddenFeaturesMixin
 from ._version import __version__
 from .activations import ACTIVATIONS, Activation, get_activations
+from .engine.calibration import Strengths
 from .engine.feasible import Feasible
 from .engine.problem import Problem, forward
 from .engine.relaxed import Relaxed
@@ -208,8 +210,9 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 rng=rng,
                 **settings,
             )
+            self._stream = replace(self._stream, calibrated=getattr(run, "calibrated", None))
+            self._keep_strengths(run)
             self._minimise(run, validation, callbacks)
-        self._keep_strengths(run)
         callbacks.end()
 
     def _minimise(self, run, validation, callbacks):
@@ -271,9 +274,10 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 
     def _keep_strengths(self, run):
         """Of the unit-free penalties, which only solver "feasible" has."""
-        penalties = run.strengths.penalties if hasattr(run, "strengths") else {}
-        self.activity_alpha_ = penalties.get("activity_alpha", 0.0)
-        self.column_alpha_ = penalties.get("column_alpha", 0.0)
+        strengths = getattr(run, "strengths", None)
+        if not isinstance(strengths, Strengths):
+            strengths = Strengths(0.0, 0.0)
+        self.activity_alpha_, self.column_alpha_, self.noise_ratio_ = strengths
 
     # -- parameters -----------------------------------------------------------------------------
 

@@ -158,12 +158,16 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Units of the last layer.
     out_activation_ : str
         "softmax" or "logistic".
+    noise_ratio_ : float
+        Noise in the targets relative to a smooth function of X, from which the automatic strengths
+        and the length of the fit come; not a number where it was not needed, or could not be told.
     n_iter_ : int
         Complete epochs or sweeps.
     loss_ : float
         J per unit of sample weight at the weights that were kept.
     activity_alpha_, column_alpha_ : float
         Strengths of the two unit-free penalties in J, given or automatic; 0 for solver "relaxed".
+        Sample weights of less than one on average scale ``column_alpha_`` down in J.
     best_loss_ : float
         Smallest entry of ``loss_curve_``.
     loss_curve_ : list of float

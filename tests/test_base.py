@@ -234,7 +234,12 @@ def training_objective(model, weight=None, *, activity_alpha=0.0):
 
 
 class TestStrengths:
-    """The attributes that say how strong the unit-free penalties were."""
+    """The attributes that say how strong the unit-free penalties were, and why."""
+
+    def noisy(self, n=300):
+        rng = np.random.RandomState(0)
+        inputs = rng.standard_normal((n, 5))
+        return inputs, inputs[:, 0] + 2.0 * rng.standard_normal(n)
 
     @both
     @every_solver
@@ -242,22 +247,84 @@ class TestStrengths:
         model = fit(estimator, sweeps=5, **solver)
         if solver is RELAXED:
             assert model.activity_alpha_ == model.column_alpha_ == 0.0
+            assert np.isnan(model.noise_ratio_)
         else:
             assert model.activity_alpha_ > 0.1 and model.column_alpha_ >= 0.75
+            assert model.noise_ratio_ > 0.0
+
+    def test_of_another_solver(self):
+        model = fit(MDLAMRegressor, sweeps=5)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.set_params(solver="relaxed").fit(X, NUMBERS)
+        assert model.activity_alpha_ == model.column_alpha_ == 0.0
 
     @both
-    def test_given(self, estimator):
-        solver = Feasible(column_alpha=3.0)
-        model = fit(estimator, sweeps=5, activity_alpha=2.0, solver=solver)
+    @pytest.mark.parametrize("solver", [*FEASIBLE.values(), {"penalty": "l1"}], ids=str)
+    def test_given(self, estimator, solver):
+        options = {"solver": Feasible(column_alpha=np.float32(3.0)), "sweeps": 5, **solver}
+        model = fit(estimator, activity_alpha=2, **options)
         assert (model.activity_alpha_, model.column_alpha_) == (2.0, 3.0)
-        model = fit(estimator, sweeps=5, solver=solver)
+        assert {type(model.activity_alpha_), type(model.column_alpha_)} == {float}
+        model = fit(estimator, **options)
         assert model.activity_alpha_ != 2.0 and model.column_alpha_ == 3.0
-        model = fit(estimator, sweeps=5, activity_alpha=0.0, solver=solver)
+        model = fit(estimator, activity_alpha=0.0, **options)
         assert model.activity_alpha_ == model.column_alpha_ == 0.0
+
+    def test_one_of_them_given(self):
+        automatic = make(MDLAMRegressor, batch_size=50).fit(*self.noisy())
+        given = make(MDLAMRegressor, batch_size=50, activity_alpha=1.0).fit(*self.noisy())
+        assert given.activity_alpha_ == 1.0 != automatic.activity_alpha_
+        assert given.column_alpha_ == automatic.column_alpha_ > 1.0
+
+    def test_given_as_they_were_found(self):
+        """The same fit: what decides about the length of the schedule is looked at again."""
+        found = make(MDLAMRegressor, batch_size=50).fit(*self.noisy())
+        solver = Feasible(column_alpha=found.column_alpha_)
+        given = make(
+            MDLAMRegressor, batch_size=50, activity_alpha=found.activity_alpha_, solver=solver
+        ).fit(*self.noisy())
+        np.testing.assert_array_equal(given.coefs_[0], found.coefs_[0])
+
+    def test_known_while_it_runs(self):
+        seen = []
+
+        def score(model, *_):
+            seen.append(model.activity_alpha_)
+            return 0.0
+
+        options = {"early_stopping": True, "scoring": score, "sweeps": 2}
+        model = fit(MDLAMRegressor, **options)
+        first, seen[:] = seen[0], []
+        assert first == model.activity_alpha_ > 0.0
+        model.set_params(activity_alpha=0.0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(X, NUMBERS)
+        assert set(seen) == {0.0}
 
     def test_of_a_stream(self):
         model = MDLAMRegressor(random_state=0).partial_fit(X, NUMBERS)
         assert (model.activity_alpha_, model.column_alpha_) == (5.0, 0.75)  # too few to tell
+        inputs, y = self.noisy()
+        model.partial_fit(inputs, y)
+        assert model.activity_alpha_ > 5.0 and model.column_alpha_ > 1.0
+
+    def test_of_a_stream_after_a_fit(self):
+        inputs, y = self.noisy()
+        model = make(MDLAMRegressor).fit(inputs, y)
+        found = model.activity_alpha_, model.column_alpha_
+        model.partial_fit(inputs[:10], y[:10])
+        assert (model.activity_alpha_, model.column_alpha_) == found
+
+    @pytest.mark.parametrize("first", [Feasible(), Feasible(activity_alpha=0.0)], ids=str)
+    def test_of_a_stream_whose_options_change(self, first):
+        inputs, y = self.noisy()
+        model = MDLAMRegressor(random_state=0, solver=first).partial_fit(inputs, y)
+        model.set_params(solver=Feasible(column_alpha=9.0)).partial_fit(inputs, y)
+        assert model.activity_alpha_ > 5.0 and model.column_alpha_ == 9.0
+        model.set_params(activity_alpha=1.0, solver="feasible").partial_fit(inputs, y)
+        assert model.activity_alpha_ == 1.0 < model.column_alpha_ < 9.0
 
 
 class TestAlpha:

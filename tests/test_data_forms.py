@@ -486,7 +486,7 @@ class TestSparseMemory:
         z = np.asarray(X @ rng.standard_normal(d))
         y = z > 0 if estimator is MDLAMClassifier else z
         fitted, numbers = [], X.nnz + 10 * d
-        settings = {"hidden_layer_sizes": (10,), "max_iter": 10}
+        settings = {"hidden_layer_sizes": (10,), "max_iter": 30}
         peak = peak_of(lambda: fitted.append(fit(estimator, X, y, **settings))) / (8 * numbers)
         assert peak < 10, f"{peak:.1f} times X and the weights"
         assert peak_of(lambda: says(fitted[0], X)) < 8 * numbers

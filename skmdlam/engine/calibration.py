@@ -25,9 +25,12 @@ _SMALLEST = 0.5
 # into a constant that suits almost all tables of the second number and more.
 _TRUSTED, _USUAL = (1000.0, 5000.0), 5.0
 # The column penalty: strength for 1000 samples where noise and process are alike, powers of their
-# ratio and of the number of samples, and the range. Fitted to 54 subsets of tables.
+# ratio and of the number of samples, and the range of all three. Fitted to the tables of
+# benchmarks/strengths.py.
 _COLUMN_STRENGTH, _RATIO_POWER, _COLUMN_SIZE_POWER = 2.5, 0.75, 0.2
-_SMALLEST_COLUMN, _LARGEST_RATIO = 0.75, 1.0
+_SMALLEST_COLUMN, _LARGEST_RATIO, _LARGEST_SIZE = 0.75, 1.0, 10_000.0
+# Rows whose squared distance is this share of their squared lengths are the same row.
+_SAME = 1e-10
 # Residuals beyond so many of their standard deviations, told from their median, are outliers to a
 # loss that bounds the influence of a sample; so many times they are pulled in.
 _OUTLIER, _PULLS = 1.345, 5
@@ -42,12 +45,16 @@ class Strengths(NamedTuple):
 
     activity_alpha: float
     column_alpha: float
-    noise: float = np.nan
+    ratio: float = np.nan
 
     @property
     def penalties(self):
         """The first two, by name."""
         return {"activity_alpha": self.activity_alpha, "column_alpha": self.column_alpha}
+
+
+# For samples that cannot tell.
+USUAL_STRENGTHS = Strengths(_USUAL, _SMALLEST_COLUMN)
 
 
 class Noise(NamedTuple):
@@ -62,8 +69,8 @@ def automatic_strengths(loss, inputs, Y, sample_weight=None, *, total=None):
 
     ::
 
-        activity_alpha = 40 n^(1/4) curvature^(3/2) share^2,             at least 0.5
-        column_alpha   = 5/2 (n / 1000)^(1/5) min(ratio, 1)^(3/4),       at least 0.75
+        activity_alpha = 40 n^(1/4) curvature^(3/2) share^2,                     at least 0.5
+        column_alpha   = 5/2 (min(n, 10000) / 1000)^(1/5) min(ratio, 1)^(3/4),   at least 0.75
 
     ``share`` and ``ratio`` are those of :func:`noise_of`, and ``curvature`` the mean second
     derivative of the loss, per output, at the best constant: 1 for regression in units of its
@@ -73,8 +80,9 @@ def automatic_strengths(loss, inputs, Y, sample_weight=None, *, total=None):
     depends on it. The chance to find some use for a useless column grows with the noise, and what
     a smooth function loses when a column is held back is small: so it is the ratio that counts.
 
-    Weights are numbers of copies, and ``n`` is their sum. Where they are smaller than one on
-    average only their ratios count, and ``activity_alpha`` is in their unit.
+    Weights are numbers of copies, and ``n`` is their sum: they decide which rows are looked at, and
+    equal rows are looked at once. Where they are smaller than one on average only their ratios
+    count, and ``activity_alpha`` is in their unit.
 
     Parameters
     ----------
@@ -93,7 +101,6 @@ def automatic_strengths(loss, inputs, Y, sample_weight=None, *, total=None):
     strengths : Strengths
     """
     n = Y.shape[0]
-    rows = _some_rows(n)
     weight = np.ones(n) if sample_weight is None else sample_weight.astype(float)
     share = weight / weight.sum()
     # Weights of less than one on average cannot be copies: they are taken to have another unit,
@@ -103,8 +110,9 @@ def automatic_strengths(loss, inputs, Y, sample_weight=None, *, total=None):
     total, curvature = max(float(weight.sum()), (total or 0.0) / unit), 1.0
     if isinstance(loss, SoftmaxCrossEntropy | LogisticLoss):
         curvature = float((share @ np.square(Y - share @ Y)).mean())
+    rows = _some_rows(weight)
     inputs, shown = inputs(rows).astype(float), Y[rows].astype(float)
-    noise = noise_of(inputs, shown, weight[rows], total=total, reach=loss.reach)
+    noise = noise_of(inputs, shown, total=total, reach=loss.reach)
     size = max(total, n)
     blend = np.log(size / _TRUSTED[0]) / np.log(_TRUSTED[1] / _TRUSTED[0])
     blend = float(np.clip(blend, 0.0, 1.0))
@@ -112,44 +120,39 @@ def automatic_strengths(loss, inputs, Y, sample_weight=None, *, total=None):
     activity = max(activity * noise.share**_NOISE_POWER, _SMALLEST)
     activity = unit * activity ** (1.0 - blend) * _USUAL**blend
     column = _COLUMN_STRENGTH * min(noise.ratio, _LARGEST_RATIO) ** _RATIO_POWER
-    column *= (size / _TRUSTED[0]) ** _COLUMN_SIZE_POWER
+    column *= (min(size, _LARGEST_SIZE) / _TRUSTED[0]) ** _COLUMN_SIZE_POWER
     # A ratio that is not a number takes the smallest.
     return Strengths(float(activity), float(np.fmax(column, _SMALLEST_COLUMN)), noise.ratio)
 
 
-# For samples that cannot tell.
-USUAL_STRENGTHS = Strengths(_USUAL, _SMALLEST_COLUMN)
-
-
-def noise_of(X, Y, weight, *, total=None, reach=np.inf):
-    """Share of the targets' variance that a wide network cannot predict from the inputs.
+def noise_of(X, Y, *, total=None, reach=np.inf):
+    """How much of the targets is noise to a wide network, in two measures.
 
     The outputs are taken as ``mean + process + noise`` with the covariance of a network of one
     layer of infinitely many relu units for the process. The variances of both are the most likely
-    ones; what is returned is the variance that is expected of the error on a new sample after
-    ``total`` samples, over that of the targets::
+    ones. The *share* is the variance that is expected of the error on a new sample after ``total``
+    samples, over that of the targets::
 
         noise / variance / (1 - df / total),    df = sum_j e_j / (e_j + noise)
 
-    with e_j the eigenvalues of the covariance of so many samples. The ratio that comes with it is
-    the variance of the noise over that of the process at a sample: it is large where a smooth,
-    faint function lies below the noise, and small where a rough one is hard to learn.
+    with e_j the eigenvalues of the covariance of so many samples. The *ratio* is the variance of
+    the noise over that of the process at a sample: it is large where a smooth, faint function lies
+    below the noise, and small where a rough one is hard to learn.
 
     With a finite ``reach`` outliers do not count as noise: targets further from the process than
     that, and than 1.345 deviations of the middle half, are pulled in to there, and all is done
     again, five times (Huber's pseudo-values).
 
-    The weights are numbers of copies: a row of weight 2 is two equal rows, to rounding.
+    Rows that are equal in X and Y count once: copies, as a bootstrap draws them, say nothing of the
+    noise, and would look as if there were none.
 
     Parameters
     ----------
     X : ndarray of shape (m, d)
         In any units: only the directions of the rows and their relative lengths count.
     Y : ndarray of shape (m, K)
-    weight : ndarray of shape (m,)
-        Positive. When their mean is below 1 they are scaled to a mean of 1.
     total : float or None
-        Total weight of the samples that the rows stand for; None for that of the rows.
+        Number of samples that the rows stand for; None for that of the rows.
     reach : float, default=inf
         Residual up to which the loss is quadratic, in units of Y.
 
@@ -157,68 +160,98 @@ def noise_of(X, Y, weight, *, total=None, reach=np.inf):
     -------
     noise : Noise
         ``share`` in [0, 1] and ``ratio``; 1 and not a number where nothing can be told: no spread
-        in X or Y, fewer than three samples.
+        in X or Y, fewer than three different samples.
     """
+    unknown = Noise(1.0, np.nan)
+    X = X - X.mean(axis=0)
+    gram = X @ X.T
+    first = _first_equal(gram, Y)
+    if not first.all():
+        X, Y = X[first], Y[first]
+        X = X - X.mean(axis=0)
+        gram = X @ X.T
     m, n_outputs = Y.shape
-    scale = max(1.0, m / float(weight.sum()))
-    weight = weight * scale
-    n = float(weight.sum())
-    total = n if total is None else max(total * scale, n)
-    centre = weight / n
-    root = np.sqrt(weight)[:, None]
-    kernel = _relu_kernel(X - centre @ X, centre)
-    mean = kernel @ centre
-    kernel += float(centre @ mean) - mean - mean[:, None]
-    kernel *= root * root.T
+    total = max(m, total or 0.0)
+    kernel = _relu_kernel(gram)
+    mean = kernel.mean(axis=0)
+    kernel += mean.mean() - mean - mean[:, None]
     spread = float(kernel.trace())
     if m < 3 or not (np.isfinite(spread) and spread > 0):
-        return Noise(1.0, np.nan)
+        return unknown
 
     values, vectors = scipy.linalg.eigh(kernel, overwrite_a=True, check_finite=False)
     values = np.maximum(values, 0.0)[:, None]
-    noise = _NOISE * spread / (n - 1.0)
-    covariance = values + noise
-    log_determinant = np.log(covariance).sum(axis=0) + (n - 1.0 - m) * np.log(noise)
+    scale = spread / (m - 1.0)
+    covariance = values + _NOISE * scale
+    log_determinant = np.log(covariance).sum(axis=0) - np.log(_NOISE * scale)
     for pull in range(_PULLS + 1 if reach < np.inf else 1):
-        mean = centre @ Y
-        image = vectors.T @ (root * (Y - mean))
+        mean = Y.mean(axis=0)
+        image = vectors.T @ (Y - mean)
         powers = np.square(image).sum(axis=1)
-        variance = float(powers.sum()) / max(n - 1.0, 1.0)
+        variance = float(powers.sum()) / (m - 1.0)
         if not (np.isfinite(variance) and variance > 0):
-            return Noise(1.0, np.nan)
-        # The mean takes one direction; copies of rows have as many with a constant process.
-        unit = (powers @ (1.0 / covariance)) / ((n - 1.0) * n_outputs)
-        best = int(np.argmin((n - 1.0) * np.log(unit) + log_determinant))
+            return unknown
+        # The mean takes one direction.
+        unit = (powers @ (1.0 / covariance)) / ((m - 1.0) * n_outputs)
+        unlikely = (m - 1.0) * np.log(unit) + log_determinant
+        best = int(np.argmin(unlikely))
         if reach < np.inf and pull < _PULLS:
-            fit = mean + vectors @ (image * values / covariance[:, [best]]) / root
-            Y = fit + _pulled_in(Y - fit, weight, reach)
-    values = values[:, 0] * (total / n)
-    df = float(np.sum(values / (values + noise[best])))
-    share = float(noise[best] * unit[best]) * n_outputs / variance
-    return Noise(min(share / max(1.0 - df / total, share), 1.0), float(_NOISE[best]))
+            fit = mean + vectors @ (image * values / covariance[:, [best]])
+            Y = fit + _pulled_in(Y - fit, reach)
+    ratio = _between(unlikely, best)
+    noise, values = ratio * scale, values[:, 0]
+    unit = float(powers @ (1.0 / (values + noise))) / ((m - 1.0) * n_outputs)
+    values = values * (total / m)
+    df = float(np.sum(values / (values + noise)))
+    share = noise * unit * n_outputs / variance
+    return Noise(min(share / max(1.0 - df / total, share), 1.0), ratio)
 
 
-def _pulled_in(residual, weight, reach):
+def _first_equal(gram, Y):
+    """Whether a row is the first of those that are equal to it, but for rounding."""
+    square = gram.diagonal()
+    both = square + square[:, None]
+    equal = both - 2.0 * gram <= _SAME * both
+    # The rows of most data differ: Y is compared where those of X do not.
+    i, j = np.nonzero(np.tril(equal, -1))
+    again = i[(Y[i] == Y[j]).all(axis=1)]
+    first = np.ones(len(Y), dtype=bool)
+    first[again] = False
+    return first
+
+
+def _between(unlikely, best):
+    """The noise where a parabola through the best of the grid and its neighbours is lowest."""
+    if not 0 < best < len(_NOISE) - 1:
+        return float(_NOISE[best])
+    left, middle, right = unlikely[best - 1 : best + 2]
+    curvature = left - 2.0 * middle + right
+    shift = 0.5 * (left - right) / curvature if curvature > 0 else 0.0
+    return float(_NOISE[best] * (_NOISE[1] / _NOISE[0]) ** shift)
+
+
+def _pulled_in(residual, reach):
     """Residuals with the far ones brought to where the others end."""
-    size = np.abs(residual)
-    order = np.argsort(size, axis=0, kind="stable")
-    below = np.cumsum(weight[order], axis=0) < 0.5 * weight.sum()
-    median = np.take_along_axis(size, order, axis=0)[
-        np.minimum(below.sum(axis=0), len(size) - 1), np.arange(size.shape[1])
-    ]
+    median = np.median(np.abs(residual), axis=0)
     limit = np.maximum(_OUTLIER * _MEDIAN_TO_DEVIATION * median, reach)
     return np.clip(residual, -limit, limit)
 
 
-def _some_rows(n):
-    """Indices of at most so many rows, evenly spread over a file that may be sorted."""
-    return np.arange(n) if n <= _ROWS else np.arange(_ROWS) * n // _ROWS
+def _some_rows(weight):
+    """Indices of at most so many rows, evenly spread over all copies: files may be sorted."""
+    ends = np.cumsum(weight)
+    if ends[-1] <= _ROWS:
+        return np.arange(len(weight))
+    places = (np.arange(_ROWS) + 0.5) * (ends[-1] / _ROWS)
+    return np.unique(np.minimum(np.searchsorted(ends, places), len(weight) - 1))
 
 
-def _relu_kernel(X, share):
-    """Covariance of random relu units: ``E relu(w x + b) relu(w x' + b)`` up to a factor."""
-    gram = X @ X.T
-    size = float(share @ gram.diagonal())
+def _relu_kernel(gram):
+    """Covariance of random relu units, ``E relu(w x + b) relu(w x' + b)`` up to a factor.
+
+    ``gram`` holds the inner products of centred rows; it is overwritten.
+    """
+    size = float(gram.diagonal().mean())
     gram /= size if size > 0 else 1.0
     gram += _CONSTANT
     length = np.sqrt(gram.diagonal())

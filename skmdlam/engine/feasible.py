@@ -7,7 +7,7 @@ import numpy as np
 
 from ..losses import Huber, LogisticLoss, SoftmaxCrossEntropy, SquaredError
 from ..penalties import USUAL_ALPHA
-from .calibration import USUAL_STRENGTHS, Strengths, automatic_strengths
+from .calibration import Strengths, automatic_strengths
 from .full_batch import ACCELERATIONS, FullBatchRun
 from .metric import MovingMetric, proximal
 from .options import check_choice, check_flag, check_integer, check_number
@@ -263,13 +263,13 @@ class Feasible:
             batch_size = 100
         return _RHO * (100.0 / batch_size) ** _RHO_POWER
 
-    def strengths(self, problem, loss, inputs, Y, *, activity_alpha=None, total=None):
-        """Strengths of the unit-free penalties on a problem.
+    def automatic_strengths(self, problem, loss, inputs, Y, *, total=None):
+        """Strengths of the unit-free penalties on a problem, whatever the user names.
 
-        What neither the estimator nor the options name is automatic. Straight activations in deep
-        nets take less of the automatic ``activity_alpha``, because the penalties of all layers add
-        up; curved ones take less in shallow nets, because their pre-activations must be large for
-        the network to be more than a straight line. A net of both takes the mean over its layers.
+        Straight activations in deep nets take less of the automatic ``activity_alpha``, because the
+        penalties of all layers add up; curved ones take less in shallow nets, because their
+        pre-activations must be large for the network to be more than a straight line. A net of
+        both takes the mean over its layers.
 
         Parameters
         ----------
@@ -277,42 +277,53 @@ class Feasible:
             The network and the sample weights.
         loss : Loss
             The loss in units of its own.
-        inputs : callable or None
-            ``inputs(rows)`` gives standardised samples; None where they are too few to tell, for
-            usual strengths.
+        inputs : callable
+            ``inputs(rows)`` gives standardised samples.
         Y : ndarray of shape (n, K)
             Targets in the unit of the loss.
-        activity_alpha : float or None, default=None
-            What the estimator names.
         total : float or None, default=None
             Sum of the sample weights, where there are more samples than the given ones.
 
         Returns
         -------
         strengths : Strengths
-            Those of the penalties, in samples, none without ``activity_alpha``; and the noise,
-            where something is automatic.
+            Those of the penalties, in samples, and the noise that they come from.
         """
-        activity_alpha = _first_given(activity_alpha, self.activity_alpha)
-        if activity_alpha == 0:
-            return Strengths(0.0, 0.0)
-        if activity_alpha is not None and self.column_alpha is not None:
-            return Strengths(activity_alpha, self.column_alpha)
-        if inputs is None:
-            return Strengths(
-                _first_given(activity_alpha, USUAL_STRENGTHS.activity_alpha),
-                _first_given(self.column_alpha, USUAL_STRENGTHS.column_alpha),
-            )
         automatic = automatic_strengths(loss, inputs, Y, problem.sample_weight, total=total)
         n_hidden = max(len(problem.activations), 1)
         curved = sum(not activation.straight for activation in problem.activations) / n_hidden
         part = (1.0 - curved) * min(1.0, 3.2 / n_hidden)
         part += curved * min(1.0, max(0.3, 0.1 * n_hidden))
-        return Strengths(
-            _first_given(activity_alpha, part * automatic.activity_alpha),
-            _first_given(self.column_alpha, automatic.column_alpha),
-            automatic.noise,
-        )
+        return automatic._replace(activity_alpha=part * automatic.activity_alpha)
+
+    def resolve_strengths(self, activity_alpha, automatic, *, schedule=False):
+        """Strengths that hold: what the estimator names, then the options, then the automatic ones.
+
+        Parameters
+        ----------
+        activity_alpha : float or None
+            What the estimator names.
+        automatic : callable
+            ``automatic()`` gives the automatic ones. It is asked where something depends on them.
+        schedule : bool, default=False
+            Whether there is a schedule, whose length depends on the noise.
+
+        Returns
+        -------
+        strengths : Strengths
+            Without ``activity_alpha`` there is no penalty on columns either.
+        automatic : Strengths or None
+            None where nobody was asked.
+        """
+        activity_alpha = _first_given(activity_alpha, self.activity_alpha)
+        if activity_alpha == 0:
+            return Strengths(0.0, 0.0), None
+        named = activity_alpha, self.column_alpha
+        if None not in named and not (schedule and None in (self.cool_down, self.patience)):
+            return Strengths(*map(float, named)), None
+        found = automatic()
+        strengths = (float(_first_given(*pair)) for pair in zip(named, found[:2], strict=True))
+        return Strengths(*strengths, found.ratio), found
 
     def start(self, problem, coefs, intercepts, **settings):
         """Begin a run; the result is an iterator of records, one a sweep or epoch.
@@ -352,22 +363,24 @@ class Feasible:
 
             return PolishedRun(batches, finish)
         share = problem.rows.share()
-        target = TargetUnit(problem.loss, problem.Y, share)
-        inputs, given = standardised_rows(problem.X, share), settings.activity_alpha
-        penalties = self.strengths(
-            problem, target.loss, inputs, target.Y, activity_alpha=given
-        ).penalties
-        if not problem.parabolic:
-            return ProximalRun(problem, coefs, intercepts, warm=settings.warm, **penalties)
-        return FullBatchRun(
-            problem,
-            coefs,
-            intercepts,
-            rho=1.0 if settings.rho is None else settings.rho,
-            acceleration=self.acceleration,
-            warm=settings.warm,
-            **penalties,
-        )
+
+        def automatic():
+            target = TargetUnit(problem.loss, problem.Y, share)
+            inputs = standardised_rows(problem.X, share)
+            return self.automatic_strengths(problem, target.loss, inputs, target.Y)
+
+        strengths, calibrated = self.resolve_strengths(settings.activity_alpha, automatic)
+        options = {**strengths.penalties, "warm": settings.warm}
+        if problem.parabolic:
+            rho = 1.0 if settings.rho is None else settings.rho
+            acceleration = self.acceleration
+            run = FullBatchRun(
+                problem, coefs, intercepts, rho=rho, acceleration=acceleration, **options
+            )
+        else:
+            run = ProximalRun(problem, coefs, intercepts, **options)
+        run.strengths, run.calibrated = strengths, calibrated
+        return run
 
     def stream(self, problem, coefs, intercepts, state, **settings):
         """Begin to learn a chunk of a stream; the result is an iterator of one record.
@@ -443,12 +456,12 @@ class FeasibleRun:
         self.loss, self.Y = self.target.loss, self.target.Y.astype(self.dtype, copy=False)
         self.space = InputSpace(problem.X, weight, self.dtype, rng, rotate=self.rotated)
 
-        self.strengths = options.strengths(
-            problem,
-            self.loss,
-            self.space.inputs_rotated,
-            self.target.Y,
-            activity_alpha=settings.activity_alpha,
+        self.strengths, self.calibrated = options.resolve_strengths(
+            settings.activity_alpha,
+            lambda: options.automatic_strengths(
+                problem, self.loss, self.space.inputs_rotated, self.target.Y
+            ),
+            schedule=True,
         )
         self.activity_alpha = self.strengths.activity_alpha
         self.depth = len(coefs)
@@ -463,7 +476,7 @@ class FeasibleRun:
         # Epochs of many samples are many steps: fewer of them do, and more only fit the noise.
         enough = max(_FEWEST_EPOCHS, _STEPS // self.n_batches)
         epochs = _first_given(options.epochs, min(_EPOCHS, enough))
-        noisy, clear = self.strengths.noise >= _NOISY, self.strengths.noise < _NOISY
+        noisy, clear = self.strengths.ratio >= _NOISY, self.strengths.ratio < _NOISY
         # An epoch of one batch is one step: half as many of them would be too few.
         usual_cool_down = _COOL_DOWN // 2 if noisy and self.n_batches > 1 else _COOL_DOWN
         cool_down = _first_given(options.cool_down, min(usual_cool_down, enough))

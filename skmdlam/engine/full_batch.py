@@ -5,7 +5,6 @@ import time
 import numpy as np
 
 from .acceleration import Momentum
-from .calibration import Strengths
 from .inputs import standard_input
 from .kronecker import KroneckerMetric
 from .objective import Objective
@@ -113,7 +112,6 @@ class FullBatchRun:
         self.problem, self.rho = problem, float(rho)
         self.acceleration = acceleration
         self.total = problem.rows.total
-        self.strengths = Strengths(activity_alpha, column_alpha)
         with np.errstate(all="ignore"):
             self._set_up(coefs, intercepts, activity_alpha, column_alpha, warm)
             memory = max(_SMALLEST_MEMORY, min(memory, _MEMORY_SIZE // (2 * self.theta.size)))

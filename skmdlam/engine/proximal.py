@@ -230,7 +230,8 @@ class PolishedRun:
 
     def __init__(self, batches, finish):
         self._run, self._finish = batches, finish
-        self.unit, self.strengths = batches.unit, batches.strengths
+        self.unit = batches.unit
+        self.strengths, self.calibrated = batches.strengths, batches.calibrated
         self.ended = False
         self._done, self._seconds, self._best = 0, 0.0, np.inf
 

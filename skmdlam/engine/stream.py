@@ -14,7 +14,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-from .calibration import Strengths
+from .calibration import USUAL_STRENGTHS, Strengths
 from .feasible import FeasibleRun, within_range
 from .reductions import Rows
 from .run import Record
@@ -137,6 +137,8 @@ class Seen:
     joint : Moments or None
         With the covariances of the inputs, of those samples that came in chunks; None where there
         are none or too many columns.
+    calibrated : Strengths or None
+        The automatic ones of the penalties in a fit that has seen the samples.
     """
 
     rows: int
@@ -144,6 +146,7 @@ class Seen:
     targets: Moments
     deviation: float
     joint: Moments | None = None
+    calibrated: Strengths | None = None
 
     @classmethod
     def of(cls, X, Y, weight=None, *, joint=False):
@@ -301,7 +304,7 @@ class StreamState:
         Starting weights of the standardised columns, as long as there are constant ones.
     rng : numpy.random.RandomState
     calibrated : Strengths or None
-        The automatic ones of the penalties; None as long as nobody has asked for them.
+        The automatic ones of the penalties; None as long as no chunk could tell them.
     weight_at : float
         Total weight when the coordinates were made.
     steps, since_refresh, owed, decrease, decreases
@@ -410,7 +413,9 @@ class StreamRun(FeasibleRun):
             self._begin(coefs, intercepts, before)
         if self.parked is not None and (self.space.std > 0).all():
             self.parked = None
-        self.strengths = self._strengths(settings.activity_alpha)
+        self.strengths, _ = options.resolve_strengths(
+            settings.activity_alpha, self._automatic_strengths
+        )
         self.activity_alpha = self.strengths.activity_alpha
         self.column_alpha = column_strength(
             self.strengths.column_alpha, self.total, self.seen.rows, self.space.n_columns
@@ -431,7 +436,9 @@ class StreamRun(FeasibleRun):
         """A new stream, from random weights or from those of a fit."""
         self.rng, self.depth = self._settings.rng, len(coefs)
         self._renew_units()
-        self.calibrated = None
+        self.calibrated = None if fitted is None else fitted.calibrated
+        if self.calibrated is not None and np.isnan(self.calibrated.ratio):
+            self.calibrated = None  # it could not tell
         self._initialise(coefs, intercepts, fitted is not None)
         self.average = [V.astype(float) for V in self.V]
         self.metrics = self._new_metrics()
@@ -457,6 +464,9 @@ class StreamRun(FeasibleRun):
         self._steps, self._since_refresh = state.steps, state.since_refresh
         for name in _CARRIED:
             setattr(self, name, getattr(state, name))
+        if isinstance(self.calibrated, float):
+            # The first state of all knew the strength of one penalty.
+            self.calibrated = USUAL_STRENGTHS._replace(activity_alpha=self.calibrated)
         same_loss = state.loss is None or state.loss == self.problem.loss
         if not same_loss:
             self._forget_losses()
@@ -500,24 +510,18 @@ class StreamRun(FeasibleRun):
             self.V[0] += V.astype(self.dtype)
             self.average[0] += V
 
-    def _strengths(self, activity_alpha):
-        """Of the penalties: from the noise in a chunk that can tell it, or usual ones."""
+    def _automatic_strengths(self):
+        """From the noise in a chunk that can tell it, or usual ones."""
         fresh = self.weight_at == self.total and self.before < _CALIBRATED
-        tells = self.n >= _CALIBRATION_ROWS
-        # What an older version stored here was the strength of one penalty.
-        known = isinstance(self.calibrated, Strengths)
-        if activity_alpha != 0 and ((tells and fresh) or not known):
-            self.calibrated = self.options.strengths(
+        if self.n >= _CALIBRATION_ROWS and (fresh or self.calibrated is None):
+            self.calibrated = self.options.automatic_strengths(
                 self.problem,
                 self.loss,
-                self.space.inputs_rotated if tells else None,
+                self.space.inputs_rotated,
                 self.target.convert(self.problem.Y),
                 total=self.total,
             )
-        if activity_alpha is None:
-            return self.calibrated
-        columns = self.calibrated.column_alpha if activity_alpha > 0 else 0.0
-        return Strengths(activity_alpha, columns)
+        return self.calibrated or USUAL_STRENGTHS
 
     # -- the pass -------------------------------------------------------------------------------
 

@@ -18,8 +18,7 @@ def data(n=200, d=4, noise=0.0, seed=0):
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n, d))
     signal = np.sin(X[:, :1]) + 0.5 * X[:, 1:2]
-    Y = signal * 1.16 + noise * rng.standard_normal((n, 1))
-    return X, Y, np.ones(n)
+    return X, signal * 1.16 + noise * rng.standard_normal((n, 1))
 
 
 def strengths_of(loss, X, Y, weight=None):
@@ -38,6 +37,12 @@ def noise_share(*args, **kwargs):
     return noise_of(*args, **kwargs).share
 
 
+def repeated(n, rng):
+    """Numbers of copies, and the rows so often each, in any order."""
+    copies = rng.integers(1, 5, n)
+    return copies, rng.permutation(np.repeat(np.arange(n), copies))
+
+
 class TestNoiseShare:
     @pytest.mark.parametrize("noise", [0.0, 0.3, 1.0, 3.0])
     def test_near_the_true_share(self, noise):
@@ -47,57 +52,52 @@ class TestNoiseShare:
         assert truth - 0.05 < np.mean(shares) < truth + 0.15
 
     def test_falls_with_the_number_of_samples(self):
-        few = noise_share(*data(n=50))
-        many = noise_share(*data(n=400))
-        assert many < few
+        assert noise_share(*data(n=400)) < noise_share(*data(n=50))
 
     def test_extrapolates_to_samples_that_are_not_shown(self):
-        X, Y, weight = data(n=200, noise=0.5)
-        shown = noise_share(X, Y, weight)
-        more = noise_share(X, Y, weight, total=10_000)
-        assert 0.05 < more < shown
+        X, Y = data(n=200, noise=0.5)
+        assert 0.05 < noise_share(X, Y, total=10_000) < noise_share(X, Y)
 
     @pytest.mark.parametrize("reach", [0.0, np.inf])
     @pytest.mark.parametrize("outputs", [1, 3])
-    def test_weights_are_copies_in_any_order(self, outputs, reach):
-        X, Y, _ = data(n=30, noise=0.5)
+    def test_copies_say_nothing(self, outputs, reach):
+        X, Y = data(n=30, noise=0.5)
         Y = np.column_stack([Y * (k + 1) + X[:, k : k + 1] ** k for k in range(outputs)])
-        rng = np.random.default_rng(1)
-        weight = rng.integers(1, 5, 30)
-        rows = rng.permutation(np.repeat(np.arange(30), weight))
-        copies = noise_of(X[rows], Y[rows], np.ones(rows.size), reach=reach)
-        noise = noise_of(X, Y, weight.astype(float), reach=reach)
-        np.testing.assert_allclose(noise, copies, rtol=1e-8)
+        _, rows = repeated(30, np.random.default_rng(1))
+        given = {"reach": reach, "total": len(rows)}
+        noise = noise_of(X, Y, **given)
+        # Rows in other coordinates are copies but for rounding.
+        copies = X[rows] + 1e-9 * np.random.default_rng(2).standard_normal((len(rows), 4))
+        np.testing.assert_allclose(noise_of(X[rows], Y[rows], **given), noise, rtol=1e-8)
+        np.testing.assert_allclose(noise_of(copies, Y[rows], **given), noise, rtol=1e-4)
 
-    def test_small_weights_count_by_their_ratios(self):
-        X, Y, weight = data(noise=0.5)
-        share = noise_share(X, Y, weight)
-        np.testing.assert_allclose(noise_share(X, Y, weight / 1000), share, rtol=1e-8)
-        np.testing.assert_allclose(noise_share(X, Y, weight / 1000, total=0.4), share, rtol=0.1)
+    def test_equal_inputs_with_other_targets_are_no_copies(self):
+        X, Y = data(n=50, noise=1.0)
+        X, Y = np.vstack([X, X]), np.vstack([Y, Y + np.random.default_rng(1).normal(size=Y.shape)])
+        assert noise_of(X, Y) != noise_of(X[:50], Y[:50], total=100)
 
     def test_outliers_are_no_noise_to_a_bounded_loss(self):
         """With one target in ten far off, what is left is the noise of the others, nearly."""
         clean, plain, bounded = [], [], []
         for seed in range(5):
-            X, Y, weight = data(n=400, noise=0.3, seed=seed)
-            clean.append(noise_share(X, Y, weight, reach=0.0))
+            X, Y = data(n=400, noise=0.3, seed=seed)
+            clean.append(noise_share(X, Y, reach=0.0))
             wrong = np.random.default_rng(seed + 100).random((400, 1)) < 0.1
             Y = Y + 8.0 * wrong
-            plain.append(noise_share(X, Y, weight))
-            bounded.append(noise_share(X, Y, weight, reach=0.0))
+            plain.append(noise_share(X, Y))
+            bounded.append(noise_share(X, Y, reach=0.0))
         assert np.mean(plain) > 0.8
         assert np.mean(bounded) < np.mean(clean) + 0.15
 
     def test_far_reach_is_the_plain_share(self):
-        X, Y, weight = data(noise=0.5)
-        share = noise_share(X, Y, weight)
-        np.testing.assert_allclose(noise_share(X, Y, weight, reach=100.0), share, rtol=1e-8)
+        X, Y = data(noise=0.5)
+        np.testing.assert_allclose(noise_of(X, Y, reach=100.0), noise_of(X, Y), rtol=1e-8)
 
     def test_does_not_depend_on_units_or_rotations(self):
-        X, Y, weight = data(noise=0.5)
+        X, Y = data(noise=0.5)
         rotation, _ = np.linalg.qr(np.random.default_rng(1).standard_normal((4, 4)))
-        moved = noise_of(1e3 * X @ rotation + 5.0, -2e-4 * Y + 7.0, weight)
-        np.testing.assert_allclose(moved, noise_of(X, Y, weight), rtol=1e-6)
+        moved = noise_of(1e3 * X @ rotation + 5.0, -2e-4 * Y + 7.0)
+        np.testing.assert_allclose(moved, noise_of(X, Y), rtol=1e-6)
 
     @pytest.mark.parametrize(
         ("X", "Y"),
@@ -107,20 +107,23 @@ class TestNoiseShare:
             (np.zeros((5, 0)), np.arange(5.0)[:, None]),
             (np.ones((1, 2)), np.ones((1, 1))),
             (np.arange(4.0).reshape(2, 2), np.arange(2.0)[:, None]),
+            (np.arange(4.0).reshape(2, 2)[[0, 1, 1]], np.arange(2.0)[[0, 1, 1], None]),
         ],
     )
     def test_nothing_to_tell(self, X, Y):
-        share, ratio = noise_of(X, Y, np.ones(len(X)))
+        share, ratio = noise_of(X, Y)
         assert share == 1.0 and np.isnan(ratio)
-        assert column_alpha_of(SquaredError(), X, Y) == USUAL_STRENGTHS.column_alpha
+        strengths = strengths_of(SquaredError(), X, Y)
+        assert strengths.column_alpha == USUAL_STRENGTHS.column_alpha
+        assert np.isnan(strengths.ratio)
 
     def test_always_a_share(self):
         for seed in range(20):
             rng = np.random.default_rng(seed)
             n = int(rng.integers(3, 40))
             X = rng.standard_normal((n, 3)) * 10.0 ** rng.integers(-8, 8, 3)
-            Y = rng.standard_t(1, (n, 2))
-            assert 0.0 <= noise_share(X, Y, rng.exponential(size=n) + 1e-6) <= 1.0
+            share, ratio = noise_of(X, rng.standard_t(1, (n, 2)))
+            assert 0.0 <= share <= 1.0 and ratio > 0.0
 
 
 class TestNoiseRatio:
@@ -135,87 +138,92 @@ class TestNoiseRatio:
         X, noise = rng.standard_normal((400, 3)), rng.standard_normal((400, 1))
         rough = np.sign(X).prod(axis=1, keepdims=True)
         smooth = X[:, :1] + 1.2 * noise
-        rough, smooth = (noise_of(X, Y / Y.std(), np.ones(400)) for Y in (rough, smooth))
+        rough, smooth = (noise_of(X, Y / Y.std()) for Y in (rough, smooth))
         assert 0.5 < rough.share / smooth.share < 2.0
         assert rough.ratio < 0.2 * smooth.ratio
+
+    def test_moves_with_the_data(self):
+        """It is no point of the grid that the most likely noise is looked for on."""
+        X, Y = data(noise=1.0)
+        ratios = [noise_of(X, Y + step * X[:, 2:3]).ratio for step in np.linspace(0.0, 0.3, 7)]
+        assert (np.diff(ratios) != 0.0).all()
+        assert np.abs(np.diff(np.log(ratios))).max() < 0.2
 
 
 class TestAutomaticColumnAlpha:
     def test_grows_with_the_noise_within_limits(self):
-        alphas = [column_alpha_of(SquaredError(), *data(n=1000, noise=s)[:2]) for s in (0, 0.7, 9)]
+        alphas = [column_alpha_of(SquaredError(), *data(n=1000, noise=s)) for s in (0, 0.7, 9)]
         assert alphas == sorted(alphas)
         assert alphas[0] == USUAL_STRENGTHS.column_alpha < alphas[1]
         np.testing.assert_allclose(alphas[-1], 2.5)
 
-    def test_grows_with_the_number_of_samples(self):
-        X, Y, _ = data(n=300, noise=2.0)
-        few = column_alpha_of(SquaredError(), X, Y)
-        more = automatic_strengths(SquaredError(), lambda rows: X[rows], Y, total=32 * 300)
-        np.testing.assert_allclose(more.column_alpha / few, 2.0)
+    def test_grows_with_the_number_of_samples_up_to_those_it_was_fitted_to(self):
+        X, Y = data(n=400, noise=2.0)
 
-    @pytest.mark.parametrize("n", [30, 100])
-    def test_weights_are_copies(self, n):
-        X, Y, _ = data(n=n, noise=1.0)
-        copies = np.arange(n) % 3 + 1
-        repeated = strengths_of(
-            SquaredError(), np.repeat(X, copies, axis=0), np.repeat(Y, copies, axis=0)
-        )
-        weighted = strengths_of(SquaredError(), X, Y, copies.astype(float))
-        np.testing.assert_allclose(weighted, repeated, rtol=1e-6)
+        def alpha(total):
+            return automatic_strengths(SquaredError(), lambda rows: X[rows], Y, total=total)
+
+        few, more, most = (alpha(total).column_alpha for total in (400, 4000, 1e6))
+        np.testing.assert_allclose([more / few, most / more], [10.0**0.2, 2.5**0.2])
 
     def test_small_weights_count_by_their_ratios(self):
-        X, Y, _ = data(n=100, noise=1.0)
+        X, Y = data(n=100, noise=1.0)
         alpha = column_alpha_of(SquaredError(), X, Y)
         small = column_alpha_of(SquaredError(), X, Y, np.full(100, 1e-4))
         np.testing.assert_allclose(small, alpha, rtol=1e-8)
 
 
+class TestWeights:
+    @pytest.mark.parametrize("n", [20, 60, 300, 1000])
+    @pytest.mark.parametrize("classes", [False, True])
+    def test_are_copies(self, n, classes):
+        """Side by side where they are more than are looked at, in any order where they are few."""
+        X, Y = data(n=n, noise=1.0)
+        loss = LogisticLoss() if classes else SquaredError()
+        Y = (Y > 0).astype(float) if classes else Y
+        copies, rows = repeated(n, np.random.default_rng(0))
+        rows = rows if n < 100 else np.sort(rows)
+        weighted = strengths_of(loss, X, Y, copies.astype(float))
+        np.testing.assert_allclose(weighted, strengths_of(loss, X[rows], Y[rows]), rtol=1e-8)
+
+    def test_a_bootstrap_is_as_noisy_as_its_sample(self):
+        X, Y = data(n=300, noise=1.0)
+        rows = np.random.default_rng(0).integers(0, 300, 300)
+        bootstrap, sample = (strengths_of(SquaredError(), X[i], Y[i]) for i in (rows, slice(None)))
+        np.testing.assert_allclose(
+            bootstrap.penalties["column_alpha"], sample.column_alpha, rtol=0.3
+        )
+        assert 0.5 < bootstrap.activity_alpha / sample.activity_alpha < 2.0
+
+
 class TestAutomaticActivityAlpha:
     def test_grows_with_the_noise(self):
-        alphas = [alpha_of(SquaredError(), *data(noise=noise)[:2]) for noise in (0.1, 0.5, 2.0)]
+        alphas = [alpha_of(SquaredError(), *data(noise=noise)) for noise in (0.1, 0.5, 2.0)]
         assert alphas == sorted(alphas)
         assert alphas[-1] > 10 * alphas[0]
 
     def test_classes_that_are_plain_need_little(self):
-        X, Y, _ = data()
+        X, Y = data()
         plain, coins = Y > 0, np.random.default_rng(1).random(Y.shape) > 0.5
         assert alpha_of(LogisticLoss(), X, plain.astype(float)) < 5.0
         assert alpha_of(LogisticLoss(), X, coins.astype(float)) > 10.0
 
     def test_two_classes_in_either_form(self):
-        X, Y, _ = data(noise=0.5)
+        X, Y = data(noise=0.5)
         one = (Y > 0).astype(float)
         both = np.hstack([1.0 - one, one])
         np.testing.assert_allclose(
             alpha_of(SoftmaxCrossEntropy(), X, both), alpha_of(LogisticLoss(), X, one), rtol=1e-3
         )
 
-    def test_weights_are_copies(self):
-        X, Y, _ = data(n=20, noise=0.5)
-        weight = np.arange(20) % 3 + 1
-        rows = np.random.default_rng(0).permutation(np.repeat(np.arange(20), weight))
-        for loss, target in ((SquaredError(), Y), (LogisticLoss(), (Y > 0).astype(float))):
-            weighted = alpha_of(loss, X, target, weight.astype(float))
-            copies = alpha_of(loss, X[rows], target[rows])
-            np.testing.assert_allclose(weighted, copies, rtol=1e-8)
-
-    def test_weights_of_many_samples_are_copies_too(self):
-        X, Y, _ = data(n=100, noise=1.0)
-        copies = np.arange(100) % 3 + 1
-        repeated = alpha_of(
-            SquaredError(), np.repeat(X, copies, axis=0), np.repeat(Y, copies, axis=0)
-        )
-        weighted = alpha_of(SquaredError(), X, Y, copies.astype(float))
-        np.testing.assert_allclose(weighted, repeated, rtol=1e-6)
-
     def test_small_weights_are_another_unit(self):
-        X, Y, _ = data(n=100, noise=1.0)
+        X, Y = data(n=100, noise=1.0)
         alpha = alpha_of(SquaredError(), X, Y)
         small = alpha_of(SquaredError(), X, Y, np.full(100, 1e-4))
         np.testing.assert_allclose(small, 1e-4 * alpha, rtol=1e-8)
 
     def test_an_outlier_does_not_decide_for_a_robust_loss(self):
-        X, Y, _ = data()
+        X, Y = data()
         spoilt = Y.copy()
         spoilt[0] = 1e4
         assert alpha_of(AbsoluteError(), X, spoilt) < 0.5 * alpha_of(SquaredError(), X, spoilt)
@@ -224,7 +232,7 @@ class TestAutomaticActivityAlpha:
         class Mine(SquaredError):
             reach = 0.0
 
-        X, Y, _ = data(noise=0.3)
+        X, Y = data(noise=0.3)
         Y[0] = 1e4
         assert strengths_of(Mine(), X, Y) == strengths_of(AbsoluteError(), X, Y)
         assert strengths_of(Mine(), X, Y) != strengths_of(SquaredError(), X, Y)
@@ -232,13 +240,14 @@ class TestAutomaticActivityAlpha:
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     @pytest.mark.parametrize("n", [1, 2, 3, 1000])
     def test_any_number_of_samples(self, n, dtype):
-        X, Y, weight = (part.astype(dtype) for part in data(n=n, noise=0.5))
+        X, Y = (part.astype(dtype) for part in data(n=n, noise=0.5))
+        weight = np.ones(n, dtype)
         for loss, target in ((SquaredError(), Y), (Poisson(), np.abs(Y))):
             alpha = alpha_of(loss, X, target, weight)
             assert isinstance(alpha, float) and 0.5 <= alpha <= 40.0 * n**0.25
 
     def test_sees_all_of_a_sorted_file(self):
-        X, Y, _ = data(n=3000, noise=0.3)
+        X, Y = data(n=3000, noise=0.3)
         order = np.argsort(Y[:, 0])
         share = alpha_of(SquaredError(), X, Y) / alpha_of(SquaredError(), X[order], Y[order])
         assert 0.5 < share < 2.0

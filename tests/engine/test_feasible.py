@@ -601,5 +601,5 @@ def test_schedule_by_the_noise(noise, cool_down, patience):
 def test_schedule_where_nobody_asks_for_the_noise():
     X, Y = data()
     run = run_of(X, Y, SquaredError(), activity_alpha=0.0, batch_size=50)
-    assert np.isnan(run.strengths.noise)
+    assert np.isnan(run.strengths.ratio)
     assert (run.schedule.cool_down, run.schedule.patience) == (30, 3)

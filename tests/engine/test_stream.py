@@ -1,6 +1,7 @@
 """The stream: what is merged from chunk to chunk, and how running weights and average behave."""
 
 import pickle
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -131,7 +132,18 @@ def test_metric_is_stored_and_copied():
         assert not np.array_equal(other.moments, metric.moments)
 
 
-def learn(rows, state=None, *, classes=False, rng=0, start=None, alpha=0.0, inputs=X, **settings):
+def learn(
+    rows,
+    state=None,
+    *,
+    classes=False,
+    rng=0,
+    start=None,
+    alpha=0.0,
+    inputs=X,
+    solver=None,
+    **settings,
+):
     """A run over some rows; returns it and its record."""
     target = np.eye(2)[(X[:, 0] > 3).astype(int)] if classes else Y
     loss = SoftmaxCrossEntropy() if classes else SquaredError()
@@ -140,7 +152,7 @@ def learn(rows, state=None, *, classes=False, rng=0, start=None, alpha=0.0, inpu
         sizes = (5, 8, 2)
         start = Feasible().initial_weights(sizes, np.random.RandomState(1), float, [ReLU()])
     settings = {"rng": np.random.RandomState(rng), **settings}
-    run = Feasible().stream(problem, *start, state, **settings)
+    run = (solver or Feasible()).stream(problem, *start, state, **settings)
     return run, next(run)
 
 
@@ -235,13 +247,30 @@ class TestRun:
         assert after.parked is None
         assert (after.weights()[0][0][4] != 0).any()
 
-    def test_activity_alpha(self):
-        assert learn(slice(0, 99))[0].strengths == USUAL_STRENGTHS
+    def test_strengths(self):
+        few, _ = learn(slice(0, 99))
+        assert few.strengths.penalties == USUAL_STRENGTHS.penalties
         run, _ = learn(slice(0, 200))
         assert run.activity_alpha != USUAL_STRENGTHS.activity_alpha
         given, _ = learn(slice(200, 300), run.state(), activity_alpha=0.0)
         assert given.activity_alpha == given.column_alpha == 0.0
         assert given.state().calibrated == run.strengths
+
+    def test_usual_strengths_are_not_for_good(self):
+        few, _ = learn(slice(0, 99))
+        more, _ = learn(slice(99, 300), few.state())
+        assert more.strengths.penalties != USUAL_STRENGTHS.penalties
+
+    def test_first_states_knew_one_strength(self):
+        run, _ = learn(slice(0, 200))
+        old = replace(run.state(), calibrated=12.0)
+        then, _ = learn(slice(200, 210), old)
+        assert then.strengths.penalties == {"activity_alpha": 12.0, "column_alpha": 0.75}
+
+    def test_nobody_looks_at_the_noise_where_nothing_depends_on_it(self):
+        solver = Feasible(column_alpha=2.0)
+        run, _ = learn(slice(0, 200), solver=solver, activity_alpha=1.0)
+        assert run.calibrated is None and np.isnan(run.strengths.ratio)
 
     @pytest.mark.parametrize("rows", [1, 100])
     def test_every_layer_learns(self, rows):
@@ -301,10 +330,11 @@ class TestRun:
     @pytest.mark.parametrize("classes", [True, False])
     def test_strong_penalty_in_mid_stream_is_no_noise(self, classes):
         """What running weights lose in data they save in penalties: they are not dropped."""
-        state, size = None, {}
+        state, size, solver = None, {}, Feasible(column_alpha=0.75)
         for i in range(0, 4000, 100):
             alpha = 3000.0 if i >= 2000 else 0.0
-            run, _ = learn(np.arange(i, i + 100) % 400, state, classes=classes, alpha=alpha)
+            part = np.arange(i, i + 100) % 400
+            run, _ = learn(part, state, classes=classes, alpha=alpha, solver=solver)
             state = run.state()
             size[i] = sum(np.sum(W**2) for W in run.weights()[0])
             assert state.caution == 1.0
