@@ -7,7 +7,9 @@ that is less) of the tables in DIR (see ``benchmarks/tabular.py``), of those bun
 scikit-learn, and of four made ones in which most columns are useless; up to 8,000 other rows test.
 Inputs are standardised, and targets of a regression. Each is fitted with six values of
 ``Feasible(column_alpha=...)`` and with the automatic one, all else by default, and stands beside
-the ratio of noise to process that decides about the automatic one. Controls: Adam with
+the ratio of noise to process that decides about the automatic one. That ratio decides about the
+schedule too: two more fits have the cool-down of clear targets and the patience of noisy ones
+whatever it is. Controls: Adam with
 ``early_stopping=True``, and a linear model (RidgeCV, LogisticRegression), which is hard to beat
 where there is much noise.
 
@@ -27,12 +29,11 @@ from sklearn.datasets import make_classification, make_friedman1
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.preprocessing import LabelBinarizer, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from tabular import data_sets
 from threadpoolctl import threadpool_limits
 
 from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor
-from skmdlam.engine.calibration import noise_of
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -40,6 +41,8 @@ import matplotlib.pyplot as plt
 ROWS, TEST_ROWS, MADE_ROWS = (300, 1000, 3000, 9000), 8000, 6000
 STRENGTHS = (0.0, 0.75, 1.5, 3.0, 6.0, 12.0)
 USUAL, AUTOMATIC = "0.75", "auto"
+# What the noise decides about the schedule, decided otherwise.
+SCHEDULES = {"cool-down 30": Feasible(cool_down=30), "patience 3": Feasible(patience=3)}
 
 
 def made():
@@ -63,8 +66,8 @@ def all_tables(folder, only):
     """Yield those of a folder, if there is one, the bundled and the made ones."""
     if folder is not None:
         yield from data_sets(folder, only)
-    for source in (data_sets(None, only), made()):
-        yield from (row for row in source if not only or row[0] in only)
+    yield from data_sets(None, only)
+    yield from (row for row in made() if not only or row[0] in only)
 
 
 def subsets(X, y, task, seeds):
@@ -85,13 +88,6 @@ def subsets(X, y, task, seeds):
             return
 
 
-def ratio_of(task, X, y):
-    """Noise over process, as the calibration sees it in 400 rows."""
-    rows = np.arange(min(len(X), 400)) * len(X) // min(len(X), 400)
-    Y = y[:, None] if task == "regression" else LabelBinarizer().fit_transform(y)
-    return noise_of(X[rows], Y[rows].astype(float), np.ones(len(rows)), total=len(X)).ratio
-
-
 def methods(task, seed):
     """Yield (name, estimator)."""
     regression = task == "regression"
@@ -99,6 +95,8 @@ def methods(task, seed):
     for strength in STRENGTHS:
         yield f"{strength:g}", network(solver=Feasible(column_alpha=strength), random_state=seed)
     yield AUTOMATIC, network(random_state=seed)
+    for name, solver in SCHEDULES.items():
+        yield f"{AUTOMATIC}, {name}", network(solver=solver, random_state=seed)
     mlp = MLPRegressor if regression else MLPClassifier
     yield "adam, stopped early", mlp(early_stopping=True, random_state=seed)
     linear = RidgeCV(np.logspace(-1, 4, 6)) if regression else LogisticRegression(max_iter=2000)
@@ -109,7 +107,6 @@ def measure(name, task, X, y, seeds):
     """Rows of one table: a row for each size, seed and method."""
     rows = []
     for seed, (X_train, y_train), (X_test, y_test) in subsets(X, y, task, seeds):
-        ratio = ratio_of(task, X_train, y_train)
         for method, model in methods(task, seed):
             model.fit(X_train, y_train)
             rows.append(
@@ -118,8 +115,8 @@ def measure(name, task, X, y, seeds):
                     "rows": len(X_train),
                     "columns": X.shape[1],
                     "seed": seed,
-                    "ratio": ratio,
                     "method": method,
+                    "ratio": getattr(model, "noise_ratio_", None),
                     "column_alpha": getattr(model, "column_alpha_", None),
                     "test": model.score(X_test, y_test),
                 }
@@ -138,12 +135,13 @@ def summary(rows):
             method: np.mean([row["test"] for row in part if row["method"] == method])
             for method in dict.fromkeys(row["method"] for row in part)
         }
+        automatic = [row for row in part if row["method"] == AUTOMATIC]
         found.append(
             {
                 "table": name,
                 "rows": n,
-                "ratio": np.exp(np.mean([np.log(row["ratio"]) for row in part])),
-                "strength": np.mean([r["column_alpha"] for r in part if r["method"] == AUTOMATIC]),
+                "ratio": np.exp(np.mean(np.log([row["ratio"] for row in automatic]))),
+                "strength": np.mean([row["column_alpha"] for row in automatic]),
                 "scores": scores,
             }
         )
@@ -202,7 +200,7 @@ def draw(found, path):
         for is_made, colour, marker in ((False, "#0072b2", "o"), (True, "#e69f00", "s")):
             part = [one for one in found if one["table"].startswith("made") == is_made]
             axis.scatter(
-                [max(one["ratio"], 1e-3) for one in part],
+                [one["ratio"] for one in part],
                 [np.clip(gain(one, method), -60, 60) for one in part],
                 s=20, c=colour, marker=marker, alpha=0.7, lw=0,
                 label="made tables" if is_made else "real tables",

@@ -110,8 +110,9 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     n_iter_no_change : int or inf, default=10
         The fit ends after so many sweeps in a row without such an improvement; solver "relaxed"
         counts them once epsilon has reached its final value. In mini-batches the schedule decides:
-        three such epochs start the cool-down, in which the steps fall to zero over 30 epochs at
-        most; as many as ``n_iter_no_change`` within it halve what is left of the steps.
+        three such epochs (six with clear targets) start the cool-down, in which the steps fall to
+        zero over 30 epochs at most (15 with noisy ones); as many as ``n_iter_no_change`` within it
+        halve what is left of the steps.
     early_stopping : bool, default=False
         Set ``validation_fraction`` of the samples apart (or take ``X_val``, see :meth:`fit`), score
         them after each epoch or sweep, and return the weights that had the best score. After
@@ -485,8 +486,9 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
 
         Means, spreads and covariances (up to 1,500 columns) are those of
         all samples so far. Each call works in batches of 25 rows at most unless ``batch_size`` is a
-        number; None takes the chunk as one batch. ``activity_alpha="auto"`` is estimated from
-        chunks of 100 rows and more among the first 5,000 samples, and is 5 without them.
+        number; None takes the chunk as one batch. The automatic strengths of the penalties are
+        estimated from chunks of 100 rows and more among the first 5,000 samples; without them they
+        are those of the fit before or, in a stream that began by itself, 5 and 0.75.
 
         An estimator that was stored by a version that did not keep what it had seen can go on: its
         weights are taken for those of a fit to 1,000 rows, or more, like those of the next chunk.

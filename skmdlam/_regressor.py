@@ -103,9 +103,9 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         Samples in a mini-batch of solver "feasible"; "auto" is a fifth of the samples below 500 (at
         least 20, and all of up to 64), 100 below 2,000 and 200 from there on. None, or a number
         not below that of the samples, is the full batch: sweeps over all samples that are
-        accelerated by secants and descend in J every time (with absolute or quantile loss and a
-        penalty other than "l2", only the last ones are). Solver "relaxed" always takes the full
-        batch: "auto" or None.
+        accelerated by secants and descend in J every time (with a loss that has kinks, absolute or
+        quantile, and a penalty other than "l2", only the last ones are). Solver "relaxed" always
+        takes the full batch: "auto" or None.
     max_iter : int, default=200
         Largest number of epochs or sweeps. The schedule of mini-batches ends by itself after 100
         epochs at most; where ``max_iter`` is less, it is shortened to fit. With a penalty other
@@ -119,8 +119,9 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     n_iter_no_change : int or inf, default=10
         The fit ends after so many sweeps in a row without such an improvement; solver "relaxed"
         counts them once epsilon has reached its final value. In mini-batches the schedule decides:
-        three such epochs start the cool-down, in which the steps fall to zero over 30 epochs at
-        most; as many as ``n_iter_no_change`` within it halve what is left of the steps.
+        three such epochs (six with clear targets) start the cool-down, in which the steps fall to
+        zero over 30 epochs at most (15 with noisy ones); as many as ``n_iter_no_change`` within it
+        halve what is left of the steps.
     early_stopping : bool, default=False
         Set ``validation_fraction`` of the samples apart (or take ``X_val``, see :meth:`fit`), score
         them after each epoch or sweep, and return the weights that had the best score. After
@@ -406,8 +407,9 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
 
         Means, spreads, covariances (up to 1,500 columns) and the unit of the target are those of
         all samples so far. Each call works in batches of 25 rows at most unless ``batch_size`` is a
-        number; None takes the chunk as one batch. ``activity_alpha="auto"`` is estimated from
-        chunks of 100 rows and more among the first 5,000 samples, and is 5 without them.
+        number; None takes the chunk as one batch. The automatic strengths of the penalties are
+        estimated from chunks of 100 rows and more among the first 5,000 samples; without them they
+        are those of the fit before or, in a stream that began by itself, 5 and 0.75.
 
         An estimator that was stored by a version that did not keep what it had seen can go on: its
         weights are taken for those of a fit to 1,000 rows, or more, like those of the next chunk.

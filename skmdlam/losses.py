@@ -47,7 +47,8 @@ class Loss:
         What `inverse_link` applies, named as ``MLPClassifier.out_activation_`` names it.
     kinks : bool
         Whether R has kinks in z, at the targets. Its unit is then the mean deviation of the
-        targets, and all-row sweeps begin only after mini-batches.
+        targets, and with a penalty that has kinks too, sweeps over all rows only finish what
+        mini-batches began.
     reach : float
         Residual from which on the influence of a sample is bounded; infinity where it is not.
     """

@@ -75,9 +75,9 @@ class Feasible:
         Strength of the penalty on the columns of X. It costs a column its use at all more than its
         use in full, so that columns that say little are left out; every penalty on W_1 that is
         not logarithmic pulls at the useful ones just as hard. None estimates it from the noise,
-        like ``activity_alpha``: 0.75 where the targets are clear, 2 and more where they are not.
-        ``activity_alpha=0`` switches it off too, and weights of less than one on average scale it
-        down.
+        like ``activity_alpha``: 0.75 where the targets are clear; where they are noisy it grows
+        with the number of samples, from 1.2 for 30 to 4 for 10,000 and more. ``activity_alpha=0``
+        switches it off too, and weights of less than one on average scale it down.
     hidden_gain : float or None, default=None
         Steps of hidden layers are this many times longer than those of the output layer. None is
         3, and 10 for layers of logistic activations, whose derivative is small.
@@ -91,12 +91,12 @@ class Feasible:
         Largest number of epochs at full step. None is 70, but no more than 5000 steps or 5 epochs.
     cool_down : int or None, default=None
         Epochs in which the steps fall to zero. None is 30, or 15 where the targets are noisy, which
-        longer training fits; cut short in the same way.
+        longer training fits (with more than one batch an epoch); cut short in the same way.
     patience : int or None, default=None
         Epochs in a row without improving the loss by 1 % and by the estimator's ``tol`` that start
         the cool-down. None is 3, or 6 where the targets are clear and more epochs go on to gain.
-        They are clear or noisy by what ``activity_alpha`` and ``column_alpha`` are estimated from;
-        where neither is, nobody asks.
+        They are noisy where the ratio of :func:`~skmdlam.engine.calibration.noise_of` is .25 or
+        more, clear below, and neither with ``activity_alpha=0``, which asks nobody.
     acceleration : {"anderson", "nesterov"} or None, default="anderson"
         How full-batch sweeps are accelerated (``batch_size=None``); see
         :class:`~skmdlam.engine.full_batch.FullBatchRun`.
@@ -395,9 +395,9 @@ class Feasible:
             What the run of the last chunk left (``run.state()``). To begin a stream: what a fit
             with these weights has seen, or None for random weights of standardised columns.
         **settings
-            The attributes of :class:`~skmdlam.engine.run.Settings`. An ``activity_alpha`` of
-            None is estimated from chunks of 100 samples and more, among the first 5,000; 5 without
-            such a chunk.
+            The attributes of :class:`~skmdlam.engine.run.Settings`. Automatic strengths are
+            estimated from chunks of 100 samples and more, among the first 5,000; without such a
+            chunk they are those of the fit before, or 5 and 0.75.
 
         Returns
         -------

@@ -906,11 +906,11 @@ def target_moments(loss, Y, share):
     a link function.
     """
     mean = share @ Y.astype(float)
+    if loss.out_activation != "identity":
+        return mean, 1.0
     if loss.kinks:
         return mean, float((share @ np.abs(Y - mean)).mean())
-    if loss.out_activation == "identity":
-        return mean, float(np.sqrt((share @ np.square(Y - mean)).mean()))
-    return mean, 1.0
+    return mean, float(np.sqrt((share @ np.square(Y - mean)).mean()))
 
 
 def _or_one(unit):
