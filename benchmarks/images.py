@@ -12,12 +12,11 @@ Writes ``README.md``, ``curves.csv``, ``images.png`` into ``benchmarks/results/i
 
 import argparse
 import csv
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
-from report import environment, number, table
+from report import command_line, environment, number, table
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
@@ -110,11 +109,8 @@ def main(arguments=None):
          number(max(p[2] for p in curve), 4)]
         for name, curve in curves.items()
     ]  # fmt: skip
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if "--data" in given:
-        given[given.index("--data") + 1] = "DIR"
     report = (
-        f"# Fashion-MNIST\n\nCommand: `python benchmarks/images.py {' '.join(given)}`\n\n"
+        f"# Fashion-MNIST\n\nCommand: `{command_line(__file__, arguments)}`\n\n"
         f"{machine}\n\nAdam's test accuracy after {EPOCHS} epochs ({number(goal, 4)}) is reached "
         f"in {share} of its time.\n\n"
         + table(["method", "epochs", "seconds", "final accuracy", "best accuracy"], rows)

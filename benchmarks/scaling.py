@@ -25,7 +25,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from report import environment, number, table
+from report import command_line, environment, number, table
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
@@ -248,10 +248,8 @@ def main(arguments=None):
         epochs, profile = epochs_table(options), profile_table(options)
         memory = memory_table(options)
         machine = environment()
-    given = sys.argv[1:] if arguments is None else arguments
-    command = " ".join(["python benchmarks/scaling.py", *given])
     report = (
-        f"# Scaling\n\nCommand: `{command}`\n\n{machine}\n\n"
+        f"# Scaling\n\nCommand: `{command_line(__file__, arguments)}`\n\n{machine}\n\n"
         f"Batches of {BATCH}, {CLASSES} classes.\n\n{epochs}\n"
         "Where an epoch goes, in multiples of its bare products (with a stopwatch in every "
         f"part, so that the sum is a little more than above).\n\n{profile}\n{memory}"
