@@ -13,8 +13,8 @@ alpha by CV", whose search is part of its time. Fits alternate between the metho
 with a fixed number of BLAS threads, so that ratios of times hold when the machine's speed drifts.
 
 Writes into ``benchmarks/results/tabular`` (``--out``): ``README.md``, ``scores.csv`` and
-``scatter.png``. The slow controls, on the smaller tables and one split only, are in
-``benchmarks/results/controls``. RealMLP needs the optional packages torch and pytabkit.
+``scatter.png``. The slow controls, on one split only, are in ``benchmarks/results/controls``.
+RealMLP needs the optional packages torch and pytabkit.
 """
 
 import argparse
