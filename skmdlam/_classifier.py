@@ -487,8 +487,9 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Means, spreads and covariances (up to 1,500 columns) are those of
         all samples so far. Each call works in batches of 25 rows at most unless ``batch_size`` is a
         number; None takes the chunk as one batch. The automatic strengths of the penalties are
-        estimated from chunks of 100 rows and more among the first 5,000 samples; without them they
-        are those of the fit before or, in a stream that began by itself, 5 and 0.75.
+        estimated from chunks of 100 rows and more (that on columns: 400) among the first 5,000
+        samples; without them they are those of the fit before or, in a stream that began by itself,
+        5 and 0.75.
 
         An estimator that was stored by a version that did not keep what it had seen can go on: its
         weights are taken for those of a fit to 1,000 rows, or more, like those of the next chunk.

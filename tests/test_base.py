@@ -306,8 +306,7 @@ class TestStrengths:
     def test_of_a_stream(self):
         model = MDLAMRegressor(random_state=0).partial_fit(X, NUMBERS)
         assert (model.activity_alpha_, model.column_alpha_) == (5.0, 0.75)  # too few to tell
-        inputs, y = self.noisy()
-        model.partial_fit(inputs, y)
+        model.partial_fit(*self.noisy(500))
         assert model.activity_alpha_ > 5.0 and model.column_alpha_ > 1.0
 
     def test_of_a_stream_after_a_fit(self):
@@ -319,7 +318,7 @@ class TestStrengths:
 
     @pytest.mark.parametrize("first", [Feasible(), Feasible(activity_alpha=0.0)], ids=str)
     def test_of_a_stream_whose_options_change(self, first):
-        inputs, y = self.noisy()
+        inputs, y = self.noisy(500)
         model = MDLAMRegressor(random_state=0, solver=first).partial_fit(inputs, y)
         model.set_params(solver=Feasible(column_alpha=9.0)).partial_fit(inputs, y)
         assert model.activity_alpha_ > 5.0 and model.column_alpha_ == 9.0

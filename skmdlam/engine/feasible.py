@@ -396,8 +396,8 @@ class Feasible:
             with these weights has seen, or None for random weights of standardised columns.
         **settings
             The attributes of :class:`~skmdlam.engine.run.Settings`. Automatic strengths are
-            estimated from chunks of 100 samples and more, among the first 5,000; without such a
-            chunk they are those of the fit before, or 5 and 0.75.
+            estimated from chunks of 100 samples and more (that on columns: 400), among the first
+            5,000; without such a chunk they are those of the fit before, or 5 and 0.75.
 
         Returns
         -------

@@ -55,6 +55,8 @@ _FOLLOWED, _TOO_NOISY = 1000.0, 1.5
 _LONGEST_PULL = 0.3
 # A chunk of so many samples, of the first ones of a stream, tells the noise in the targets.
 _CALIBRATION_ROWS, _CALIBRATED = 100, 5000
+# Fewer rows take a rough function for noise: they do not tell the strength for columns.
+_COLUMN_ROWS = 400
 # Samples, at least, that weights of unknown origin are taken to be fitted to.
 _SUPPOSED = 1000
 # What a run takes from a state and puts into the next one as it is.
@@ -521,6 +523,9 @@ class StreamRun(FeasibleRun):
                 self.target.convert(self.problem.Y),
                 total=self.total,
             )
+            if self.n < _COLUMN_ROWS:
+                columns = USUAL_STRENGTHS.column_alpha
+                self.calibrated = self.calibrated._replace(column_alpha=columns)
         return self.calibrated or USUAL_STRENGTHS
 
     # -- the pass -------------------------------------------------------------------------------

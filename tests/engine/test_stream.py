@@ -256,6 +256,14 @@ class TestRun:
         assert given.activity_alpha == given.column_alpha == 0.0
         assert given.state().calibrated == run.strengths
 
+    def test_few_rows_do_not_tell_the_strength_for_columns(self):
+        noise = 5.0 * np.random.default_rng(0).standard_normal((400, 5))
+        few, _ = learn(slice(0, 399), inputs=noise)
+        many, _ = learn(slice(0, 400), inputs=noise)
+        assert few.strengths.ratio > 0.5
+        assert few.strengths.column_alpha == USUAL_STRENGTHS.column_alpha
+        assert many.strengths.column_alpha > 1.5
+
     def test_usual_strengths_are_not_for_good(self):
         few, _ = learn(slice(0, 99))
         more, _ = learn(slice(99, 300), few.state())
