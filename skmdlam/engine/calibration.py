@@ -27,7 +27,7 @@ _TRUSTED, _USUAL = (1000.0, 5000.0), 5.0
 # The column penalty: strength for 1000 samples where noise and process are alike, powers of their
 # ratio and of the number of samples, and the range of all three. Fitted to the tables of
 # benchmarks/strengths.py.
-_COLUMN_STRENGTH, _RATIO_POWER, _COLUMN_SIZE_POWER = 2.5, 0.75, 0.2
+_COLUMN_STRENGTH, _RATIO_POWER, _COLUMN_SIZE_POWER = 2.5, 2.0, 0.2
 _SMALLEST_COLUMN, _LARGEST_RATIO, _LARGEST_SIZE = 0.75, 1.0, 10_000.0
 # Rows whose squared distance is this share of their squared lengths are the same row.
 _SAME = 1e-10
@@ -70,7 +70,7 @@ def automatic_strengths(loss, inputs, Y, sample_weight=None, *, total=None):
     ::
 
         activity_alpha = 40 n^(1/4) curvature^(3/2) share^2,                     at least 0.5
-        column_alpha   = 5/2 (min(n, 10000) / 1000)^(1/5) min(ratio, 1)^(3/4),   at least 0.75
+        column_alpha   = 5/2 (min(n, 10000) / 1000)^(1/5) min(ratio, 1)^2,       at least 0.75
 
     ``share`` and ``ratio`` are those of :func:`noise_of`, and ``curvature`` the mean second
     derivative of the loss, per output, at the best constant: 1 for regression in units of its

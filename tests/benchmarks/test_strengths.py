@@ -35,7 +35,7 @@ def test_the_ratio_goes_with_the_strength(strengths):
     rows = strengths.measure("noisy", "regression", X[:800], y[:800], [0])
     found = {(row["rows"], row["method"]): row for row in rows}
     row = found[60, "auto"]
-    expected = max(2.5 * (60 / 1000) ** 0.2 * min(row["ratio"], 1.0) ** 0.75, 0.75)
+    expected = max(2.5 * (60 / 1000) ** 0.2 * min(row["ratio"], 1.0) ** 2, 0.75)
     assert row["column_alpha"] == pytest.approx(expected)
     assert found[60, "12"]["column_alpha"] == 12.0
     assert found[60, "linear"]["column_alpha"] is None
