@@ -28,12 +28,11 @@ from report import command_line, environment, number, table, write_results
 from sklearn.datasets import make_classification, make_friedman1
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeCV
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
-from tabular import data_sets
+from tabular import adam, data_sets, ours
 from threadpoolctl import threadpool_limits
 
-from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor
+from skmdlam import Feasible
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
@@ -90,17 +89,16 @@ def subsets(X, y, task, seeds):
 
 def methods(task, seed):
     """Yield (name, estimator)."""
-    regression = task == "regression"
-    network = MDLAMRegressor if regression else MDLAMClassifier
     for strength in STRENGTHS:
-        yield f"{strength:g}", network(solver=Feasible(column_alpha=strength), random_state=seed)
-    yield AUTOMATIC, network(random_state=seed)
+        yield f"{strength:g}", ours(task, seed, solver=Feasible(column_alpha=strength))
+    yield AUTOMATIC, ours(task, seed)
     for name, solver in SCHEDULES.items():
-        yield f"{AUTOMATIC}, {name}", network(solver=solver, random_state=seed)
-    mlp = MLPRegressor if regression else MLPClassifier
-    yield "adam, stopped early", mlp(early_stopping=True, random_state=seed)
-    linear = RidgeCV(np.logspace(-1, 4, 6)) if regression else LogisticRegression(max_iter=2000)
-    yield "linear", linear
+        yield f"{AUTOMATIC}, {name}", ours(task, seed, solver=solver)
+    yield "adam, stopped early", adam(task, seed, early_stopping=True)
+    if task == "regression":
+        yield "linear", RidgeCV(np.logspace(-1, 4, 6))
+    else:
+        yield "linear", LogisticRegression(max_iter=2000)
 
 
 def measure(name, task, X, y, seeds):

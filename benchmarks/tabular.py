@@ -64,9 +64,9 @@ def boosting(task, seed):
     return HistGradientBoostingRegressor(random_state=seed)
 
 
-def ours(task, seed):
+def ours(task, seed, **options):
     network = MDLAMClassifier if task == "classification" else MDLAMRegressor
-    return network(random_state=seed)
+    return network(random_state=seed, **options)
 
 
 def realmlp(task, seed):

@@ -194,7 +194,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         self.n_layers_ = len(sizes)
         self.out_activation_ = loss.out_activation
         self._activations, self._loss = activations, loss
-        self._stream = Seen.of(X, Y, weight)
+        seen = Seen.of(X, Y, weight)
         settings = self._resolve_settings(X.shape[0])
         n_rows = solver.rows_at_a_time(X.shape[0], settings["batch_size"])
         with blas_threads_for(n_rows, sizes):
@@ -210,7 +210,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 rng=rng,
                 **settings,
             )
-            self._stream = replace(self._stream, calibrated=getattr(run, "calibrated", None))
+            self._stream = replace(seen, calibrated=getattr(run, "calibrated", None))
             self._keep_strengths(run)
             self._minimise(run, validation, callbacks)
         callbacks.end()

@@ -204,8 +204,7 @@ class Feasible:
         alpha : float
             Not negative.
         """
-        if activity_alpha is None:
-            activity_alpha = self.activity_alpha
+        activity_alpha = _first_given(activity_alpha, self.activity_alpha)
         return 0.0 if penalty.ridge is not None and activity_alpha != 0 else USUAL_ALPHA
 
     def auto_batch_size(self, n):
@@ -456,14 +455,14 @@ class FeasibleRun:
         self.loss, self.Y = self.target.loss, self.target.Y.astype(self.dtype, copy=False)
         self.space = InputSpace(problem.X, weight, self.dtype, rng, rotate=self.rotated)
 
-        self.strengths, self.calibrated = options.resolve_strengths(
+        strengths, self.calibrated = options.resolve_strengths(
             settings.activity_alpha,
             lambda: options.automatic_strengths(
                 problem, self.loss, self.space.inputs_rotated, self.target.Y
             ),
             schedule=True,
         )
-        self.activity_alpha = self.strengths.activity_alpha
+        self._use_strengths(strengths, n)
         self.depth = len(coefs)
         self._initialise(coefs, intercepts, settings.warm)
         self.metrics = self._new_metrics()
@@ -492,9 +491,6 @@ class FeasibleRun:
         )
         # The first layer's block costs a factorisation of the size of its input.
         self._first_every = max(self.refresh_every, self.space.size // 4)
-        self.column_alpha = column_strength(
-            self.strengths.column_alpha, self.total, n, self.space.n_columns
-        )
         self.iteration = 0
         self.ended = False
         self.best = np.inf
@@ -526,6 +522,13 @@ class FeasibleRun:
         self.damping = _first_given(options.damping, max(0.2, 0.1 * n_hidden))
         # Penalties that look at single weights need the axes of X.
         self.rotated = problem.parabolic
+
+    def _use_strengths(self, strengths, n):
+        """Those of the penalties on n samples."""
+        self.strengths, self.activity_alpha = strengths, strengths.activity_alpha
+        self.column_alpha = column_strength(
+            strengths.column_alpha, self.total, n, self.space.n_columns
+        )
 
     def _new_metrics(self):
         """One for the inputs of every layer but the first, whose place holds None."""

@@ -18,7 +18,7 @@ from .calibration import USUAL_STRENGTHS, Strengths
 from .feasible import FeasibleRun, within_range
 from .reductions import Rows
 from .run import Record
-from .units import InputCoordinates, TargetUnit, column_moments, column_strength
+from .units import InputCoordinates, TargetUnit, column_moments
 
 # Columns, at most, whose covariances are kept; of more only the spreads are.
 _LARGEST_COVARIANCE = 1500
@@ -415,13 +415,8 @@ class StreamRun(FeasibleRun):
             self._begin(coefs, intercepts, before)
         if self.parked is not None and (self.space.std > 0).all():
             self.parked = None
-        self.strengths, _ = options.resolve_strengths(
-            settings.activity_alpha, self._automatic_strengths
-        )
-        self.activity_alpha = self.strengths.activity_alpha
-        self.column_alpha = column_strength(
-            self.strengths.column_alpha, self.total, self.seen.rows, self.space.n_columns
-        )
+        strengths, _ = options.resolve_strengths(settings.activity_alpha, self._automatic_strengths)
+        self._use_strengths(strengths, self.seen.rows)
         self._allocate(self.n)
         self._first_every = max(self.refresh_every, self.space.size // 4)
         # What the penalties take off the weights, relative to their metric, for a step of one.
