@@ -3,13 +3,11 @@
 import numpy as np
 import scipy.sparse as sp
 
-from .reductions import Rows
+from .moments import column_moments, varies
 from .units import share_one_unit
 
 # Rows that are converted at a time.
 _BLOCK_ROWS = 4096
-# Relative error of a sum of so many equal squares.
-_SUM_ROUNDING = 1e-12
 
 
 def standard_input(X, rows, *, uniform=False):
@@ -28,49 +26,21 @@ def standard_input(X, rows, *, uniform=False):
     DenseInput or SparseInput
     """
     kind = SparseInput if sp.issparse(X) else DenseInput
-    rows = Rows(rows.n_rows, rows.weight, block_rows=_BLOCK_ROWS)
     return kind(X, *_standardisation(X, rows, uniform))
 
 
 def _standardisation(X, rows, uniform):
     """Weighted mean and 1 / std of each column, 1 where it is constant, and whether it varies."""
-    total = rows.total
-
-    def sums(weight, x):
-        return _column_sums(weight, x.astype(float, copy=False))
-
-    def squares(weight, x):
-        if sp.issparse(x):
-            x = x.astype(float)
-            return _column_sums(weight, x.multiply(x))
-        return _column_sums(weight, np.square(x - mean))
-
-    mean = rows.reduce(sums, X) / total
-    variance = rows.reduce(squares, X) / total
-    if sp.issparse(X):
-        variance -= mean**2
-    # What rounding leaves of a constant column: of its values, and of the sums over a block.
-    floor = (16 * np.finfo(X.dtype).eps * mean) ** 2
-    if sp.issparse(X):
-        floor = np.maximum(floor, _SUM_ROUNDING * mean**2)
-    else:
-        # All of its values are as far from the mean as rounding took that.
-        missing = rows.reduce(lambda weight, x: _column_sums(weight, x - mean), X) / total
-        floor += missing**2
-    variance[variance <= floor] = 0.0
-    varies = variance > np.finfo(float).tiny
+    mean, std = column_moments(X, rows.share())
+    vary = varies(mean, std, X.dtype)
     if uniform:
-        variance[:] = variance.mean()
-        varies = variance > np.finfo(float).tiny
-    elif share_one_unit(np.sqrt(variance[varies]), total, rows.n_rows):
-        variance[varies] = variance[varies].mean()
-    inverse_std = np.ones_like(variance)
-    inverse_std[varies] = 1.0 / np.sqrt(variance[varies])
-    return mean, inverse_std, varies
-
-
-def _column_sums(weight, x):
-    return np.asarray(x.sum(axis=0)).ravel() if weight is None else x.T @ weight
+        std[:] = np.sqrt(np.mean(np.where(vary, std, 0.0) ** 2))
+        vary = std > 0
+    elif share_one_unit(std[vary], rows.total, rows.n_rows):
+        std[vary] = np.sqrt(np.mean(std[vary] ** 2))
+    inverse_std = np.ones_like(std)
+    inverse_std[vary] = 1.0 / std[vary]
+    return mean, inverse_std, vary
 
 
 class DenseInput:
@@ -97,6 +67,7 @@ class DenseInput:
         for start in range(0, X.shape[0], _BLOCK_ROWS):
             block = slice(start, start + _BLOCK_ROWS)
             self.data[block, :-1] = (X[block] - self.mean) * self.inverse_std
+        self.data[:, :-1][:, ~self.varies] = 0.0  # not what rounding left of a constant
 
     def product(self, u, V, out):
         """``U V`` for a block u of the rows."""
@@ -134,7 +105,8 @@ class SparseInput(DenseInput):
 
     def cross(self, u, D, out):  # noqa: D102
         sums = D.sum(axis=0)
-        out[:-1] = self.inverse_std[:, None] * (u.T @ D - np.outer(self.mean, sums))
+        scale = np.where(self.varies, self.inverse_std, 0.0)[:, None]
+        out[:-1] = scale * (u.T @ D - np.outer(self.mean, sums))
         out[-1] = sums
 
     def standardised(self, u):  # noqa: D102

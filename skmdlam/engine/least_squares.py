@@ -16,6 +16,8 @@ import scipy.linalg
 import scipy.sparse as sp
 import scipy.sparse.linalg
 
+from .moments import column_moments, varies
+
 # Beyond this many rows and columns a factorisation costs more than conjugate gradients.
 _LARGEST_FACTORISATION = 4000
 # Beyond this size the top eigenvalue comes from Lanczos instead of a dense eigensolver.
@@ -61,15 +63,12 @@ class Design:
 
     def _constant(self, variance):
         """Which columns do not vary, but for what rounding makes of their values and their mean."""
-        rounding = self._mean_rounding
-        # A sum is no further off than this; what is left of the mean tells how far it is.
-        suspects = np.flatnonzero(variance <= (self.A.shape[0] * rounding) ** 2)
+        # A sum is no further off than this: only these are worth another look, in full precision.
+        suspects = np.flatnonzero(variance <= (self.A.shape[0] * self._mean_rounding) ** 2)
         constant = np.zeros(len(variance), dtype=bool)
         if suspects.size > 0:
-            missing = np.zeros(suspects.size)
-            if not sp.issparse(self.A):
-                missing = self.rows.mean(self.A[:, suspects] - self.mean[suspects])
-            constant[suspects] = variance[suspects] <= rounding[suspects] ** 2 + 2 * missing**2
+            moments = column_moments(self.A[:, suspects], self.rows.share())
+            constant[suspects] = ~varies(*moments, self.A.dtype)
         return constant
 
     @property

@@ -16,9 +16,10 @@ import scipy.sparse as sp
 
 from .calibration import USUAL_STRENGTHS, Strengths
 from .feasible import FeasibleRun, within_range
+from .moments import column_moments
 from .reductions import Rows
 from .run import Record
-from .units import InputCoordinates, TargetUnit, column_moments
+from .units import InputCoordinates, TargetUnit
 
 # Columns, at most, whose covariances are kept; of more only the spreads are.
 _LARGEST_COVARIANCE = 1500
@@ -28,8 +29,6 @@ _BLOCK = 2**22
 _PRIOR_ROWS = 20.0
 # Directions have at least this share of the largest variance, so that none is ever lost.
 _LEAST_VARIANCE = 2e-6
-# Spreads below this share of the mean may be the rounding of the means of many chunks.
-_RESOLUTION = 1e-13
 # Growth of what has been seen that renews coordinates and units.
 _GROWTH = 1.5
 # Below so many samples a change of units leaves the standardised weights alone, not the function:
@@ -222,8 +221,8 @@ class StreamSpace(InputCoordinates):
     seen : Seen
     dtype : dtype
         Of the coordinates.
-    resolution : float
-        Of the inputs: relative spread of a column that is constant up to rounding.
+    resolution : dtype
+        That of the inputs, which says what a constant column is.
     rotate : bool
         False keeps the axes of X, for penalties that look at single weights.
     """
@@ -478,8 +477,7 @@ class StreamRun(FeasibleRun):
 
     def _renew_units(self):
         """Coordinates and unit of the target from all that has been seen."""
-        resolution = max(10 * np.finfo(self.problem.X.dtype).eps, _RESOLUTION)
-        space = StreamSpace(self.seen, self.dtype, resolution, rotate=self.rotated)
+        space = StreamSpace(self.seen, self.dtype, self.problem.X.dtype, rotate=self.rotated)
         self._use(space, self.seen.target_unit(self.problem.loss))
         self.weight_at = self.total
 

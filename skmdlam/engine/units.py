@@ -13,9 +13,8 @@ import scipy.sparse as sp
 
 from ..losses import AbsoluteError, Huber, Loss, Poisson, Quantile, SquaredError
 from .metric import solve_positive
+from .moments import chunks, column_moments, varies
 
-# Rows that are converted at a time: the temporary copies stay in the cache.
-_CHUNK = 2048
 # Numbers that a dense copy of (a part of) a sparse matrix may always have.
 _SMALL = 2**22
 # Rows, at most, that a covariance is estimated from: fewer of very many columns, as its cost grows
@@ -89,19 +88,19 @@ class InputCoordinates:
     _directions = None
     rows = None
 
-    def _scale_columns(self, mean, std, total, n, resolution):
-        """Mean and unit of each column, for samples of this number and total weight."""
+    def _scale_columns(self, mean, std, total, n, dtype):
+        """Mean and unit of each column, for samples of this number, total weight and type."""
         self.mean, self.std = mean, std
-        varies = std > resolution * np.abs(mean)
+        vary = varies(mean, std, dtype)
         self._inverse_std = np.zeros(std.size)
-        np.divide(1.0, std, out=self._inverse_std, where=varies)
-        self.std = np.where(varies, std, 0.0)
-        self._wide = share_one_unit(self.std[varies], total, n)
+        np.divide(1.0, std, out=self._inverse_std, where=vary)
+        self.std = np.where(vary, std, 0.0)
+        self._wide = share_one_unit(self.std[vary], total, n)
         if self._wide:
             # A rare column blown up to the size of the others is noise that owns directions.
-            unit = float(np.sqrt(np.mean(self.std[varies] ** 2)))
-            self.std[varies], self._inverse_std[varies] = unit, 1.0 / unit
-        self._n_varying = self.n_columns = max(int(varies.sum()), 1)
+            unit = float(np.sqrt(np.mean(self.std[vary] ** 2)))
+            self.std[vary], self._inverse_std[vary] = unit, 1.0 / unit
+        self._n_varying = self.n_columns = max(int(vary.sum()), 1)
 
     @property
     def size(self):
@@ -202,7 +201,7 @@ class InputCoordinates:
             norms = self._norms()
         else:
             norms = np.empty(n)
-            for rows in _chunks(n, d if self._directions is None else n, _TRANSFORMED):
+            for rows in chunks(n, d if self._directions is None else n, _TRANSFORMED):
                 u = self._coordinates(X[rows])
                 if self.U is not None:
                     self.U[rows, :-1] = u
@@ -464,7 +463,7 @@ class InputSpace(InputCoordinates):
         large = sp.issparse(X) and n * d > max(_SMALL, _ENTRIES * X.nnz)
         share = np.full(n, 1.0 / n) if weight is None else weight / weight.sum(dtype=float)
         total = n if weight is None else weight.sum(dtype=float)
-        self._scale_columns(*column_moments(X, share), total, n, 10 * np.finfo(X.dtype).eps)
+        self._scale_columns(*column_moments(X, share), total, n, X.dtype)
 
         if not rotate and d <= _LARGEST_DECOMPOSITION:
             self._keep_axes(*self._primal(share))
@@ -489,7 +488,7 @@ class InputSpace(InputCoordinates):
         # A part of very many rows, in short runs from all over, says enough of a covariance.
         enough = min(_COVARIANCE_ROWS, int(_COVARIANCE_COST / d**2))
         enough = max(enough, _COVARIANCE_RATIO * d)
-        for rows in _chunks(n, d, _TRANSFORMED)[:: max(1, n // enough)]:
+        for rows in chunks(n, d, _TRANSFORMED)[:: max(1, n // enough)]:
             x = self._standardised(self._X[rows])
             x *= np.sqrt(share[rows])[:, None]
             x = x.astype(self._dtype, copy=False)
@@ -549,7 +548,7 @@ class InputSpace(InputCoordinates):
         if sparse:
             Q = self._inverse_std[:, None] * Q
             centre = self.mean @ Q
-        for rows in _chunks(n, 1 if sparse else d):
+        for rows in chunks(n, 1 if sparse else d):
             x = self._X[rows] if sparse else self._standardised(self._X[rows])
             part = x @ Q - centre if sparse else x @ Q
             weighted = share[rows][:, None] * part
@@ -604,7 +603,7 @@ class SparseRows:
         self.along = np.ones((n, basis.shape[1] + 2), dtype)
         self.squares = np.empty(n)
         inside, square = self.centre @ basis, float(self.centre @ self.centre)
-        for rows in _chunks(n):
+        for rows in chunks(n):
             x = self.X[rows].astype(float)
             h = x @ self.centre
             self.along[rows, :-2] = x @ basis - inside
@@ -737,35 +736,6 @@ def most_directions(X):
     return min(by_columns, max(_SMALL, _ENTRIES * X.nnz) // n)
 
 
-def _chunks(n, d=1, numbers=_SMALL):
-    step = max(1, min(_CHUNK, numbers // d))
-    return [slice(start, min(start + step, n)) for start in range(0, n, step)]
-
-
-def column_moments(X, share):
-    """Weighted mean and standard deviation of each column, in double precision."""
-    n, d = X.shape
-    mean = np.zeros(d)
-    for rows in _chunks(n, d):
-        mean += X[rows].T.astype(float) @ share[rows]
-    variance = np.zeros(d)
-    if sp.issparse(X):
-        for rows in _chunks(n):
-            x = X[rows].astype(float)
-            variance += x.multiply(x).T @ share[rows] - 2 * mean * (x.T @ share[rows])
-        variance += mean**2
-        # Cancellation: what rounding may have left of the variance of a constant column.
-        variance[variance < 1e-13 * mean**2] = 0.0
-        return mean, np.sqrt(np.maximum(variance, 0.0))
-    # What rounding took from the mean is no variance: a constant column has none.
-    missing = np.zeros(d)
-    for rows in _chunks(n, d):
-        x = X[rows] - mean
-        missing += share[rows] @ x
-        variance += share[rows] @ np.square(x, out=x)
-    return mean + missing, np.sqrt(np.maximum(variance - missing**2, 0.0))
-
-
 def column_strength(column_alpha, total, n, n_columns):
     """What the penalty of a column is multiplied by: ``column_alpha sqrt(d)``, d columns that vary.
 
@@ -790,8 +760,7 @@ def standardised_rows(X, share):
     """A function from indices to those samples with centred and scaled columns."""
     mean, std = column_moments(X, share)
     scale = np.zeros_like(std)
-    varies = std > 10 * np.finfo(X.dtype).eps * np.abs(mean)
-    np.divide(1.0, std, out=scale, where=varies)
+    np.divide(1.0, std, out=scale, where=varies(mean, std, X.dtype))
 
     def inputs(rows):
         x = X[rows]
