@@ -137,10 +137,13 @@ class MovingMetric:
         ``argmin over W of 1/2 tr (W - W_0)' M (W - W_0) + variance/2 tr W' C W
         + ridge/2 ||W||^2``, in place, with M and C of the centred input. The intercept follows so
         that the mean of the layer's output stays.
+
+        The system is double precision on purpose, whatever the steps are taken in: the penalties
+        of many steps come at once, and their sum may be small beside the metric.
         """
         W = V[:-1]
         metric = self._centred()
-        system = metric + variance * self.covariance()
+        system = metric.astype(float) + variance * self.covariance().astype(float)
         system.flat[:: self.size + 1] += ridge
         shrunk = solve_positive(system, metric @ W).astype(V.dtype)
         if not np.isfinite(shrunk).all():

@@ -362,7 +362,7 @@ class InputCoordinates:
         shrunk = 1.0 / (1.0 + variance * self.variance)
         shrunk_rest = 1.0 / (1.0 + variance * self._variance_rest)
         inside = (self._basis.T @ weights) * (shrunk - shrunk_rest)[:, None]
-        weights[:] = shrunk_rest * weights + self._basis @ inside
+        weights[:] = shrunk_rest * weights.astype(float) + self._basis @ inside
         weights /= (1.0 + self._rest**2 * charge)[:, None].astype(V.dtype)
 
     def _shrink_leading(self, weights, variance, charge):
