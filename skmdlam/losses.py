@@ -3,10 +3,13 @@
 ``z`` is the output of the last layer before its link, ``y`` the target, both ``(n, K)`` and of
 one floating type, which is also the type of what comes back. The arithmetic inside is in
 double precision. A sample's loss is the sum over its K outputs. A new regression loss is a
-subclass of `Loss` and an entry of `REGRESSION_LOSSES`.
+subclass of `Loss` and an entry of `REGRESSION_LOSSES`; all that the solvers ask of a loss is a
+method of it, with a default that works for every convex loss.
 """
 
-from dataclasses import dataclass
+import functools
+import warnings
+from dataclasses import dataclass, replace
 from numbers import Real
 
 import numpy as np
@@ -20,6 +23,7 @@ __all__ = [
     "Loss",
     "Poisson",
     "Quantile",
+    "Scaling",
     "SoftmaxCrossEntropy",
     "SquaredError",
     "get_loss",
@@ -37,7 +41,10 @@ class Loss:
 
     A subclass has to define :meth:`value` and :meth:`gradient`. Its proximal map then follows by
     bisection, as long as it is a sum over outputs, each of which knows only its own entries of
-    z and y; a closed form is faster.
+    z and y; a closed form is faster. What else the solvers ask of a loss has a default too, and a
+    subclass that knows better says so: :meth:`output_step`, the step of mini-batches;
+    :meth:`curvature`, for sweeps over all samples; :meth:`scaled`, the units in which both work;
+    :meth:`information`, by which penalties are counted.
 
     Attributes
     ----------
@@ -45,18 +52,28 @@ class Loss:
         The name that `get_loss` knows it by.
     out_activation : str
         What `inverse_link` applies, named as ``MLPClassifier.out_activation_`` names it.
-    kinks : bool
+    nonsmooth : bool
         Whether R has kinks in z, at the targets. Its unit is then the mean deviation of the
-        targets, and with a penalty that has kinks too, sweeps over all rows only finish what
+        targets, and with a non-smooth penalty too, sweeps over all samples only finish what
         mini-batches began.
-    reach : float
-        Residual from which on the influence of a sample is bounded; infinity where it is not.
+    outlier_threshold : float
+        Residual from which on the influence of a sample is bounded, as Huber's delta; infinity
+        where it is not.
     """
 
     name = None
     out_activation: str = "identity"
-    kinks: bool = False
-    reach: float = np.inf
+    nonsmooth: bool = False
+    outlier_threshold: float = np.inf
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for old, new in (("kinks", "nonsmooth"), ("reach", "outlier_threshold")):
+            if old in vars(cls):
+                warnings.warn(
+                    f"{cls.__name__}.{old} is called {new} now.", FutureWarning, stacklevel=2
+                )
+                setattr(cls, new, vars(cls)[old])
 
     def value(self, z, y):
         """Return the loss of every sample.
@@ -129,6 +146,134 @@ class Loss:
                 lo, hi = np.where(below, z, lo), np.where(below, hi, z)
         return hi.astype(dtype, copy=False)
 
+    def output_step(self, z, y, rho, length, out, loss_scale=1.0):
+        """Write ``length * (prox(z) - z)``, the step of the outputs in a mini-batch, to ``out``.
+
+        A loss of bounded curvature, far below rho, may take the first-order form of the proximal
+        map, ``-length * gradient / rho``, which costs less.
+
+        Parameters
+        ----------
+        z, y : ndarray of shape (n, K)
+            Output and target.
+        rho : float
+            The price of the distance, positive.
+        length : float
+            What to multiply the step with.
+        out : ndarray of shape (n, K)
+            Where it goes.
+        loss_scale : float, default=1.0
+            The loss counts divided by this.
+
+        Returns
+        -------
+        curvature : float
+            Of R plus ``rho``: by how much a step of the weights is shorter than its target.
+        """
+        np.subtract(self.prox(z, y, rho * loss_scale), z, out=out)
+        out *= length
+        return rho
+
+    def curvature(self, z, y):
+        """Return the second derivative of every sample's loss in z, or a model of it.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n, K)
+            Output.
+        y : ndarray
+            Target, as :meth:`compact` returns it.
+
+        Returns
+        -------
+        diagonal, factor : ndarray of shape (n, K), or None for ``factor``
+            Of a sample it is ``diag(diagonal) - factor factor'``. One is right for losses that
+            are about quadratic.
+        """
+        return np.ones(z.shape), None
+
+    def compact(self, y):
+        """Return the target in the form that :meth:`value_and_gradient` takes; it may be smaller.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n, K)
+            Target.
+
+        Returns
+        -------
+        y : ndarray of shape (n, ...)
+            A row for each sample.
+        """
+        return y
+
+    def value_and_gradient(self, z, y, out):
+        """Return the loss of every sample; its gradient in z goes to ``out``.
+
+        Parameters
+        ----------
+        z : ndarray of shape (n, K)
+            Output.
+        y : ndarray
+            Target, as :meth:`compact` returns it.
+        out : ndarray of shape (n, K)
+            Where the gradient goes.
+
+        Returns
+        -------
+        values : ndarray of shape (n,)
+            In double precision.
+        """
+        out[:] = self.gradient(z, y)
+        return self.value(z, y)
+
+    def information(self, y, share):
+        """Return the mean curvature of the loss of an output at the best constant prediction.
+
+        A sample of a flatter loss pulls less at the weights. 1 is right for a loss in units of its
+        target.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n, K)
+            Target.
+        share : ndarray of shape (n,)
+            Weights of the samples, which sum to one.
+
+        Returns
+        -------
+        information : float
+            Positive, at most about one.
+        """
+        return 1.0
+
+    def scaled(self, mean, std, deviation):
+        """Return the loss in units of its own, so that a fit does not depend on those of y.
+
+        The default for a loss without link function: z is counted from the mean in standard
+        deviations, and R in what it is one of them from the mean. Losses with a link stay.
+
+        Parameters
+        ----------
+        mean : ndarray of shape (K,)
+            Mean of each target.
+        std, deviation : float
+            Standard deviation and mean absolute deviation from the mean, over all targets.
+
+        Returns
+        -------
+        scaling : Scaling
+            The loss in these units, and how targets and outputs are converted.
+        """
+        if self.out_activation != "identity":
+            return Scaling(self, np.zeros(mean.size))
+        scale = _or_one(deviation if self.nonsmooth else std)
+        around = mean + scale * np.array([[-1.0], [1.0]])
+        with np.errstate(all="ignore"):
+            losses = self.value(np.broadcast_to(mean, around.shape), around)
+        factor = _or_one(float(losses.mean()) / mean.size)
+        return Scaling(_LossInUnits(self, mean, scale, factor), mean, scale, factor)
+
     def inverse_link(self, z):
         """Return the prediction that ``z`` stands for, finite for every finite ``z``.
 
@@ -152,6 +297,123 @@ class Loss:
         y : ndarray of shape (n, K)
             Targets.
         """
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """A loss and its target in units of their own: ``R(z, y) = factor R'(z', y')``.
+
+    Attributes
+    ----------
+    loss : Loss
+        R'.
+    shift, scale : ndarray of shape (K,), float
+        ``z = shift + scale z'``.
+    factor : float
+        Unit of the loss.
+    loss_scale : float
+        Size of R' where it is not of order one: the slope of the linear part of Huber's loss.
+    target_shift, target_scale : ndarray of shape (K,) or None, float
+        ``y = target_shift + target_scale y'``; None for no shift.
+    """
+
+    loss: Loss
+    shift: np.ndarray
+    scale: float = 1.0
+    factor: float = 1.0
+    loss_scale: float = 1.0
+    target_shift: np.ndarray | None = None
+    target_scale: float = 1.0
+
+    def transform(self, Y):
+        """Targets in these units."""
+        if self.target_shift is not None:
+            return (Y - self.target_shift) / self.target_scale
+        return Y / self.target_scale if self.target_scale != 1.0 else Y
+
+    def inner(self, W, b):
+        """Weights of the output layer for z' from those for z."""
+        return W / self.scale, (b - self.shift) / self.scale
+
+    def outer(self, W, b):
+        """Weights of the output layer for z from those for z'."""
+        return W * self.scale, b * self.scale + self.shift
+
+
+def _or_one(unit):
+    return unit if np.isfinite(unit) and unit > 0 else 1.0
+
+
+def _standardized(loss, mean, scale, factor, loss_scale=1.0):
+    """The target centered and in units of ``scale``, so that ``y' - z'`` is of order one."""
+    plain = scale == 1.0 and not mean.any()
+    return Scaling(loss, mean, scale, factor, loss_scale, None if plain else mean, scale)
+
+
+@dataclass(frozen=True)
+class _LossInUnits(Loss):
+    """``R'(z, y) = R(shift + scale z, y) / factor``, the same whatever the loss is."""
+
+    loss: Loss
+    shift: np.ndarray
+    scale: float
+    factor: float
+
+    @property
+    def nonsmooth(self):
+        return self.loss.nonsmooth
+
+    @property
+    def outlier_threshold(self):
+        return self.loss.outlier_threshold  # the targets stay as they are
+
+    def _outside(self, z):
+        return self.shift + self.scale * z.astype(float)
+
+    def value(self, z, y):
+        return self.loss.value(self._outside(z), y.astype(float)) / self.factor
+
+    def gradient(self, z, y):
+        gradient = self.loss.gradient(self._outside(z), y.astype(float))
+        return (gradient * (self.scale / self.factor)).astype(z.dtype)
+
+    def prox(self, v, y, rho, start=None):
+        """Of the loss itself, in ``u = shift + scale z``, at another rho."""
+        start = None if start is None else self._outside(start)
+        u = self.loss.prox(self._outside(v), y.astype(float), self._rho(rho), start)
+        return ((u - self.shift) / self.scale).astype(v.dtype)
+
+    def _rho(self, rho):
+        return rho * self.factor / self.scale**2
+
+    def output_step(self, z, y, rho, length, out, loss_scale=1.0):
+        if type(self.loss).output_step is Loss.output_step:
+            return super().output_step(z, y, rho, length, out, loss_scale)
+        # The step that the loss knows, in its own units.
+        step = np.empty(z.shape)
+        inside = self._outside(z), y.astype(float)
+        curvature = self.loss.output_step(*inside, self._rho(rho), length, step, loss_scale)
+        np.divide(step, self.scale, out=step)
+        out[:] = step
+        return curvature * self.scale**2 / self.factor
+
+    def curvature(self, z, y):
+        if type(self.loss).curvature is Loss.curvature:
+            return super().curvature(z, y)
+        diagonal, factor = self.loss.curvature(self._outside(z), self.loss.compact(y))
+        unit = self.scale**2 / self.factor
+        return diagonal * unit, None if factor is None else factor * np.sqrt(unit)
+
+    def information(self, y, share):
+        return self.loss.information(y, share)
+
+
+@functools.lru_cache(maxsize=64)
+def _ones(size, dtype):
+    """A vector of ones, to sum rows with."""
+    ones = np.ones(size, dtype=dtype)
+    ones.flags.writeable = False
+    return ones
 
 
 def _double(*arrays):
@@ -228,6 +490,41 @@ class SoftmaxCrossEntropy(Loss):
             p = np.exp(z - z.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
         return p
+
+    def output_step(self, z, y, rho, length, out, loss_scale=1.0):
+        """``length * (y - softmax(z)) / rho``: the curvature is at most 1/2, far below rho."""
+        highest = z.max()
+        if highest - z.min() > 60.0:  # exp of the difference to the largest of all may vanish
+            highest = z.max(axis=1, keepdims=True)
+        np.subtract(z, highest, out=out)
+        np.exp(out, out=out)
+        out /= (out @ _ones(z.shape[1], out.dtype))[:, None]
+        np.subtract(y, out, out=out)
+        out *= length / (rho * loss_scale)
+        return rho
+
+    def compact(self, y):
+        return y.argmax(axis=1)  # class codes say the same as one-hot rows, in less
+
+    def value_and_gradient(self, z, y, out):
+        z = z.astype(float, copy=False)
+        rows, highest = np.arange(len(z)), z.max(axis=1)
+        p = z - highest[:, None]
+        np.exp(p, out=p)
+        total = p.sum(axis=1)
+        p /= total[:, None]
+        # The gradient sums to zero: no cancellation in p - 1.
+        p[rows, y] = 0.0
+        p[rows, y] = -p.sum(axis=1)
+        out[:] = p
+        return np.log(total) + (highest - z[rows, y])
+
+    def curvature(self, z, y):
+        p = self.inverse_link(z.astype(float, copy=False))
+        return p, p
+
+    def information(self, y, share):
+        return float((share @ np.square(y - share @ y)).mean())
 
 
 def _prox_softmax(v, y, start, rho):
@@ -357,6 +654,19 @@ class LogisticLoss(Loss):
     def inverse_link(self, z):
         return expit(z)
 
+    def output_step(self, z, y, rho, length, out, loss_scale=1.0):
+        """``length * (y - sigmoid(z)) / rho``: the curvature is at most 1/4, far below rho."""
+        np.subtract(y, expit(z), out=out)
+        out *= length / (rho * loss_scale)
+        return rho
+
+    def curvature(self, z, y):
+        p = expit(z.astype(float, copy=False))
+        return p * (1.0 - p), None
+
+    def information(self, y, share):
+        return float((share @ np.square(y - share @ y)).mean())
+
 
 @dataclass(frozen=True)
 class SquaredError(Loss):
@@ -377,14 +687,25 @@ class SquaredError(Loss):
         v, y = _double(v, y)
         return ((y + rho * v) / (1.0 + rho)).astype(dtype, copy=False)
 
+    def output_step(self, z, y, rho, length, out, loss_scale=1.0):
+        """``length * (y - z) / (1 + rho)``, the proximal map."""
+        rho = rho * loss_scale
+        np.subtract(y, z, out=out)
+        out *= length / (1.0 + rho)
+        return rho + 1.0
+
+    def scaled(self, mean, std, deviation):
+        scale = _or_one(std)
+        return _standardized(self, mean, scale, scale**2)
+
 
 @dataclass(frozen=True)
 class AbsoluteError(Loss):
     """``R(z, y) = sum_k |z_k - y_k|``."""
 
     name = "absolute_error"
-    kinks = True
-    reach = 0.0
+    nonsmooth = True
+    outlier_threshold = 0.0
 
     def value(self, z, y):
         z, y = _double(z, y)
@@ -395,6 +716,10 @@ class AbsoluteError(Loss):
 
     def prox(self, v, y, rho, start=None):
         return _nearest(v, y, 1.0 / float(rho), 1.0 / float(rho))
+
+    def scaled(self, mean, std, deviation):
+        scale = _or_one(deviation)
+        return _standardized(self, mean, scale, scale)
 
 
 @dataclass(frozen=True)
@@ -408,8 +733,8 @@ class Quantile(Loss):
     """
 
     name = "quantile"
-    kinks = True
-    reach = 0.0
+    nonsmooth = True
+    outlier_threshold = 0.0
     quantile: float = 0.5
 
     def __post_init__(self):
@@ -429,6 +754,10 @@ class Quantile(Loss):
     def prox(self, v, y, rho, start=None):
         q, rho = float(self.quantile), float(rho)
         return _nearest(v, y, (1.0 - q) / rho, q / rho)
+
+    def scaled(self, mean, std, deviation):
+        scale = _or_one(deviation)
+        return _standardized(self, mean, scale, scale)
 
 
 def _nearest(v, y, below, above):
@@ -458,7 +787,7 @@ class Huber(Loss):
             raise ValueError(f"delta must be a positive number, got {self.delta!r}.")
 
     @property
-    def reach(self):
+    def outlier_threshold(self):
         return self.delta
 
     def value(self, z, y):
@@ -480,6 +809,17 @@ class Huber(Loss):
         parabola = np.abs(residual) <= delta * (1.0 + rho) / rho
         z = np.where(parabola, (y + rho * v) / (1.0 + rho), v + np.copysign(delta / rho, residual))
         return z.astype(dtype, copy=False)
+
+    def output_step(self, z, y, rho, length, out, loss_scale=1.0):
+        return super().output_step(z, y, rho, length, out, loss_scale) + 1.0
+
+    def curvature(self, z, y):
+        return np.where(np.abs(z.astype(float, copy=False) - y) <= self.delta, 1.0, 0.1), None
+
+    def scaled(self, mean, std, deviation):
+        scale = _or_one(std)
+        loss = replace(self, delta=self.delta / scale)
+        return _standardized(loss, mean, scale, scale**2, min(1.0, loss.delta))
 
 
 @dataclass(frozen=True)
@@ -522,6 +862,14 @@ class Poisson(Loss):
     def inverse_link(self, z):
         with np.errstate(over="ignore"):
             return np.minimum(np.exp(z), np.finfo(z.dtype).max)
+
+    def curvature(self, z, y):
+        return np.exp(np.minimum(z.astype(float, copy=False), 30.0)), None
+
+    def scaled(self, mean, std, deviation):
+        factor = _or_one(float(mean.mean()))
+        shift = np.full(mean.size, np.log(factor))
+        return Scaling(self, shift, 1.0, factor, target_scale=factor)
 
     def check_target(self, y):
         if np.any(np.asarray(y) < 0):

@@ -10,8 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-from ..losses import LogisticLoss, SoftmaxCrossEntropy
-
 # Rows that the Gaussian process sees: its cost grows with their cube.
 _ROWS = 400
 # Weight of the constant in the kernel, for inputs of mean square 1.
@@ -107,12 +105,10 @@ def automatic_strengths(loss, inputs, Y, sample_weight=None, *, total=None):
     # in which the penalty has to be counted too.
     unit = min(1.0, weight.sum() / n)
     weight = weight / unit
-    total, curvature = max(float(weight.sum()), (total or 0.0) / unit), 1.0
-    if isinstance(loss, SoftmaxCrossEntropy | LogisticLoss):
-        curvature = float((share @ np.square(Y - share @ Y)).mean())
+    total, curvature = max(float(weight.sum()), (total or 0.0) / unit), loss.information(Y, share)
     rows = _some_rows(weight)
     inputs, shown = inputs(rows).astype(float), Y[rows].astype(float)
-    noise = noise_of(inputs, shown, total=total, reach=loss.reach)
+    noise = noise_of(inputs, shown, total=total, reach=loss.outlier_threshold)
     size = max(total, n)
     blend = np.log(size / _TRUSTED[0]) / np.log(_TRUSTED[1] / _TRUSTED[0])
     blend = float(np.clip(blend, 0.0, 1.0))

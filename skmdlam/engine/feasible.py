@@ -5,18 +5,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..losses import Huber, LogisticLoss, SoftmaxCrossEntropy, SquaredError
 from ..penalties import USUAL_ALPHA
 from .calibration import Strengths, automatic_strengths
 from .full_batch import ACCELERATIONS, FullBatchRun
 from .metric import MovingMetric, proximal
+from .moments import TargetMoments
 from .options import check_choice, check_flag, check_integer, check_number
 from .proximal import PolishedRun, ProximalRun
 from .run import Record, Settings
 from .schedule import PlateauSchedule
 from .sparse_steps import ExpandedWeights, LazyWeights
 from .start import is_flat, mirrored, spread_layers
-from .units import InputSpace, TargetUnit, column_strength, standardised_rows
+from .units import InputSpace, column_strength, standardised_rows
 
 # Rows that are worked on together where J is measured: their values stay in the cache.
 _CHUNK = 512
@@ -350,7 +350,7 @@ class Feasible:
             # All other sweeps descend along slopes, which have to be those of J.
             return FeasibleRun(self, problem, coefs, intercepts, settings)
         # Proximal sweeps get stuck at the kinks of these losses: they only finish.
-        if not full or (problem.loss.kinks and not problem.parabolic):
+        if not full or (problem.loss.nonsmooth and not problem.parabolic):
             if problem.parabolic:
                 return FeasibleRun(self, problem, coefs, intercepts, settings)
             first = replace(settings, max_iter=-(-2 * settings.max_iter // 3))
@@ -364,9 +364,10 @@ class Feasible:
         share = problem.rows.share()
 
         def automatic():
-            target = TargetUnit(problem.loss, problem.Y, share)
+            target = problem.loss.scaled(*TargetMoments.of(problem.Y, share))
             inputs = standardised_rows(problem.X, share)
-            return self.automatic_strengths(problem, target.loss, inputs, target.Y)
+            Y = target.transform(problem.Y)
+            return self.automatic_strengths(problem, target.loss, inputs, Y)
 
         strengths, calibrated = self.resolve_strengths(settings.activity_alpha, automatic)
         options = {**strengths.penalties, "warm": settings.warm}
@@ -449,17 +450,16 @@ class FeasibleRun:
         self.weight = None
         if weight is not None:
             self.weight = (share * n).astype(self.dtype)[:, None]
-        self.target = TargetUnit(problem.loss, problem.Y, share)
+        self.target = problem.loss.scaled(*TargetMoments.of(problem.Y, share))
         # What J is in the run's units times this is what it is in the user's.
-        self.unit = self.target.factor * self.target.stiffness
-        self.loss, self.Y = self.target.loss, self.target.Y.astype(self.dtype, copy=False)
+        self.unit = self.target.factor * self.target.loss_scale
+        Y = self.target.transform(problem.Y)
+        self.loss, self.Y = self.target.loss, Y.astype(self.dtype, copy=False)
         self.space = InputSpace(problem.X, weight, self.dtype, rng, rotate=self.rotated)
 
         strengths, self.calibrated = options.resolve_strengths(
             settings.activity_alpha,
-            lambda: options.automatic_strengths(
-                problem, self.loss, self.space.inputs_rotated, self.target.Y
-            ),
+            lambda: options.automatic_strengths(problem, self.loss, self.space.inputs_rotated, Y),
             schedule=True,
         )
         self._use_strengths(strengths, n)
@@ -542,8 +542,7 @@ class FeasibleRun:
         coefs = [W.astype(float) for W in coefs]
         intercepts = [b.astype(float) for b in intercepts]
         if warm:
-            coefs[last] /= self.target.scale
-            intercepts[last] = (intercepts[last] - self.target.shift) / self.target.scale
+            coefs[last], intercepts[last] = self.target.inner(coefs[last], intercepts[last])
         penalty = self.problem.penalty
         if not warm and self.problem.alpha > 0 and penalty.ridge is not None:
             # A column in a tiny unit has large weights: their penalty would be all there is to J.
@@ -683,7 +682,10 @@ class FeasibleRun:
         else:
             self.first.forward(rows, self.V[0], batch.first)
         output = self._forward(batch)
-        price = self._output_target(output, batch.Y, batch.D[last].T, factor / rows.size)
+        length = factor / rows.size
+        price = self.loss.output_step(
+            output, batch.Y, self.rho, length, batch.D[last].T, self.target.loss_scale
+        )
         if weight is not None:
             batch.D[last] *= weight.T
         self._steps += 1
@@ -727,33 +729,6 @@ class FeasibleRun:
         if self.depth > 1 or not known:
             np.matmul(batch.inputs[-1].T, self.V[-1], out=batch.output)
         return batch.output
-
-    def _output_target(self, z, Y, D, scale):
-        """D_L = (prox of the loss at z) - z, times ``scale``; returns the price of a step in z.
-
-        The gradients of the two classification losses are bounded and their curvature is far
-        below rho, so that the first-order form of their prox does.
-        """
-        loss, rho = self.loss, self.rho
-        if isinstance(loss, SoftmaxCrossEntropy):
-            highest = z.max()
-            if highest - z.min() > 60.0:  # exp of the difference to the largest of all may vanish
-                highest = z.max(axis=1, keepdims=True)
-            np.subtract(z, highest, out=D)
-            np.exp(D, out=D)
-            D /= (D @ self._ones[: z.shape[1]])[:, None]
-            np.subtract(Y, D, out=D)
-            D *= scale / rho
-        elif isinstance(loss, LogisticLoss):
-            np.subtract(Y, loss.inverse_link(z), out=D)
-            D *= scale / rho
-        elif isinstance(loss, SquaredError):
-            np.subtract(Y, z, out=D)
-            D *= scale / (1.0 + rho)
-        else:
-            np.subtract(loss.prox(z, Y, rho * self.target.stiffness), z, out=D)
-            D *= scale
-        return rho + 1.0 if isinstance(loss, SquaredError | Huber) else rho
 
     def _follow_inputs(self, inputs, weight):
         """Second moments of the hidden layers' inputs, every now and then their inverse."""
@@ -886,7 +861,7 @@ class FeasibleRun:
             values = self.loss.value(output, self.Y[rows])
             data += float(values.sum() if weight is None else values @ weight.astype(float))
         self._product = None
-        data /= n * self.target.stiffness
+        data /= n * self.target.loss_scale
         objective = data
         if variances:
             for s, square in zip(sums, squares, strict=True):
@@ -938,9 +913,7 @@ class FeasibleRun:
         W, b = self.space.expand(V[0])
         coefs = [W] + [v[:-1].astype(float) for v in V[1:]]
         intercepts = [b] + [v[-1].astype(float) for v in V[1:]]
-        scale, shift = self.target.scale, self.target.shift
-        coefs[-1] = coefs[-1] * scale
-        intercepts[-1] = intercepts[-1] * scale + shift
+        coefs[-1], intercepts[-1] = self.target.outer(coefs[-1], intercepts[-1])
         return coefs, intercepts
 
 

@@ -7,12 +7,13 @@ import numpy as np
 from .acceleration import Momentum
 from .inputs import standard_input
 from .kronecker import KroneckerMetric
+from .moments import TargetMoments
 from .objective import Objective
 from .row_space import RowSpace
 from .run import Record
 from .secant import SecantMemory
 from .start import spread_layers
-from .units import TargetUnit, column_strength
+from .units import column_strength
 
 ACCELERATIONS = ("anderson", "nesterov", None)
 
@@ -144,15 +145,14 @@ class FullBatchRun:
         problem, n = self.problem, self.problem.X.shape[0]
         weight = problem.sample_weight
         share = problem.rows.share()
-        self.target = target = TargetUnit(problem.loss, problem.Y, share)
+        self.target = target = problem.loss.scaled(*TargetMoments.of(problem.Y, share))
         dtype, width = problem.X.dtype, coefs[0].shape[1]
         X = problem.X
         self.inputs = standard_input(X, problem.rows)
         coefs = [W.astype(float) for W in coefs]
         intercepts = [b.astype(float) for b in intercepts]
         if warm:
-            coefs[-1] = coefs[-1] / target.scale
-            intercepts[-1] = (intercepts[-1] - target.shift) / target.scale
+            coefs[-1], intercepts[-1] = target.inner(coefs[-1], intercepts[-1])
         else:
             coefs[0], intercepts[0] = self.inputs.expand(np.vstack([coefs[0], intercepts[0]]))
         self._space = None
@@ -180,14 +180,14 @@ class FullBatchRun:
         ridge[0] = ridge[0] * self.inputs.ridge
         self.objective = Objective(
             self.inputs,
-            np.asfortranarray(target.Y, dtype=dtype),
+            np.asfortranarray(target.transform(problem.Y), dtype=dtype),
             target.loss,
             problem.activations,
             [W.shape[1] for W in coefs],
             None if weight is None else weight.astype(dtype, copy=False),
             ridge,
-            float(activity_alpha) * target.stiffness,
-            columns * target.stiffness,
+            float(activity_alpha) * target.loss_scale,
+            columns * target.loss_scale,
         )
         V = [self.inputs.contract(coefs[0], intercepts[0])]
         V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]
@@ -222,9 +222,8 @@ class FullBatchRun:
 
     def _place(self, coefs, intercepts):
         """Weights in the user's units in one vector."""
-        scale, shift = self.target.scale, self.target.shift
         V = [np.vstack([W, b]) for W, b in zip(coefs, intercepts, strict=True)]
-        V[-1] = np.vstack([coefs[-1], intercepts[-1] - shift]) / scale
+        V[-1] = np.vstack(self.target.inner(coefs[-1], intercepts[-1]))
         V[0] = self.inputs.contract(V[0][:-1], V[0][-1])
         return np.concatenate([W.ravel() for W in V])
 
@@ -381,8 +380,7 @@ class FullBatchRun:
         for v in V[1:]:
             coefs.append(v[:-1])
             intercepts.append(v[-1])
-        coefs[-1] = coefs[-1] * self.target.scale
-        intercepts[-1] = intercepts[-1] * self.target.scale + self.target.shift
+        coefs[-1], intercepts[-1] = self.target.outer(coefs[-1], intercepts[-1])
         if self._space is not None:
             outside = np.zeros((coefs[0].shape[1],) * 2)
             coefs[0] = self._space.expand(np.vstack([coefs[0], outside]))

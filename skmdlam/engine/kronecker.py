@@ -3,8 +3,6 @@
 import numpy as np
 import scipy.linalg
 
-from .objective import output_curvature
-
 # Inputs of a layer up to which their covariance is taken whole.
 _LARGEST_INVERSE = 2000
 # Rows, and numbers, that stand for the covariance of a wider layer.
@@ -67,7 +65,7 @@ class KroneckerMetric:
         """What a block of rows adds to the moments, strung together."""
         objective = self.objective
         z, a = objective.forward(V, x)
-        diagonal, factor = output_curvature(objective.loss, z[-1], y)
+        diagonal, factor = objective.loss.curvature(z[-1], y)
         share = np.ones(len(y)) if weight is None else weight.astype(float)
         curvature = diagonal.sum(axis=1)
         if factor is not None:

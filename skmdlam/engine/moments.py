@@ -1,4 +1,6 @@
-"""Mean and spread of columns, and the one rule of when a column is constant."""
+"""Mean and spread of columns and targets, and the one rule of when a column is constant."""
+
+from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -87,3 +89,28 @@ def varies(mean, std, dtype):
     varies : ndarray of bool of shape (d,)
     """
     return std > _CONSTANT * np.finfo(dtype).eps * np.abs(mean)
+
+
+class TargetMoments(NamedTuple):
+    """What :meth:`~skmdlam.losses.Loss.scaled` wants to know of a target.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (K,)
+    std, deviation : float
+        Standard deviation and mean absolute deviation from the mean, over all targets.
+    """
+
+    mean: np.ndarray
+    std: float
+    deviation: float
+
+    @classmethod
+    def of(cls, Y, share):
+        """Those of targets of shape (n, K), with weights that sum to one."""
+        mean = share @ Y.astype(float)
+        centred = Y - mean
+        deviation = float((share @ np.abs(centred)).mean())
+        return cls(
+            mean, float(np.sqrt((share @ np.square(centred, out=centred)).mean())), deviation
+        )

@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..losses import Huber, LogisticLoss, Poisson, SoftmaxCrossEntropy
 from .reductions import Rows
 from .units import COLUMN_FLOOR
 
@@ -62,8 +61,7 @@ class Objective:
         self.depth = len(self.shapes)
         self._edges = np.cumsum([0, *(m * k for m, k in self.shapes)])
         self.size = int(self._edges[-1])
-        # Class codes say the same as one-hot rows, in less.
-        self.target = Y.argmax(axis=1) if isinstance(loss, SoftmaxCrossEntropy) else Y
+        self.target = loss.compact(Y)
         rows = min(n, _BLOCK_ROWS)
         self._z, self._D = ([self._empty(rows, k) for k in widths] for _ in range(2))
         self._a = [self._empty(rows, k + 1) for k in widths[:-1]]
@@ -126,7 +124,7 @@ class Objective:
         def moments(weight, x, y):
             z, a = self.forward(V, x)
             share = np.ones(len(y)) if weight is None else weight.astype(float)
-            parts = [share @ output_curvature(self.loss, z[-1], y)[0]]
+            parts = [share @ self.loss.curvature(z[-1], y)[0]]
             for layer, activation in enumerate(self.activations):
                 slope = activation.derivative(z[layer], a[layer][:, :-1])
                 parts += [share @ np.square(a[layer]), share @ np.square(slope)]
@@ -172,7 +170,7 @@ class Objective:
         z, a = self.forward(V, x)
         m = x.shape[0]
         D = [D[:m] for D in self._D]
-        values = value_and_gradient(self.loss, z[-1], y, D[-1])
+        values = self.loss.value_and_gradient(z[-1], y, D[-1])
         value = values.sum() if weight is None else values @ weight.astype(float)
         if weight is not None:
             D[-1] *= weight[:, None]
@@ -198,41 +196,3 @@ class Objective:
             slope = self.activations[layer - 1].derivative(z[layer - 1], a[layer - 1][:, :-1])
             D[layer - 1] *= slope
         return np.concatenate([[value], gradient])
-
-
-def value_and_gradient(loss, z, target, out):
-    """Loss of each row; its gradient goes to ``out``. Softmax, with class codes, in one go."""
-    if not isinstance(loss, SoftmaxCrossEntropy):
-        out[:] = loss.gradient(z, target)
-        return loss.value(z, target)
-    z = z.astype(float, copy=False)
-    rows, highest = np.arange(len(z)), z.max(axis=1)
-    p = z - highest[:, None]
-    np.exp(p, out=p)
-    total = p.sum(axis=1)
-    p /= total[:, None]
-    # The gradient sums to zero: no cancellation in p - 1.
-    p[rows, target] = 0.0
-    p[rows, target] = -p.sum(axis=1)
-    out[:] = p
-    return np.log(total) + (highest - z[rows, target])
-
-
-def output_curvature(loss, z, target):
-    """Diagonal of the second derivative of the loss, (m, K), and what softmax takes off.
-
-    The second derivative for a row is ``diag(diagonal) - factor factor'``, factor being None where
-    there is nothing to take off. Losses without a curvature of their own count as a parabola.
-    """
-    z = z.astype(float, copy=False)
-    if isinstance(loss, SoftmaxCrossEntropy):
-        p = loss.inverse_link(z)
-        return p, p
-    if isinstance(loss, LogisticLoss):
-        p = loss.inverse_link(z)
-        return p * (1.0 - p), None
-    if isinstance(loss, Poisson):
-        return np.exp(np.minimum(z, 30.0)), None
-    if isinstance(loss, Huber):
-        return np.where(np.abs(z - target) <= loss.delta, 1.0, 0.1), None
-    return np.ones_like(z), None

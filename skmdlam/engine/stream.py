@@ -19,7 +19,7 @@ from .feasible import FeasibleRun, within_range
 from .moments import column_moments
 from .reductions import Rows
 from .run import Record
-from .units import InputCoordinates, TargetUnit
+from .units import InputCoordinates
 
 # Columns, at most, whose covariances are kept; of more only the spreads are.
 _LARGEST_COVARIANCE = 1500
@@ -206,11 +206,8 @@ class Seen:
 
     def target_unit(self, loss):
         """The unit of the targets seen."""
-        if loss.kinks:
-            size = self.deviation
-        else:
-            size = float(np.sqrt(np.mean(self.targets.square) / self.weight))
-        return TargetUnit.from_moments(loss, self.targets.mean, size)
+        std = float(np.sqrt(np.mean(self.targets.square) / self.weight))
+        return loss.scaled(self.targets.mean, std, self.deviation)
 
 
 class StreamSpace(InputCoordinates):
@@ -295,7 +292,7 @@ class StreamState:
     ----------
     seen : Seen
     space : StreamSpace
-    target : TargetUnit
+    target : Scaling
     V, average, velocity : list of ndarray
         Running weights, the average that is the model, and the last step, in the coordinates
         and units of ``space`` and ``target``.
@@ -326,7 +323,7 @@ class StreamState:
 
     seen: Seen
     space: StreamSpace
-    target: TargetUnit
+    target: object
     V: list
     average: list
     velocity: list
@@ -483,9 +480,9 @@ class StreamRun(FeasibleRun):
 
     def _use(self, space, target):
         self.space, self.target = space.loaded(self.problem.X), target
-        self.unit = target.factor * target.stiffness
+        self.unit = target.factor * target.loss_scale
         self.loss = target.loss
-        self.Y = np.ascontiguousarray(target.convert(self.problem.Y), dtype=self.dtype)
+        self.Y = np.ascontiguousarray(target.transform(self.problem.Y), dtype=self.dtype)
 
     def _move(self, state):
         """Weights in the old coordinates and units become weights in the new ones."""
@@ -513,7 +510,7 @@ class StreamRun(FeasibleRun):
                 self.problem,
                 self.loss,
                 self.space.inputs_rotated,
-                self.target.convert(self.problem.Y),
+                self.target.transform(self.problem.Y),
                 total=self.total,
             )
             if self.n < _COLUMN_ROWS:
@@ -691,7 +688,7 @@ class StreamRun(FeasibleRun):
             return 0.0
         blocks = [self.space, *self.metrics[1:]]
         variances = [block.output_variance(W) for block, W in zip(blocks, V, strict=True)]
-        return 0.5 * self.target.stiffness * self.activity_alpha * sum(variances) / self.total
+        return 0.5 * self.target.loss_scale * self.activity_alpha * sum(variances) / self.total
 
     # -- results --------------------------------------------------------------------------------
 

@@ -1,17 +1,12 @@
-"""The problem in units of its own, so that a fit does not depend on the units of the data.
-
-:class:`InputSpace` holds the coordinates of the first layer's input in which its weight step is a
-plain one, :class:`TargetUnit` centres and scales the target of a regression.
-"""
+"""Coordinates of the first layer's input in which its weight step is a plain one."""
 
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-from ..losses import AbsoluteError, Huber, Loss, Poisson, Quantile, SquaredError
 from .metric import solve_positive
 from .moments import chunks, column_moments, varies
 
@@ -771,116 +766,3 @@ def standardised_rows(X, share):
 
 def _not_negligible(values):
     return values > _SMALLEST_VARIANCE * max(values.max(initial=0.0), np.finfo(float).tiny)
-
-
-@dataclass(frozen=True)
-class _LossInUnits(Loss):
-    """``R'(z, y) = R(shift + scale z, y) / factor``, the same whatever the loss is."""
-
-    loss: Loss
-    shift: np.ndarray
-    scale: float
-    factor: float
-
-    @property
-    def kinks(self):
-        return self.loss.kinks
-
-    @property
-    def reach(self):
-        return self.loss.reach  # the targets stay as they are
-
-    def _outside(self, z):
-        return self.shift + self.scale * z.astype(float)
-
-    def value(self, z, y):
-        return self.loss.value(self._outside(z), y.astype(float)) / self.factor
-
-    def gradient(self, z, y):
-        gradient = self.loss.gradient(self._outside(z), y.astype(float))
-        return (gradient * (self.scale / self.factor)).astype(z.dtype)
-
-    def prox(self, v, y, rho, start=None):
-        """Of the loss itself, in ``u = shift + scale z``, at another rho."""
-        start = None if start is None else self._outside(start)
-        rho = rho * self.factor / self.scale**2
-        u = self.loss.prox(self._outside(v), y.astype(float), rho, start)
-        return ((u - self.shift) / self.scale).astype(v.dtype)
-
-
-class TargetUnit:
-    """A regression target centred and scaled, and the loss in these units.
-
-    ``z = shift + scale z'`` and ``R(z, y) = factor R'(z', y')``, with R' the loss of this unit:
-    squared error and Huber are in units of the variance, absolute error and quantile in units of
-    the mean deviation, Poisson in units of the mean count. A loss that is not known here, if it has
-    no link function, is in units of what it is one standard deviation from the mean; its targets
-    stay as they are. Classification and other links are left alone. ``stiffness`` says how large R'
-    is where it is not of order one: the slope of Huber's linear part.
-
-    Parameters
-    ----------
-    loss : Loss
-    Y : ndarray of shape (n, K)
-    share : ndarray of shape (n,)
-        Sample weights that sum to one.
-    """
-
-    def __init__(self, loss, Y, share):
-        self._set(loss, *target_moments(loss, Y, share))
-        self.Y = self.convert(Y)
-
-    @classmethod
-    def from_moments(cls, loss, mean, size):
-        """The unit of targets of which only the :func:`target_moments` are known."""
-        unit = cls.__new__(cls)
-        unit._set(loss, mean, size)
-        return unit
-
-    def _set(self, loss, mean, size):
-        self.loss, self._poisson = loss, isinstance(loss, Poisson)
-        self._targets_stay = False
-        self.shift, self.scale, self.factor = np.zeros(mean.size), 1.0, 1.0
-        self.stiffness = 1.0
-        if self._poisson:
-            self.factor = _or_one(float(mean.mean()))
-            self.shift = np.full(mean.size, np.log(self.factor))
-        elif isinstance(loss, SquaredError | Huber | AbsoluteError | Quantile):
-            self.shift, self.scale = mean, _or_one(size)
-            self.factor = self.scale**2 if isinstance(loss, SquaredError | Huber) else self.scale
-            if isinstance(loss, Huber):
-                self.loss = replace(loss, delta=loss.delta / self.scale)
-                self.stiffness = min(1.0, self.loss.delta)
-        elif loss.out_activation == "identity":
-            self.shift, self.scale, self._targets_stay = mean, _or_one(size), True
-            around = mean + self.scale * np.array([[-1.0], [1.0]])
-            with np.errstate(all="ignore"):
-                losses = loss.value(np.broadcast_to(mean, around.shape), around)
-            self.factor = _or_one(float(losses.mean()) / mean.size)
-            self.loss = _LossInUnits(loss, mean, self.scale, self.factor)
-
-    def convert(self, Y):
-        """Targets in this unit."""
-        if self._poisson:
-            return Y / self.factor
-        if self._targets_stay:
-            return Y
-        return (Y - self.shift) / self.scale if self.shift.any() or self.scale != 1.0 else Y
-
-
-def target_moments(loss, Y, share):
-    """Weighted mean of each target, and the spread that is the unit of the loss, over all targets.
-
-    That is the standard deviation, for losses with kinks the mean deviation, and 1 for losses with
-    a link function.
-    """
-    mean = share @ Y.astype(float)
-    if loss.out_activation != "identity":
-        return mean, 1.0
-    if loss.kinks:
-        return mean, float((share @ np.abs(Y - mean)).mean())
-    return mean, float(np.sqrt((share @ np.square(Y - mean)).mean()))
-
-
-def _or_one(unit):
-    return unit if np.isfinite(unit) and unit > 0 else 1.0
