@@ -1,22 +1,21 @@
 """Mean and spread of columns and targets, and the one rule of when a column is constant."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 
-# Rows that are converted at a time: the temporary copies stay in the cache.
-_CHUNK = 2048
-# Numbers of a dense chunk.
-_NUMBERS = 2**22
+from .constants import LIMITS
+
 # A column whose spread is this many units in the last place of its mean is what rounding makes of
 # a constant: 0.1 + 0.2 beside 0.3, or a product that was computed in two orders.
 _CONSTANT = 10
 
 
-def chunks(n, d=1, numbers=_NUMBERS):
+def chunks(n, d=1, numbers=LIMITS.small):
     """Slices of n rows of d numbers that fit into the cache."""
-    step = max(1, min(_CHUNK, numbers // d))
+    step = max(1, min(LIMITS.converted_rows, numbers // max(d, 1)))
     return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
 
@@ -114,3 +113,131 @@ class TargetMoments(NamedTuple):
         return cls(
             mean, float(np.sqrt((share @ np.square(centred, out=centred)).mean())), deviation
         )
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of X as ``(x - mean) * inverse_std``, zero where they are constant.
+
+    Attributes
+    ----------
+    mean, std, inverse_std : ndarray of shape (d,)
+        Both ``std`` and ``inverse_std`` are 0 for a constant column.
+    one_unit : bool
+        Whether the columns share one unit, see :func:`share_one_unit`.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    inverse_std: np.ndarray
+    one_unit: bool
+
+    @classmethod
+    def of(cls, mean, std, total, n, dtype, limits=LIMITS):
+        """For the moments of n samples of this total weight and type."""
+        vary = varies(mean, std, dtype)
+        inverse_std = np.zeros(std.size)
+        np.divide(1.0, std, out=inverse_std, where=vary)
+        std = np.where(vary, std, 0.0)
+        one_unit = share_one_unit(std[vary], total, n, limits)
+        if one_unit:
+            # A rare column blown up to the size of the others is noise that owns directions.
+            unit = float(np.sqrt(np.mean(std[vary] ** 2)))
+            std[vary], inverse_std[vary] = unit, 1.0 / unit
+        return cls(mean, std, inverse_std, one_unit)
+
+    @property
+    def vary(self):
+        """Which columns are not constant."""
+        return self.std > 0
+
+    @property
+    def n_varying(self):
+        """Columns that are not constant, at least 1."""
+        return max(int(self.vary.sum()), 1)
+
+    @property
+    def inverse_variance(self):
+        """``1 / std_j^2`` of each column, 0 for a constant one, at most the largest number."""
+        with np.errstate(over="ignore"):
+            return np.minimum(self.inverse_std**2, np.finfo(float).max)
+
+    def scaled(self, X, dtype):
+        """``X D`` for a sparse X, D the diagonal of ``inverse_std``, with the indices of X."""
+        data = (X.data * self.inverse_std[X.indices]).astype(dtype, copy=False)
+        return sp.csr_array((data, X.indices, X.indptr), shape=X.shape)
+
+    def standardized(self, x):
+        """Some samples in these units, as a new dense array."""
+        x = (x.toarray() if sp.issparse(x) else x) - self.mean
+        x *= self.inverse_std
+        return x
+
+
+def share_one_unit(std, total, n, limits=LIMITS):
+    """Whether columns of these spreads are taken to be in one unit, and are not scaled each.
+
+    So it is where they outnumber the samples, whose weights are numbers of copies, and four fifths
+    of them are within a factor of 1000 of each other.
+    """
+    if std.size <= max(total, n):
+        return False
+    low, high = np.quantile(std, (0.1, 0.9))
+    return bool(high <= limits.one_unit * low)
+
+
+def standardized_samples(X, share):
+    """A function from indices to those samples with centered and scaled columns."""
+    mean, std = column_moments(X, share)
+    scale = np.zeros_like(std)
+    np.divide(1.0, std, out=scale, where=varies(mean, std, X.dtype))
+
+    def samples(rows):
+        x = X[rows]
+        return ((x.toarray() if sp.issparse(x) else x) - mean) * scale
+
+    return samples
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Weight, mean and centered (co)moments of samples; sums of two sets of samples are exact."""
+
+    weight: float
+    mean: np.ndarray
+    square: np.ndarray
+
+    @classmethod
+    def of(cls, values, weight=None, *, full=False):
+        """Moments of the rows of an array or sparse matrix, the full matrix or its diagonal."""
+        n, d = values.shape
+        result = None
+        step = max(1, LIMITS.small // max(d, 1))
+        for start in range(0, n, step):
+            rows = slice(start, start + step)
+            x = values[rows]
+            x = (x.toarray() if sp.issparse(x) else x).astype(float, copy=False)
+            w = np.ones(len(x)) if weight is None else weight[rows].astype(float)
+            total = float(w.sum())
+            mean = (w / total) @ x
+            x = x - mean
+            square = (x * w[:, None]).T @ x if full else w @ np.square(x)
+            part = cls(total, mean, square)
+            result = part if result is None else result + part
+        return result
+
+    def __add__(self, other):
+        total = self.weight + other.weight
+        step = other.mean - self.mean
+        outer = np.outer(step, step) if self.square.ndim == 2 else step**2
+        return Moments(
+            total,
+            self.mean + step * (other.weight / total),
+            self.square + other.square + outer * (self.weight * other.weight / total),
+        )
+
+    @property
+    def spread(self):
+        """Standard deviation of each column."""
+        square = self.square.diagonal() if self.square.ndim == 2 else self.square
+        return np.sqrt(np.maximum(square, 0.0) / self.weight)

@@ -1,198 +1,159 @@
-"""J and its gradient by backward targets, a block of rows at a time."""
-
-from itertools import pairwise
+"""J: its terms, once, and its value by forward passes over the layers of a run."""
 
 import numpy as np
 
-from .reductions import Rows
-from .units import COLUMN_FLOOR
+from .constants import LIMITS, TUNED
+from .layers import Values
+from .records import Value
+from .regularization import column_penalty
 
-# Rows that are worked on at a time: their activations stay in the cache.
-_BLOCK_ROWS = 4096
 
+class Terms:
+    """The penalties of J in a run, per unit of sample weight and in the run's units.
 
-class Objective:
-    """J per unit of sample weight as a function of all weights, in one flat vector ``theta``.
+    ::
 
-    ``theta`` strings together ``V_l = [W_l; b_l]`` of shape (n_{l-1} + 1, n_l)::
-
-        z_l = (a_{l-1}, 1) V_l,    a_l = h_l(z_l)                            forward
-        D_L = s R'(z_L),    D_l = h_l'(z_l) * (D_{l+1} W_{l+1}')             backward
-        dJ/dV_l = (a_{l-1}, 1)' D_l                                          summed over rows
-
-    with ``ridge_l W_l``, ``activity s (z_l - mean z_l)`` and :meth:`column_ridge` ``W_1`` for the
-    penalties. Nothing of the size of a hidden layer on all rows is kept, only on a block of them.
+        J / (total unit) = data / loss_scale + activity(sum of variances) + columns(sizes)
+                           + weights(coefs)
 
     Parameters
     ----------
-    inputs : DenseInput or SparseInput
-    Y : ndarray of shape (n, K)
-    loss : Loss
-    activations : list of Activation
-    widths : list of int
-        Units of the hidden layers and of the output.
-    sample_weight : ndarray of shape (n,) or None
-    ridge : list of float or ndarray of shape (n_{l-1}, 1)
-        ``J`` has the term ``1/2 sum_l sum ridge_l * W_l^2``, in sums over samples.
-    activity : float
-        ``J`` has the term ``activity/2 sum_l sum_k Var_i(z_l[i, k])``, in sums over samples.
-    columns : float, default=0.0
-        ``J`` has the term ``columns/2 sum_j log(1 + ||w_j||^2 / floor)`` over the columns j that
-        vary, ``w_j`` the weights of the standardised column, in sums over samples.
+    frame : Frame
+    total : float
+        Sum of the sample weights.
+    activity_alpha, column_alpha : float
+        Strengths; the second as :func:`~skmdlam.engine.regularization.effective_column_alpha` gives
+        it.
+    """
+
+    def __init__(self, frame, total, activity_alpha, column_alpha):
+        self.problem, self.frame, self.total = frame.problem, frame, total
+        self.activity_alpha, self.column_alpha = activity_alpha, column_alpha
+        # Strength of the penalty on weights in the run's units.
+        self.alpha = self.problem.alpha / frame.unit
+
+    @property
+    def none(self):
+        """Whether J is the data term alone."""
+        return self.activity_alpha == 0 and self.alpha == 0
+
+    def activity(self, variance):
+        """Of variances of the pre-activations, that of the output in units of the target."""
+        return 0.5 * self.activity_alpha / self.total * variance
+
+    def columns(self, sizes):
+        """Of squared norms of the weights of each standardized column."""
+        return 0.5 * self.column_alpha / self.total * column_penalty(sizes)
+
+    def weights(self, coefs):
+        """Of weights in the user's units."""
+        penalties = sum(self.problem.penalty_value(W) for W in coefs)
+        return penalties / (self.total * self.frame.unit)
+
+
+class LayerObjective:
+    """J of the network that the layers of a run are, by a forward pass in chunks of the samples.
+
+    Of more samples than ``tuned.all_measured`` it is taken on a random part of them that stays the
+    same, in every run on the same data. Weighted samples count all, and so do those of a fit whose
+    sweeps over all samples go on from here: J of a part could not be compared with theirs.
+
+    Parameters
+    ----------
+    network : Network
+    prepared : Prepared
+    terms : Terms
+    largest : int
+        Samples in the largest batch, which chunks that have to become dense do not exceed.
+    all_samples : bool, default=False
+        Never a part of them.
+    tuned : Tuned
+    limits : Limits
     """
 
     def __init__(
-        self,
-        inputs,
-        Y,
-        loss,
-        activations,
-        widths,
-        sample_weight,
-        ridge,
-        activity,
-        columns=0.0,
+        self, network, prepared, terms, largest, *, all_samples=False, tuned=TUNED, limits=LIMITS
     ):
-        self.inputs, self.loss, self.activations = inputs, loss, activations
-        self.dtype, n = inputs.data.dtype, inputs.data.shape[0]
-        self.rows = Rows(n, sample_weight, block_rows=_BLOCK_ROWS)
-        self.ridge, self.activity, self.columns = ridge, activity, columns
-        self.shapes = [(m + 1, k) for m, k in pairwise([inputs.size, *widths])]
-        self.depth = len(self.shapes)
-        self._edges = np.cumsum([0, *(m * k for m, k in self.shapes)])
-        self.size = int(self._edges[-1])
-        self.target = loss.compact(Y)
-        rows = min(n, _BLOCK_ROWS)
-        self._z, self._D = ([self._empty(rows, k) for k in widths] for _ in range(2))
-        self._a = [self._empty(rows, k + 1) for k in widths[:-1]]
-        for a in self._a:
-            a[:, -1] = 1.0
-        self._mean = None
+        self.network, self.prepared, self.terms = network, prepared, terms
+        n = prepared.n
+        first = network.first
+        # Samples of a sparse X that become dense by the chunk: keep that as small as a batch.
+        whole = not first.dense or first.input.dense
+        step = limits.measured_rows if whole else largest
+        m = self.n = n if all_samples else self._measured(n, tuned)
+        slices = [slice(i, min(i + step, m)) for i in range(0, m, step)]
+        self.chunks = slices
+        if m < n:
+            sample = np.sort(np.random.RandomState(0).permutation(n)[:m])
+            self.chunks = [sample[rows] for rows in slices]
+        shapes = [V.shape for V in network.weights]
+        self._values = {
+            m: Values(m, shapes, prepared.dtype, dense=first.dense, backward=False)
+            for m in {rows.stop - rows.start for rows in slices}
+        }
+        self._ones = np.ones(step, dtype=prepared.dtype)
 
-    def _empty(self, rows, columns):
-        # Column-major: the ones beside the activations leave them contiguous.
-        return np.empty((rows, columns), dtype=self.dtype, order="F")
+    def _measured(self, n, tuned):
+        """How many samples J is measured on."""
+        everything = self.prepared.weight is not None or not self.prepared.problem.quadratic
+        if n <= tuned.all_measured or everything:
+            return n
+        return max(tuned.measured, int(tuned.measured_share * n))
 
-    def views(self, theta):
-        """The matrices ``V_l`` inside a flat vector."""
-        return [
-            theta[start:end].reshape(shape)
-            for (start, end), shape in zip(pairwise(self._edges), self.shapes, strict=True)
+    def passes(self, chunks=None):
+        """Forward passes: the rows of each chunk and their values in all layers."""
+        first = self.network.first
+        first.begin_pass()
+        for rows in self.chunks if chunks is None else chunks:
+            m = rows.stop - rows.start if isinstance(rows, slice) else rows.size
+            values = self._values[m]
+            first.pass_over(rows, values)
+            self.network.forward(values)
+            yield rows, values
+        first.end_pass()
+
+    def per_sample(self, chunks=None):
+        """Loss of each sample, or of those of some chunks, in double precision."""
+        loss, Y = self.prepared.loss, self.prepared.Y
+        parts = [
+            np.array(loss.value(values.output, Y[rows]), dtype=float)
+            for rows, values in self.passes(chunks)
         ]
+        return np.concatenate(parts)
 
-    def __call__(self, theta):
-        """J per unit of weight and its gradient; J is inf where anything overflows."""
-        V = self.views(theta.astype(self.dtype, copy=False))
-        data = self.inputs.data, self.target
-        with np.errstate(all="ignore"):
-            if self.activity > 0:
-                self._mean = self.rows.reduce(lambda s, x, y: self._sums(V, s, x), *data)
-                self._mean /= self.rows.total
-            result = self.rows.reduce(lambda s, x, y: self._block(V, s, x, y), *data)
-            value, gradient = result[0], result[1:]
-            for ridge, W, G in zip(
-                self.ridge, self.views(theta), self.views(gradient), strict=True
-            ):
-                pull = ridge * W[:-1]
-                value += 0.5 * np.vdot(pull, W[:-1])
-                G[:-1] += pull
-            if self.columns > 0:
-                W, ridge = self.views(theta)[0][:-1], self.column_ridge(theta)
-                sizes = np.einsum("jk,jk->j", W, W)[self.inputs.varies]
-                value += 0.5 * self.columns * float(np.log1p(sizes / COLUMN_FLOOR).sum())
-                self.views(gradient)[0][:-1] += ridge * W
-            result /= self.rows.total
-            value = float(value / self.rows.total)
-        if not (np.isfinite(value) and np.isfinite(gradient @ gradient)):
-            value = np.inf
-        return value, gradient
+    def __call__(self):
+        """J and its data term at the present weights, per unit of weight, in the run's units."""
+        prepared, terms, layers = self.prepared, self.terms, self.network.layers
+        variances = terms.activity_alpha > 0
+        data, n = 0.0, self.n
+        sums, squares = [0.0] * len(layers), [0.0] * len(layers)
+        for rows, values in self.passes():
+            weight = None if prepared.weight is None else prepared.weight[rows, 0]
+            if variances:
+                for index, z in enumerate([*values.z, values.output.T]):
+                    ones = self._ones[: z.shape[1]] if weight is None else weight
+                    sums[index] = sums[index] + (z @ ones).astype(float)
+                    squares[index] += _weighted_square(z, weight)
+            losses = prepared.loss.value(values.output, prepared.Y[rows])
+            data += float(losses.sum() if weight is None else losses @ weight.astype(float))
+        data /= n * prepared.frame.scaling.loss_scale
+        objective = data
+        if variances:
+            for s, square in zip(sums, squares, strict=True):
+                variance = max(square / n - float(np.sum((s / n) ** 2)), 0.0)
+                objective += terms.activity(variance)
+        if terms.column_alpha > 0:
+            V = self.network.first.V
+            objective += terms.columns(self.network.first.input.basis.column_sizes(V))
+        if prepared.problem.alpha > 0:
+            coefs, _ = prepared.frame.projected(self.network.weights)
+            objective += terms.weights(coefs)
+        return Value(objective, objective, data)
 
-    def column_ridge(self, theta):
-        """The ridge on the first layer that has the slope of the columns' penalty at ``theta``."""
-        W = self.views(theta)[0][:-1]
-        sizes = np.einsum("jk,jk->j", W, W, dtype=float)
-        return (self.columns * self.inputs.varies / (COLUMN_FLOOR + sizes))[:, None]
 
-    def row_curvature(self, theta):
-        """Mean curvature of J over the weights of each row, an array (n_{l-1} + 1, 1) a layer.
-
-        Of the Gauss-Newton matrix the diagonal, of its Kronecker form: the mean square of an input
-        times that of how far a unit moves the output.
-        """
-        V = self.views(theta.astype(self.dtype, copy=False))
-
-        def moments(weight, x, y):
-            z, a = self.forward(V, x)
-            share = np.ones(len(y)) if weight is None else weight.astype(float)
-            parts = [share @ self.loss.curvature(z[-1], y)[0]]
-            for layer, activation in enumerate(self.activations):
-                slope = activation.derivative(z[layer], a[layer][:, :-1])
-                parts += [share @ np.square(a[layer]), share @ np.square(slope)]
-            return np.concatenate(parts)
-
-        with np.errstate(all="ignore"):
-            means = self.rows.reduce(moments, self.inputs.data, self.target) / self.rows.total
-            widths = [k for _, k in self.shapes]
-            sizes = [widths[-1]] + [m for k in widths[:-1] for m in (k + 1, k)]
-            price, *rest = np.split(means, np.cumsum(sizes)[:-1])
-            inputs = [np.ones(self.shapes[0][0]), *rest[::2]]
-            rows = []
-            for layer in range(self.depth - 1, -1, -1):
-                scale = price.mean() + self.activity / self.rows.total
-                rows.append((scale * inputs[layer])[:, None])
-                if layer > 0:
-                    price = (np.square(V[layer][:-1].astype(float)) @ price) * rest[2 * layer - 1]
-            if self.columns > 0:
-                rows[-1][:-1] += self.column_ridge(theta) / self.rows.total
-        return rows[::-1]
-
-    def scratch(self, layer, m):
-        """A buffer of m rows as wide as a layer, of no meaning between two calls."""
-        return self._D[layer][:m]
-
-    def forward(self, V, x):
-        """Pre-activations, and activations with a column of ones, of a block of rows."""
-        m = x.shape[0]
-        z, a = [z[:m] for z in self._z], [a[:m] for a in self._a]
-        self.inputs.product(x, V[0], z[0])
-        for layer, activation in enumerate(self.activations):
-            activation.value(z[layer], out=a[layer][:, :-1])
-            np.matmul(a[layer], V[layer + 1], out=z[layer + 1])
-        return z, a
-
-    def _sums(self, V, weight, x):
-        z, _ = self.forward(V, x)
-        sums = [layer.sum(axis=0, dtype=float) if weight is None else weight @ layer for layer in z]
-        return np.concatenate(sums).astype(float)
-
-    def _block(self, V, weight, x, y):
-        """What a block of rows adds to J, and to its gradient."""
-        z, a = self.forward(V, x)
-        m = x.shape[0]
-        D = [D[:m] for D in self._D]
-        values = self.loss.value_and_gradient(z[-1], y, D[-1])
-        value = values.sum() if weight is None else values @ weight.astype(float)
-        if weight is not None:
-            D[-1] *= weight[:, None]
-        if self.activity > 0:
-            means = np.split(self._mean, np.cumsum([layer.shape[1] for layer in z])[:-1])
-        gradient = np.empty(self.size, dtype=self.dtype)
-        G = self.views(gradient)
-        for layer in range(self.depth - 1, -1, -1):
-            if self.activity > 0:
-                centred = z[layer] - means[layer].astype(self.dtype)
-                pull = centred * (self.activity / self.rows.total)
-                if weight is not None:
-                    pull *= weight[:, None]
-                value += 0.5 * float(np.einsum("ij,ij->", pull, centred, dtype=float))
-                D[layer] += pull
-            if layer == 0:
-                self.inputs.cross(x, D[0], G[0])
-                break
-            np.matmul(a[layer - 1].T, D[layer], out=G[layer])
-            W = V[layer][:-1]
-            # A product with a single column is many times slower than its outer product.
-            (np.multiply if W.shape[1] == 1 else np.matmul)(D[layer], W.T, out=D[layer - 1])
-            slope = self.activations[layer - 1].derivative(z[layer - 1], a[layer - 1][:, :-1])
-            D[layer - 1] *= slope
-        return np.concatenate([[value], gradient])
+def _weighted_square(z, weight):
+    """``sum_i s_i ||z_i||^2`` for samples in columns."""
+    if weight is None:
+        flat = z.ravel(order="K")
+        return float(np.dot(flat, flat))
+    return float(np.einsum("ji,ji,i->", z, z, weight))

@@ -65,3 +65,8 @@ def _is_flag(value):
 
 def _refuse(option, value, allowed):
     raise ValueError(f"{option} must be {allowed}; got {value!r}.")
+
+
+def first_given(*values):
+    """The first of the values that is not None."""
+    return next((value for value in values if value is not None), None)

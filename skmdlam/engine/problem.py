@@ -1,8 +1,9 @@
-"""What is minimised: data, architecture, and the two objectives."""
+"""What is minimized: data, architecture, and the two objectives."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
+import scipy.sparse as sp
 
 from .reductions import Rows
 
@@ -42,8 +43,13 @@ class Problem:
         self.rows = Rows(self.X.shape[0], self.sample_weight)
 
     @property
-    def parabolic(self):
-        """Whether the penalty is a parabola or absent: without kinks and constraints."""
+    def sparse(self):
+        """Whether X is a sparse matrix."""
+        return sp.issparse(self.X)
+
+    @property
+    def quadratic(self):
+        """Whether the penalty is quadratic or absent: without kinks and constraints."""
         return self.alpha == 0 or self.penalty.ridge is not None
 
     def penalty_value(self, W):

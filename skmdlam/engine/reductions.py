@@ -43,7 +43,7 @@ class Rows:
         """Weights that sum to one, shape (n,)."""
         if self.weight is None:
             return np.full(self.n_rows, 1.0 / self.n_rows)
-        return self.weight / self.total
+        return self.weight.astype(float) / self.total
 
     def sum(self, values):
         """``sum_i s_i values_i`` for one number a row, added up in float64."""

@@ -10,8 +10,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse as sp
 
-# Coordinates of a sparse X that are always affordable, and how many there may be for each entry.
-_SMALL, _ENTRIES = 2**22, 16
+from ..constants import LIMITS
 
 
 class RowSpace:
@@ -64,12 +63,12 @@ class RowSpace:
         return self._expand_rows(W[: self._rank]) + self._outside @ W[self._rank :]
 
     @staticmethod
-    def pays(X, width):
+    def pays(X, width, limits=LIMITS):
         """Whether the coordinates are fewer than the columns of X, and few beside its entries.
 
         The coordinates are stored dense and cost a decomposition: samples of a few entries each
         have cheaper products as they are.
         """
         n, d = X.shape
-        few = not sp.issparse(X) or n * n <= max(_SMALL, _ENTRIES * X.nnz)
+        few = not sp.issparse(X) or n * n <= max(limits.small, limits.row_space_entries * X.nnz)
         return n + width < d and few

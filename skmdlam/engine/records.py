@@ -1,6 +1,7 @@
-"""Drive a solver sweep by sweep until something says stop, and say what it was."""
+"""What goes into a run and what comes out: settings, records, results."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -51,6 +52,27 @@ class Settings:
     rng: np.random.RandomState | None = None
 
 
+class Value(NamedTuple):
+    """What a point is worth, per unit of sample weight.
+
+    Attributes
+    ----------
+    objective : float
+        What the solver guards.
+    loss : float
+        J.
+    data : float
+        Its data term, which a schedule goes by.
+    gap : float
+        Root mean square of the constraints' residuals, see :class:`Record`.
+    """
+
+    objective: float
+    loss: float
+    data: float = np.nan
+    gap: float = 0.0
+
+
 @dataclass
 class Record:
     """One sweep.
@@ -68,7 +90,7 @@ class Record:
     gap : float
         Root mean square, over samples, of the violation ``||z_l - v_l||`` summed over layers.
     restarts : int
-        Extrapolated steps that were refused in this sweep.
+        Steps that were refused in this sweep.
     settled : bool
         Whether the solver's schedules have ended, so that a stall means convergence.
     seconds : float
@@ -104,51 +126,3 @@ class Result:
     intercepts: list
     stop_reason: str
     records: list = field(default_factory=list)
-
-
-def minimise(run, *, max_iter, tol, n_iter_no_change, before_sweep=None, on_sweep=None):
-    """Iterate a run until it stalls, is told to stop, or has done ``max_iter`` sweeps.
-
-    Parameters
-    ----------
-    run : iterator of Record with a method ``weights()``
-        A solver at work; ``weights()`` gives the weights that a fit that ends now returns. A true
-        attribute ``cut_short``, where there is one, says that a run that is at its end wanted more
-        sweeps than ``max_iter``.
-    max_iter : int
-        Largest number of sweeps.
-    tol : float
-        Smallest improvement of the objective that counts, in the run's ``unit`` if it has one.
-    n_iter_no_change : int
-        So many sweeps in a row without such an improvement end the run.
-    before_sweep : callable or None
-        Called as ``before_sweep(run)`` before each sweep.
-    on_sweep : callable or None
-        Called as ``on_sweep(record, run)`` after each sweep; a true value ends the run.
-
-    Returns
-    -------
-    Result
-    """
-    records = []
-    tol = tol * getattr(run, "unit", 1.0)
-    best, idle, reason = np.inf, 0, "max_iter"
-    try:
-        while len(records) < max_iter:
-            if before_sweep is not None:
-                before_sweep(run)
-            record = next(run, None)
-            if record is not None:
-                records.append(record)
-                if on_sweep is not None and on_sweep(record, run):
-                    reason = "requested"
-                    break
-                idle = idle + 1 if record.settled and record.objective > best - tol else 0
-                best = min(best, record.objective) if record.settled else np.inf
-            if record is None or idle >= n_iter_no_change or getattr(run, "ended", False):
-                reason = "max_iter" if getattr(run, "cut_short", False) else "converged"
-                break
-    except KeyboardInterrupt:
-        reason = "interrupted"
-    coefs, intercepts = run.weights()
-    return Result(coefs, intercepts, reason, records)

@@ -1,18 +1,15 @@
-"""The metric of a full-batch sweep: a Kronecker product of two small matrices for each layer."""
+"""Preconditioner of a full-batch sweep: a Kronecker product of two matrices for each layer."""
 
 import numpy as np
-import scipy.linalg
 
-# Inputs of a layer up to which their covariance is taken whole.
-_LARGEST_INVERSE = 2000
-# Rows, and numbers, that stand for the covariance of a wider layer.
-_LOW_RANK_ROWS, _LOW_RANK_SIZE = 500, 2**24
+from ..constants import LIMITS
+from ..linalg import damped_inverse
 
 
-class KroneckerMetric:
+class KroneckerPreconditioner:
     """Inverse curvature of J, layer by layer: the damped least-squares step and its price.
 
-    With second moments over the rows, ``C_l`` of the centred input of layer l (scaled to mean
+    With second moments over the rows, ``C_l`` of the centered input of layer l (scaled to mean
     eigenvalue 1) and ``H_l`` of the derivative ``h'(z_l)``::
 
         M_L = mean of R''(z_L)                      M_l = (W_{l+1} M_{l+1} W_{l+1}') * H_l
@@ -33,14 +30,15 @@ class KroneckerMetric:
         How much of the weight of a row is in proportion to the curvature of its loss.
     """
 
-    def __init__(self, objective, damping_in, damping_out, curvature_share):
+    def __init__(self, objective, damping_in, damping_out, curvature_share, limits=LIMITS):
         self.objective = objective
         self.damp(damping_in, damping_out)
         self.curvature_share = curvature_share
         self._inputs = [m - 1 for m, _ in objective.shapes]
-        self._whole = [m <= _LARGEST_INVERSE for m in self._inputs]
+        self._whole = [m <= limits.kronecker_inverse for m in self._inputs]
         n, widest = objective.rows.n_rows, max(self._inputs)
-        rank = min(max(20, min(_LOW_RANK_ROWS, _LOW_RANK_SIZE // max(widest, 1))), n)
+        most = min(limits.kronecker_rows, limits.kronecker_numbers // max(widest, 1))
+        rank = min(max(20, most), n)
         self._chosen = np.linspace(0, n - 1, rank).astype(int)
 
     def damp(self, damping_in, damping_out):
@@ -59,7 +57,7 @@ class KroneckerMetric:
             ridges = list(objective.ridge)
             if objective.columns > 0:
                 ridges[0] = ridges[0] + objective.column_ridge(theta)
-            self._factors = self._factorise(V, outputs, inputs, slopes, ridges)
+            self._factors = self._factorize(V, outputs, inputs, slopes, ridges)
 
     def _moments(self, V, weight, x, y):
         """What a block of rows adds to the moments, strung together."""
@@ -82,7 +80,7 @@ class KroneckerMetric:
             if layer > 0:
                 A, scratch = a[layer - 1][:, :-1], objective.scratch(layer - 1, len(share))
             elif whole:
-                A, scratch = objective.inputs.standardised(x), None
+                A, scratch = objective.inputs.standardized(x), None
             if whole:
                 parts += [share @ A, _gram(A, root, scratch)]
             if layer > 0:
@@ -106,7 +104,7 @@ class KroneckerMetric:
             slopes.append(take(size, size) if layer > 0 else None)
         return outputs, inputs, slopes
 
-    def _factorise(self, V, M, inputs, slopes, ridges):
+    def _factorize(self, V, M, inputs, slopes, ridges):
         """``(P_l, Q_l, mean a_{l-1})`` of every layer, P_l as a function."""
         objective, factors = self.objective, []
         few = None
@@ -124,7 +122,7 @@ class KroneckerMetric:
             if self._whole[layer]:
                 mean, left = self._whole_input(*inputs[layer], ridge)
             elif layer == 0:
-                mean, left = self._wide_input(objective.inputs.standardised(few), ridge)
+                mean, left = self._wide_input(objective.inputs.standardized(few), ridge)
             else:
                 mean, left = self._wide_input(activations[layer - 1][:, :-1], ridge)
             factors.append((left, right, mean))
@@ -183,19 +181,3 @@ def _gram(A, root, scratch):
     """Weighted second moments of the columns of A, in double precision."""
     scaled = np.multiply(A, root, out=scratch)
     return (scaled.T @ scaled).astype(float, copy=False)
-
-
-def damped_inverse(matrix, damping):
-    """``(matrix + damping I)^-1`` of a positive semi-definite matrix; damping may be a vector."""
-    damped = matrix.copy()
-    damped.flat[:: len(matrix) + 1] += damping
-    scale = 1.0 / np.sqrt(damped.diagonal())
-    damped *= scale * scale[:, None]
-    try:
-        factor = scipy.linalg.cho_factor(damped, lower=True, check_finite=True)
-    except (scipy.linalg.LinAlgError, ValueError):
-        scale = np.where(np.isfinite(scale), scale, 0.0)
-        return np.diag(scale**2)
-    inverse = scipy.linalg.cho_solve(factor, np.eye(len(matrix)), check_finite=False)
-    inverse *= scale * scale[:, None]
-    return 0.5 * (inverse + inverse.T)

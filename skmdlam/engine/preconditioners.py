@@ -1,15 +1,20 @@
-"""The metric of a hidden layer's weight step: a damped covariance that follows its input."""
+"""Running preconditioner of a hidden layer's step: inverse of the moments of its input."""
 
-import copy
+import functools
 
 import numpy as np
-import scipy.linalg
 from scipy.linalg import lapack
 
-from .least_squares import top_eigenvalue
+from .linalg import solve_positive, top_eigenvalue
 
 
-class MovingMetric:
+@functools.cache
+def _lapack(dtype):
+    """Cholesky factorization and the inverse from it, for a type."""
+    return lapack.get_lapack_funcs(("potrf", "potri"), dtype=dtype)
+
+
+class RunningPreconditioner:
     """Inverse of the damped second moments of a layer's input, as a moving average.
 
     For input rows ``(a, 1)`` of mean square ``S = mean (a, 1)(a, 1)'`` the matrix kept here is::
@@ -17,45 +22,51 @@ class MovingMetric:
         M = S + damping * mean-diag(C) * diag(1, ..., 1, 0),    C = covariance of a
 
     ``M^-1 (A, 1)' T / n`` is then the ridge regression of targets T on A with a free intercept, the
-    weights and the intercept in one product, and nothing needs to be centred.
+    weights and the intercept in one product, and nothing needs to be centered. It is the input
+    factor of K-FAC.
 
     Parameters
     ----------
     size : int
         Number of inputs of the layer, without the constant.
     damping : float
+        In units of the mean variance of the inputs.
     memory : float
         Smallest weight of a new batch in the average; the first ones count equally.
     dtype : dtype
+        Of the moments and of the inverse.
     """
-
-    _UNSTORED = ("_gram", "_factorise", "_invert")
 
     def __init__(self, size, damping, memory, dtype):
         self.size, self.damping, self.memory = size, damping, memory
         self.least_spread = 0.0
         self.moments = np.zeros((size + 1, size + 1), dtype=dtype)
         self.inverse = np.empty_like(self.moments)
-        self.reset()
-        self._prepare()
-
-    def _prepare(self):
-        dtype = self.moments.dtype
         self._gram = np.empty_like(self.moments)
-        self._factorise, self._invert = lapack.get_lapack_funcs(("potrf", "potri"), dtype=dtype)
+        self._factorize, self._invert = _lapack(np.dtype(dtype))
+        self.reset()
 
-    def copy(self):
-        """The same metric with an average of its own."""
-        new = copy.copy(self)
-        new.moments, new.inverse = self.moments.copy(), self.inverse.copy()
+    def as_arrays(self):
+        """The state, in arrays and numbers."""
+        return {
+            "moments": self.moments,
+            "inverse": self.inverse if self.ready else None,
+            "count": self.count,
+            "least_spread": self.least_spread,
+            "damping": self.damping,
+            "memory": self.memory,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays):
+        """A preconditioner with a copy of the state that :meth:`as_arrays` gave."""
+        moments = arrays["moments"]
+        new = cls(len(moments) - 1, arrays["damping"], arrays["memory"], moments.dtype)
+        new.moments[:] = moments
+        new.count, new.least_spread = arrays["count"], arrays["least_spread"]
+        if arrays["inverse"] is not None:
+            new.inverse[:], new.ready = arrays["inverse"], True
         return new
-
-    def __getstate__(self):
-        return {name: v for name, v in vars(self).items() if name not in self._UNSTORED}
-
-    def __setstate__(self, state):
-        vars(self).update(state)
-        self._prepare()
 
     def reset(self):
         """Forget the average."""
@@ -97,7 +108,7 @@ class MovingMetric:
         """Invert the average; False, and the last inverse is kept, where that fails."""
         damped = self._damped()
         # The matrix is symmetric: its transpose is the column-major array that LAPACK takes.
-        factor, failed = self._factorise(damped.T, lower=0, clean=1, overwrite_a=True)
+        factor, failed = self._factorize(damped.T, lower=0, clean=1, overwrite_a=True)
         if not failed:
             inverse, failed = self._invert(factor, lower=0, overwrite_c=True)
         if failed or not np.isfinite(inverse).all():
@@ -120,7 +131,7 @@ class MovingMetric:
         square = float(np.vdot(W, moments[:-1, :-1] @ W))
         return max(square - float(np.sum((moments[-1, :-1] @ W) ** 2)), 0.0)
 
-    def _centred(self):
+    def _centered(self):
         """The metric of the weights alone, ``C + damping mean-diag(C) I``."""
         metric = self.covariance()
         spread = max(float(metric.trace()) / max(self.size, 1), 0.0)
@@ -135,14 +146,14 @@ class MovingMetric:
         """The block of the penalties on the layer, in the metric of its step.
 
         ``argmin over W of 1/2 tr (W - W_0)' M (W - W_0) + variance/2 tr W' C W
-        + ridge/2 ||W||^2``, in place, with M and C of the centred input. The intercept follows so
+        + ridge/2 ||W||^2``, in place, with M and C of the centered input. The intercept follows so
         that the mean of the layer's output stays.
 
         The system is double precision on purpose, whatever the steps are taken in: the penalties
         of many steps come at once, and their sum may be small beside the metric.
         """
         W = V[:-1]
-        metric = self._centred()
+        metric = self._centered()
         system = metric.astype(float) + variance * self.covariance().astype(float)
         system.flat[:: self.size + 1] += ridge
         shrunk = solve_positive(system, metric @ W).astype(V.dtype)
@@ -152,8 +163,20 @@ class MovingMetric:
         W[:] = shrunk
 
     def in_weights(self, V):
-        """The metric M, centred, and the weights, for :func:`proximal`."""
-        metric = self._centred().astype(float)
+        """The metric M, centered, and the weights, for the block of a general penalty.
+
+        Returns
+        -------
+        product : callable
+            ``R^-1 M R^-1 A`` for a matrix A.
+        top : float
+            Largest eigenvalue of ``R^-1 M R^-1``.
+        rows : ndarray of shape (size, 1)
+            The diagonal of R.
+        W : ndarray of shape (size, k)
+            The weights.
+        """
+        metric = self._centered().astype(float)
         rows = np.sqrt(np.maximum(metric.diagonal(), np.finfo(float).tiny))
         metric = metric / rows / rows[:, None]
         top = top_eigenvalue(metric) if np.isfinite(metric).all() else np.inf
@@ -165,55 +188,45 @@ class MovingMetric:
         V[:-1] = W
 
 
-def proximal(block, V, penalty, strength, scale, *, iterations=20):
-    """The block of a general penalty on a layer, in the metric M of its step, in place.
+class Rhythm:
+    """When a batch enters the moments of the layers, and when these are inverted.
 
-    ``argmin over W of 1/2 tr (W - W_0)' M (W - W_0) + strength penalty(scale W)``, by so many
-    iterations of FISTA from W_0; the next call goes on from there. The steps are those of
-    ``R M R`` with rows ``R W`` of like size where the penalty is a sum over rows, so that units
-    of the inputs do not slow them down.
+    Before the first regular inversion the moments are inverted with every batch that enters them.
 
     Parameters
     ----------
-    block : InputSpace or MovingMetric
-        ``block.in_weights(V)`` gives ``M' = R^-1 M R^-1`` as a function, its largest eigenvalue,
-        the diagonal of R, shape (n, 1), and W_0.
-    V : ndarray of shape (n + 1, k)
-    penalty : Penalty
-    strength, scale : float
+    observe_first, observe_every, refresh_every : int
+        Steps between two batches that enter the moments, at first and later, and between two
+        inversions.
     """
-    product, top, rows, start = block.in_weights(V)
-    if start.size == 0 or not (np.isfinite(top) and np.isfinite(start).all()):
-        return
-    if not penalty.by_rows:
-        scaled, unit, rows = product, rows, rows.max()
-        unit = unit / rows
-        product = lambda A: unit * scaled(unit * A)  # noqa: E731
-    start = start * scale
-    theta = max(top, np.finfo(float).tiny)
-    step = strength * (scale / rows) ** 2 / theta
-    W = point = penalty.prox(start, 0.0)
-    s = 1.0
-    for _ in range(iterations):
-        new = penalty.prox(point - product(rows * (point - start)) / (theta * rows), step)
-        s, s_last = (1.0 + np.sqrt(1.0 + 4.0 * s**2)) / 2.0, s
-        point = new + (s_last - 1.0) / s * (new - W)
-        W = new
-    block.from_weights(V, W / scale)
+
+    def __init__(self, observe_first, observe_every, refresh_every):
+        self.observe_first, self.observe_every = observe_first, observe_every
+        self.refresh_every = refresh_every
+
+    def due(self, steps, since_refresh):
+        """Whether to observe and to refresh, after so many steps and so many since the last."""
+        first = steps <= self.refresh_every
+        observe = steps % (self.observe_first if first else self.observe_every) == 1
+        return observe, since_refresh >= self.refresh_every or (first and observe)
 
 
-def solve_positive(system, right):
-    """``system^-1 right`` for a positive definite matrix whose rows may differ much in scale."""
-    size = system.shape[0]
-    if size == 0:
-        return right
-    scale = 1.0 / np.sqrt(np.maximum(system.diagonal(), np.finfo(system.dtype).tiny))
-    system = system * scale * scale[:, None]
-    # A unit diagonal now: rounding in the sums that made the matrix stays below this.
-    system.flat[:: size + 1] += size * np.finfo(system.dtype).eps
-    try:
-        factor = scipy.linalg.cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
-    except scipy.linalg.LinAlgError:
-        return np.full(right.shape, np.nan)
-    solution = scipy.linalg.cho_solve(factor, scale[:, None] * right, check_finite=False)
-    return scale[:, None] * solution
+class StreamRhythm(Rhythm):
+    """A stream is short: every batch counts at first.
+
+    Parameters
+    ----------
+    refresh_first, observe_every, refresh_every : int
+        Steps between two inversions at first, two batches that enter the moments later, and two
+        inversions later.
+    """
+
+    def __init__(self, refresh_first, observe_every, refresh_every):
+        super().__init__(1, observe_every, refresh_every)
+        self.refresh_first = refresh_first
+
+    def due(self, steps, since_refresh):
+        first = steps <= self.refresh_every
+        observe = first or steps % self.observe_every == 0
+        refresh = since_refresh >= self.refresh_every
+        return observe, refresh or (first and steps % self.refresh_first == 1)

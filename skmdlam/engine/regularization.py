@@ -1,4 +1,4 @@
-"""How strong the unit-free penalties should be, from the noise in the targets.
+"""How strong the unit-free penalties of J are, from the noise in the targets.
 
 A network that is fitted for long follows the noise of its targets: the fewer and the noisier the
 samples, the more it has to be held back. How noisy they are can be told before any weight moves,
@@ -10,35 +10,21 @@ from typing import NamedTuple
 import numpy as np
 import scipy.linalg
 
-# Rows that the Gaussian process sees: its cost grows with their cube.
-_ROWS = 400
-# Weight of the constant in the kernel, for inputs of mean square 1.
-_CONSTANT = 0.25
+from .constants import TUNED
+
 # Variances of the noise to choose from, in units of the mean variance of the process.
 _NOISE = np.geomspace(0.003, 1000.0, 36)
-# Fitted to 31 tables of 50 to 9000 rows; the score hardly depends on them.
-_STRENGTH, _SIZE_POWER, _CURVATURE_POWER, _NOISE_POWER = 40.0, 0.25, 1.5, 2.0
-_SMALLEST = 0.5
-# The rule holds up to the first number of samples; from there it fades, on a logarithmic scale,
-# into a constant that suits almost all tables of the second number and more.
-_TRUSTED, _USUAL = (1000.0, 5000.0), 5.0
-# The column penalty: strength for 1000 samples where noise and process are alike, powers of their
-# ratio and of the number of samples, and the range of all three. Fitted to the tables of
-# benchmarks/strengths.py.
-_COLUMN_STRENGTH, _RATIO_POWER, _COLUMN_SIZE_POWER = 2.5, 2.0, 0.2
-_SMALLEST_COLUMN, _LARGEST_RATIO, _LARGEST_SIZE = 0.75, 1.0, 10_000.0
 # Rows whose squared distance is this share of their squared lengths are the same row.
 _SAME = 1e-10
-# Residuals beyond so many of their standard deviations, told from their median, are outliers to a
-# loss that bounds the influence of a sample; so many times they are pulled in.
-_OUTLIER, _PULLS = 1.345, 5
+# A normal variable's standard deviation over its median absolute deviation.
 _MEDIAN_TO_DEVIATION = 1.4826
 
 
-class Strengths(NamedTuple):
-    """Of the penalties on activity and on columns, in samples, and the ``ratio`` of :class:`Noise`.
+class Regularization(NamedTuple):
+    """Strengths of the unit-free penalties on activity and on columns, in samples.
 
-    The ratio is not a number where nobody has looked at the noise, or nothing can be told.
+    ``ratio`` is the one of :class:`Noise`; it is not a number where nobody has looked at the noise,
+    or nothing can be told.
     """
 
     activity_alpha: float
@@ -52,7 +38,26 @@ class Strengths(NamedTuple):
 
 
 # For samples that cannot tell.
-USUAL_STRENGTHS = Strengths(_USUAL, _SMALLEST_COLUMN)
+USUAL_REGULARIZATION = Regularization(TUNED.usual_activity, TUNED.least_column)
+NO_REGULARIZATION = Regularization(0.0, 0.0)
+
+
+def effective_column_alpha(column_alpha, total, n, n_columns):
+    """What the penalty of a column is multiplied by: ``column_alpha sqrt(d)``, d columns that vary.
+
+    Weights that sum to a total of less than one a sample scale it down.
+    """
+    return min(1.0, total / n) * column_alpha * np.sqrt(max(n_columns, 1))
+
+
+def column_penalty(sizes):
+    """``sum_j log(1 + ||w_j||^2 / floor)`` for squared norms of the weights of each column."""
+    return float(np.log1p(sizes / TUNED.column_floor).sum())
+
+
+def column_ridge(sizes, strength):
+    """The ridge on the weights of each column that has the slope of that penalty there."""
+    return strength / (TUNED.column_floor + sizes)
 
 
 class Noise(NamedTuple):
@@ -62,7 +67,7 @@ class Noise(NamedTuple):
     ratio: float
 
 
-def automatic_strengths(loss, inputs, Y, sample_weight=None, *, total=None):
+def estimate_regularization(loss, inputs, Y, sample_weight=None, *, total=None, tuned=TUNED):
     """Strengths of the penalties on the pre-activations and on the columns of X, in samples.
 
     ::
@@ -70,13 +75,14 @@ def automatic_strengths(loss, inputs, Y, sample_weight=None, *, total=None):
         activity_alpha = 40 n^(1/4) curvature^(3/2) share^2,                     at least 0.5
         column_alpha   = 5/2 (min(n, 10000) / 1000)^(1/5) min(ratio, 1)^2,       at least 0.75
 
-    ``share`` and ``ratio`` are those of :func:`noise_of`, and ``curvature`` the mean second
-    derivative of the loss, per output, at the best constant: 1 for regression in units of its
-    target, p (1 - p) for probabilities. A sample of a flatter loss pulls less, and a penalty
-    counted in samples has to be weaker by as much to weigh the same. Between 1000 and 5000 samples
-    the rule for ``activity_alpha`` fades into the constant 5: with more samples the score hardly
-    depends on it. The chance to find some use for a useless column grows with the noise, and what
-    a smooth function loses when a column is held back is small: so it is the ratio that counts.
+    ``share`` and ``ratio`` are those of :func:`noise_of`, and ``curvature`` is
+    :meth:`~skmdlam.losses.Loss.information`, the mean second derivative of the loss, per output, at
+    the best constant: 1 for regression in units of its target, p (1 - p) for probabilities. A
+    sample of a flatter loss pulls less, and a penalty counted in samples has to be weaker by as
+    much to weigh the same. Between 1000 and 5000 samples the rule for ``activity_alpha`` fades into
+    the constant 5: with more samples the score hardly depends on it. The chance to find some use
+    for a useless column grows with the noise, and what a smooth function loses when a column is
+    held back is small: so it is the ratio that counts.
 
     Weights are numbers of copies, and ``n`` is their sum: they decide which rows are looked at, and
     equal rows are looked at once. Where they are smaller than one on average only their ratios
@@ -96,7 +102,7 @@ def automatic_strengths(loss, inputs, Y, sample_weight=None, *, total=None):
 
     Returns
     -------
-    strengths : Strengths
+    regularization : Regularization
     """
     n = Y.shape[0]
     weight = np.ones(n) if sample_weight is None else sample_weight.astype(float)
@@ -106,22 +112,26 @@ def automatic_strengths(loss, inputs, Y, sample_weight=None, *, total=None):
     unit = min(1.0, weight.sum() / n)
     weight = weight / unit
     total, curvature = max(float(weight.sum()), (total or 0.0) / unit), loss.information(Y, share)
-    rows = _some_rows(weight)
+    rows = _some_rows(weight, tuned.noise_samples)
     inputs, shown = inputs(rows).astype(float), Y[rows].astype(float)
-    noise = noise_of(inputs, shown, total=total, reach=loss.outlier_threshold)
+    noise = noise_of(
+        inputs, shown, total=total, outlier_threshold=loss.outlier_threshold, tuned=tuned
+    )
     size = max(total, n)
-    blend = np.log(size / _TRUSTED[0]) / np.log(_TRUSTED[1] / _TRUSTED[0])
+    blend = np.log(size / tuned.trusted[0]) / np.log(tuned.trusted[1] / tuned.trusted[0])
     blend = float(np.clip(blend, 0.0, 1.0))
-    activity = _STRENGTH * size**_SIZE_POWER * curvature**_CURVATURE_POWER
-    activity = max(activity * noise.share**_NOISE_POWER, _SMALLEST)
-    activity = unit * activity ** (1.0 - blend) * _USUAL**blend
-    column = _COLUMN_STRENGTH * min(noise.ratio, _LARGEST_RATIO) ** _RATIO_POWER
-    column *= (min(size, _LARGEST_SIZE) / _TRUSTED[0]) ** _COLUMN_SIZE_POWER
+    activity = (
+        tuned.activity * size**tuned.activity_size_power * curvature**tuned.activity_curvature_power
+    )
+    activity = max(activity * noise.share**tuned.activity_noise_power, tuned.least_activity)
+    activity = unit * activity ** (1.0 - blend) * tuned.usual_activity**blend
+    column = tuned.column * min(noise.ratio, tuned.largest_ratio) ** tuned.column_ratio_power
+    column *= (min(size, tuned.largest_size) / tuned.trusted[0]) ** tuned.column_size_power
     # A ratio that is not a number takes the smallest.
-    return Strengths(float(activity), float(np.fmax(column, _SMALLEST_COLUMN)), noise.ratio)
+    return Regularization(float(activity), float(np.fmax(column, tuned.least_column)), noise.ratio)
 
 
-def noise_of(X, Y, *, total=None, reach=np.inf):
+def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, tuned=TUNED):
     """How much of the targets is noise to a wide network, in two measures.
 
     The outputs are taken as ``mean + process + noise`` with the covariance of a network of one
@@ -135,9 +145,9 @@ def noise_of(X, Y, *, total=None, reach=np.inf):
     the noise over that of the process at a sample: it is large where a smooth, faint function lies
     below the noise, and small where a rough one is hard to learn.
 
-    With a finite ``reach`` outliers do not count as noise: targets further from the process than
-    that, and than 1.345 deviations of the middle half, are pulled in to there, and all is done
-    again, five times (Huber's pseudo-values).
+    With a finite ``outlier_threshold`` outliers do not count as noise: targets further from the
+    process than that, and than 1.345 deviations of the middle half, are pulled in to there, and all
+    is done again, five times (Huber's pseudo-values).
 
     Rows that are equal in X and Y count once: copies, as a bootstrap draws them, say nothing of the
     noise, and would look as if there were none.
@@ -149,7 +159,7 @@ def noise_of(X, Y, *, total=None, reach=np.inf):
     Y : ndarray of shape (m, K)
     total : float or None
         Number of samples that the rows stand for; None for that of the rows.
-    reach : float, default=inf
+    outlier_threshold : float, default=inf
         Residual up to which the loss is quadratic, in units of Y.
 
     Returns
@@ -168,7 +178,7 @@ def noise_of(X, Y, *, total=None, reach=np.inf):
         gram = X @ X.T
     m, n_outputs = Y.shape
     total = max(m, total or 0.0)
-    kernel = _relu_kernel(gram)
+    kernel = _relu_kernel(gram, tuned.kernel_constant)
     mean = kernel.mean(axis=0)
     kernel += mean.mean() - mean - mean[:, None]
     spread = float(kernel.trace())
@@ -180,7 +190,8 @@ def noise_of(X, Y, *, total=None, reach=np.inf):
     scale = spread / (m - 1.0)
     covariance = values + _NOISE * scale
     log_determinant = np.log(covariance).sum(axis=0) - np.log(_NOISE * scale)
-    for pull in range(_PULLS + 1 if reach < np.inf else 1):
+    rounds = tuned.outlier_rounds if outlier_threshold < np.inf else 0
+    for pull in range(rounds + 1):
         mean = Y.mean(axis=0)
         image = vectors.T @ (Y - mean)
         powers = np.square(image).sum(axis=1)
@@ -191,9 +202,9 @@ def noise_of(X, Y, *, total=None, reach=np.inf):
         unit = (powers @ (1.0 / covariance)) / ((m - 1.0) * n_outputs)
         unlikely = (m - 1.0) * np.log(unit) + log_determinant
         best = int(np.argmin(unlikely))
-        if reach < np.inf and pull < _PULLS:
+        if pull < rounds:
             fit = mean + vectors @ (image * values / covariance[:, [best]])
-            Y = fit + _pulled_in(Y - fit, reach)
+            Y = fit + _pulled_in(Y - fit, outlier_threshold, tuned.outlier)
     ratio = _between(unlikely, best)
     noise, values = ratio * scale, values[:, 0]
     unit = float(powers @ (1.0 / (values + noise))) / ((m - 1.0) * n_outputs)
@@ -226,30 +237,30 @@ def _between(unlikely, best):
     return float(_NOISE[best] * (_NOISE[1] / _NOISE[0]) ** shift)
 
 
-def _pulled_in(residual, reach):
+def _pulled_in(residual, threshold, deviations):
     """Residuals with the far ones brought to where the others end."""
     median = np.median(np.abs(residual), axis=0)
-    limit = np.maximum(_OUTLIER * _MEDIAN_TO_DEVIATION * median, reach)
+    limit = np.maximum(deviations * _MEDIAN_TO_DEVIATION * median, threshold)
     return np.clip(residual, -limit, limit)
 
 
-def _some_rows(weight):
+def _some_rows(weight, most):
     """Indices of at most so many rows, evenly spread over all copies: files may be sorted."""
     ends = np.cumsum(weight)
-    if ends[-1] <= _ROWS:
+    if ends[-1] <= most:
         return np.arange(len(weight))
-    places = (np.arange(_ROWS) + 0.5) * (ends[-1] / _ROWS)
+    places = (np.arange(most) + 0.5) * (ends[-1] / most)
     return np.unique(np.minimum(np.searchsorted(ends, places), len(weight) - 1))
 
 
-def _relu_kernel(gram):
+def _relu_kernel(gram, constant):
     """Covariance of random relu units, ``E relu(w x + b) relu(w x' + b)`` up to a factor.
 
     ``gram`` holds the inner products of centred rows; it is overwritten.
     """
     size = float(gram.diagonal().mean())
     gram /= size if size > 0 else 1.0
-    gram += _CONSTANT
+    gram += constant
     length = np.sqrt(gram.diagonal())
     lengths = length * length[:, None]
     cosine = np.clip(gram / lengths, -1.0, 1.0)

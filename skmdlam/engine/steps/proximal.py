@@ -1,16 +1,17 @@
-"""Solver "feasible" with penalties that have kinks or constraints: exact proximal sweeps."""
-
-from dataclasses import replace
+"""Full-batch sweeps for penalties with kinks or constraints, each ending in an exact prox."""
 
 import numpy as np
 
-from .full_batch import FREE_SWEEPS, FullBatchRun
-from .secant import SecantMemory
+from ..constants import CONSTANTS
+from .full_batch import setting_of, without_penalty
+from .quasi_newton import SecantMethod, secant_memory
 
 # Lengths of the secant step that are tried before the proximal step alone.
 _SECANT_LENGTHS = (1.0, 0.3, 0.1)
+# Share of the promised decrease that a step must give.
 _SUFFICIENT = 1e-4
-_MOST_HALVINGS = 60
+# How often the start is quartered where J is not finite.
+_MOST_SHRINKINGS = 60
 # A decrease of J by less than this share of it is rounding.
 _ROUNDING = 4 * np.finfo(float).eps
 # Curvature of a row of weights, at least, over the mean of its layer; and over the largest mean of
@@ -18,11 +19,11 @@ _ROUNDING = 4 * np.finfo(float).eps
 _SMALLEST_CURVATURE, _SMALLEST_OF_LAYER = 1e-4, 1e-8
 
 
-class ProximalRun(FullBatchRun):
-    """Sweeps over all rows that end in an exact proximal map; iterate it for one record a sweep.
+class ProximalMethod:
+    """Proximal quasi-Newton sweeps.
 
-    Minimises ``J = f + alpha sum_l penalty(W_l)``, f being the smooth rest: loss, activity and
-    columns. In standardised columns, with D the mean curvature of f for each row of weights::
+    Minimizes ``J = f + alpha sum_l penalty(W_l)``, f being the smooth rest: loss, activity and
+    columns. In standardized columns, with D the mean curvature of f for each row of weights::
 
         T(V) = argmin over V' of <f'(V), V' - V> + 1/(2 gamma) ||V' - V||_D^2 + penalty(V')
         G(V) = D (V - T(V)) / gamma                   zero where V is stationary
@@ -40,58 +41,57 @@ class ProximalRun(FullBatchRun):
 
     Parameters
     ----------
-    problem : Problem
-    coefs, intercepts : list of ndarray
-    warm : bool, default=False
-        Start from these weights as they are, in the user's units.
-    **options
-        As for :class:`~skmdlam.engine.full_batch.FullBatchRun`; ``rho`` is not used.
+    setting : Setting
+    free : callable
+        ``free()`` gives the setting without these penalties.
+    constants : Constants
     """
 
-    def __init__(self, problem, coefs, intercepts, *, warm=False, **options):
-        self._first = coefs, intercepts, {**options, "column_alpha": 0.0}
-        super().__init__(problem, coefs, intercepts, rho=1.0, warm=warm, **options)
+    rho = 1.0
 
-    # -- set up ---------------------------------------------------------------------------------
-
-    def _refuse(self, problem):
-        """Every penalty will do."""
-
-    def _prepare(self, memory):
-        self.pairs = SecantMemory(self.theta.size, memory)
+    def __init__(self, setting, free, constants=CONSTANTS):
+        self._tuned, self._limits, self._constants = constants.tuned, constants.limits, constants
+        self.setting, self._free = setting, free
+        self.objective, self.theta = setting.objective, setting.theta
+        self.sweeps, self.stuck = 0, False
+        self.pairs = secant_memory(self.theta.size, constants)
         self.gamma = 1.0
-        # Weights of the user are these times those of standardised columns and target.
+        problem, scaling = setting.problem, setting.frame.scaling
+        self.penalty = problem.penalty
+        # Weights of the user are these times those of standardized columns and target.
         self._units = [np.ones((shape[0] - 1, 1)) for shape in self.objective.shapes]
-        self._units[0] = self.inputs.inverse_std[:, None].astype(float)
-        self._units[-1] = self._units[-1] * self.target.scale
-        self._strength = self.problem.alpha / (self.unit * self.total)
+        self._units[0] = setting.frame.coordinates.unit.astype(float)
+        self._units[-1] = self._units[-1] * scaling.scale
+        self._strength = problem.alpha / (scaling.factor * problem.rows.total)
 
-    def _start(self):
+    def start(self):
         """J at the start, on the penalty's domain."""
         self.theta, self._penalty = self._map(self.theta, None)
-        for _ in range(60):
+        for _ in range(_MOST_SHRINKINGS):
             self._smooth, self.gradient = self.objective(self.theta)
             self.value = self._smooth + self._penalty
             if np.isfinite(self.value):
                 break
             self.theta, self._penalty = self._map(0.25 * self.theta, None)
-        self._since_refresh = np.inf
+        self._since_renewed = np.inf
 
-    def _start_freely(self):
-        coefs, intercepts, options = self._first
-        self._first = None
-        run = FullBatchRun(replace(self.problem, alpha=0.0), coefs, intercepts, rho=1.0, **options)
-        for _ in range(FREE_SWEEPS):
-            next(run)
-        self.theta = self._place(*run.weights())
-        self._start()
+    def start_freely(self):
+        """Begin where a few sweeps without the penalties lead to."""
+        free = self._free()
+        method = SecantMethod(free, 1.0, self._constants)
+        method.start()
+        for _ in range(self._tuned.free_sweeps):
+            method.advance()
+            method.sweeps += 1
+        self.theta = self.setting.place(*free.weights(method.theta))
+        self.start()
 
     def _map(self, theta, steps):
         """Penalty's map of every layer's weights, and what the penalty adds to J there.
 
         ``steps`` holds, for each layer, the step of each row; None stands for the projection.
         """
-        theta, penalty, total = theta.copy(), self.problem.penalty, 0.0
+        theta, penalty, total = theta.copy(), self.penalty, 0.0
         for layer, (V, unit) in enumerate(
             zip(self.objective.views(theta), self._units, strict=True)
         ):
@@ -105,9 +105,16 @@ class ProximalRun(FullBatchRun):
             V[:-1] = W / unit
         return theta, self._strength * total
 
-    # -- a sweep --------------------------------------------------------------------------------
+    def advance(self):
+        """One sweep, with new curvature where it is time; returns how many trials failed."""
+        if self.stuck:
+            return 0
+        if self._since_renewed >= self._tuned.renew_every:
+            self.renew()
+        self._since_renewed += 1
+        return self.sweep()
 
-    def _refresh(self):
+    def renew(self):
         """Take the curvature at the present weights, and dare a longer step."""
         self._rows = self.objective.row_curvature(self.theta)
         # A layer that says nothing has no curvature; it must not have boundless steps.
@@ -116,7 +123,7 @@ class ProximalRun(FullBatchRun):
             floor = 1.0
         for layer, rows in enumerate(self._rows):
             inner = rows[:-1]
-            if not self.problem.penalty.by_rows and len(inner):
+            if not self.penalty.by_rows and len(inner):
                 # A map that cannot tell rows apart wants one step in the user's units.
                 squares = np.square(self._units[layer])
                 inner[:] = squares * (inner / squares).max()
@@ -130,10 +137,10 @@ class ProximalRun(FullBatchRun):
                 for rows, shape in zip(self._rows, shapes, strict=True)
             ]
         )
-        if self.iteration > 0:
+        if self.sweeps > 0:
             self.gamma *= 2.0
         self.pairs.rescale(self._inverse_metric)
-        self._since_refresh = 0
+        self._since_renewed = 0
 
     def _inverse_metric(self, gradient):
         return gradient / self._metric
@@ -149,12 +156,13 @@ class ProximalRun(FullBatchRun):
     def _residual(self, theta, point):
         return self._metric * (theta - point) / self.gamma
 
-    def _sweep(self):
+    def sweep(self):
+        """One step that descends, if there is one; returns how many trials did not."""
         refused = 0
         point, penalty, model = self._forward_backward(self.theta, self.gradient)
         decrease = self._penalty - penalty - model
         if not decrease > _ROUNDING * abs(self.value):
-            self.ended = True
+            self.stuck = True
             return refused
         goal = self.value - _SUFFICIENT * decrease
         residual = self._residual(self.theta, point)
@@ -168,14 +176,14 @@ class ProximalRun(FullBatchRun):
                     return refused
                 refused += 1
         self.pairs.forget()
-        for _ in range(_MOST_HALVINGS):
+        for _ in range(self._limits.halvings):
             if self._arrive(point, penalty, self._smooth + model, goal):
                 return refused
             refused += 1
             self.gamma *= 0.5
             point, penalty, model = self._forward_backward(self.theta, self.gradient)
             goal = self.value + _SUFFICIENT * (model + penalty - self._penalty)
-        self.ended = True
+        self.stuck = True
         return refused
 
     def _try(self, theta, goal):
@@ -205,80 +213,15 @@ class ProximalRun(FullBatchRun):
         self.pairs.observe(point - last, residuals[0] - residuals[1], self._inverse_metric)
         return True
 
-    # -- weights --------------------------------------------------------------------------------
 
-    def weights(self):
-        """Weights after the last sweep, in the user's units."""
-        coefs, intercepts = super().weights()
-        # Rounding in the change of units must not leave the penalty's domain.
-        return [self.problem.penalty.prox(W, 0.0) for W in coefs], intercepts
+def proximal_method(problem, coefs, intercepts, *, constants=CONSTANTS, **options):
+    """The method and its setting, from starting weights."""
+    setting = setting_of(problem, coefs, intercepts, constants=constants, **options)
 
-
-class PolishedRun:
-    """Mini-batches to the end of their schedule, then exact proximal sweeps over all rows.
-
-    The steps of mini-batches meet the penalty every now and then and with a metric of their own:
-    what they end with is near a minimum of J, but hardly a weight is exactly zero. The sweeps of
-    :class:`ProximalRun` take it from there. J as it is reported never rises.
-
-    Parameters
-    ----------
-    batches : FeasibleRun
-    finish : callable
-        ``finish(coefs, intercepts)`` begins the second part from weights in the user's units.
-    """
-
-    def __init__(self, batches, finish):
-        self._run, self._finish = batches, finish
-        self.unit = batches.unit
-        self.strengths, self.calibrated = batches.strengths, batches.calibrated
-        self.ended = False
-        self._done, self._seconds, self._best = 0, 0.0, np.inf
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        if self._finish is not None and self._run.ended:
-            # The buffers of the mini-batches are not needed any more.
-            self._run = _Ended(*self._run.weights())
-            self._run, self._finish = self._finish(*self._run.weights()), None
-            self._done, self._seconds = self._last.iteration, self._last.seconds
-        polishing = self._finish is None
-        record = next(self._run)
-        if polishing:
-            self.ended = self._run.ended
-        # The two parts round differently.
-        self._best = min(self._best, record.loss)
-        self._last = replace(
-            record,
-            iteration=record.iteration + self._done,
-            objective=self._best,
-            loss=self._best,
-            settled=polishing,
-            seconds=record.seconds + self._seconds,
+    def free():
+        options_of_start = {**options, "column_alpha": 0.0, "warm": False}
+        return setting_of(
+            without_penalty(problem), coefs, intercepts, constants=constants, **options_of_start
         )
-        return self._last
 
-    def begin_cool_down(self):
-        """Come to an end soon: let the steps of the mini-batches shrink, or stop the sweeps."""
-        if self._finish is None:
-            self.ended = True
-        else:
-            self._run.begin_cool_down()
-
-    def weights(self):
-        """Weights of the lowest J so far, in the user's units."""
-        return self._run.weights()
-
-
-class _Ended:
-    """What is left of a run at its end: its weights, should the next one be interrupted."""
-
-    ended = True
-
-    def __init__(self, coefs, intercepts):
-        self._weights = coefs, intercepts
-
-    def weights(self):
-        return self._weights
+    return ProximalMethod(setting, free, constants)

@@ -1,0 +1,178 @@
+"""Every tuned number of the engine: its unit, what it trades, and the benchmark that fitted it.
+
+``Tuned`` numbers change the answer. ``Limits`` decide about memory and time, and change the answer
+by rounding or by a sampling error. What is handed to a solver (``Feasible(constants=...)``) is used
+in place of the defaults, so that a test or a benchmark varies a number without touching the
+package::
+
+    Feasible(constants=replace(CONSTANTS, limits=replace(LIMITS, small=1)))
+
+What only keeps rounding at bay (floors, multiples of the machine precision) stands beside the code
+that it protects.
+"""
+
+from dataclasses import dataclass, field
+
+_TABLES = "benchmarks/tabular.py"
+_STRENGTHS = "benchmarks/strengths.py"
+_STREAM = "benchmarks/stream.py"
+_FULL = "benchmarks/full_batch.py"
+_DEEP = "benchmarks/deep.py"
+_IMAGES = "benchmarks/images.py"
+_UNITS = "benchmarks/units.py"
+_SCALING = "benchmarks/scaling.py"
+_ROBUST = "benchmarks/robustness.py"
+
+
+def _number(value, unit, trades, fitted_by):
+    return field(default=value, metadata={"unit": unit, "trades": trades, "fitted_by": fitted_by})
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Numbers that change the answer."""
+
+    # -- steps of mini-batches ------------------------------------------------------------------
+    rho: float = _number(45.0, "1, at 100 samples a batch", "noise of a batch, speed", _TABLES)
+    rho_power: float = _number(0.58, "power of 100 / batch", "noise of a batch, speed", _TABLES)
+    rho_range: float = _number(8.0, "factor", "what a user may ask for, lost epochs", _TABLES)
+    batch_tiny: int = _number(64, "samples", "one batch up to here: noise, steps", _TABLES)
+    batch_share: int = _number(5, "batches", "of fewer than 500 samples: noise, steps", _TABLES)
+    batch_least: int = _number(20, "samples", "noise, steps", _TABLES)
+    batch_small: int = _number(100, "samples", "of fewer than 2,000: noise, time", _TABLES)
+    batch_usual: int = _number(200, "samples", "noise, time", _TABLES)
+    hidden_gain: float = _number(3.0, "factor", "speed, stability of hidden layers", _TABLES)
+    flat_gain: float = _number(10.0, "factor", "the same for small slopes", _DEEP)
+    damping: float = _number(0.1, "mean variance, a layer", "speed, stability in depth", _DEEP)
+    least_damping: float = _number(0.2, "mean variance", "speed, stability", _TABLES)
+    largest_decrease: float = _number(9.0, "usual decreases", "outliers, speed", _TABLES)
+    decrease_memory: float = _number(0.02, "weight of a step", "outliers, adaptation", _TABLES)
+    warm_up: int = _number(20, "steps", "a start without averages, time", _TABLES)
+    memory: float = _number(0.05, "weight of a batch", "noise of moments, adaptation", _TABLES)
+    observe_first: int = _number(4, "steps", "time, moments at the start", _TABLES)
+    observe_every: int = _number(8, "steps", "time, adaptation", _TABLES)
+    refresh_every: int = _number(40, "steps", "time, adaptation", _TABLES)
+    usual_width: int = _number(200, "inputs", "time of wide layers, adaptation", _SCALING)
+    penalty_ramp: int = _number(10, "epochs", "sparsity, weights lost for good", _STRENGTHS)
+    # -- schedule and safeguard -----------------------------------------------------------------
+    epochs: int = _number(70, "epochs", "time, fit", _TABLES)
+    cool_down: int = _number(30, "epochs", "time, fit", _TABLES)
+    patience: int = _number(3, "epochs", "time and noise, fit", _TABLES)
+    steps: int = _number(5000, "steps", "time and noise, fit", _TABLES)
+    fewest_epochs: int = _number(5, "epochs", "time, fit of many samples", _SCALING)
+    noisy: float = _number(
+        0.25, "noise / process", "noise, fit", _STRENGTHS
+    )
+    stalled: float = _number(0.01, "share of the loss", "time, fit", _TABLES)
+    kept_for_cool_down: float = _number(0.3, "share of max_iter", "few epochs: fit", _TABLES)
+    smallest_step: float = _number(0.02, "of the full step", "time, fit", _TABLES)
+    worst_rise: float = _number(1.5, "best J", "safety, exploration", _ROBUST)
+    # -- J of many samples ----------------------------------------------------------------------
+    all_measured: int = _number(10_000, "samples", "time, error of J", _SCALING)
+    measured: int = _number(5000, "samples", "time, error of J", _SCALING)
+    measured_share: float = _number(1 / 16, "share of the samples", "time, error of J", _SCALING)
+    # -- penalties of J and their strengths -----------------------------------------------------
+    column_floor: float = _number(0.1, "squared weight", "useless columns, useful ones", _STRENGTHS)
+    activity: float = _number(40.0, "samples", "noise, bias", _STRENGTHS)
+    activity_size_power: float = _number(0.25, "power of n", "noise, bias", _STRENGTHS)
+    activity_curvature_power: float = _number(1.5, "power of information", "bias", _STRENGTHS)
+    activity_noise_power: float = _number(2.0, "power of the share", "noise, bias", _STRENGTHS)
+    least_activity: float = _number(0.5, "samples", "noise, bias", _STRENGTHS)
+    trusted: tuple = _number((1e3, 5e3), "samples", "the rule fades to a constant", _STRENGTHS)
+    usual_activity: float = _number(5.0, "samples", "noise, bias", _STRENGTHS)
+    depth_straight: float = _number(3.2, "hidden layers", "bias of deep relu nets", _DEEP)
+    depth_curved: float = _number(0.1, "a hidden layer", "bias of curved nets", _DEEP)
+    least_curved: float = _number(0.3, "factor", "bias of curved nets", _DEEP)
+    column: float = _number(2.5, "samples", "useless columns, useful ones", _STRENGTHS)
+    column_ratio_power: float = _number(2.0, "power of the ratio", "the same", _STRENGTHS)
+    column_size_power: float = _number(0.2, "power of n / 1000", "the same", _STRENGTHS)
+    least_column: float = _number(0.75, "samples", "the same", _STRENGTHS)
+    largest_ratio: float = _number(1.0, "noise / process", "the same", _STRENGTHS)
+    largest_size: float = _number(1e4, "samples", "the same", _STRENGTHS)
+    noise_samples: int = _number(400, "samples", "time, error of the noise", _STRENGTHS)
+    kernel_constant: float = _number(0.25, "mean square input", "prior of the noise", _STRENGTHS)
+    outlier: float = _number(1.345, "deviations", "outliers, noise", _ROBUST)
+    outlier_rounds: int = _number(5, "rounds", "outliers, time", _ROBUST)
+    # -- the full batch -------------------------------------------------------------------------
+    damping_in: float = _number(0.1, "mean eigenvalue", "speed, refused steps", _FULL)
+    damping_out: float = _number(1.0, "mean eigenvalue", "speed, refused steps", _FULL)
+    curvature_share: float = _number(0.85, "share", "speed", _FULL)
+    renew_every: int = _number(10, "sweeps", "time, speed", _FULL)
+    free_sweeps: int = _number(10, "sweeps", "useful columns, time", _FULL)
+    secant_pairs: int = _number(10, "pairs", "memory, speed", _FULL)
+    # -- streams --------------------------------------------------------------------------------
+    stream_batch: int = _number(25, "samples", "noise, steps", _STREAM)
+    stream_usual_batch: int = _number(100, "samples", "memory of the averages", _STREAM)
+    stream_observe_every: int = _number(4, "steps", "time, adaptation", _STREAM)
+    stream_refresh_every: int = _number(20, "steps", "time, adaptation", _STREAM)
+    stream_refresh_first: int = _number(3, "steps", "time, adaptation", _STREAM)
+    stream_rho: float = _number(2.0, "rho of a fit", "noise, speed", _STREAM)
+    stream_fitted: float = _number(32.0, "factor of rho", "what a fit has found, drift", _STREAM)
+    stream_rounds: int = _number(8, "rounds", "time, fit of short streams", _STREAM)
+    stream_short: int = _number(5000, "samples", "fit of short streams, noise", _STREAM)
+    stream_window: float = _number(0.2, "share of the stream", "noise, adaptation", _STREAM)
+    stream_prior: float = _number(20.0, "samples", "noise of covariances, bias", _STREAM)
+    stream_growth: float = _number(1.5, "factor", "time, units that fit", _STREAM)
+    stream_unsettled: int = _number(200, "samples", "function or weights kept", _STREAM)
+    stream_checked: int = _number(4000, "samples", "time, noise", _STREAM)
+    stream_drift: float = _number(4.0, "standard errors", "drift, false alarms", _STREAM)
+    stream_followed: float = _number(1000.0, "samples", "noise, adaptation", _STREAM)
+    stream_too_noisy: float = _number(1.5, "loss of the average", "noise, exploration", _STREAM)
+    stream_pull: float = _number(0.3, "share of the weights", "swings, time", _STREAM)
+    stream_told: int = _number(100, "samples", "a chunk that tells the noise", _STREAM)
+    stream_told_columns: int = _number(400, "samples", "the same for columns", _STREAM)
+    stream_calibrated: int = _number(5000, "samples", "time, strengths that hold", _STREAM)
+    stream_supposed: int = _number(1000, "samples", "weights of unknown origin, data", _STREAM)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Numbers that change time and memory."""
+
+    small: int = _number(2**22, "numbers", "memory of dense copies, time", _SCALING)
+    entries: int = _number(8, "numbers for each entry of X", "memory, time", _SCALING)
+    transformed: int = _number(2**18, "numbers", "cache, calls", _SCALING)
+    converted_rows: int = _number(2048, "samples", "cache, calls", _TABLES)
+    measured_rows: int = _number(512, "samples", "cache, calls", _TABLES)
+    block_rows: int = _number(4096, "samples", "cache, calls", _FULL)
+    start_rows: int = _number(1000, "samples", "time, scale of the start", _DEEP)
+    decomposition: int = _number(1500, "columns", "time, metric of all directions", _SCALING)
+    rotation: int = _number(400, "columns", "time of a step, metric", _SCALING)
+    covariance_rows: int = _number(20_000, "samples", "time, error of C", _SCALING)
+    covariance_cost: float = _number(4e9, "products", "time, error of C", _SCALING)
+    covariance_ratio: int = _number(8, "samples a column", "time, error of C", _SCALING)
+    sketch: int = _number(200, "directions", "time, metric", _SCALING)
+    sketch_rounds: int = _number(2, "products with C", "time, metric", _SCALING)
+    sketch_numbers: int = _number(3 * 2**19, "numbers", "memory, metric", _SCALING)
+    sketch_entries: int = _number(2, "numbers for each entry of X", "memory, metric", _SCALING)
+    one_unit: float = _number(1e3, "ratio of spreads", "columns in one unit", _SCALING)
+    far_from_zero: float = _number(1e3, "standard deviations", "time, digits", _UNITS)
+    cg_tolerance: float = _number(1e-2, "sqrt(eps)", "time, penalty block", _SCALING)
+    cg_iterations: int = _number(200, "iterations", "time, penalty block", _SCALING)
+    fista: int = _number(20, "iterations", "time, penalty block", _STRENGTHS)
+    lazy: bool = _number(True, "", "time of large sparse X, simplicity", _SCALING)
+    smallest_power: float = _number(1e-6, "factor", "digits of lazy steps, time", _SCALING)
+    kronecker_inverse: int = _number(2000, "inputs", "time, metric", _FULL)
+    kronecker_rows: int = _number(500, "samples", "time, metric of wide layers", _FULL)
+    kronecker_numbers: int = _number(2**24, "numbers", "memory, metric", _FULL)
+    row_space: int = _number(2000, "coordinates", "time, memory", _FULL)
+    row_space_entries: int = _number(16, "numbers for each entry of X", "memory, time", _FULL)
+    secant_numbers: int = _number(2**24, "numbers", "memory, speed", _FULL)
+    secant_least: int = _number(3, "pairs", "memory, speed", _FULL)
+    trials: int = _number(12, "trials", "time, a step that descends", _FULL)
+    mixtures: int = _number(6, "mixtures", "time, a step that descends", _FULL)
+    halvings: int = _number(60, "halvings", "time, a step that descends", _FULL)
+    factorization: int = _number(4000, "rows or columns", "time of the exact step", _FULL)
+    dense_eigenvalue: int = _number(600, "rows", "time of the largest eigenvalue", _FULL)
+    stream_covariance: int = _number(1500, "columns", "time and memory, metric", _STREAM)
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Both kinds, as a solver takes them."""
+
+    tuned: Tuned = Tuned()
+    limits: Limits = Limits()
+
+
+TUNED, LIMITS, CONSTANTS = Tuned(), Limits(), Constants()

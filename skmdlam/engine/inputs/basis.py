@@ -1,0 +1,426 @@
+"""Coordinates of the first layer's input: a class for each form of the change of coordinates."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import scipy.linalg
+
+from ..linalg import solve_positive
+from ..regularization import column_ridge
+
+# A coordinate with less than this share of the largest variance is a copy up to rounding.
+_SMALLEST_VARIANCE = 1e-6
+# Factors of a change of coordinates above this do not fit into single precision.
+_SINGLE = 1e30
+# A column that costs more than this in the metric is as good as gone; more would cost digits.
+_LARGEST_CHARGE = 1e4
+
+
+def not_negligible(values):
+    """Which eigenvalues of a covariance are more than rounding."""
+    return values > _SMALLEST_VARIANCE * max(values.max(initial=0.0), np.finfo(float).tiny)
+
+
+def tempered(values, total, columns):
+    """Metric of the weight step along the eigenvectors of the covariance C of the columns.
+
+    ::
+
+        P = 2 (C + m I)^(-1/2),    m = mean eigenvalue of C
+
+    lies between a gradient step (power 0) and the least-squares step (power -1), which on noisy
+    columns fits the noise. Where columns in one unit outnumber the samples P is the mean of that,
+    weighted by variance, times I: the small directions of so few samples are noise.
+
+    Parameters
+    ----------
+    values : ndarray
+        Eigenvalues, the last of them standing for all others.
+    total : float
+        The trace of C.
+    columns : Columns
+    """
+    n_varying = columns.n_varying
+    metric = 2.0 / np.sqrt(np.maximum(values + total / n_varying, np.finfo(float).tiny))
+    if columns.one_unit and total > 0:
+        variance = np.maximum(values, 0.0)
+        variance[-1] += max(total - variance.sum(), 0.0)
+        metric[:] = variance @ metric / variance.sum()
+    return metric
+
+
+class Coordinates(ABC):
+    """Coordinates of the input, and what weights become in them.
+
+    Attributes
+    ----------
+    columns : Columns
+        Mean and unit of each column.
+    """
+
+    def __init__(self, columns):
+        self.columns = columns
+
+    @property
+    @abstractmethod
+    def size(self):
+        """Number r of coordinates."""
+
+    @abstractmethod
+    def coordinates(self, x):
+        """Samples x in these coordinates."""
+
+    @abstractmethod
+    def _contract(self, W):
+        """Weights of the coordinates that stand for weights W of the columns."""
+
+    @abstractmethod
+    def _expand(self, V):
+        """The inverse of :meth:`_contract`."""
+
+    def contract(self, W, b, *, standard=False):
+        """Weights of X as weights of the coordinates, the intercept as the last row.
+
+        ``standard=True`` says that W and b are meant for standardized columns.
+        """
+        W = W.astype(float)
+        if standard:
+            W = W * self.columns.inverse_std[:, None]
+        else:
+            b = b + self.columns.mean @ W
+        return np.vstack([self._contract(W), b])
+
+    def expand(self, V):
+        """Weights and intercept of X from weights of U; the inverse of :meth:`contract`."""
+        V, b = V[:-1].astype(float), V[-1].astype(float)
+        W = self._expand(V)
+        return W, b - self.columns.mean @ W
+
+
+class Scaled(Coordinates):
+    """Standardized columns themselves, for sweeps that bring a metric of their own.
+
+    Attributes
+    ----------
+    unit : ndarray of shape (d, 1)
+        Weights of X are those of the coordinates times this: ``1 / std``, 1 for a constant column.
+    """
+
+    def __init__(self, columns):
+        super().__init__(columns)
+        self.unit = np.where(columns.vary, columns.inverse_std, 1.0)[:, None]
+
+    @property
+    def size(self):
+        return self.columns.std.size
+
+    def coordinates(self, x):
+        return self.columns.standardized(x)
+
+    def _contract(self, W):
+        return W / self.unit
+
+    def _expand(self, V):
+        return V * self.unit
+
+
+class Basis(Coordinates):
+    """Coordinates ``U = Xs R`` of standardized columns ``Xs = (X - mean) D``.
+
+    R is chosen so that in these coordinates the metric of the first layer's step is the identity:
+    ``R = P^(1/2)`` up to a rotation, with P of :func:`tempered`. A step then costs no product with
+    the metric, and it is the same one whatever the units of X are.
+
+    Attributes
+    ----------
+    columns : Columns
+        Mean and D.
+    dtype : dtype
+        Of the coordinates.
+    variance : ndarray of shape (r,)
+        Of each coordinate, or of the leading ones.
+    """
+
+    # Whether the coordinates are not those along the axes of X.
+    rotated = True
+    # Whether a sample's coordinates cost as much as it has columns, or as there are samples.
+    by_columns = True
+    # Leading eigenvectors, where R is a multiple of the identity but for these.
+    leading = None
+
+    def __init__(self, columns, dtype):
+        super().__init__(columns)
+        self.dtype = np.dtype(dtype)
+
+    # -- what a form has to say, besides its coordinates ----------------------------------------
+
+    @property
+    @abstractmethod
+    def n_directions(self):
+        """What a change of coordinates costs, in products for each column and unit."""
+
+    @abstractmethod
+    def standard_weights(self, V):
+        """``R V``: weights of standardized columns from weights of U, without intercept."""
+
+    @abstractmethod
+    def standard_gradient(self, G):
+        """``R' G``, the transpose."""
+
+    @abstractmethod
+    def _shrink(self, weights, variance, charge):
+        """:meth:`shrink` with the ridge and the columns' penalty as a charge of each column."""
+
+    # -- what follows ---------------------------------------------------------------------------
+
+    @property
+    def working_dtype(self):
+        """Type that the change of coordinates fits into."""
+        return self.dtype
+
+    @property
+    def total_variance(self):
+        """Mean of ``||u_i||^2`` over the samples that C was taken from."""
+        return float(self.variance.sum())
+
+    def shrink(self, V, variance, ridge, columns):
+        """The block of the penalties on the first layer, in the metric of its step, in place.
+
+        ``argmin over V of 1/2 ||V - V_0||^2 + variance/2 sum_k Var(U V)_k + ridge/2 ||D R V||^2
+        + columns/2 sum_j log(1 + ||w_j||^2 / floor)``, ``w_j`` the weights of the standardized
+        column j. The logarithm counts as its tangent at V_0, which lies above it, so that the
+        block never rises. In sketched form and where the axes are kept the last two terms count
+        with the diagonal of the metric alone.
+        """
+        with np.errstate(over="ignore"):
+            charge = ridge * self.columns.inverse_variance
+        if columns > 0.0:
+            charge = charge + column_ridge(self.column_sizes(V), columns)
+        charge = np.minimum(charge, _LARGEST_CHARGE).astype(V.dtype)
+        self._shrink(V[:-1], variance, charge)
+
+    def column_sizes(self, V):
+        """Sum of squared weights of each standardized column, shape (d,)."""
+        W = self.standard_weights(V[:-1])
+        return np.einsum("jk,jk->j", W, W, dtype=float)
+
+    def output_variance(self, V):
+        """Variance of what the first layer with these weights says, summed over its units."""
+        W = V[:-1].astype(float)
+        return float(self.variance @ np.einsum("jk,jk->j", W, W))
+
+    def from_weights(self, V, W):
+        """Replace the weights; the mean of the layer's output stays."""
+        V[:-1] = self.contract(W, 0.0)[:-1]
+
+
+class RotatedBasis(Basis):
+    """Uncorrelated coordinates: R from the eigenvectors of C, without those of no variance."""
+
+    def __init__(self, columns, dtype, values, vectors):
+        super().__init__(columns, dtype)
+        keep = not_negligible(values)
+        values, vectors = values[keep], vectors[:, keep]
+        metric = tempered(values, values.sum(), columns)
+        root = np.sqrt(metric)
+        self._T = columns.inverse_std[:, None] * vectors * root
+        self._T_inverse = (vectors / root).T * columns.std
+        # R, in the working precision.
+        self._standard = (vectors * root * columns.vary[:, None]).astype(self.dtype)
+        self.variance = values * metric
+
+    @property
+    def size(self):
+        return self.variance.shape[0]
+
+    @property
+    def n_directions(self):
+        return self._T.shape[1]
+
+    def coordinates(self, x):
+        return self.columns.standardized(x).astype(self.dtype, copy=False) @ self._standard
+
+    def standard_weights(self, V):
+        return self._standard @ V
+
+    def standard_gradient(self, G):
+        return self._standard.T @ G
+
+    def _contract(self, W):
+        return self._T_inverse @ W
+
+    def _expand(self, V):
+        return self._T @ V
+
+    def _shrink(self, weights, variance, charge):
+        diagonal = (1.0 + variance * self.variance).astype(weights.dtype)
+        if not charge.any():
+            weights /= diagonal[:, None]
+            return
+        system = self._standard.T @ (charge[:, None] * self._standard)
+        system.flat[:: self.size + 1] += diagonal
+        weights[:] = solve_positive(system, weights)
+
+
+class LeadingBasis(Basis):
+    """``R = g I + Q diag(g_i - g) Q'``: a metric for a few directions, one for all others.
+
+    With Q of few columns the change of coordinates costs less than a product of X with a square
+    matrix, and the metric hardly tells the other directions apart.
+
+    Parameters
+    ----------
+    columns, dtype
+        As for :class:`Basis`.
+    values, vectors : ndarray of shape (k,) and (d, k)
+        Leading eigenvalues and eigenvectors of C.
+    rest : float
+        The eigenvalue that stands for all others.
+    total : float
+        The trace of C.
+    exact : bool, default=False
+        Whether the block of the penalties is solved with all of R or with its diagonal.
+    """
+
+    def __init__(self, columns, dtype, values, vectors, rest, total, *, exact=False):
+        super().__init__(columns, dtype)
+        metric = tempered(np.append(values, rest), total, columns)
+        root = np.sqrt(metric)
+        self.vectors, self.root, self.rest = vectors, root[:-1], root[-1]
+        self.variance = values * metric[:-1]
+        self._variance_rest = rest * metric[-1]
+        self._exact = exact
+        self._set_factors()
+
+    @classmethod
+    def without_directions(cls, columns, dtype):
+        """Standardized columns with one number for all directions."""
+        nothing = np.empty(0), np.empty((columns.std.size, 0))
+        return cls(columns, dtype, *nothing, 1.0, float(columns.n_varying))
+
+    def _set_factors(self):
+        """The two factors of the change of coordinates, in the working precision if they fit."""
+        excess = self.root - self.rest
+        fits = max(np.abs(excess).max(initial=0.0), self.rest) < _SINGLE
+        dtype = self.dtype if fits else float
+        self._turn = self.vectors.astype(dtype)
+        self._back = np.ascontiguousarray((excess * self.vectors).T, dtype)
+
+    @property
+    def size(self):
+        return self.vectors.shape[0]
+
+    @property
+    def n_directions(self):
+        return 2 * self.vectors.shape[1] + 1
+
+    @property
+    def leading(self):
+        return self.vectors
+
+    @property
+    def working_dtype(self):
+        return self._turn.dtype
+
+    @property
+    def total_variance(self):
+        others = max(self.columns.n_varying - self.variance.size, 0)
+        return float(self.variance.sum()) + self._variance_rest * others
+
+    def excess_squared(self):
+        """What the squared length of a coordinate along Q counts beyond that of all others."""
+        return self.root**2 - self.rest**2
+
+    def coordinates(self, x):
+        x = self.columns.standardized(x).astype(self._turn.dtype, copy=False)
+        along = (x @ self._turn) @ self._back
+        x *= self.rest
+        x += along
+        return x
+
+    def standard_weights(self, V):
+        W = self.rest * V
+        W += self.vectors @ ((self.root - self.rest)[:, None] * (self.vectors.T @ V))
+        return W
+
+    def standard_gradient(self, G):
+        return self.standard_weights(G)
+
+    def _contract(self, W):
+        W = W * self.columns.std[:, None]
+        inverse = 1.0 / self.root - 1.0 / self.rest
+        return W / self.rest + self.vectors @ (inverse[:, None] * (self.vectors.T @ W))
+
+    def _expand(self, V):
+        excess = self.root - self.rest
+        W = self.rest * V + self.vectors @ (excess[:, None] * (self.vectors.T @ V))
+        W *= self.columns.inverse_std[:, None]
+        return W
+
+    def _shrink(self, weights, variance, charge):
+        if self._exact and charge.any():
+            weights[:] = self._shrink_exactly(weights, variance, charge)
+            return
+        shrunk = 1.0 / (1.0 + variance * self.variance)
+        shrunk_rest = 1.0 / (1.0 + variance * self._variance_rest)
+        along = (self.vectors.T @ weights) * (shrunk - shrunk_rest)[:, None]
+        weights[:] = shrunk_rest * weights.astype(float) + self.vectors @ along
+        weights /= (1.0 + self.rest**2 * charge)[:, None].astype(weights.dtype)
+
+    def _shrink_exactly(self, weights, variance, charge):
+        """``argmin over V of ||V - V_0||^2 + variance tr V' S V + ||charge^(1/2) R V||^2``.
+
+        With the form of R the matrix of this problem is a diagonal one plus F K F', where F has
+        twice the columns of Q: the inverse by Woodbury's formula, never of a large matrix.
+        """
+        Q, excess, rest = self.vectors, self.root - self.rest, self.rest
+        charge = charge.astype(float)
+        charged = charge[:, None] * Q
+        r = excess.size
+        diagonal = 1.0 + variance * self._variance_rest + rest**2 * charge
+        K = np.zeros((2 * r, 2 * r))
+        K[:r, :r] = (Q.T @ charged) * excess * excess[:, None]
+        K[:r, :r].flat[:: r + 1] += variance * (self.variance - self._variance_rest)
+        K[:r, r:] = K[r:, :r] = np.diag(rest * excess)
+        F = np.hstack([Q, charged])
+        solved = F / diagonal[:, None]
+        start = weights / diagonal[:, None]
+        system = K @ (F.T @ solved)
+        system.flat[:: 2 * r + 1] += 1.0
+        inside = scipy.linalg.solve(system, K @ (F.T @ start), check_finite=False)
+        return start - solved @ inside
+
+    def output_variance(self, V):
+        """Variance of what the first layer with these weights says, summed over its units."""
+        W = V[:-1].astype(float)
+        along = self.vectors.T @ W
+        leading = (self.variance - self._variance_rest) @ np.einsum("jk,jk->j", along, along)
+        return float(leading + self._variance_rest * np.vdot(W, W))
+
+    def in_weights(self, V):
+        """The metric of a step in the weights of X, for the block of a general penalty."""
+        W, _ = self.expand(V)
+        rest = 1.0 / self.rest**2
+        excess = (1.0 / self.root**2 - rest)[:, None]
+
+        def product(A):
+            return rest * A + self.vectors @ (excess * (self.vectors.T @ A))
+
+        # A constant column has no weights; any size will do.
+        rows = np.where(self.columns.vary, self.columns.std, 1.0)[:, None]
+        return product, max(rest, float((1.0 / self.root**2).max(initial=0.0))), rows, W
+
+
+class AxesBasis(LeadingBasis):
+    """``R = P^(1/2)``, symmetric: nothing is left out, and constraints on weights survive."""
+
+    rotated = False
+
+    def __init__(self, columns, dtype, values, vectors):
+        Basis.__init__(self, columns, dtype)
+        values = np.maximum(values, 0.0)
+        metric = tempered(values, values.sum(), columns)
+        self.vectors, self.root, self.rest = vectors, np.sqrt(metric), 1.0
+        self.variance, self._variance_rest = values * metric, 0.0
+        self._exact = False
+        self._set_factors()

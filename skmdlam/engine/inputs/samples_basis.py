@@ -1,0 +1,122 @@
+"""Directions as combinations of the samples, for a large sparse X of few of them."""
+
+import numpy as np
+
+from ..constants import LIMITS
+from .basis import Basis, tempered
+
+
+class SamplesBasis(Basis):
+    """``R = Xs' B diag(r)``: directions as combinations of fewer samples than columns.
+
+    For a large sparse X: R itself, columns times samples, is never formed.
+
+    Parameters
+    ----------
+    columns, dtype
+        As for :class:`Basis`.
+    X : sparse array of shape (n, d)
+        The samples, scaled by D.
+    values : ndarray of shape (r,)
+        Eigenvalues of C.
+    combinations : ndarray of shape (n, r)
+        B, such that ``Xs' B`` are the eigenvectors of C.
+    """
+
+    by_columns = False
+
+    def __init__(self, columns, dtype, X, values, combinations, limits=LIMITS):
+        super().__init__(columns, dtype)
+        metric = tempered(values, values.sum(), columns)
+        self.variance = values * metric
+        self.center, self._limits = columns.inverse_std * columns.mean, limits
+        root = np.sqrt(metric)
+        self._products = {
+            np.dtype(float): (X, self.center, combinations * root, root),
+            np.dtype(np.float32): None,
+        }
+
+    def _factors(self, dtype):
+        """``X D``, the center, ``B diag(r)`` and r in a precision."""
+        dtype = np.dtype(dtype)
+        if self._products[dtype] is None:
+            double = self._products[np.dtype(float)]
+            self._products[dtype] = tuple(factor.astype(dtype) for factor in double)
+        return self._products[dtype]
+
+    @property
+    def size(self):
+        return self.variance.shape[0]
+
+    @property
+    def n_directions(self):
+        return 2 * self.size + 1
+
+    def coordinates(self, x):
+        """``xs Xs' B diag(r)`` of samples x."""
+        X, center, combinations, _ = self._factors(float)
+        x = self.columns.scaled(x, float)
+        kernel = (x @ X.T).toarray()
+        kernel -= X @ center
+        kernel -= (x @ center)[:, None]
+        kernel += float(center @ center)
+        return (kernel @ combinations).astype(self.dtype)
+
+    def standard_weights(self, V):
+        X, center, combinations, _ = self._factors(V.dtype)
+        A = combinations @ V
+        W = X.T @ A
+        W -= center[:, None] * A.sum(axis=0)
+        return W
+
+    def standard_gradient(self, G):
+        X, center, combinations, _ = self._factors(G.dtype)
+        return combinations.T @ (X @ G - center @ G)
+
+    def _contract(self, W):
+        root = self._factors(float)[-1]
+        return self.standard_gradient(self.columns.std[:, None] * W) / root[:, None] ** 2
+
+    def _expand(self, V):
+        return self.columns.inverse_std[:, None] * self.standard_weights(V)
+
+    def _shrink(self, weights, variance, charge):
+        """By conjugate gradients, that start near the solution for an even charge.
+
+        Each iteration lowers the quadratic function that the solution minimizes: the block of the
+        penalties never rises.
+        """
+        dtype = weights.dtype
+        diagonal = (1.0 + variance * self.variance).astype(dtype)[:, None]
+        if not charge.any():
+            weights /= diagonal
+            return
+        root, charge = self._factors(dtype)[-1], charge[:, None]
+        even = diagonal + charge.mean() * root[:, None] ** 2
+        weights[:] = self._solve(
+            lambda V: diagonal * V + self.standard_gradient(charge * self.standard_weights(V)),
+            weights,
+            even,
+        )
+
+    def _solve(self, system, right, even):
+        tolerance = self._limits.cg_tolerance * np.sqrt(np.finfo(right.dtype).eps)
+        V = right / even
+        residual = right - system(V)
+        scaled = residual / even
+        direction, size = scaled, np.einsum("ij,ij->j", residual, scaled)
+        enough = tolerance**2 * np.einsum("ij,ij->j", right, right / even)
+        for _ in range(self._limits.cg_iterations):
+            if not (size > enough).any():
+                break
+            image = system(direction)
+            curvature = np.einsum("ij,ij->j", direction, image)
+            step = np.where(size > enough, size, 0.0) / np.where(curvature > 0, curvature, 1.0)
+            step = step.astype(right.dtype)
+            V = V + step * direction
+            residual = residual - step * image
+            scaled = residual / even
+            last, size = size, np.einsum("ij,ij->j", residual, scaled)
+            ratio = (size / np.where(last > 0, last, 1.0)).astype(right.dtype)
+            direction = scaled + ratio * direction
+        return V

@@ -1,0 +1,80 @@
+"""Samples in standardized columns, for sweeps over all of them."""
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..moments import chunks
+from .basis import Scaled
+
+
+class ScaledInput(Scaled):
+    """Standardized columns ``U = [(X - mean) / std, 1]`` as a copy of X.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n, d)
+    columns : Columns
+
+    Attributes
+    ----------
+    data : ndarray of shape (n, d + 1)
+        What is handed out by rows; column-major, so that the columns of a block are contiguous.
+    ridge : ndarray of shape (d, 1)
+        ``||W||^2 = sum_j ridge_j ||V_j||^2`` for the weights V of U that stand for W.
+    """
+
+    def __init__(self, X, columns):
+        super().__init__(columns)
+        self.ridge = np.square(self.unit)
+        self._store(X)
+
+    def _store(self, X):
+        self.data = np.ones((X.shape[0], self.size + 1), dtype=X.dtype, order="F")
+        for rows in chunks(X.shape[0], self.size):
+            self.data[rows, :-1] = self.coordinates(X[rows])
+
+    def product(self, u, V, out):
+        """``U V`` for a block u of the rows."""
+        np.matmul(u, V, out=out)
+
+    def cross(self, u, D, out):
+        """``U' D`` for a block u of the rows."""
+        np.matmul(u.T, D, out=out)
+
+    def standardized(self, u):
+        """The block as a plain array of standardized columns, without the column of ones."""
+        return u[:, :-1]
+
+
+class ScaledSparseInput(ScaledInput):
+    """The same input where X is sparse: X stays, centering and scaling go to the weights."""
+
+    def _store(self, X):
+        self.data = X.tocsr()
+
+    def product(self, u, V, out):
+        W = (self.unit * V[:-1]).astype(out.dtype)
+        out[:] = u @ W
+        out += V[-1] - (self.columns.mean @ W).astype(out.dtype)
+
+    def cross(self, u, D, out):
+        sums = D.sum(axis=0)
+        scale = self.columns.inverse_std[:, None]
+        out[:-1] = scale * (u.T @ D - np.outer(self.columns.mean, sums))
+        out[-1] = sums
+
+    def standardized(self, u):
+        return self.coordinates(u).astype(u.dtype)
+
+
+def scaled_input(X, columns):
+    """The input in standardized columns: stored where X is dense, implied where it is sparse."""
+    return (ScaledSparseInput if sp.issparse(X) else ScaledInput)(X, columns)
+
+
+def uniform_columns(columns):
+    """The same columns with one unit, their root mean square, where the axes mean nothing."""
+    unit = np.sqrt(np.mean(columns.std**2))
+    std = np.full_like(columns.std, unit)
+    inverse_std = np.full_like(std, 1.0 / unit if unit > 0 else 0.0)
+    return type(columns)(columns.mean, std, inverse_std, columns.one_unit)

@@ -1,0 +1,95 @@
+"""Whether a sweep is accepted, and which weights a run returns."""
+
+import numpy as np
+
+from ..constants import TUNED
+from ..records import Value
+
+
+class Judge:
+    """The step has judged: every sweep is accepted, and its weights are the ones to return.
+
+    Parameters
+    ----------
+    weights : callable
+        ``weights()`` gives those of the last complete sweep, in the user's units.
+    unit : float
+        What a value in the run's units is multiplied by to be one in the user's.
+    """
+
+    def __init__(self, weights, unit=1.0):
+        self.weights, self.unit = weights, unit
+
+    def watch(self, rows):
+        """After each batch."""
+
+    def judge(self, value):
+        """At the end of a sweep: whether it is accepted."""
+        return True
+
+    def reported(self, value):
+        """What is said of the sweep, in the user's units."""
+        if self.unit == 1.0:
+            return value
+        return value._replace(objective=value.objective * self.unit, loss=value.loss * self.unit)
+
+
+class KeepBest(Judge):
+    """Keep the weights with the lowest J; take an epoch back that made it much worse.
+
+    Parameters
+    ----------
+    network : Network
+    frame : Frame
+    tuned : Tuned
+
+    Attributes
+    ----------
+    best : float
+        The lowest J so far; infinite outside of constraints, where random weights are.
+    kept : list of ndarray
+        Its weights, in the run's units.
+    """
+
+    def __init__(self, network, frame, tuned=TUNED):
+        self._network, self._frame, self._worst = network, frame, tuned.worst_rise
+        self.unit = frame.unit
+        self.best = self.first = np.inf
+        self.keep()
+
+    def keep(self):
+        """The present weights are the ones to return."""
+        self.kept = [layer.V.copy() for layer in self._network.layers]
+
+    def begin(self, value):
+        """J at the start."""
+        self.best = self.first = value
+
+    def highest_allowed(self):
+        """J above which an epoch is taken back."""
+        if self.best >= 0.0:
+            return self._worst * self.best
+        # A user's loss without its constant: a multiple of J means nothing, what it fell by does.
+        return self.best + (self._worst - 1.0) * (self.first - self.best)
+
+    def judge(self, value):
+        """Put the kept weights back where J is not finite or far above its best."""
+        layers = self._network.layers
+        finite = all(np.isfinite(layer.V).all() for layer in layers)
+        if not (value.objective <= self.highest_allowed() and finite):
+            for layer, kept in zip(layers, self.kept, strict=True):
+                layer.V[:] = kept
+            return False
+        if value.objective < self.best:
+            self.best = value.objective
+            self.keep()
+        return True
+
+    def reported(self, value):
+        """J of the kept weights: it never rises."""
+        loss = self.best * self.unit
+        return Value(loss, loss)
+
+    def weights(self):
+        """The kept weights, in the units and the type of the user's X."""
+        return self._frame.returned(self.kept)

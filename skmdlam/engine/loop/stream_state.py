@@ -1,0 +1,110 @@
+"""What a stream knows between two chunks, as objects and as arrays."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..inputs.stored import basis_as_arrays, basis_from_arrays
+from ..regularization import Regularization
+from ..summary import DataSummary
+
+# The form of what a stream stores.
+_VERSION = 1
+
+
+@dataclass
+class StreamState:
+    """All that a stream knows between two chunks.
+
+    A run changes none of it: it works on copies and makes a new one. On an estimator it is kept
+    as the arrays, numbers and names of :meth:`as_arrays`.
+
+    Attributes
+    ----------
+    summary : DataSummary
+    basis : Basis
+        Coordinates that V, average and velocity of the first layer are in.
+    target : dict
+        ``moments``, which the loss was scaled by, and ``shift`` and ``scale``, which V, average
+        and velocity of the last layer are in.
+    loss : str
+        What identifies that loss.
+    layers : list of dict
+        ``V``, ``average`` and ``velocity``: running weights, the average that is the model, and
+        the last step; ``accumulated``, ``usual`` and ``count``: where the bookkeeping of the steps
+        was; ``preconditioner``: arrays, None for the first layer.
+    dormant : ndarray or None
+        Starting weights of the standardized columns, as long as there are constant ones.
+    rng : dict
+        State of the generator.
+    estimated : Regularization or None
+        What was estimated of the penalties; None as long as no chunk could tell them.
+    weight_at : float
+        Total weight when the coordinates were made.
+    steps, since_refresh : int
+    averaged, fitted : float
+        Effective sample sizes: that of the average, and how much of it belongs to a fit.
+    caution : float
+        Damping multiplier: what rho is multiplied by.
+    advantage, advantage_square : float
+        By how much the running weights were better than the average, on samples before they were
+        learned: the sum of the paired loss differences and that of their squares, since the sum
+        was last negative.
+    losses, followed
+        Means of both losses over the latest samples, that of the running weights less what they
+        save in penalties, and how many samples there were.
+    """
+
+    summary: DataSummary
+    basis: object
+    target: dict
+    loss: str
+    layers: list
+    dormant: np.ndarray | None
+    rng: dict
+    estimated: Regularization | None
+    weight_at: float
+    steps: int = 0
+    since_refresh: int = 0
+    averaged: float = 0.0
+    fitted: float = 0.0
+    caution: float = 1.0
+    advantage: float = 0.0
+    advantage_square: float = 0.0
+    losses: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    followed: float = 0.0
+
+    def as_arrays(self):
+        """The state in arrays, numbers and names."""
+        return vars(self) | {
+            "version": _VERSION,
+            "summary": self.summary.as_arrays(),
+            "basis": basis_as_arrays(self.basis),
+            "estimated": None if self.estimated is None else tuple(self.estimated),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays):
+        """The inverse of :meth:`as_arrays`."""
+        arrays = dict(arrays)
+        arrays.pop("version")
+        estimated = arrays.pop("estimated")
+        return cls(
+            summary=DataSummary.from_arrays(arrays.pop("summary")),
+            basis=basis_from_arrays(arrays.pop("basis")),
+            estimated=None if estimated is None else Regularization(*estimated),
+            **arrays,
+        )
+
+
+def known_of(arrays):
+    """A :class:`StreamState` or a :class:`DataSummary` from what an estimator keeps of it."""
+    if arrays is None:
+        return None
+    return (StreamState if "version" in arrays else DataSummary).from_arrays(arrays)
+
+
+def loss_key(loss):
+    """What identifies a loss and its parameters."""
+    kind = type(loss)
+    return f"{kind.__module__}.{kind.__qualname__}{sorted(vars(loss).items())}"

@@ -1,0 +1,123 @@
+"""A run of mini-batches: which parts it is made of."""
+
+import time
+
+import numpy as np
+
+from .loop.judges import KeepBest
+from .loop.run import ComposedRun
+from .loop.schedules import PlateauSchedule
+from .loop.sources import Shuffled
+from .options import first_given
+from .objective import LayerObjective, Terms
+from .preconditioners import Rhythm
+from .prepare import network_of, prepare, starting_weights
+from .steps.layerwise import LayerwiseStep
+from .steps.penalty_block import PenaltyBlock
+
+# How often the last layer is quartered where J is not finite at the start.
+_MOST_SHRINKINGS = 60
+
+
+def mini_batch_run(options, problem, coefs, intercepts, settings):
+    """Shuffled batches, layerwise steps, a plateau schedule, and the best epoch kept.
+
+    Parameters
+    ----------
+    options : Feasible
+    problem : Problem
+    coefs, intercepts : list of ndarray
+        Starting weights; they are not changed.
+    settings : Settings
+
+    Returns
+    -------
+    run : ComposedRun
+    """
+    clock = time.perf_counter()
+    tuned, limits = options.constants.tuned, options.constants.limits
+    rng = np.random.RandomState(0) if settings.rng is None else settings.rng
+    n = problem.X.shape[0]
+    size = options.rows_at_a_time(n, settings.batch_size)
+    source = Shuffled(n, -(-n // size))
+    largest = max(source.sizes)
+    single = options.single_precision and source.n_batches > 1
+    prepared = prepare(problem, options, settings, rng, single=single)
+    V = starting_weights(prepared, coefs, intercepts, warm=settings.warm, limits=limits)
+    network = network_of(prepared, V, options, largest)
+    terms = Terms(
+        prepared.frame,
+        prepared.total,
+        prepared.regularization.activity_alpha,
+        prepared.column_alpha,
+    )
+    step = LayerwiseStep(
+        network,
+        prepared,
+        PenaltyBlock(terms, limits.fista, tuned.penalty_ramp),
+        _rhythm(V, tuned),
+        options.rho_within_range(settings.rho, options.auto_rho(n, size)),
+        options.momentum,
+        source.sizes,
+    )
+    objective = LayerObjective(network, prepared, terms, largest, tuned=tuned, limits=limits)
+    judge = KeepBest(network, prepared.frame, tuned)
+    start = _finite_start(network, objective)
+    judge.keep()
+    given = coefs if settings.warm else prepared.frame.outer(network.weights)[0]
+    # J is infinite outside of constraints, where random weights are.
+    if np.isfinite(start + sum(problem.penalty_value(W) for W in given)):
+        judge.begin(start)
+    schedule = _schedule(options, prepared, source.n_batches, settings)
+    return ComposedRun(
+        source,
+        step,
+        schedule,
+        judge,
+        objective,
+        rng,
+        clock,
+        max_sweeps=min(schedule.epochs + schedule.cool_down_epochs, settings.max_iter),
+        objective_unit=prepared.frame.unit,
+        regularization=prepared.regularization,
+        estimated=prepared.estimated,
+        moments=prepared.moments,
+    )
+
+
+def _rhythm(V, tuned):
+    """Wider layers are followed less often, in proportion: it would cost more than the steps."""
+    widest = max((W.shape[0] - 1 for W in V[1:]), default=1)
+    times = max(1, -(-widest // tuned.usual_width))
+    return Rhythm(tuned.observe_first, tuned.observe_every * times, tuned.refresh_every * times)
+
+
+def _finite_start(network, objective):
+    """J at the start; where it is not finite the last layer shrinks until it is."""
+    with np.errstate(all="ignore"):
+        start = objective().objective
+        for _ in range(_MOST_SHRINKINGS):
+            if np.isfinite(start):
+                break
+            # The exponential of the Poisson loss may be beyond all numbers at the start.
+            network.layers[-1].V *= 0.25
+            start = objective().objective
+    return start
+
+
+def _schedule(options, prepared, n_batches, settings):
+    """How many epochs: fewer where they are many steps, or where the targets are noisy."""
+    tuned, ratio = options.constants.tuned, prepared.regularization.ratio
+    enough = max(tuned.fewest_epochs, tuned.steps // n_batches)
+    noisy, clear = ratio >= tuned.noisy, ratio < tuned.noisy
+    # An epoch of one batch is one step: half as many of them would be too few.
+    usual = tuned.cool_down // 2 if noisy and n_batches > 1 else tuned.cool_down
+    return PlateauSchedule(
+        epochs=first_given(options.epochs, min(tuned.epochs, enough)),
+        cool_down_epochs=first_given(options.cool_down, min(usual, enough)),
+        longest=settings.max_iter,
+        patience=first_given(options.patience, 2 * tuned.patience if clear else tuned.patience),
+        tol=settings.tol,
+        stall=settings.n_iter_no_change,
+        tuned=tuned,
+    )

@@ -1,0 +1,220 @@
+"""Data, once: the problem in the units of a run of mini-batches, and the network that it starts with."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .frame import Frame
+from .inputs.decompositions import basis_of, input_of, row_weights
+from .layers import InputLayer, Layer, Network, StepLimit
+from .moments import Columns, TargetMoments, column_moments
+from .preconditioners import RunningPreconditioner
+from .regularization import Regularization, effective_column_alpha
+from .sparse_layers import LazyInputLayer, SparseInputLayer
+from .start import is_flat, spread_layers
+
+
+@dataclass
+class Prepared:
+    """What does not change in a run.
+
+    Attributes
+    ----------
+    problem : Problem
+    frame : Frame
+        Coordinates of the input and scaling of the target.
+    input : DenseInput or SparseInput
+        The samples in these coordinates.
+    row_weights : ndarray of shape (n, 1) or None
+        What a sample counts in the first layer's step.
+    Y : ndarray of shape (n, K)
+        Scaled targets, in the type of the run.
+    weight : ndarray of shape (n, 1) or None
+        Sample weights with a mean of one.
+    n : int
+        Number of samples.
+    dtype : dtype
+        Of steps.
+    regularization : Regularization
+        Strengths of the unit-free penalties.
+    estimated : Regularization or None
+        What was estimated of them.
+    column_alpha : float
+        Strength of the columns' penalty on so many columns of samples of this weight.
+    total : float
+        Sum of the sample weights, of all of a stream's.
+    """
+
+    problem: object
+    frame: Frame
+    input: object
+    row_weights: np.ndarray | None
+    Y: np.ndarray
+    weight: np.ndarray | None
+    n: int
+    dtype: np.dtype
+    total: float
+    regularization: Regularization | None = None
+    estimated: Regularization | None = None
+    column_alpha: float = 0.0
+    # Of the columns and of the targets, for a stream that goes on from a fit.
+    moments: tuple | None = None
+    targets: TargetMoments | None = None
+
+    @property
+    def loss(self):
+        """The loss in its own units."""
+        return self.frame.scaling.loss
+
+    @property
+    def loss_scale(self):
+        """Size of that loss."""
+        return self.frame.scaling.loss_scale
+
+    def regularize(self, regularization, n):
+        """Let these strengths be those in J, for n samples in all."""
+        self.regularization = regularization
+        self.column_alpha = effective_column_alpha(
+            regularization.column_alpha, self.total, n, self.frame.coordinates.columns.n_varying
+        )
+
+
+def prepare(problem, options, settings, rng, *, single):
+    """The problem in the units of a run, with its regularization.
+
+    Parameters
+    ----------
+    problem : Problem
+    options : Feasible
+    settings : Settings
+    rng : numpy.random.RandomState
+        For a sketch of wide data.
+    single : bool
+        Whether steps are in single precision.
+
+    Returns
+    -------
+    prepared : Prepared
+    """
+    X, n, rows = problem.X, problem.X.shape[0], problem.rows
+    limits = options.constants.limits
+    X = X.tocsr() if problem.sparse else X
+    dtype = np.dtype(np.float32) if single else X.dtype
+    share = rows.share()
+    weight = None
+    if problem.sample_weight is not None:
+        weight = (share * n).astype(dtype)[:, None]
+    targets = TargetMoments.of(problem.Y, share)
+    scaling = problem.loss.scaled(*targets)
+    Y = scaling.transform(problem.Y)
+
+    moments = column_moments(X, share)
+    columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
+    basis = basis_of(X, columns, share, dtype, rng, rotate=problem.quadratic, limits=limits)
+    held = input_of(X, basis, limits)
+    prepared = Prepared(
+        problem,
+        Frame(problem, basis, scaling),
+        held,
+        row_weights(held.norms, float(share @ held.norms), dtype),
+        Y.astype(dtype, copy=False),
+        weight,
+        n,
+        dtype,
+        rows.total,
+        moments=moments,
+        targets=targets,
+    )
+    regularization, prepared.estimated = options.resolve_regularization(
+        settings.activity_alpha,
+        lambda: options.estimate_regularization(problem, scaling.loss, held.rotated_samples, Y),
+        schedule=True,
+    )
+    prepared.regularize(regularization, n)
+    return prepared
+
+
+def starting_weights(prepared, coefs, intercepts, *, warm, limits):
+    """Weights that a run starts with, in its own units, the intercepts as the last row.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    coefs, intercepts : list of ndarray
+        They are not changed. Unless ``warm`` they are meant for standardized columns and target.
+    warm : bool
+        They were fitted before: go on from them as they are.
+    limits : Limits
+
+    Returns
+    -------
+    V : list of ndarray
+    """
+    problem, frame = prepared.problem, prepared.frame
+    penalty = problem.penalty
+    coefs = list(coefs)
+    if not warm and problem.alpha > 0 and penalty.ridge is not None:
+        # A column in a tiny unit has large weights: their penalty would be all there is to J.
+        ridge = problem.alpha * penalty.ridge / (frame.unit * prepared.total)
+        inverse_variance = frame.coordinates.columns.inverse_variance
+        coefs[0] = coefs[0].astype(float) / (1.0 + ridge * inverse_variance)[:, None]
+    V = frame.inner(coefs, intercepts, standard=not warm)
+    V = [np.ascontiguousarray(W, dtype=prepared.dtype) for W in V]
+    if not warm:
+        n, most = prepared.n, limits.start_rows
+        some = np.arange(0, n, max(1, n // most))[:most]
+        weight = None if prepared.weight is None else prepared.weight[some, 0]
+        spread_layers(V, lambda: prepared.input.factor(some), problem.activations, weight)
+    return V
+
+
+def network_of(prepared, V, options, largest, *, may_be_lazy=True):
+    """The layers of a run.
+
+    Parameters
+    ----------
+    prepared : Prepared
+    V : list of ndarray
+        Weights, which the layers take over.
+    options : Feasible
+    largest : int
+        Samples in the largest batch.
+    may_be_lazy : bool, default=True
+        Whether a step on a large sparse X may leave most weights for later.
+
+    Returns
+    -------
+    network : Network
+    """
+    activations = prepared.problem.activations
+    tuned, limits = options.constants.tuned, options.constants.limits
+    gains = [options.gain_of(is_flat(activation)) for activation in activations] + [1.0]
+    damping = options.damping_of(len(activations))
+    last = len(V) - 1
+
+    def shared(index):
+        limit = StepLimit(tuned.largest_decrease, tuned.decrease_memory)
+        momentum = options.momentum
+        return dict(gain=gains[index], momentum=momentum, limit=limit, last=index == last)
+
+    first = _first_layer(prepared, V[0], largest, limits, may_be_lazy, shared(0))
+    layers = [first]
+    for index in range(1, len(V)):
+        size = V[index].shape[0] - 1
+        preconditioner = RunningPreconditioner(size, damping, tuned.memory, prepared.dtype)
+        layers.append(Layer(V[index], preconditioner=preconditioner, **shared(index)))
+    return Network(layers, activations)
+
+
+def _first_layer(prepared, V, largest, limits, may_be_lazy, options):
+    """The first layer in the form that its input asks for."""
+    held, basis = prepared.input, prepared.frame.coordinates
+    options = {**options, "input": held, "row_weights": prepared.row_weights}
+    if held.dense:
+        return InputLayer(V, **options)
+    if may_be_lazy and limits.lazy and held.along is not None:
+        return LazyInputLayer(V, smallest_power=limits.smallest_power, **options)
+    # To change all weights for every batch may cost more than to change its samples.
+    width, directions = V.shape[1], basis.n_directions
+    cheap = 2 * width * directions <= largest * (directions + 2 * width)
+    return (SparseInputLayer if cheap else InputLayer)(V, **options)

@@ -1,0 +1,1 @@
+"""Steps: how a batch, or a sweep over all samples, changes the weights."""

@@ -1,0 +1,214 @@
+"""Sweeps over all samples: the problem in standardized units, and a step made of a method."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..constants import CONSTANTS
+from ..frame import Frame
+from ..inputs.row_space import RowSpace
+from ..inputs.scaled import scaled_input, uniform_columns
+from ..moments import Columns, TargetMoments, column_moments
+from ..records import Value
+from ..regularization import effective_column_alpha
+from ..start import spread_layers
+from .full_objective import FullObjective
+
+
+@dataclass
+class Setting:
+    """J of all samples as a function of one vector, and what that vector means.
+
+    Attributes
+    ----------
+    problem : Problem
+    frame : Frame
+    objective : FullObjective
+    space : RowSpace or None
+        Where the first layer's weights are those of the row space of X.
+    theta : ndarray
+        The starting weights.
+    moments : tuple of ndarray
+        Mean and standard deviation of the columns of X.
+    targets : TargetMoments
+    """
+
+    problem: object
+    frame: Frame
+    objective: FullObjective
+    space: RowSpace | None
+    theta: np.ndarray
+    moments: tuple
+    targets: TargetMoments
+
+    def place(self, coefs, intercepts):
+        """Weights in the user's units in one vector."""
+        V = self.frame.inner(coefs, intercepts, standard=False)
+        return np.concatenate([W.ravel() for W in V])
+
+    def weights(self, theta):
+        """Weights in the user's units from the vector."""
+        coefs, intercepts = self.frame.outer(self.objective.views(theta))
+        if self.space is not None:
+            outside = np.zeros((coefs[0].shape[1],) * 2)
+            coefs[0] = self.space.expand(np.vstack([coefs[0], outside]))
+        dtype = self.problem.X.dtype
+        return [W.astype(dtype) for W in coefs], [b.astype(dtype) for b in intercepts]
+
+
+def setting_of(
+    problem,
+    coefs,
+    intercepts,
+    *,
+    activity_alpha=0.0,
+    column_alpha=0.0,
+    warm=False,
+    constants=CONSTANTS,
+):
+    """The problem in standardized units, and the starting weights there.
+
+    Parameters
+    ----------
+    problem : Problem
+    coefs, intercepts : list of ndarray
+        Starting weights; they are not changed. Unless ``warm`` they are meant for standardized
+        columns and a standardized target.
+    activity_alpha, column_alpha : float, default=0.0
+        Strengths of the penalties on the variances of the pre-activations and on the columns of X,
+        in samples.
+    warm : bool, default=False
+        Take the starting weights as they are, in the user's units.
+    constants : Constants
+
+    Returns
+    -------
+    setting : Setting
+    """
+    limits = constants.limits
+    X, n, width = problem.X, problem.X.shape[0], coefs[0].shape[1]
+    rows, share, weight = problem.rows, problem.rows.share(), problem.sample_weight
+    targets = TargetMoments.of(problem.Y, share)
+    scaling = problem.loss.scaled(*targets)
+    moments = column_moments(X, share)
+    columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
+    inputs = scaled_input(X, columns)
+    coefs = [W.astype(float) for W in coefs]
+    intercepts = [b.astype(float) for b in intercepts]
+    if warm:
+        coefs[-1], intercepts[-1] = scaling.inner(coefs[-1], intercepts[-1])
+    else:
+        coefs[0], intercepts[0] = inputs.expand(np.vstack([coefs[0], intercepts[0]]))
+    space, strength = None, 0.0
+    if activity_alpha > 0:
+        n_columns = int(columns.vary.sum())
+        strength = effective_column_alpha(column_alpha, rows.total, n, n_columns)
+    wide = RowSpace.pays(X, width, limits) and n + width <= limits.row_space
+    if wide and problem.quadratic and not (warm and strength > 0):
+        found = RowSpace(X, coefs[0])
+        # What the start has outside of the rows says nothing about them: it is dropped.
+        rank = found.X.shape[1] - width
+        found.W[rank:] = 0.0
+        if strength > 0:  # the row space knows no columns
+            coefs[0] = found.expand(found.W)
+        else:
+            space, coefs[0] = found, found.W[:rank]
+            X = np.ascontiguousarray(space.X[:, :rank], dtype=problem.X.dtype)
+            columns = Columns.of(*column_moments(X, share), rows.total, n, X.dtype, limits)
+            inputs = scaled_input(X, uniform_columns(columns))
+    alpha = problem.alpha * (problem.penalty.ridge or 0.0) / scaling.factor
+    ridge = [alpha] * len(coefs)
+    ridge[-1] = alpha * scaling.scale**2
+    ridge[0] = ridge[0] * inputs.ridge
+    dtype = problem.X.dtype
+    objective = FullObjective(
+        inputs,
+        np.asfortranarray(scaling.transform(problem.Y), dtype=dtype),
+        scaling.loss,
+        problem.activations,
+        [W.shape[1] for W in coefs],
+        None if weight is None else weight.astype(dtype, copy=False),
+        ridge,
+        float(activity_alpha) * scaling.loss_scale,
+        strength * scaling.loss_scale,
+        limits,
+    )
+    V = [inputs.contract(coefs[0], intercepts[0])]
+    V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]
+    if not warm:
+        # A column in a tiny unit has large weights: their penalty would be all there is to J.
+        V[0][:-1] /= 1.0 + ridge[0] / rows.total
+        # No step would ever move the weights of a column that is constant so far.
+        V[0][:-1][~inputs.columns.vary] = 0.0
+        step = max(1, n // limits.start_rows)
+        some = slice(None, None, step)
+        samples = inputs.data[some][: limits.start_rows]
+        some_weights = None if weight is None else weight[some][: limits.start_rows]
+        spread_layers(V, lambda: inputs.standardized(samples), problem.activations, some_weights)
+    theta = np.concatenate([W.ravel() for W in V])
+    frame = Frame(problem, inputs, scaling)
+    return Setting(problem, frame, objective, space, theta, moments, targets)
+
+
+class FullBatchStep:
+    """A sweep over all samples by a method; the step of a run whose source is all of them.
+
+    Parameters
+    ----------
+    method : SecantMethod, NesterovMethod or ProximalMethod
+        ``start()``, ``start_freely()``, ``renew()`` and ``sweep()`` move its ``theta``, ``value``.
+    setting : Setting
+    warm : bool
+        Whether the starting weights were fitted before. A run that is not warm begins with a few
+        sweeps without what hurts useful columns as much as the others; they are part of the start,
+        and J is reported from there on.
+    """
+
+    def __init__(self, method, setting, *, warm):
+        self.method, self.setting = method, setting
+        self._free, self.refused = not warm, 0
+
+    @property
+    def rho(self):
+        """Damping of the method."""
+        return self.method.rho
+
+    @property
+    def stuck(self):
+        """Whether no step descends any more."""
+        return self.method.stuck
+
+    def begin(self):
+        """Before a sweep."""
+        if self._free:
+            self._free = False
+            self.method.start_freely()
+
+    def settle(self):
+        """After it: nothing was put off."""
+
+    def restart(self):
+        """After a sweep that was taken back: there is none."""
+
+    def __call__(self, rows, factor):
+        """One sweep."""
+        self.refused = self.method.advance()
+        self.method.sweeps += 1
+
+    def objective(self):
+        """J, which the sweep knows."""
+        return Value(self.method.value, self.method.value, self.method.value)
+
+    def weights(self):
+        """Weights after the last sweep, in the user's units."""
+        coefs, intercepts = self.setting.weights(self.method.theta)
+        penalty, quadratic = self.setting.problem.penalty, self.setting.problem.quadratic
+        if not quadratic:
+            # Rounding in the change of units must not leave the penalty's domain.
+            coefs = [penalty.prox(W, 0.0) for W in coefs]
+        return coefs, intercepts
+
+
+def without_penalty(problem):
+    """The same problem without the penalty on weights, for a start that it would spoil."""
+    return replace(problem, alpha=0.0)

@@ -1,0 +1,198 @@
+"""J of the full batch and its gradient by backward targets, a block of rows at a time."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from ..constants import LIMITS
+from ..reductions import Rows
+from ..regularization import column_penalty, column_ridge
+
+
+class FullObjective:
+    """J per unit of sample weight as a function of all weights, in one flat vector ``theta``.
+
+    ``theta`` strings together ``V_l = [W_l; b_l]`` of shape (n_{l-1} + 1, n_l)::
+
+        z_l = (a_{l-1}, 1) V_l,    a_l = h_l(z_l)                            forward
+        D_L = s R'(z_L),    D_l = h_l'(z_l) * (D_{l+1} W_{l+1}')             backward
+        dJ/dV_l = (a_{l-1}, 1)' D_l                                          summed over rows
+
+    with ``ridge_l W_l``, ``activity s (z_l - mean z_l)`` and :meth:`column_ridge` ``W_1`` for the
+    penalties. Nothing of the size of a hidden layer on all rows is kept, only on a block of them.
+
+    Parameters
+    ----------
+    inputs : ScaledInput
+    Y : ndarray of shape (n, K)
+    loss : Loss
+    activations : list of Activation
+    widths : list of int
+        Units of the hidden layers and of the output.
+    sample_weight : ndarray of shape (n,) or None
+    ridge : list of float or ndarray of shape (n_{l-1}, 1)
+        ``J`` has the term ``1/2 sum_l sum ridge_l * W_l^2``, in sums over samples.
+    activity : float
+        ``J`` has the term ``activity/2 sum_l sum_k Var_i(z_l[i, k])``, in sums over samples.
+    columns : float, default=0.0
+        ``J`` has the term ``columns/2 sum_j log(1 + ||w_j||^2 / floor)`` over the columns j that
+        vary, ``w_j`` the weights of the standardized column, in sums over samples.
+    limits : Limits
+    """
+
+    def __init__(
+        self,
+        inputs,
+        Y,
+        loss,
+        activations,
+        widths,
+        sample_weight,
+        ridge,
+        activity,
+        columns=0.0,
+        limits=LIMITS,
+    ):
+        self.inputs, self.loss, self.activations = inputs, loss, activations
+        self.dtype, n = inputs.data.dtype, inputs.data.shape[0]
+        self.rows = Rows(n, sample_weight, block_rows=limits.block_rows)
+        self.ridge, self.activity, self.columns = ridge, activity, columns
+        self.shapes = [(m + 1, k) for m, k in pairwise([inputs.size, *widths])]
+        self.depth = len(self.shapes)
+        self._edges = np.cumsum([0, *(m * k for m, k in self.shapes)])
+        self.size = int(self._edges[-1])
+        self.target = loss.compact(Y)
+        rows = min(n, limits.block_rows)
+        self._z, self._D = ([self._empty(rows, k) for k in widths] for _ in range(2))
+        self._a = [self._empty(rows, k + 1) for k in widths[:-1]]
+        for a in self._a:
+            a[:, -1] = 1.0
+        self._mean = None
+
+    def _empty(self, rows, columns):
+        # Column-major: the ones beside the activations leave them contiguous.
+        return np.empty((rows, columns), dtype=self.dtype, order="F")
+
+    def views(self, theta):
+        """The matrices ``V_l`` inside a flat vector."""
+        return [
+            theta[start:end].reshape(shape)
+            for (start, end), shape in zip(pairwise(self._edges), self.shapes, strict=True)
+        ]
+
+    def __call__(self, theta):
+        """J per unit of weight and its gradient; J is inf where anything overflows."""
+        V = self.views(theta.astype(self.dtype, copy=False))
+        data = self.inputs.data, self.target
+        with np.errstate(all="ignore"):
+            if self.activity > 0:
+                self._mean = self.rows.reduce(lambda s, x, y: self._sums(V, s, x), *data)
+                self._mean /= self.rows.total
+            result = self.rows.reduce(lambda s, x, y: self._block(V, s, x, y), *data)
+            value, gradient = result[0], result[1:]
+            for ridge, W, G in zip(
+                self.ridge, self.views(theta), self.views(gradient), strict=True
+            ):
+                pull = ridge * W[:-1]
+                value += 0.5 * np.vdot(pull, W[:-1])
+                G[:-1] += pull
+            if self.columns > 0:
+                W, ridge = self.views(theta)[0][:-1], self.column_ridge(theta)
+                sizes = np.einsum("jk,jk->j", W, W)[self.inputs.columns.vary]
+                value += 0.5 * self.columns * column_penalty(sizes)
+                self.views(gradient)[0][:-1] += ridge * W
+            result /= self.rows.total
+            value = float(value / self.rows.total)
+        if not (np.isfinite(value) and np.isfinite(gradient @ gradient)):
+            value = np.inf
+        return value, gradient
+
+    def column_ridge(self, theta):
+        """The ridge on the first layer that has the slope of the columns' penalty at ``theta``."""
+        W = self.views(theta)[0][:-1]
+        sizes = np.einsum("jk,jk->j", W, W, dtype=float)
+        return column_ridge(sizes, self.columns * self.inputs.columns.vary)[:, None]
+
+    def row_curvature(self, theta):
+        """Mean curvature of J over the weights of each row, an array (n_{l-1} + 1, 1) a layer.
+
+        Of the Gauss-Newton matrix the diagonal, of its Kronecker form: the mean square of an input
+        times that of how far a unit moves the output.
+        """
+        V = self.views(theta.astype(self.dtype, copy=False))
+
+        def moments(weight, x, y):
+            z, a = self.forward(V, x)
+            share = np.ones(len(y)) if weight is None else weight.astype(float)
+            parts = [share @ self.loss.curvature(z[-1], y)[0]]
+            for layer, activation in enumerate(self.activations):
+                slope = activation.derivative(z[layer], a[layer][:, :-1])
+                parts += [share @ np.square(a[layer]), share @ np.square(slope)]
+            return np.concatenate(parts)
+
+        with np.errstate(all="ignore"):
+            means = self.rows.reduce(moments, self.inputs.data, self.target) / self.rows.total
+            widths = [k for _, k in self.shapes]
+            sizes = [widths[-1]] + [m for k in widths[:-1] for m in (k + 1, k)]
+            price, *rest = np.split(means, np.cumsum(sizes)[:-1])
+            inputs = [np.ones(self.shapes[0][0]), *rest[::2]]
+            rows = []
+            for layer in range(self.depth - 1, -1, -1):
+                scale = price.mean() + self.activity / self.rows.total
+                rows.append((scale * inputs[layer])[:, None])
+                if layer > 0:
+                    price = (np.square(V[layer][:-1].astype(float)) @ price) * rest[2 * layer - 1]
+            if self.columns > 0:
+                rows[-1][:-1] += self.column_ridge(theta) / self.rows.total
+        return rows[::-1]
+
+    def scratch(self, layer, m):
+        """A buffer of m rows as wide as a layer, of no meaning between two calls."""
+        return self._D[layer][:m]
+
+    def forward(self, V, x):
+        """Pre-activations, and activations with a column of ones, of a block of rows."""
+        m = x.shape[0]
+        z, a = [z[:m] for z in self._z], [a[:m] for a in self._a]
+        self.inputs.product(x, V[0], z[0])
+        for layer, activation in enumerate(self.activations):
+            activation.value(z[layer], out=a[layer][:, :-1])
+            np.matmul(a[layer], V[layer + 1], out=z[layer + 1])
+        return z, a
+
+    def _sums(self, V, weight, x):
+        z, _ = self.forward(V, x)
+        sums = [layer.sum(axis=0, dtype=float) if weight is None else weight @ layer for layer in z]
+        return np.concatenate(sums).astype(float)
+
+    def _block(self, V, weight, x, y):
+        """What a block of rows adds to J, and to its gradient."""
+        z, a = self.forward(V, x)
+        m = x.shape[0]
+        D = [D[:m] for D in self._D]
+        values = self.loss.value_and_gradient(z[-1], y, D[-1])
+        value = values.sum() if weight is None else values @ weight.astype(float)
+        if weight is not None:
+            D[-1] *= weight[:, None]
+        if self.activity > 0:
+            means = np.split(self._mean, np.cumsum([layer.shape[1] for layer in z])[:-1])
+        gradient = np.empty(self.size, dtype=self.dtype)
+        G = self.views(gradient)
+        for layer in range(self.depth - 1, -1, -1):
+            if self.activity > 0:
+                centered = z[layer] - means[layer].astype(self.dtype)
+                pull = centered * (self.activity / self.rows.total)
+                if weight is not None:
+                    pull *= weight[:, None]
+                value += 0.5 * float(np.einsum("ij,ij->", pull, centered, dtype=float))
+                D[layer] += pull
+            if layer == 0:
+                self.inputs.cross(x, D[0], G[0])
+                break
+            np.matmul(a[layer - 1].T, D[layer], out=G[layer])
+            W = V[layer][:-1]
+            # A product with a single column is many times slower than its outer product.
+            (np.multiply if W.shape[1] == 1 else np.matmul)(D[layer], W.T, out=D[layer - 1])
+            slope = self.activations[layer - 1].derivative(z[layer - 1], a[layer - 1][:, :-1])
+            D[layer - 1] *= slope
+        return np.concatenate([[value], gradient])

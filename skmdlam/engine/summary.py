@@ -1,0 +1,124 @@
+"""What is known of all samples that a fit or a stream has seen: sums that merge exactly."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .constants import LIMITS, TUNED
+from .moments import Moments, column_moments
+from .reductions import Rows
+from .regularization import Regularization
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """Moments of the inputs and targets of all samples so far.
+
+    Attributes
+    ----------
+    rows : int
+    columns, targets : Moments
+        Of the inputs and of the targets, without covariances.
+    deviation : float
+        Mean absolute deviation of the targets from their mean, as it was when they were seen.
+    joint : Moments or None
+        With the covariances of the inputs, of those samples that came in chunks; None where there
+        are none or too many columns.
+    estimated : Regularization or None
+        What was estimated in a fit that has seen the samples.
+    """
+
+    rows: int
+    columns: Moments
+    targets: Moments
+    deviation: float
+    joint: Moments | None = None
+    estimated: Regularization | None = None
+
+    @classmethod
+    def of(cls, X, Y, weight=None, *, joint=False, moments=None, estimated=None, limits=LIMITS):
+        """What a chunk says; without ``joint`` its covariances are left out.
+
+        ``moments`` are mean and standard deviation of the columns where they are known already.
+        """
+        rows = Rows(X.shape[0], weight)
+        share = rows.share()
+        mean, std = column_moments(X, share) if moments is None else moments
+        targets = Moments.of(Y, weight)
+        joint = joint and X.shape[1] <= limits.stream_covariance
+        return cls(
+            X.shape[0],
+            Moments(rows.total, mean, std**2 * rows.total),
+            targets,
+            float((share @ np.abs(Y - targets.mean)).mean()),
+            Moments.of(X, weight, full=True) if joint else None,
+            estimated,
+        )
+
+    @classmethod
+    def supposed(cls, X, Y, weight, last_coefs, tuned=TUNED):
+        """What a fit may have seen of which nothing but the weights is left: many rows like these.
+
+        Where the rows do not vary, columns get a spread that keeps steps small, and targets one
+        that goes with the weights of the output layer.
+        """
+        found = cls.of(X, Y, weight)
+        times = max(1.0, tuned.stream_supposed / found.rows)
+        total = times * found.weight
+
+        def vary(moments, otherwise):
+            spread = np.where(moments.spread > 0, moments.spread, otherwise)
+            return Moments(total, moments.mean, total * spread**2)
+
+        columns = vary(found.columns, np.maximum(1.0, np.abs(found.columns.mean)))
+        targets = vary(found.targets, np.linalg.norm(last_coefs, axis=0))
+        deviation = found.deviation if found.deviation > 0 else float(targets.spread.mean())
+        return cls(round(times * found.rows), columns, targets, deviation)
+
+    @property
+    def weight(self):
+        """Total weight."""
+        return self.columns.weight
+
+    def __add__(self, other):
+        if self.joint is None or other.joint is None:
+            joint = self.joint if other.joint is None else other.joint
+        else:
+            joint = self.joint + other.joint
+        weights = self.weight, other.weight
+        return DataSummary(
+            self.rows + other.rows,
+            self.columns + other.columns,
+            self.targets + other.targets,
+            float(np.average([self.deviation, other.deviation], weights=weights)),
+            joint,
+        )
+
+    def target_moments(self):
+        """Mean, standard deviation and mean absolute deviation of the targets."""
+        std = float(np.sqrt(np.mean(self.targets.square) / self.weight))
+        return self.targets.mean, std, self.deviation
+
+    def as_arrays(self):
+        """The summary in arrays and numbers."""
+        return {
+            "rows": self.rows,
+            "columns": vars(self.columns),
+            "targets": vars(self.targets),
+            "deviation": self.deviation,
+            "joint": None if self.joint is None else vars(self.joint),
+            "estimated": None if self.estimated is None else tuple(self.estimated),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays):
+        """The inverse of :meth:`as_arrays`."""
+        joint, estimated = arrays["joint"], arrays["estimated"]
+        return cls(
+            arrays["rows"],
+            Moments(**arrays["columns"]),
+            Moments(**arrays["targets"]),
+            arrays["deviation"],
+            None if joint is None else Moments(**joint),
+            None if estimated is None else Regularization(*estimated),
+        )
