@@ -2,16 +2,13 @@
 
 from numbers import Real
 
-import numpy as np
-import scipy.sparse as sp
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import column_or_1d
 
-from ._base import BaseMDLAM
+from ._base import BaseMDLAM, can_learn_a_stream
 from ._compat import Interval, StrOptions, _fit_context
-from ._partial_fit import can_learn_a_stream, learn_chunk
-from .losses import REGRESSION_LOSSES, Loss, Poisson, get_loss
+from ._targets import NumericTarget
+from .losses import REGRESSION_LOSSES, Loss, Poisson
 
 
 class MDLAMRegressor(RegressorMixin, BaseMDLAM):
@@ -286,8 +283,6 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     True
     """
 
-    _y_is_numeric = True
-
     _parameter_constraints: dict = {
         **BaseMDLAM._parameter_constraints,
         "loss": [StrOptions(set(REGRESSION_LOSSES)), Loss],
@@ -343,21 +338,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _encode_y(self, y):
-        if sp.issparse(y):
-            raise TypeError("Sparse y is not supported for regression; use y.toarray().")
-        y = np.asarray(y)
-        if y.dtype.kind not in "biuf":
-            raise ValueError(f"y must hold numbers; got an array of dtype {y.dtype}.")
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        return y[:, None] if y.ndim == 1 else y
-
-    def _encode_known_y(self, y):
-        return self._encode_y(y)
-
-    def _make_loss(self):
-        return get_loss(self.loss, quantile=self.quantile)
+    def _make_target(self, goes_on):
+        return NumericTarget(self.loss, self.quantile)
 
     @available_if(can_learn_a_stream)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -427,8 +409,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         >>> model.score(X, y) > 0.4
         True
         """
-        learn_chunk(self, X, y, sample_weight)
-        return self
+        return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X):
         """Predict targets.
