@@ -61,12 +61,14 @@ class Network:
         Units of each hidden layer.
     activations : list of Activation
     penalty : Penalty
+    target : ClassTarget or NumericTarget
     """
 
     solver: object
     hidden: list
     activations: list
     penalty: object
+    target: object
 
     def sizes(self, samples):
         """Units of each layer, from the inputs to the outputs."""
@@ -177,37 +179,37 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
         return self
 
-    # -- the order of events, of a fit and of a chunk ---------------------------------------------
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        """``partial_fit`` of both estimators; numbers have no classes."""
+        with restored_on_error(self):
+            self._fit_chunk(X, y, sample_weight, classes)
+        return self
+
+    # -- the order of events: of a fit, and of a chunk of a stream --------------------------------
 
     def _fit(self, X, y, sample_weight, validation):
         callbacks = Callbacks(self, X, y, sample_weight)
         goes_on = self.warm_start and hasattr(self, "coefs_")
-        network = self._resolve_network()
-        target = self._make_target(goes_on)
-
-        samples = prepare(self, X, y, sample_weight, target)
-        sizes = network.sizes(samples)
+        network = self._resolve_network(goes_on)
+        samples = prepare(self, X, y, sample_weight, network.target)
         if goes_on:
-            check_warm_start(self, target.loss, sizes)
-        validation = prepare_validation(self, *validation, target, samples)
+            check_warm_start(self, network.target.loss, network.sizes(samples))
+        validation = prepare_validation(self, *validation, network.target, samples)
         rng = check_random_state(self.random_state)
         samples = samples.with_weight()
         if self.early_stopping and validation is None:
-            strata = target.strata(samples.y) if self.shuffle else None
+            strata = network.target.strata(samples.y) if self.shuffle else None
             samples, validation = split_validation(
                 samples, self.validation_fraction, self.shuffle, strata, rng
             )
-
-        problem = self._pose(network, samples, target.loss)
-        coefs, intercepts = self._starting_weights(network, sizes, samples.X.dtype, rng, goes_on)
+        problem, coefs, intercepts = self._begin(network, samples, rng, goes_on)
         if goes_on:  # in the type of this X, and never the fitted arrays themselves
-            coefs = [W.astype(samples.X.dtype) for W in coefs]
-            intercepts = [b.astype(samples.X.dtype) for b in intercepts]
-        keep_network(self, network.activations, target, sizes)
+            dtype = samples.X.dtype
+            coefs, intercepts = ([w.astype(dtype) for w in part] for part in (coefs, intercepts))
         seen = Seen.of(samples.X, samples.Y, samples.weight)
         settings = self._resolve_settings(len(samples))
         n_rows = network.solver.rows_at_a_time(len(samples), settings["batch_size"])
-        with blas_threads_for(n_rows, sizes):
+        with blas_threads_for(n_rows, network.sizes(samples)):
             run = network.solver.start(
                 problem,
                 coefs,
@@ -225,7 +227,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         keep_fit(self, result, monitor)
         callbacks.end()
 
-    def _learn_chunk(self, X, y, sample_weight, classes):
+    def _fit_chunk(self, X, y, sample_weight, classes):
         goes_on = hasattr(self, "coefs_")
         if goes_on:  # scikit-learn checks the parameters in the first call only
             self._validate_params()
@@ -234,60 +236,49 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 "partial_fit does not support early_stopping=True: a stream has no validation "
                 "samples."
             )
-        network = self._resolve_network()
-        target = self._make_target(goes_on)
-
+        network = self._resolve_network(goes_on)
         dtype = self.coefs_[0].dtype if goes_on else None
-        samples = prepare_chunk(self, X, y, sample_weight, target, classes, dtype)
-        sizes = network.sizes(samples)
+        samples = prepare_chunk(self, X, y, sample_weight, network.target, classes, dtype)
         if goes_on:
-            check_next_chunk(self, target.loss, sizes)
+            check_next_chunk(self, network.target.loss, network.sizes(samples))
+        rng = self._rng_of_stream(goes_on)
         samples = samples.with_weight()
+        problem, coefs, intercepts = self._begin(network, samples, rng, goes_on)
         seen = getattr(self, "_stream", None)
-        rng = check_random_state(self.random_state)
-        if (seen is None or not goes_on) and not isinstance(self.random_state, Integral):
-            # The stream keeps it: the user's, or NumPy's own, would be shared with others.
-            rng = np.random.RandomState(rng.randint(np.iinfo(np.int32).max))
-
-        problem = self._pose(network, samples, target.loss)
-        coefs, intercepts = self._starting_weights(network, sizes, samples.X.dtype, rng, goes_on)
         if seen is None and goes_on:  # stored by a version that did not keep what was seen
             seen = Seen.supposed(samples.X, samples.Y, samples.weight, coefs[-1])
-        keep_network(self, network.activations, target, sizes)
         settings = self._resolve_settings(len(samples))
         n_rows = min(len(samples), settings["batch_size"] or len(samples))
-        with blas_threads_for(n_rows, sizes):
+        with blas_threads_for(n_rows, network.sizes(samples)):
             run = network.solver.stream(problem, coefs, intercepts, seen, rng=rng, **settings)
             record = next(run)
         keep_chunk(self, run, record)
         with Progress(self.verbose, 1) as progress:
             progress.update(record)
 
-    def _partial_fit(self, X, y, sample_weight, classes=None):
-        """``partial_fit`` of both estimators; of numbers there are no classes."""
-        with restored_on_error(self):
-            self._learn_chunk(X, y, sample_weight, classes)
-        return self
-
-    def _pose(self, network, samples, loss):
-        """The problem in the terms of the engine."""
-        return Problem(
+    def _begin(self, network, samples, rng, goes_on):
+        """The problem and the weights to start from; what prediction needs of them is kept."""
+        problem = Problem(
             samples.X,
             samples.Y,
             network.activations,
-            loss,
+            network.target.loss,
             network.penalty,
             self._resolve_alpha(network),
             samples.weight,
         )
-
-    def _starting_weights(self, network, sizes, dtype, rng, goes_on):
+        sizes = network.sizes(samples)
         if goes_on:
-            return self.coefs_, self.intercepts_
-        return network.solver.initial_weights(sizes, rng, dtype, network.activations)
+            coefs, intercepts = self.coefs_, self.intercepts_
+        else:
+            coefs, intercepts = network.solver.initial_weights(
+                sizes, rng, samples.X.dtype, network.activations
+            )
+        keep_network(self, problem, network.target, sizes)
+        return problem, coefs, intercepts
 
     def _minimise(self, run, validation, callbacks):
-        """Run the solver and watch it; what it found, and the monitor or None."""
+        """Run the solver and watch it; return what it found, and the monitor or None."""
         monitor = None if validation is None else ValidationMonitor(self, validation)
         by_score = monitor is not None and self.early_stopping
         longest = min(self.max_iter, getattr(run, "max_sweeps", np.inf))
@@ -310,11 +301,16 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 
     # -- parameters -------------------------------------------------------------------------------
 
-    def _resolve_network(self):
+    def _resolve_network(self, goes_on):
         solver = self._resolve_solver()
         hidden = self._resolve_layer_sizes()
-        activations = get_activations(self.activation, len(hidden))
-        return Network(solver, hidden, activations, get_penalty(self.penalty, self.l1_ratio))
+        return Network(
+            solver=solver,
+            hidden=hidden,
+            activations=get_activations(self.activation, len(hidden)),
+            penalty=get_penalty(self.penalty, l1_ratio=self.l1_ratio),
+            target=self._make_target(goes_on),
+        )
 
     def _resolve_solver(self):
         if isinstance(self.solver, type):
@@ -355,6 +351,14 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             choose = getattr(network.solver, "default_alpha", lambda *_: USUAL_ALPHA)
             alpha = choose(penalty, self._given_activity_alpha())
         return float(alpha) or (_CONSTRAINT_ALONE if constrains(penalty) else 0.0)
+
+    def _rng_of_stream(self, goes_on):
+        rng = check_random_state(self.random_state)
+        begins = not goes_on or getattr(self, "_stream", None) is None
+        if begins and not isinstance(self.random_state, Integral):
+            # The stream keeps it: the user's, or NumPy's own, would be shared with others.
+            rng = np.random.RandomState(rng.randint(np.iinfo(np.int32).max))
+        return rng
 
     # -- prediction -------------------------------------------------------------------------------
 

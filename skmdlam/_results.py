@@ -14,20 +14,20 @@ _CURVES = ("loss", "objective", "epsilon", "rho", "gap")
 _STACKLEVEL_OF_FIT = 5
 
 
-def keep_network(estimator, activations, target, sizes):
+def keep_network(estimator, problem, target, sizes):
     """Keep what prediction needs besides the weights.
 
     Parameters
     ----------
     estimator : estimator
-    activations : list of Activation
+    problem : Problem
     target : ClassTarget or NumericTarget
     sizes : list of int
         Units of each layer, from the inputs to the outputs.
     """
     estimator.n_layers_, estimator.n_outputs_ = len(sizes), sizes[-1]
-    estimator.out_activation_ = target.loss.out_activation
-    estimator._activations, estimator._loss = activations, target.loss
+    estimator.out_activation_ = problem.loss.out_activation
+    estimator._activations, estimator._loss = problem.activations, problem.loss
     vars(estimator).update(target.attributes())
 
 
