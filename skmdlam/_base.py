@@ -76,7 +76,7 @@ class Network:
 
 
 class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
-    """Fit, forward pass and bookkeeping; subclasses encode ``y`` and choose the loss."""
+    """Fit and forward pass; subclasses say what the target is, and predict."""
 
     # Where the HTML representation links to; pyproject.toml has the same address.
     _doc_link_module = "skmdlam"
