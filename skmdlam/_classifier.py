@@ -1,30 +1,25 @@
 """MDLAMClassifier: class labels in, decision functions and probabilities out."""
 
 import numpy as np
-import scipy.sparse as sp
 from scipy.special import log_expit, log_softmax
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import column_or_1d
 
-from ._base import BaseMDLAM, check_sum_of_weights
+from ._base import BaseMDLAM, can_learn_a_stream
 from ._compat import StrOptions, _fit_context
-from ._partial_fit import can_learn_a_stream, learn_chunk
-from .losses import LogisticLoss, SoftmaxCrossEntropy
+from ._targets import ClassTarget
 
 
 class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
-    """Multi-layer perceptron classifier, trained by alternating minimisation.
+    """Multi-layer perceptron classifier, trained by alternating minimization.
 
-    The network is fitted block by block (mDLAM): the unknowns of a layer, its weights or its
-    pre-activations and activations, are replaced by the minimiser of the objective, or of a close
+    The network is fitted block by block (mDLAM): the variables of a layer, its weights or its
+    pre-activations and activations, are replaced by the minimizer of the objective, or of a close
     model of it, over that block, given all others. There is no learning rate to choose.
 
     With ``s_i`` the weights of the samples, ``f`` the network up to the last layer's
     pre-activations and ``z_l`` the pre-activations of layer l, solver "feasible", the default,
-    minimises ::
+    minimizes ::
 
         J(W, b) = sum_i s_i R(f(x_i; W, b), y_i) + alpha sum_l Omega(W_l)
                   + activity_alpha/2 unit sum_l sum_k Var_i(z_l[i, k])
@@ -38,15 +33,9 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     columns of X at all, which hurts useless columns more than useful ones (``column_alpha`` is an
     option of :class:`Feasible`; what a fit has used is ``column_alpha_``). Both are unit-free.
 
-    Solver "relaxed" is the algorithm of the paper [1]_. It minimises the first line of J through
-    its Problem 2, in which every layer has variables of its own ::
-
-        F(W, b, z, a) = sum_i s_i R(z_iL, y_i) + alpha sum_l Omega(W_l)
-                        + rho/2 sum_l sum_i s_i ||z_il - a_i,l-1 W_l - b_l||^2
-        subject to |a_l - h(z_l)| <= epsilon for every hidden layer l
-
-    with ``a_0 = x``. F and J agree where the equations of the network hold exactly, which for
-    solver "feasible" is always.
+    Solver "relaxed" is the algorithm of the paper [1]_. It minimizes the first line of J through
+    a relaxed objective F, in which every layer has variables of its own (see :class:`Relaxed`).
+    Both are derived step by step in :ref:`algorithm`.
 
     Parameters
     ----------
@@ -94,8 +83,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Samples in a mini-batch of solver "feasible"; "auto" is a fifth of the samples below 500 (at
         least 20, and all of up to 64), 100 below 2,000 and 200 from there on. None, or a number
         not below that of the samples, is the full batch: sweeps over all samples that are
-        accelerated by secants and descend in J every time (with absolute or quantile loss and a
-        penalty other than "l2", only the last ones are). Solver "relaxed" always takes the full
+        accelerated by secants and descend in J every time. Solver "relaxed" always takes the full
         batch: "auto" or None.
     max_iter : int, default=200
         Largest number of epochs or sweeps. The schedule of mini-batches ends by itself after 100
@@ -207,24 +195,16 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
 
     See Also
     --------
-    MDLAMRegressor : The same for numbers.
+    MDLAMRegressor : Regressor counterpart.
     Feasible : The options of solver "feasible".
     Relaxed : The options of solver "relaxed".
     sklearn.neural_network.MLPClassifier : The same network, trained by gradients.
 
     Notes
     -----
-    *Is it back-propagation?* A step of solver "feasible" starts where ``z_l`` and ``a_l`` are what
-    the network computes. From such a point, and for small steps, the recursion of the targets from
-    layer to layer is the one that back-propagation computes. What differs is what is done with
-    them: each layer takes the damped least-squares step towards its targets, which has a scale of
-    its own and no learning rate, as in natural-gradient methods (K-FAC); the targets of the output
-    come from the proximal map of the loss (of a cross-entropy, from its first-order form); and an
-    epoch that makes J much worse, or not finite, is taken back and rho doubled.
-    ``doc/algorithm.rst`` has the derivations.
-
-    Two other things help on top of that: the two penalties that J has beside ``alpha``, and a
-    schedule that ends a fit early. ``activity_alpha=0`` leaves the first out.
+    *Is it back-propagation?* Only in part. At small steps the targets of the layers follow the
+    recursion of back-propagation. The step of the weights is another one: a damped least-squares
+    fit in each layer, with no learning rate. See :class:`Feasible`.
 
     *When not.* Relu networks of ten and more layers; images and sequences that want convolutions or
     attention. Solver "relaxed" is for the paper's setting, few rows and many columns, and for
@@ -288,8 +268,6 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     'converged'
     """
 
-    _y_is_numeric = False
-
     _parameter_constraints: dict = {
         **BaseMDLAM._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
@@ -342,98 +320,9 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _encode_y(self, y):
-        check_classification_targets(y)
-        kind = type_of_target(y, input_name="y")
-        if kind == "multiclass-multioutput":
-            raise ValueError(
-                "y has several columns of more than two classes (multiclass-multioutput), which "
-                "is not supported: fit one classifier a column (MultiOutputClassifier)."
-            )
-        multilabel = kind == "multilabel-indicator"
-        if multilabel:
-            encoded = y.toarray() if sp.issparse(y) else np.asarray(y)
-            if not np.isin(encoded, (0, 1)).all():
-                raise ValueError(
-                    "y with several columns must be a multilabel indicator of zeros and ones; got "
-                    f"the values {np.unique(encoded)}."
-                )
-            classes = np.arange(encoded.shape[1])
-        else:
-            classes, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
-        if self._previous_weights() is not None and not (
-            multilabel == self._multilabel and np.array_equal(classes, self.classes_)
-        ):
-            before, now = (
-                f"the {'labels' if several else 'classes'} {names}"
-                for several, names in ((self._multilabel, self.classes_), (multilabel, classes))
-            )
-            raise ValueError(
-                f"warm_start=True needs the target of the previous fit, {before}; y has {now}. "
-                "Set warm_start=False to start afresh."
-            )
-        self.classes_, self._multilabel = classes, multilabel
-        return encoded if multilabel else self._indicator(codes)
-
-    def _make_loss(self):
-        single = self._multilabel or len(self.classes_) <= 2
-        return LogisticLoss() if single else SoftmaxCrossEntropy()
-
-    def _encode_known_y(self, y):
-        kind = type_of_target(y, input_name="y")
-        if kind not in ("binary", "multiclass", "multilabel-indicator"):
-            check_classification_targets(y)  # refuses what is none, at the cost of another look
-        multilabel = kind == "multilabel-indicator"
-        if multilabel != self._multilabel:
-            raise ValueError(
-                f"it must be {'a multilabel indicator' if self._multilabel else 'class labels'}, "
-                "as y is."
-            )
-        if multilabel:
-            encoded = y.toarray() if sp.issparse(y) else np.asarray(y)
-            if encoded.shape[1] != len(self.classes_) or not np.isin(encoded, (0, 1)).all():
-                raise ValueError(
-                    f"it must be an indicator of zeros and ones with {len(self.classes_)} columns."
-                )
-            return encoded
-        y = column_or_1d(y, warn=True)
-        codes = np.searchsorted(self.classes_, y)
-        if not np.array_equal(self.classes_.take(codes, mode="clip"), y):
-            unknown = np.setdiff1d(y, self.classes_)
-            raise ValueError(f"the classes {unknown} are not among those of y, {self.classes_}.")
-        return self._indicator(codes)
-
-    def _indicator(self, codes):
-        """One column for two classes, one each for more."""
-        n_classes = len(self.classes_)
-        return codes[:, None] if n_classes <= 2 else np.eye(n_classes)[codes]
-
-    def _resolve_class_weight(self, y, weight):
-        if self.class_weight is None:
-            return None
-        check_classification_targets(y)
-        return _balanced(y, weight) if self.class_weight == "balanced" else self.class_weight
-
-    def _class_weight_of_part(self, by_class, y):
-        return None if by_class is None else _for_classes_in(y, by_class)
-
-    def _times_class_weight(self, weight, by_class, X, y):
-        if by_class is None:
-            return weight
-        factors = compute_sample_weight(by_class, y)
-        if not (np.isfinite(factors) & (factors >= 0)).all():
-            raise ValueError(
-                f"class_weight must hold finite weights, none negative; got {self.class_weight}."
-            )
-        factors = factors.astype(X.dtype)
-        weight = factors if weight is None else weight * factors
-        if not (weight > 0).any():
-            raise ValueError("class_weight and sample_weight give every sample the weight zero.")
-        check_sum_of_weights(weight, "sample_weight (times class_weight)")
-        return weight
-
-    def _strata(self, y):
-        return None if self._multilabel else y
+    def _make_target(self, goes_on):
+        known = (self.classes_, self._multilabel) if goes_on else ()
+        return ClassTarget(self.class_weight, *known)
 
     @available_if(can_learn_a_stream)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -484,12 +373,11 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         ``alpha`` times the penalty, per unit of weight: an honest measure of how the stream is
         predicted. ``n_iter_`` counts the calls behind the epochs of a fit.
 
-        Means, spreads and covariances (up to 1,500 columns) are those of
-        all samples so far. Each call works in batches of 25 rows at most unless ``batch_size`` is a
-        number; None takes the chunk as one batch. The automatic strengths of the penalties are
-        estimated from chunks of 100 rows and more (that on columns: 400) among the first 5,000
-        samples; without them they are those of the fit before or, in a stream that began by itself,
-        5 and 0.75.
+        Means, spreads and covariances (up to 1,500 columns) are those of all samples so far. Each
+        call works in batches of 25 rows at most unless ``batch_size`` is a number; None takes the
+        chunk as one batch. The automatic strengths of the penalties are estimated from chunks of
+        100 rows and more (that on columns: 400) among the first 5,000 samples; without them they
+        are those of the fit before or, in a stream that began by itself, 5 and 0.75.
 
         An estimator that was stored by a version that did not keep what it had seen can go on: its
         weights are taken for those of a fit to 1,000 rows, or more, like those of the next chunk.
@@ -507,57 +395,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         >>> model.score(X, y) > 0.9
         True
         """
-        learn_chunk(
-            self, X, y, sample_weight, lambda y, first: self._learn_classes(y, classes, first)
-        )
-        return self
-
-    def _learn_classes(self, y, classes, first):
-        """The classes of a stream, which its first chunk need not have."""
-        if classes is not None:
-            classes = np.unique(column_or_1d(classes))
-        if first:
-            self._multilabel = type_of_target(y, input_name="y") == "multilabel-indicator"
-        if self._multilabel:
-            n_labels = y.shape[1] if first else len(self.classes_)
-            if classes is not None and len(classes) != n_labels:
-                raise ValueError(
-                    f"classes={classes} names {len(classes)} labels; y has {n_labels} columns."
-                )
-            self.classes_ = np.arange(n_labels)
-        elif first:
-            if classes is None:
-                raise ValueError("classes must be passed on the first call to partial_fit.")
-            self.classes_ = classes
-        elif classes is not None and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"classes={classes} is not the same as on the first call, {self.classes_}."
-            )
-
-    def _stream_class_weight(self, y):
-        given = self.class_weight
-        if given is None:
-            return None
-        if given == "balanced":
-            raise ValueError(
-                "partial_fit does not support class_weight='balanced', which needs all samples at "
-                "once. Give a dict, for example from sklearn.utils.class_weight."
-                "compute_class_weight on a part of the data."
-            )
-        if isinstance(given, list) != self._multilabel:
-            wanted = "a list with a dict for each label" if self._multilabel else "a dict"
-            raise ValueError(f"class_weight must be {wanted} for this y; got {given!r}.")
-        if self._multilabel and len(given) != len(self.classes_):
-            raise ValueError(
-                f"class_weight must hold a dict for each of the {len(self.classes_)} labels; got "
-                f"{len(given)}."
-            )
-        known = [0, 1] if self._multilabel else self.classes_.tolist()
-        for by_class in given if self._multilabel else [given]:
-            unknown = [label for label in by_class if label not in known]
-            if unknown:
-                raise ValueError(f"class_weight names {unknown}, not among the classes {known}.")
-        return _for_classes_in(y, given)
+        return self._partial_fit(X, y, sample_weight, classes)
 
     def decision_function(self, X):
         """Output of the network before the softmax or logistic function.
@@ -645,38 +483,3 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _for_classes_in(y, by_class):
-    """These weights for the classes in y alone, as scikit-learn wants them: 1 where none is given.
-
-    It refuses names of classes that are not in y.
-    """
-    several = isinstance(by_class, list)
-    weights = [
-        {label: given.get(label, 1.0) for label in np.unique(column).tolist()}
-        for column, given in zip(_columns(y), by_class if several else [by_class], strict=True)
-    ]
-    return weights if several else weights[0]
-
-
-def _columns(y):
-    """The columns of labels of one kind or several, dense."""
-    y = y.toarray() if sp.issparse(y) else np.asarray(y)
-    return y.reshape(len(y), -1).T
-
-
-def _balanced(y, weight):
-    """``sum of weights / (number of classes * weight of the class)``: a dict, or one a label.
-
-    Without weights this is scikit-learn's rule; with them a weight of two counts as two samples.
-    """
-    result = []
-    for column in _columns(y):
-        classes, codes = np.unique(column, return_inverse=True)
-        size = np.bincount(codes, weights=weight).astype(float)
-        factor = np.zeros_like(size)
-        present = size > 0
-        factor[present] = size.sum() / (np.count_nonzero(present) * size[present])
-        result.append(dict(zip(classes.tolist(), factor.tolist(), strict=True)))
-    return result if len(result) > 1 else result[0]

@@ -1,7 +1,6 @@
 """What watches a fit while it runs: the samples of validation, and scikit-learn's callbacks."""
 
 import copy
-from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics import check_scoring
@@ -13,31 +12,17 @@ from .engine.problem import forward
 LARGEST = float(np.finfo(float).max)
 
 
-@dataclass
-class Validation:
-    """Samples that are not trained on.
-
-    Attributes
-    ----------
-    X : ndarray or sparse matrix of shape (n, d)
-    y : ndarray
-        Targets as the user gave them, for the scorer.
-    Y : ndarray of shape (n, K)
-        Targets in the form of the loss.
-    weight : ndarray of shape (n,) or None
-    """
-
-    X: object
-    y: np.ndarray
-    Y: np.ndarray
-    weight: np.ndarray | None
-
-
 class ValidationMonitor:
     """Score a copy of the estimator after each sweep; ask to stop when that stalls.
 
     A run whose steps have yet to shrink is asked to shrink them instead (``begin_cool_down``): it
     ends by itself soon after, and the score of noisy weights says little of what they settle at.
+
+    Parameters
+    ----------
+    estimator : estimator
+    validation : Samples
+        Samples that are not trained on.
 
     Attributes
     ----------

@@ -2,28 +2,25 @@
 
 from numbers import Real
 
-import numpy as np
-import scipy.sparse as sp
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import column_or_1d
 
-from ._base import BaseMDLAM
+from ._base import BaseMDLAM, can_learn_a_stream
 from ._compat import Interval, StrOptions, _fit_context
-from ._partial_fit import can_learn_a_stream, learn_chunk
-from .losses import REGRESSION_LOSSES, Loss, Poisson, get_loss
+from ._targets import NumericTarget
+from .losses import REGRESSION_LOSSES, Loss, Poisson
 
 
 class MDLAMRegressor(RegressorMixin, BaseMDLAM):
-    """Multi-layer perceptron regressor, trained by alternating minimisation.
+    """Multi-layer perceptron regressor, trained by alternating minimization.
 
-    The network is fitted block by block (mDLAM): the unknowns of a layer, its weights or its
-    pre-activations and activations, are replaced by the minimiser of the objective, or of a close
+    The network is fitted block by block (mDLAM): the variables of a layer, its weights or its
+    pre-activations and activations, are replaced by the minimizer of the objective, or of a close
     model of it, over that block, given all others. There is no learning rate to choose.
 
     With ``s_i`` the weights of the samples, ``f`` the network up to the last layer's
     pre-activations and ``z_l`` the pre-activations of layer l, solver "feasible", the default,
-    minimises ::
+    minimizes ::
 
         J(W, b) = sum_i s_i R(f(x_i; W, b), y_i) + alpha sum_l Omega(W_l)
                   + activity_alpha/2 unit sum_l sum_k Var_i(z_l[i, k])
@@ -35,20 +32,12 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     samples weighted by ``s_i``; the third is one on the use of the d columns of X at all, which
     hurts useless columns more than useful ones (``column_alpha`` is an option of
     :class:`Feasible`; what a fit has used is ``column_alpha_``). ``unit`` makes both independent of
-    the unit of y: it is the variance of y for squared error and Huber (in mini-batches times delta
-    over the deviation, where that is below 1), the mean deviation for absolute error and quantile,
-    the mean for Poisson. The variance of the output counts in units of that deviation; for Poisson
-    it is that of ``z_L``.
+    the unit of y, as :class:`Feasible` says; the variance of the output layer counts in units
+    of the spread of y, for Poisson as it is.
 
-    Solver "relaxed" is the algorithm of the paper [1]_. It minimises the first line of J through
-    its Problem 2, in which every layer has variables of its own ::
-
-        F(W, b, z, a) = sum_i s_i R(z_iL, y_i) + alpha sum_l Omega(W_l)
-                        + rho/2 sum_l sum_i s_i ||z_il - a_i,l-1 W_l - b_l||^2
-        subject to |a_l - h(z_l)| <= epsilon for every hidden layer l
-
-    with ``a_0 = x``. F and J agree where the equations of the network hold exactly, which for
-    solver "feasible" is always.
+    Solver "relaxed" is the algorithm of the paper [1]_. It minimizes the first line of J through
+    a relaxed objective F, in which every layer has variables of its own (see :class:`Relaxed`).
+    Both are derived step by step in :ref:`algorithm`.
 
     Parameters
     ----------
@@ -103,9 +92,9 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         Samples in a mini-batch of solver "feasible"; "auto" is a fifth of the samples below 500 (at
         least 20, and all of up to 64), 100 below 2,000 and 200 from there on. None, or a number
         not below that of the samples, is the full batch: sweeps over all samples that are
-        accelerated by secants and descend in J every time (with a loss that has kinks, absolute or
-        quantile, and a penalty other than "l2", only the last ones are). Solver "relaxed" always
-        takes the full batch: "auto" or None.
+        accelerated by secants and descend in J every time. Solver "relaxed" always takes the full
+        batch: "auto" or None. With a loss that has kinks, absolute or quantile, and a penalty other
+        than "l2", only the last sweeps are of this kind.
     max_iter : int, default=200
         Largest number of epochs or sweeps. The schedule of mini-batches ends by itself after 100
         epochs at most; where ``max_iter`` is less, it is shortened to fit. With a penalty other
@@ -209,24 +198,16 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
 
     See Also
     --------
-    MDLAMClassifier : The same for class labels.
+    MDLAMClassifier : Classifier counterpart.
     Feasible : The options of solver "feasible".
     Relaxed : The options of solver "relaxed".
     sklearn.neural_network.MLPRegressor : The same network, trained by gradients.
 
     Notes
     -----
-    *Is it back-propagation?* A step of solver "feasible" starts where ``z_l`` and ``a_l`` are what
-    the network computes. From such a point, and for small steps, the recursion of the targets from
-    layer to layer is the one that back-propagation computes. What differs is what is done with
-    them: each layer takes the damped least-squares step towards its targets, which has a scale of
-    its own and no learning rate, as in natural-gradient methods (K-FAC); the targets of the output
-    come from the proximal map of the loss (of a cross-entropy, from its first-order form); and an
-    epoch that makes J much worse, or not finite, is taken back and rho doubled.
-    ``doc/algorithm.rst`` has the derivations.
-
-    Two other things help on top of that: the two penalties that J has beside ``alpha``, and a
-    schedule that ends a fit early. ``activity_alpha=0`` leaves the first out.
+    *Is it back-propagation?* Only in part. At small steps the targets of the layers follow the
+    recursion of back-propagation. The step of the weights is another one: a damped least-squares
+    fit in each layer, with no learning rate. See :class:`Feasible`.
 
     *When not.* Relu networks of ten and more layers; images and sequences that want convolutions or
     attention. Solver "relaxed" is for the paper's setting, few rows and many columns, and for
@@ -286,8 +267,6 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     True
     """
 
-    _y_is_numeric = True
-
     _parameter_constraints: dict = {
         **BaseMDLAM._parameter_constraints,
         "loss": [StrOptions(set(REGRESSION_LOSSES)), Loss],
@@ -343,21 +322,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _encode_y(self, y):
-        if sp.issparse(y):
-            raise TypeError("Sparse y is not supported for regression; use y.toarray().")
-        y = np.asarray(y)
-        if y.dtype.kind not in "biuf":
-            raise ValueError(f"y must hold numbers; got an array of dtype {y.dtype}.")
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        return y[:, None] if y.ndim == 1 else y
-
-    def _encode_known_y(self, y):
-        return self._encode_y(y)
-
-    def _make_loss(self):
-        return get_loss(self.loss, quantile=self.quantile)
+    def _make_target(self, goes_on):
+        return NumericTarget(self.loss, self.quantile)
 
     @available_if(can_learn_a_stream)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -405,12 +371,13 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         ``alpha`` times the penalty, per unit of weight: an honest measure of how the stream is
         predicted. ``n_iter_`` counts the calls behind the epochs of a fit.
 
-        Means, spreads, covariances (up to 1,500 columns) and the unit of the target are those of
-        all samples so far. Each call works in batches of 25 rows at most unless ``batch_size`` is a
-        number; None takes the chunk as one batch. The automatic strengths of the penalties are
-        estimated from chunks of 100 rows and more (that on columns: 400) among the first 5,000
-        samples; without them they are those of the fit before or, in a stream that began by itself,
-        5 and 0.75.
+        Means, spreads and covariances (up to 1,500 columns) are those of all samples so far. Each
+        call works in batches of 25 rows at most unless ``batch_size`` is a number; None takes the
+        chunk as one batch. The automatic strengths of the penalties are estimated from chunks of
+        100 rows and more (that on columns: 400) among the first 5,000 samples; without them they
+        are those of the fit before or, in a stream that began by itself, 5 and 0.75.
+
+        The unit of the target is that of all samples so far, too.
 
         An estimator that was stored by a version that did not keep what it had seen can go on: its
         weights are taken for those of a fit to 1,000 rows, or more, like those of the next chunk.
@@ -427,8 +394,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         >>> model.score(X, y) > 0.4
         True
         """
-        learn_chunk(self, X, y, sample_weight)
-        return self
+        return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X):
         """Predict targets.

@@ -6,6 +6,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 
 from ._compat import with_column_names
+from ._validation import check_new_X
 from .engine.problem import hidden_activations
 
 
@@ -95,7 +96,7 @@ def _transform(self, X, layer=-1):
     activations : ndarray of shape (n_samples, n_units)
         In the floating type of the fit; a data frame after ``set_output``.
     """
-    data = self._validated(X)
+    data = check_new_X(self, X)
     n_layers = len(self.coefs_) - 1
     if not isinstance(layer, Integral) or isinstance(layer, bool):
         raise TypeError(f"layer must be an integer; got {layer!r}.")

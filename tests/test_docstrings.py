@@ -1,4 +1,4 @@
-"""Docstrings of everything public follow numpydoc, as its own validation has it."""
+"""Docstrings of everything public follow numpydoc; those of the two estimators agree."""
 
 import inspect
 
@@ -8,6 +8,7 @@ import skmdlam
 from skmdlam import activations, losses, penalties, testing
 
 validation = pytest.importorskip("numpydoc.validate")
+docscrape = pytest.importorskip("numpydoc.docscrape")
 
 # What a name, a summary in a line or a title can say needs no second paragraph or cross-reference;
 # named return values say more than types; the rest is how the house writes.
@@ -66,3 +67,82 @@ def test_all_are_found():
 def test_follows_numpydoc(name):
     errors = validation.validate(name)["errors"]
     assert [error for error in errors if error[0] not in OBJECTS[name]] == []
+
+
+# What the two estimators do not say in the same words, and why. Everything else is the same text,
+# but for "regressor" in place of "classifier".
+DIFFERENT = {
+    ("class", "Parameters", "loss"): "a classifier has the loss that its target asks for",
+    ("class", "Parameters", "quantile"): "goes with loss",
+    ("class", "Parameters", "class_weight"): "numbers have no classes",
+    ("class", "Parameters", "alpha"): "the weights of a regressor are in the units of y too",
+    ("class", "Parameters", "batch_size"): "losses with kinks are for regression",
+    ("class", "Parameters", "validation_fraction"): "classes are stratified",
+    ("class", "Parameters", "warm_start"): "classes, or the link of the loss, have to stay",
+    ("class", "Attributes", "classes_"): "numbers have no classes",
+    ("class", "Attributes", "out_activation_"): "other losses, other links",
+    ("class", "Extended Summary", "where R is"): "the loss, and its unit",
+    ("class", "Notes", '*Scaling.* Solver "feasible"'): "a target of numbers is scaled too",
+    ("class", "Notes", "With one class"): "numbers have no classes",
+    ("class", "Notes", "The loss of"): "class labels have no units",
+    ("partial_fit", "Parameters", "y"): "labels, or numbers",
+    ("partial_fit", "Parameters", "classes"): "numbers have no classes",
+    ("partial_fit", "Raises", "ValueError"): "numbers have no class_weight",
+    ("partial_fit", "Notes", "The unit of"): "class labels have no units",
+    ("predict", "Summary", "Most probable class."): "what is predicted",
+    ("predict", "Summary", "Predict targets."): "what is predicted",
+    ("predict", "Returns", "y"): "what is predicted",
+}
+# Sections that are written for the one or the other.
+OF_EACH = {"Examples", "See Also", "Signature", "index"}
+
+
+def of_classifier(text):
+    """The text with the names of the classifier in place of those of the regressor."""
+    return text.replace("Regressor", "Classifier").replace("regressor", "classifier")
+
+
+def entries(thing):
+    """Parameters, attributes and paragraphs of a docstring, by section and name or first words."""
+    found = {}
+    for section, content in docscrape.NumpyDocString(inspect.getdoc(thing)).items():
+        if not content or section in OF_EACH:
+            continue
+        if hasattr(content[0], "desc"):
+            texts = {entry.name or entry.type: [entry.type, *entry.desc] for entry in content}
+        else:
+            paragraphs = [text.split() for text in "\n".join(content).split("\n\n")]
+            texts = {" ".join(words[:3]): words for words in paragraphs}
+            assert len(texts) == len(paragraphs)
+        for name, text in texts.items():
+            found[section, of_classifier(name)] = of_classifier(" ".join(" ".join(text).split()))
+    return found
+
+
+def methods_of_both():
+    """Names of the public methods of this package that both estimators have."""
+    ours = [
+        {
+            name
+            for name, method in inspect.getmembers(estimator, inspect.isfunction)
+            if not name.startswith("_") and method.__module__.startswith("skmdlam.")
+        }
+        for estimator in (skmdlam.MDLAMClassifier, skmdlam.MDLAMRegressor)
+    ]
+    return sorted(ours[0] & ours[1])
+
+
+def test_the_two_estimators_say_the_same():
+    different = set()
+    for name in ["class", *methods_of_both()]:
+        one, other = (
+            entries(estimator if name == "class" else getattr(estimator, name))
+            for estimator in (skmdlam.MDLAMClassifier, skmdlam.MDLAMRegressor)
+        )
+        keys = one.keys() | other.keys()
+        different |= {(name, *key) for key in keys if one.get(key) != other.get(key)}
+    assert different == set(DIFFERENT)
+
+
+def test_methods_of_both_are_found():
+    assert {"fit", "partial_fit", "predict", "transform"} <= set(methods_of_both())

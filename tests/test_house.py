@@ -1,6 +1,7 @@
 """The house: one version, one direction of imports, and files that must agree with each other."""
 
 import ast
+import graphlib
 import importlib.metadata
 import re
 import textwrap
@@ -17,7 +18,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ENGINE = sorted((PACKAGE / "engine").rglob("*.py"))
 OBJECTS = [PACKAGE / name for name in ("activations.py", "losses.py", "penalties.py")]
 MATHEMATICS = OBJECTS + ENGINE
-ESTIMATOR_SIDE = {"_classifier", "_regressor", "_base", "_compat", "display"}
+ESTIMATOR_SIDE = {path.stem for path in PACKAGE.glob("_*.py")} | {"display"}
 
 
 def name_of(path):
@@ -104,6 +105,15 @@ class TestImports:
     def test_mathematics_does_not_print(self, path):
         called = [node.func for node in ast.walk(parse(path)) if isinstance(node, ast.Call)]
         assert "print" not in {getattr(function, "id", None) for function in called}
+
+    def test_estimator_side_has_no_circle(self):
+        modules = {path.stem: path for path in PACKAGE.glob("*.py") if path.stem != "__init__"}
+        graph = {
+            stem: {name.split(".")[1] for name in imported(path) if name.startswith("skmdlam.")}
+            for stem, path in modules.items()
+        }
+        order = list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError
+        assert order.index("_targets") < order.index("_classifier")
 
     @pytest.mark.parametrize("path", MODULES, ids=name_of)
     def test_private_sklearn_only_in_compat(self, path):

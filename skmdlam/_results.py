@@ -1,0 +1,131 @@
+"""What a run says, turned into fitted attributes, curves and warnings."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from ._monitor import LARGEST
+from .engine.calibration import Strengths
+
+_CURVES = ("loss", "objective", "epsilon", "rho", "gap")
+# warnings.warn <- keep_fit <- _fit <- fit <- scikit-learn's fit context <- the user
+_STACKLEVEL_OF_FIT = 5
+
+
+def keep_network(estimator, problem, target, sizes):
+    """Keep what prediction needs besides the weights.
+
+    Parameters
+    ----------
+    estimator : estimator
+    problem : Problem
+    target : ClassTarget or NumericTarget
+    sizes : list of int
+        Units of each layer, from the inputs to the outputs.
+    """
+    estimator.n_layers_, estimator.n_outputs_ = len(sizes), sizes[-1]
+    estimator.out_activation_ = problem.loss.out_activation
+    estimator._activations, estimator._loss = problem.activations, problem.loss
+    vars(estimator).update(target.attributes())
+
+
+def keep_start(estimator, run, seen):
+    """Keep what a run has estimated before its first sweep, and what a stream may go on from.
+
+    Parameters
+    ----------
+    estimator : estimator
+    run : the run of a fit
+    seen : Seen
+        What the fit knows of its samples.
+    """
+    estimator._stream = replace(seen, calibrated=getattr(run, "calibrated", None))
+    _keep_strengths(estimator, run)
+
+
+def keep_fit(estimator, result, monitor):
+    """Keep the weights and the curves of a fit, and warn of one that ended too early.
+
+    Parameters
+    ----------
+    estimator : estimator
+    result : Result
+    monitor : ValidationMonitor or None
+    """
+    _keep_weights(estimator, result.coefs, result.intercepts, "fit")
+    records = result.records
+    estimator.n_iter_ = len(records)
+    # Far from the data exp(z) of the Poisson loss is larger than any float.
+    estimator.loss_curve_ = [min(record.loss, LARGEST) for record in records]
+    estimator.objective_curve_ = [min(record.objective, LARGEST) for record in records]
+    estimator.epsilon_curve_ = [record.epsilon for record in records]
+    estimator.rho_curve_ = [record.rho for record in records]
+    estimator.gap_curve_ = [record.gap for record in records]
+    estimator.loss_ = estimator.loss_curve_[-1] if records else np.inf
+    estimator.best_loss_ = min(estimator.loss_curve_, default=np.inf)
+    estimator.stop_reason_ = result.stop_reason
+    _keep_validation(estimator, monitor)
+    if result.stop_reason == "max_iter":
+        message = (
+            f"The solver did {estimator.n_iter_} iterations (max_iter={estimator.max_iter}) and "
+            f"has not converged: raise max_iter, or tol (now {estimator.tol:g})."
+        )
+    elif result.stop_reason == "interrupted":
+        message = f"Training interrupted by user after {estimator.n_iter_} iterations."
+    else:
+        return
+    warnings.warn(message, ConvergenceWarning, stacklevel=_STACKLEVEL_OF_FIT)
+
+
+def keep_chunk(estimator, run, record):
+    """Keep the weights after a chunk, and append its record to the curves.
+
+    Parameters
+    ----------
+    estimator : estimator
+    run : the run of a stream
+    record : Record
+        Its iteration becomes the number of the epochs and chunks so far.
+    """
+    _keep_weights(estimator, *run.weights(), "chunk")
+    estimator._stream = run.state()
+    _keep_strengths(estimator, run)
+    estimator.n_iter_ = record.iteration = getattr(estimator, "n_iter_", 0) + 1
+    for name in _CURVES:
+        curve = list(getattr(estimator, f"{name}_curve_", []))
+        value = min(float(getattr(record, name)), LARGEST)
+        setattr(estimator, f"{name}_curve_", [*curve, value])
+    estimator.loss_ = estimator.loss_curve_[-1]
+    estimator.best_loss_ = min(estimator.loss_curve_)
+    estimator.stop_reason_ = "partial_fit"
+    _keep_validation(estimator, None)
+
+
+def _keep_weights(estimator, coefs, intercepts, occasion):
+    if not all(np.isfinite(W).all() for W in (*coefs, *intercepts)):
+        raise FloatingPointError(
+            f"The numbers of this {occasion} are beyond the range of floating point: scale X and y."
+        )
+    estimator.coefs_, estimator.intercepts_ = coefs, intercepts
+
+
+def _keep_strengths(estimator, run):
+    """Of the unit-free penalties, which only solver "feasible" has."""
+    strengths = getattr(run, "strengths", None)
+    if not isinstance(strengths, Strengths):
+        strengths = Strengths(0.0, 0.0)
+    estimator.activity_alpha_, estimator.column_alpha_, estimator.noise_ratio_ = strengths
+
+
+def _keep_validation(estimator, monitor):
+    """Scores, and with early stopping the weights that had the best one."""
+    estimator.validation_scores_ = estimator.validation_loss_curve_ = None
+    estimator.best_validation_score_ = None
+    if monitor is None:
+        return
+    estimator.validation_scores_, estimator.validation_loss_curve_ = monitor.scores, monitor.losses
+    estimator.best_validation_score_ = max(monitor.scores, default=None)
+    if estimator.early_stopping and monitor.best is not None:
+        estimator.coefs_, estimator.intercepts_, estimator.loss_ = monitor.best
