@@ -37,17 +37,15 @@ from ._validation import (
 from ._version import __version__
 from .activations import ACTIVATIONS, Activation, get_activations
 from .engine.feasible import Feasible
+from .engine.loop.run import as_run, minimize
 from .engine.problem import Problem, forward
 from .engine.relaxed import Relaxed
-from .engine.run import minimise
-from .engine.stream import Seen
+from .engine.summary import DataSummary
 from .penalties import PENALTIES, USUAL_ALPHA, Penalty, constrains, get_penalty
 
 DOCUMENTATION = "https://skmdlam.readthedocs.io/en/stable/"
 SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
 _SOLVER_METHODS = ["initial_weights", "rows_at_a_time", "start"]
-# Beside any loss this times a penalty is nothing, where it is not infinite.
-_CONSTRAINT_ALONE = 1e-100
 
 
 @dataclass(frozen=True)
@@ -206,7 +204,6 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         if goes_on:  # in the type of this X, and never the fitted arrays themselves
             dtype = samples.X.dtype
             coefs, intercepts = ([w.astype(dtype) for w in part] for part in (coefs, intercepts))
-        seen = Seen.of(samples.X, samples.Y, samples.weight)
         settings = self._resolve_settings(len(samples))
         n_rows = network.solver.rows_at_a_time(len(samples), settings["batch_size"])
         with blas_threads_for(n_rows, network.sizes(samples)):
@@ -222,8 +219,9 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 rng=rng,
                 **settings,
             )
-            keep_start(self, run, seen)
-            result, monitor = self._minimise(run, validation, callbacks)
+            run = as_run(run)
+            keep_start(self, run, samples)
+            result, monitor = self._minimize(run, validation, callbacks)
         keep_fit(self, result, monitor)
         callbacks.end()
 
@@ -244,13 +242,15 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         rng = self._rng_of_stream(goes_on)
         samples = samples.with_weight()
         problem, coefs, intercepts = self._begin(network, samples, rng, goes_on)
-        seen = getattr(self, "_stream", None)
-        if seen is None and goes_on:  # stored by a version that did not keep what was seen
-            seen = Seen.supposed(samples.X, samples.Y, samples.weight, coefs[-1])
+        known = getattr(self, "_stream", None)
+        if known is None and goes_on:  # stored by a version that did not keep what was seen
+            supposed = DataSummary.supposed(samples.X, samples.Y, samples.weight, coefs[-1])
+            known = supposed.as_arrays()
         settings = self._resolve_settings(len(samples))
         n_rows = min(len(samples), settings["batch_size"] or len(samples))
         with blas_threads_for(n_rows, network.sizes(samples)):
-            run = network.solver.stream(problem, coefs, intercepts, seen, rng=rng, **settings)
+            run = network.solver.stream(problem, coefs, intercepts, known, rng=rng, **settings)
+            run = as_run(run)
             record = next(run)
         keep_chunk(self, run, record)
         with Progress(self.verbose, 1) as progress:
@@ -266,6 +266,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             network.penalty,
             self._resolve_alpha(network),
             samples.weight,
+            constrained=constrains(network.penalty),
         )
         sizes = network.sizes(samples)
         if goes_on:
@@ -277,11 +278,11 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         keep_network(self, problem, network.target, sizes)
         return problem, coefs, intercepts
 
-    def _minimise(self, run, validation, callbacks):
+    def _minimize(self, run, validation, callbacks):
         """Run the solver and watch it; return what it found, and the monitor or None."""
         monitor = None if validation is None else ValidationMonitor(self, validation)
         by_score = monitor is not None and self.early_stopping
-        longest = min(self.max_iter, getattr(run, "max_sweeps", np.inf))
+        longest = min(self.max_iter, run.max_sweeps)
         with Progress(self.verbose, longest) as progress, callbacks:
 
             def on_sweep(record, run):
@@ -289,7 +290,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 stop = monitor is not None and monitor(record, run)
                 return callbacks.after_sweep(run) or (stop and by_score)
 
-            result = minimise(
+            result = minimize(
                 run,
                 max_iter=self.max_iter,
                 tol=0.0 if by_score else self.tol,
@@ -345,12 +346,11 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         return None if self.activity_alpha == "auto" else float(self.activity_alpha)
 
     def _resolve_alpha(self, network):
-        """Strength of the penalty for the engine, to which 0 says that there is none."""
-        alpha, penalty = self.alpha, network.penalty
-        if alpha == "auto":
-            choose = getattr(network.solver, "default_alpha", lambda *_: USUAL_ALPHA)
-            alpha = choose(penalty, self._given_activity_alpha())
-        return float(alpha) or (_CONSTRAINT_ALONE if constrains(penalty) else 0.0)
+        """Strength of the penalty on weights."""
+        if self.alpha != "auto":
+            return float(self.alpha)
+        choose = getattr(network.solver, "default_alpha", lambda *_: USUAL_ALPHA)
+        return float(choose(network.penalty, self._given_activity_alpha()))
 
     def _rng_of_stream(self, goes_on):
         rng = check_random_state(self.random_state)

@@ -15,7 +15,7 @@ LARGEST = float(np.finfo(float).max)
 class ValidationMonitor:
     """Score a copy of the estimator after each sweep; ask to stop when that stalls.
 
-    A run whose steps have yet to shrink is asked to shrink them instead (``begin_cool_down``): it
+    A run whose steps have yet to shrink is asked to shrink them instead (``cool_down``): it
     ends by itself soon after, and the score of noisy weights says little of what they settle at.
 
     Parameters
@@ -69,15 +69,15 @@ class ValidationMonitor:
         self.losses.append(loss)
         self.scores.append(score)
         stalled = not score > self._best_score + self._tol
-        may_stop = record.settled or hasattr(run, "begin_cool_down")
+        may_stop = record.settled or run.cools_down
         self._idle = self._idle + 1 if stalled and may_stop else 0
         if score > self._best_score:
             self._best_score = score
             self.best = estimator.coefs_, estimator.intercepts_, record.loss
         if not self._must_score or self._idle < self._patience:
             return False
-        if hasattr(run, "begin_cool_down"):
-            run.begin_cool_down()
+        if run.cools_down:
+            run.cool_down()
             return False
         return True
 

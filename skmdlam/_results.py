@@ -1,13 +1,12 @@
 """What a run says, turned into fitted attributes, curves and warnings."""
 
 import warnings
-from dataclasses import replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ._monitor import LARGEST
-from .engine.calibration import Strengths
+from .engine.summary import DataSummary
 
 _CURVES = ("loss", "objective", "epsilon", "rho", "gap")
 # warnings.warn <- keep_fit <- _fit <- fit <- scikit-learn's fit context <- the user
@@ -31,18 +30,21 @@ def keep_network(estimator, problem, target, sizes):
     vars(estimator).update(target.attributes())
 
 
-def keep_start(estimator, run, seen):
+def keep_start(estimator, run, samples):
     """Keep what a run has estimated before its first sweep, and what a stream may go on from.
 
     Parameters
     ----------
     estimator : estimator
-    run : the run of a fit
-    seen : Seen
-        What the fit knows of its samples.
+    run : Run
+        Of a fit.
+    samples : Samples
+        What it is fitted to.
     """
-    estimator._stream = replace(seen, calibrated=getattr(run, "calibrated", None))
-    _keep_strengths(estimator, run)
+    X, Y, weight = samples.X, samples.Y, samples.weight
+    summary = DataSummary.of(X, Y, weight, moments=run.moments, estimated=run.estimated)
+    estimator._stream = summary.as_arrays()
+    _keep_regularization(estimator, run)
 
 
 def keep_fit(estimator, result, monitor):
@@ -85,13 +87,14 @@ def keep_chunk(estimator, run, record):
     Parameters
     ----------
     estimator : estimator
-    run : the run of a stream
+    run : Run
+        Of a stream.
     record : Record
         Its iteration becomes the number of the epochs and chunks so far.
     """
     _keep_weights(estimator, *run.weights(), "chunk")
     estimator._stream = run.state()
-    _keep_strengths(estimator, run)
+    _keep_regularization(estimator, run)
     estimator.n_iter_ = record.iteration = getattr(estimator, "n_iter_", 0) + 1
     for name in _CURVES:
         curve = list(getattr(estimator, f"{name}_curve_", []))
@@ -111,12 +114,11 @@ def _keep_weights(estimator, coefs, intercepts, occasion):
     estimator.coefs_, estimator.intercepts_ = coefs, intercepts
 
 
-def _keep_strengths(estimator, run):
-    """Of the unit-free penalties, which only solver "feasible" has."""
-    strengths = getattr(run, "strengths", None)
-    if not isinstance(strengths, Strengths):
-        strengths = Strengths(0.0, 0.0)
-    estimator.activity_alpha_, estimator.column_alpha_, estimator.noise_ratio_ = strengths
+def _keep_regularization(estimator, run):
+    """Strengths of the unit-free penalties, which only solver "feasible" has."""
+    activity_alpha, column_alpha, ratio = run.regularization
+    estimator.activity_alpha_, estimator.column_alpha_ = activity_alpha, column_alpha
+    estimator.noise_ratio_ = ratio
 
 
 def _keep_validation(estimator, monitor):

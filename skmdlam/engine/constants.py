@@ -60,9 +60,7 @@ class Tuned:
     patience: int = _number(3, "epochs", "time and noise, fit", _TABLES)
     steps: int = _number(5000, "steps", "time and noise, fit", _TABLES)
     fewest_epochs: int = _number(5, "epochs", "time, fit of many samples", _SCALING)
-    noisy: float = _number(
-        0.25, "noise / process", "noise, fit", _STRENGTHS
-    )
+    noisy: float = _number(0.25, "noise / process", "noise, fit", _STRENGTHS)
     stalled: float = _number(0.01, "share of the loss", "time, fit", _TABLES)
     kept_for_cool_down: float = _number(0.3, "share of max_iter", "few epochs: fit", _TABLES)
     smallest_step: float = _number(0.02, "of the full step", "time, fit", _TABLES)

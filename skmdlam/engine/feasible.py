@@ -8,12 +8,12 @@ from ..penalties import USUAL_ALPHA
 from .constants import CONSTANTS, Constants
 from .full_batch import full_batch_run, proximal_run
 from .loop.run import Chain
-from .streams import stream_run
 from .mini_batches import mini_batch_run
 from .options import check_choice, check_flag, check_integer, check_number, first_given
 from .records import Settings
 from .regularization import Regularization, estimate_regularization
 from .start import mirrored
+from .streams import stream_run
 
 ACCELERATIONS = ("anderson", "nesterov", None)
 
@@ -46,9 +46,10 @@ class Feasible:
     activity_alpha : float or None, default=None
         Strength of the penalty on the variance of the pre-activations, in samples: it weighs
         like so many samples on which the network should say nothing. None estimates it from the
-        share of noise in the targets, see :func:`~skmdlam.engine.regularization.estimate_regularization`,
-        and takes a part of that in nets of several hidden layers or with curved activations. The
-        estimator's parameter of that name replaces it.
+        share of noise in the targets, see
+        :func:`~skmdlam.engine.regularization.estimate_regularization`, and takes a part of that in
+        nets of several hidden layers or with curved activations. The estimator's parameter of that
+        name replaces it.
     column_alpha : float or None, default=None
         Strength of the penalty on the columns of X. It costs a column its use at all more than its
         use in full, so that columns that say little are left out; every penalty on W_1 that is
@@ -396,9 +397,7 @@ class Feasible:
 
         def finish(coefs, intercepts):
             warm = replace(settings, warm=True)
-            return proximal_run(
-                self, problem, coefs, intercepts, warm, batches.regularization
-            )
+            return proximal_run(self, problem, coefs, intercepts, warm, batches.regularization)
 
         return Chain(batches, finish)
 
@@ -411,10 +410,10 @@ class Feasible:
             The chunk.
         coefs, intercepts : list of ndarray
             Starting weights of a new stream; they are not changed.
-        state : StreamState, DataSummary or None
-            What the run of the last chunk left (``run.state()``). To begin a stream: a summary of
-            the data that a fit with these weights has seen, or None for random weights of
-            standardized columns.
+        state : dict or None
+            What the run of the last chunk left (``run.state()``), arrays and numbers. To begin a
+            stream: ``DataSummary.as_arrays()`` of the data that a fit with these weights has seen,
+            or None for random weights of standardized columns.
         **settings
             The attributes of :class:`~skmdlam.engine.records.Settings`. Automatic strengths are
             estimated from chunks of 100 samples and more (that on columns: 400), among the first

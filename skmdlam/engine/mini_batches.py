@@ -8,8 +8,8 @@ from .loop.judges import KeepBest
 from .loop.run import ComposedRun
 from .loop.schedules import PlateauSchedule
 from .loop.sources import Shuffled
-from .options import first_given
 from .objective import LayerObjective, Terms
+from .options import first_given
 from .preconditioners import Rhythm
 from .prepare import network_of, prepare, starting_weights
 from .steps.layerwise import LayerwiseStep

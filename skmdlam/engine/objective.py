@@ -35,7 +35,7 @@ class Terms:
     @property
     def none(self):
         """Whether J is the data term alone."""
-        return self.activity_alpha == 0 and self.alpha == 0
+        return self.activity_alpha == 0 and not self.problem.penalized
 
     def activity(self, variance):
         """Of variances of the pre-activations, that of the output in units of the target."""
@@ -145,7 +145,7 @@ class LayerObjective:
         if terms.column_alpha > 0:
             V = self.network.first.V
             objective += terms.columns(self.network.first.input.basis.column_sizes(V))
-        if prepared.problem.alpha > 0:
+        if prepared.problem.penalized:
             coefs, _ = prepared.frame.projected(self.network.weights)
             objective += terms.weights(coefs)
         return Value(objective, objective, data)

@@ -1,4 +1,4 @@
-"""Data, once: the problem in the units of a run of mini-batches, and the network that it starts with."""
+"""Data, once: the problem in the units of a run of mini-batches, and its starting network."""
 
 from dataclasses import dataclass
 
@@ -195,7 +195,7 @@ def network_of(prepared, V, options, largest, *, may_be_lazy=True):
     def shared(index):
         limit = StepLimit(tuned.largest_decrease, tuned.decrease_memory)
         momentum = options.momentum
-        return dict(gain=gains[index], momentum=momentum, limit=limit, last=index == last)
+        return {"gain": gains[index], "momentum": momentum, "limit": limit, "last": index == last}
 
     first = _first_layer(prepared, V[0], largest, limits, may_be_lazy, shared(0))
     layers = [first]

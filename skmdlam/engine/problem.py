@@ -28,6 +28,8 @@ class Problem:
         Strength of the penalty.
     sample_weight : ndarray of shape (n,) or None
         Positive weights ``s_i``.
+    constrained : bool, default=False
+        Whether the penalty has constraints, which hold with ``alpha=0`` too.
     """
 
     X: object
@@ -37,6 +39,7 @@ class Problem:
     penalty: object
     alpha: float
     sample_weight: np.ndarray | None = None
+    constrained: bool = False
     rows: Rows = field(init=False)
 
     def __post_init__(self):
@@ -50,11 +53,19 @@ class Problem:
     @property
     def quadratic(self):
         """Whether the penalty is quadratic or absent: without kinks and constraints."""
-        return self.alpha == 0 or self.penalty.ridge is not None
+        return not self.penalized or self.penalty.ridge is not None
+
+    @property
+    def penalized(self):
+        """Whether J has a penalty on weights at all."""
+        return self.alpha > 0 or self.constrained
 
     def penalty_value(self, W):
-        """``alpha penalty(W)``; zero when alpha is, also outside the domain of the penalty."""
-        return self.alpha * float(self.penalty.value(W)) if self.alpha > 0 else 0.0
+        """``alpha penalty(W)``; infinite outside of constraints, where there are any."""
+        if not self.penalized:
+            return 0.0
+        value = float(self.penalty.value(W))
+        return self.alpha * value if np.isfinite(value) else value
 
     def data_loss(self, z):
         """``R(z_L) = sum_i s_i R_i(z_L)`` for pre-activations of the output layer."""

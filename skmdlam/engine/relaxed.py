@@ -170,8 +170,8 @@ class Relaxed:
         coefs, intercepts : list of ndarray
             Starting weights; they are not changed.
         **settings
-            The attributes of :class:`~skmdlam.engine.records.Settings`. With ``warm`` the schedule of
-            epsilon starts where it ends. ``rho=None`` stands for 1.
+            The attributes of :class:`~skmdlam.engine.records.Settings`. With ``warm`` the schedule
+            of epsilon starts where it ends. ``rho=None`` stands for 1.
 
         Returns
         -------
@@ -202,6 +202,4 @@ class Relaxed:
         step = BlockSweep(self, problem, coefs, intercepts, rho, widest)
         schedule = Halving(widest, self.epsilon_factor, settings.epsilon)
         judge = Judge(step.weights)
-        return ComposedRun(
-            Whole(), step, schedule, judge, step.objective, settings.rng, clock
-        )
+        return ComposedRun(Whole(), step, schedule, judge, step.objective, settings.rng, clock)

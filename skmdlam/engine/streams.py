@@ -17,7 +17,7 @@ from .loop.run import ComposedRun
 from .loop.running_average import NOTHING_FOLLOWED, RunningAverage
 from .loop.schedules import WarmUp
 from .loop.sources import Rounds
-from .loop.stream_state import StreamState, loss_key
+from .loop.stream_state import StreamState, known_of, loss_key
 from .objective import LayerObjective, Terms
 from .preconditioners import RunningPreconditioner, StreamRhythm
 from .prepare import Prepared, network_of, starting_weights
@@ -54,9 +54,10 @@ def stream_run(options, problem, coefs, intercepts, known, settings):
         The chunk.
     coefs, intercepts : list of ndarray
         Where a new stream starts; not used when there is a state.
-    known : StreamState, DataSummary or None
-        What the last run's ``state()`` gave; what a fit with these weights has seen; None says
-        that the weights are random ones for standardized columns.
+    known : dict or None
+        What the last run's ``state()`` gave, or a summary of the data that a fit with these
+        weights has seen, in arrays and numbers; None says that the weights are random ones for
+        standardized columns.
     settings : Settings
 
     Returns
@@ -64,6 +65,7 @@ def stream_run(options, problem, coefs, intercepts, known, settings):
     run : StreamRun
     """
     clock = time.perf_counter()
+    known = known_of(known)
     state = known if isinstance(known, StreamState) else None
     before = known.summary if state else known
     chunk = Chunk(options, problem, before, settings)
@@ -118,7 +120,7 @@ class Chunk:
         rng = self.settings.rng
         self.rng, self.rng_state = np.random.RandomState(0) if rng is None else rng, None
         self.averages = [W.astype(float) for W in V]
-        self.at = dict(averaged=float(self.before), fitted=float(self.before))
+        self.at = {"averaged": float(self.before), "fitted": float(self.before)}
         self.steps = self.since_refresh = 0
 
     def resume(self, state):
@@ -128,14 +130,13 @@ class Chunk:
             self.rng = np.random.RandomState(0)
             self.rng.set_state(state.rng)
         V, self.averages, velocities = (
-            [layer[name].copy() for layer in state.layers]
-            for name in ("V", "average", "velocity")
+            [layer[name].copy() for layer in state.layers] for name in ("V", "average", "velocity")
         )
         self.at = {
             name: getattr(state, name)
             for name in ("averaged", "fitted", "caution", "advantage", "advantage_square")
         }
-        self.at |= dict(losses=state.losses, followed=state.followed)
+        self.at |= {"losses": state.losses, "followed": state.followed}
         self.steps, self.since_refresh = state.steps, state.since_refresh
         self.dormant, self.weight_at = state.dormant, state.weight_at
         same_loss = state.loss == loss_key(self.problem.loss)
@@ -300,4 +301,4 @@ class StreamRun(ComposedRun):
 
     def state(self):
         """What the run of the next chunk needs."""
-        return self.judge.state()
+        return self.judge.state().as_arrays()

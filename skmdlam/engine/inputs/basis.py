@@ -142,7 +142,7 @@ class Basis(Coordinates):
     """
 
     # Whether the coordinates are not those along the axes of X.
-    rotated = True
+    rotated = False
     # Whether a sample's coordinates cost as much as it has columns, or as there are samples.
     by_columns = True
     # Leading eigenvectors, where R is a multiple of the identity but for these.
@@ -216,6 +216,8 @@ class Basis(Coordinates):
 
 class RotatedBasis(Basis):
     """Uncorrelated coordinates: R from the eigenvectors of C, without those of no variance."""
+
+    rotated = True
 
     def __init__(self, columns, dtype, values, vectors):
         super().__init__(columns, dtype)
@@ -413,8 +415,6 @@ class LeadingBasis(Basis):
 
 class AxesBasis(LeadingBasis):
     """``R = P^(1/2)``, symmetric: nothing is left out, and constraints on weights survive."""
-
-    rotated = False
 
     def __init__(self, columns, dtype, values, vectors):
         Basis.__init__(self, columns, dtype)

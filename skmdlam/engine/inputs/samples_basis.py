@@ -23,7 +23,7 @@ class SamplesBasis(Basis):
         B, such that ``Xs' B`` are the eigenvectors of C.
     """
 
-    by_columns = False
+    rotated, by_columns = True, False
 
     def __init__(self, columns, dtype, X, values, combinations, limits=LIMITS):
         super().__init__(columns, dtype)

@@ -50,9 +50,7 @@ def basis_of_summary(summary, dtype, dtype_of_X, *, rotate, tuned=TUNED, limits=
     basis : Basis
     """
     seen = summary.columns
-    columns = Columns.of(
-        seen.mean, seen.spread, summary.weight, summary.rows, dtype_of_X, limits
-    )
+    columns = Columns.of(seen.mean, seen.spread, summary.weight, summary.rows, dtype_of_X, limits)
     d = columns.std.size
     if d > limits.stream_covariance:
         return LeadingBasis.without_directions(columns, dtype)

@@ -59,6 +59,10 @@ class Run(ABC):
         """Come to an end soon: let the steps shrink from now on."""
         raise NotImplementedError(f"{type(self).__name__} has no schedule: stop it.")
 
+    def state(self):
+        """Of the run of a stream: what the run of the next chunk needs, in arrays and numbers."""
+        raise NotImplementedError(f"{type(self).__name__} is no run of a stream.")
+
 
 class ForeignRun(Run):
     """A run that promises nothing but records and weights."""
@@ -71,6 +75,9 @@ class ForeignRun(Run):
 
     def weights(self):
         return self._run.weights()
+
+    def state(self):
+        return self._run.state()
 
 
 def as_run(run):

@@ -7,7 +7,12 @@ from .judges import Judge
 from .stream_state import StreamState, loss_key
 
 # Of losses that are compared, before there are any.
-NOTHING_FOLLOWED = dict(advantage=0.0, advantage_square=0.0, losses=np.zeros(2), followed=0.0)
+NOTHING_FOLLOWED = {
+    "advantage": 0.0,
+    "advantage_square": 0.0,
+    "losses": np.zeros(2),
+    "followed": 0.0,
+}
 
 
 class RunningAverage(Judge):
@@ -61,7 +66,7 @@ class RunningAverage(Judge):
     def _penalty(self, V):
         """Penalty of the user's alpha per unit of weight, in units of the loss."""
         prepared = self._prepared
-        if prepared.problem.alpha == 0:
+        if not prepared.problem.penalized:
             return 0.0
         coefs, _ = prepared.frame.projected(V)
         penalties = sum(prepared.problem.penalty_value(W) for W in coefs)
@@ -76,9 +81,7 @@ class RunningAverage(Judge):
         if alpha == 0:
             return 0.0
         layers = self._network.layers
-        variances = [
-            layer.block.output_variance(W) for layer, W in zip(layers, V, strict=True)
-        ]
+        variances = [layer.block.output_variance(W) for layer, W in zip(layers, V, strict=True)]
         return 0.5 * prepared.loss_scale * alpha * sum(variances) / prepared.total
 
     def _saved(self, penalty):

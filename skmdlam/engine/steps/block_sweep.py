@@ -139,7 +139,9 @@ class BlockSweep:
     def _update_weights(self, layer, omega):
         """W_l and b_l: descend on ``alpha penalty(W_l) + rho gap_l``."""
         W, z = self.coefs[layer], self.z[layer]
-        design = self._first_design if layer == 0 else Design(self.a[layer - 1], self.rows, self.limits)
+        design = (
+            self._first_design if layer == 0 else Design(self.a[layer - 1], self.rows, self.limits)
+        )
         z_mean = self.rows.mean(z)
         steps = self._exact_weights if self.options.w_step == "exact" else self._model_weights
 
@@ -150,7 +152,9 @@ class BlockSweep:
                 ridge, gap = self.problem.penalty_value(new), self._half_square(z, v)
                 yield ridge + self.rho * gap, (new, b, v, ridge, gap)
 
-        update, refused = first_descent(evaluated(), self.ridge[layer] + self.rho * self.residual[layer])
+        update, refused = first_descent(
+            evaluated(), self.ridge[layer] + self.rho * self.residual[layer]
+        )
         self.refused += refused
         self.coefs_previous[layer] = W
         if layer == 0:
@@ -225,7 +229,9 @@ class BlockSweep:
 
         if self.options.hidden_step == "separate":
             z = self.z[layer]
-        update, refused = first_descent(evaluated(), self.residual[layer] + self.residual[layer + 1])
+        update, refused = first_descent(
+            evaluated(), self.residual[layer] + self.residual[layer + 1]
+        )
         self.refused += refused
         self.a_previous[layer] = a
         if update is not None:

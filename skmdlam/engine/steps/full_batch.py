@@ -211,4 +211,4 @@ class FullBatchStep:
 
 def without_penalty(problem):
     """The same problem without the penalty on weights, for a start that it would spoil."""
-    return replace(problem, alpha=0.0)
+    return replace(problem, alpha=0.0, constrained=False)
