@@ -3,7 +3,12 @@
 import inspect
 import re
 
+import numpy as np
+
 from ._version import __version__
+from .engine.loop.stream_state import VERSION, loss_key
+from .engine.regularization import USUAL_REGULARIZATION
+from .engine.stream import Seen, StreamState
 
 # The first release whose fitted attributes mean what they mean now. Raise it with a change of
 # their meaning, and say so in the changelog.
@@ -32,6 +37,10 @@ def readable_state(state, estimator_class):
     """
     state = dict(state)
     check_stored_version(state.pop("_skmdlam_version", None), estimator_class.__name__)
+    if isinstance(state.get("_stream"), Seen):
+        state["_stream"] = _summary_arrays(state["_stream"])
+    elif isinstance(state.get("_stream"), StreamState):
+        state["_stream"] = _stream_arrays(state["_stream"], state["_loss"])
     for name, parameter in inspect.signature(estimator_class).parameters.items():
         if parameter.default is not parameter.empty:
             state.setdefault(name, parameter.default)
@@ -75,3 +84,119 @@ def _minor(version):
     """``(major, minor)`` of a version, None where it is none."""
     match = re.match(r"(\d+)\.(\d+)", str(version))
     return match and (int(match[1]), int(match[2]))
+
+
+# -- what 0.1.0.dev0 kept of a stream, objects of its own, as arrays and numbers ------------------
+
+
+def _summary_arrays(seen):
+    """A summary of the data, as :meth:`DataSummary.as_arrays` gives it."""
+    joint = getattr(seen, "joint", None)
+    estimated = getattr(seen, "calibrated", None)
+    return {
+        "rows": seen.rows,
+        "columns": vars(seen.columns),
+        "targets": vars(seen.targets),
+        "deviation": seen.deviation,
+        "joint": None if joint is None else vars(joint),
+        "estimated": None if estimated is None else _regularization(estimated),
+    }
+
+
+def _regularization(strengths):
+    """Strengths of the penalties; the first streams of all knew that of one."""
+    if isinstance(strengths, float):
+        return tuple(USUAL_REGULARIZATION._replace(activity_alpha=strengths))
+    return tuple(strengths)
+
+
+def _stream_arrays(old, loss):
+    """The state of a stream, as :meth:`StreamState.as_arrays` gives it.
+
+    ``loss`` is that of the estimator, for states that do not say which one they are scaled by.
+    """
+    estimated = old.calibrated
+    known = getattr(old, "loss", None)
+    target = old.target
+    if target._poisson:
+        moments = np.full(target.shift.size, target.factor), 1.0, 1.0
+    else:
+        moments = target.shift, target.scale, target.scale
+    layers = [
+        {
+            "V": V,
+            "average": average,
+            "velocity": velocity,
+            "accumulated": float(owed),
+            "usual": usual,
+            "count": count,
+            "preconditioner": None if metric is None else _preconditioner_arrays(metric),
+        }
+        for V, average, velocity, owed, usual, count, metric in zip(
+            old.V,
+            old.average,
+            old.velocity,
+            old.owed,
+            old.decrease,
+            old.decreases,
+            old.metrics,
+            strict=True,
+        )
+    ]
+    return {
+        "version": VERSION,
+        "summary": _summary_arrays(old.seen),
+        "basis": _basis_arrays(old.space),
+        "target": {"moments": moments, "shift": target.shift, "scale": target.scale},
+        "loss": loss_key(loss if known is None else known),
+        "layers": layers,
+        "dormant": old.parked,
+        "rng": old.rng.get_state(legacy=False),
+        "estimated": None if estimated is None else _regularization(estimated),
+        "weight_at": old.weight_at,
+        "steps": old.steps,
+        "since_refresh": old.since_refresh,
+        "averaged": old.learned,
+        "fitted": old.fitted,
+        "caution": getattr(old, "caution", 1.0),
+        "advantage": getattr(old, "advantage", 0.0),
+        "advantage_square": getattr(old, "advantage_square", 0.0),
+        "losses": getattr(old, "losses", np.zeros(2)),
+        "followed": getattr(old, "followed", 0.0),
+    }
+
+
+def _preconditioner_arrays(metric):
+    return {
+        "moments": metric.moments,
+        "inverse": metric.inverse if metric.ready else None,
+        "count": metric.count,
+        "least_spread": getattr(metric, "least_spread", 0.0),
+        "damping": metric.damping,
+        "memory": metric.memory,
+    }
+
+
+def _basis_arrays(space):
+    """Coordinates of the input, as :func:`basis_as_arrays` gives them."""
+    own = vars(space)
+    if own["_basis"] is None:
+        kind, names = "RotatedBasis", ("_T", "_T_inverse", "_standard", "variance")
+        arrays = {name: own[name] for name in names}
+    else:
+        axes = own["_basis"].shape[0] == own["_basis"].shape[1] and own["_variance_rest"] == 0.0
+        kind = "AxesBasis" if axes else "LeadingBasis"
+        arrays = {name: own[name] for name in ("variance", "_variance_rest", "_turn", "_back")}
+        arrays |= {name: own[f"_{name}"] for name in ("root", "rest")}
+        arrays |= {"vectors": own["_basis"], "_exact": False}
+    return {
+        "kind": kind,
+        "dtype": np.dtype(own["_dtype"]).name,
+        "columns": {
+            "mean": own["mean"],
+            "std": own["std"],
+            "inverse_std": own["_inverse_std"],
+            "one_unit": own["_wide"],
+        },
+        "own": arrays,
+    }

@@ -174,7 +174,6 @@ class InputLayer(Layer):
     def take(self, rows, values):
         """Put the samples of these indices into the values of a batch, and their z too."""
         self.input.take(rows, values.U)
-        values.inputs[0] = values.U.T
         self.forward(values.inputs[0], values.output if self.last else values.first)
 
     def weigh(self, rows, values):
@@ -227,9 +226,9 @@ class Network:
     def forward(self, values):
         """Fill in z and a from the first pre-activations on; returns z_L, a row a sample."""
         for index, (layer, activation) in enumerate(zip(self.above, self.activations, strict=True)):
-            a = values.inputs[index + 1]
-            activation.value(values.z[index], out=a[:-1])
-            layer.forward(a, values.output if layer.last else values.z[index + 1])
+            activation.value(values.z[index], out=values.a[index])
+            out = values.output if layer.last else values.z[index + 1]
+            layer.forward(values.inputs[index + 1], out)
         return values.output
 
 
@@ -256,10 +255,10 @@ class Values:
     U : ndarray of shape (m, r + 1) or None
     first : ndarray of shape (n_1, m)
         Pre-activations of the first layer.
-    Y, output : ndarray of shape (m, K)
+    Y, output, D_output : ndarray of shape (m, K)
     inputs : list of ndarray of shape (n_{l-1} + 1, m)
-    z, D : list of ndarray of shape (n_l, m)
-        ``D`` has the output layer too, ``z`` has not.
+    z, a, D : list of ndarray of shape (n_l, m)
+        ``D`` has the output layer too, ``z`` and ``a``, a part of the next ``inputs``, have not.
     """
 
     def __init__(self, m, shapes, dtype, *, dense, backward=True):
@@ -269,9 +268,13 @@ class Values:
         n_outputs = shapes[-1][1]
         self.z = [new(width, m) for _, width in shapes[:-1]]
         self.inputs = [None] + [np.ones((size, m), dtype=dtype) for size, _ in shapes[1:]]
+        self.a = [a[:-1] for a in self.inputs[1:]]
         self.output = new(m, n_outputs)
         self.first = self.z[0] if self.z else self.output.T
-        self.U = new(m, shapes[0][0]) if dense else None
+        self.U = None
+        if dense:
+            self.U = new(m, shapes[0][0])
+            self.inputs[0] = self.U.T
         if backward:
-            self.Y = new(m, n_outputs)
-            self.D = [new(width, m) for _, width in shapes[:-1]] + [new(m, n_outputs).T]
+            self.Y, self.D_output = new(m, n_outputs), new(m, n_outputs)
+            self.D = [new(width, m) for _, width in shapes[:-1]] + [self.D_output.T]

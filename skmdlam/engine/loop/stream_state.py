@@ -9,7 +9,7 @@ from ..regularization import Regularization
 from ..summary import DataSummary
 
 # The form of what a stream stores.
-_VERSION = 1
+VERSION = 1
 
 
 @dataclass
@@ -77,7 +77,7 @@ class StreamState:
     def as_arrays(self):
         """The state in arrays, numbers and names."""
         return vars(self) | {
-            "version": _VERSION,
+            "version": VERSION,
             "summary": self.summary.as_arrays(),
             "basis": basis_as_arrays(self.basis),
             "estimated": None if self.estimated is None else tuple(self.estimated),

@@ -45,6 +45,8 @@ class LayerwiseStep:
         self.network, self.prepared = network, prepared
         self.penalties, self.rhythm = penalties, rhythm
         self.rho, self.momentum = rho, momentum
+        self.loss, self.loss_scale = prepared.loss, prepared.loss_scale
+        self.Y, self.weight = prepared.Y, prepared.weight
         self.epoch, self.steps, self.since_refresh = -1, 0, 0
         shapes = [V.shape for V in network.weights]
         dense = network.first.dense
@@ -72,28 +74,26 @@ class LayerwiseStep:
 
     def __call__(self, rows, factor):
         """Step on the samples of these indices; ``factor`` shortens it."""
-        prepared, network = self.prepared, self.network
-        values, first = self._values[rows.size], network.first
+        network, values = self.network, self._values[rows.size]
+        first, activations = network.first, network.activations
         D, inputs = values.D, values.inputs
-        np.take(prepared.Y, rows, axis=0, out=values.Y, mode="clip")
-        weight = None if prepared.weight is None else prepared.weight[rows]
+        np.take(self.Y, rows, axis=0, out=values.Y, mode="clip")
+        weight = None if self.weight is None else self.weight[rows]
 
         first.take(rows, values)
         output = network.forward(values)
-        curvature = prepared.loss.output_step(
-            output, values.Y, self.rho, factor / rows.size, D[-1].T, prepared.loss_scale
+        curvature = self.loss.output_step(
+            output, values.Y, self.rho, factor / rows.size, values.D_output, self.loss_scale
         )
         if weight is not None:
-            D[-1] *= weight.T
+            values.D_output *= weight
         self.steps += 1
         self.since_refresh += 1
         self._follow(inputs, weight)
         for index in range(len(network.above), 0, -1):
             layer, below = network.layers[index], D[index - 1]
             layer.pull_back(D[index], below)
-            below *= network.activations[index - 1].derivative(
-                values.z[index - 1], inputs[index][:-1]
-            )
+            below *= activations[index - 1].derivative(values.z[index - 1], values.a[index - 1])
             self._move(layer, inputs[index], D[index], factor)
         first.weigh(rows, values)
         self._move(first, inputs[0], D[0], factor)
@@ -114,10 +114,10 @@ class LayerwiseStep:
     def _follow(self, inputs, weight):
         """Second moments of the hidden layers' inputs, every now and then their inverse."""
         observe, refresh = self.rhythm.due(self.steps, self.since_refresh)
-        for layer, a in zip(self.network.above, inputs[1:], strict=True):
+        for index, layer in enumerate(self.network.above, 1):
             preconditioner = layer.preconditioner
             if observe:
-                preconditioner.observe(a, weight)
+                preconditioner.observe(inputs[index], weight)
             if refresh or not preconditioner.ready:
                 preconditioner.refresh()
 
