@@ -8,7 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from ._base import BaseMDLAM, can_learn_a_stream
 from ._compat import Interval, StrOptions, _fit_context
 from ._targets import NumericTarget
-from .losses import REGRESSION_LOSSES, Loss, Poisson
+from .losses import REGRESSION_LOSSES, Loss, get_loss
 
 
 class MDLAMRegressor(RegressorMixin, BaseMDLAM):
@@ -417,5 +417,5 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
-        tags.target_tags.positive_only = self.loss == "poisson" or isinstance(self.loss, Poisson)
+        tags.target_tags.positive_only = get_loss(self.loss).positive_target
         return tags

@@ -56,6 +56,8 @@ class Loss:
         Whether R has kinks in z, at the targets. Its unit is then the mean deviation of the
         targets, and with a non-smooth penalty too, sweeps over all samples only finish what
         mini-batches began.
+    positive_target : bool
+        Whether targets must not be negative.
     outlier_threshold : float
         Residual from which on the influence of a sample is bounded, as Huber's delta; infinity
         where it is not.
@@ -65,6 +67,7 @@ class Loss:
     out_activation: str = "identity"
     nonsmooth: bool = False
     outlier_threshold: float = np.inf
+    positive_target: bool = False
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -831,6 +834,7 @@ class Poisson(Loss):
 
     name = "poisson"
     out_activation = "exp"
+    positive_target = True
 
     def value(self, z, y):
         z, y = _double(z, y)

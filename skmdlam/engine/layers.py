@@ -177,7 +177,7 @@ class InputLayer(Layer):
         self.forward(values.inputs[0], values.output if self.last else values.first)
 
     def weigh(self, rows, values):
-        """Let samples far from all others count less in the step. The forward pass is over."""
+        """Let samples far from all others count less in the step."""
         if self.row_weights is not None:
             values.U *= self.row_weights[rows]
 

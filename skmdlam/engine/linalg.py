@@ -9,55 +9,83 @@ import scipy.sparse.linalg
 from .constants import LIMITS
 
 
+def _scaled_factor(matrix, jitter=0.0):
+    """Cholesky factor of a positive definite matrix with its diagonal scaled to one.
+
+    Rows of very different sizes then cost no digits. Those whose diagonal is zero count as absent.
+
+    Returns
+    -------
+    factor : ndarray
+        Lower triangle.
+    scale : ndarray
+        What rows and columns were multiplied by.
+
+    Raises
+    ------
+    LinAlgError
+        Where the matrix is not positive definite, or not finite.
+    """
+    diagonal = matrix.diagonal()
+    if not (np.isfinite(diagonal) & (diagonal >= 0)).all():
+        raise np.linalg.LinAlgError("not positive definite, or not finite")
+    scale = np.zeros_like(diagonal)
+    np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
+    scaled = matrix * scale * scale[:, None]
+    scaled.flat[:: len(matrix) + 1] += np.where(scale > 0, jitter, 1.0).astype(matrix.dtype)
+    factor, _ = scipy.linalg.cho_factor(scaled, lower=True, overwrite_a=True, check_finite=False)
+    return factor, scale
+
+
+def _solve_scaled(factor, scale, right):
+    """``matrix^-1 right`` from what :func:`_scaled_factor` returned."""
+    column = scale[:, None]
+    return column * scipy.linalg.cho_solve((factor, True), column * right, check_finite=False)
+
+
 def solve_positive(system, right):
-    """``system^-1 right`` for a positive definite matrix whose rows may differ much in scale."""
-    size = system.shape[0]
+    """``system^-1 right`` for a positive definite matrix, NaN where it turns out not to be one."""
+    size = len(system)
     if size == 0:
         return right
-    scale = 1.0 / np.sqrt(np.maximum(system.diagonal(), np.finfo(system.dtype).tiny))
-    system = system * scale * scale[:, None]
-    # A unit diagonal now: rounding in the sums that made the matrix stays below this.
-    system.flat[:: size + 1] += size * np.finfo(system.dtype).eps
     try:
-        factor = scipy.linalg.cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
-    except scipy.linalg.LinAlgError:
+        # Rounding in the sums that made the matrix stays below this.
+        factor, scale = _scaled_factor(system, size * np.finfo(system.dtype).eps)
+    except np.linalg.LinAlgError:
         return np.full(right.shape, np.nan)
-    solution = scipy.linalg.cho_solve(factor, scale[:, None] * right, check_finite=False)
-    return scale[:, None] * solution
+    return _solve_scaled(factor, scale, right)
 
 
 def damped_inverse(matrix, damping):
-    """``(matrix + damping I)^-1`` of a positive semi-definite matrix; damping may be a vector."""
+    """``(matrix + damping I)^-1`` of a positive semi-definite matrix; damping may be a vector.
+
+    Where that is not positive definite or not finite, the inverse of its diagonal.
+    """
     damped = matrix.copy()
     damped.flat[:: len(matrix) + 1] += damping
-    scale = 1.0 / np.sqrt(damped.diagonal())
-    damped *= scale * scale[:, None]
     try:
-        factor = scipy.linalg.cho_factor(damped, lower=True, check_finite=True)
-    except (scipy.linalg.LinAlgError, ValueError):
-        scale = np.where(np.isfinite(scale), scale, 0.0)
-        return np.diag(scale**2)
-    inverse = scipy.linalg.cho_solve(factor, np.eye(len(matrix)), check_finite=False)
-    inverse *= scale * scale[:, None]
+        factor, scale = _scaled_factor(damped)
+        inverse = _solve_scaled(factor, scale, np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        inverse = None
+    if inverse is None or not np.isfinite(inverse).all():
+        scale = 1.0 / damped.diagonal()
+        return np.diag(np.where(np.isfinite(scale), scale, 0.0))
     return 0.5 * (inverse + inverse.T)
 
 
 def solver_of(matrix, shift):
-    """A function that solves with ``matrix + shift I``, positive semi-definite."""
+    """A function that solves with ``matrix + shift I``, positive semi-definite.
+
+    Where columns are dependent it gives the solution of least norm.
+    """
     size = matrix.shape[0]
     resolution = 10 * size * np.finfo(np.float64).eps
     # Double precision: the ridge is often far below the largest eigenvalue times 1e-7.
     shifted = matrix.astype(np.float64)
     shifted.flat[:: size + 1] += shift
-    diagonal = shifted.diagonal().copy()
-    # Unit diagonal: columns of very different scales then cost no digits. Columns of zeros get
-    # the solution zero.
-    scale = np.zeros_like(diagonal)
-    np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
-    scaled = shifted * scale * scale[:, None]
-    scaled.flat[:: size + 1] = 1.0
     try:
-        factor, _ = scipy.linalg.cho_factor(scaled, lower=True, check_finite=False)
+        factor, scale = _scaled_factor(shifted)
         # A tiny pivot means dependent columns: the answer would be noise of any size.
         if factor.diagonal().min() ** 2 < resolution:
             raise np.linalg.LinAlgError("nearly singular")
@@ -73,14 +101,12 @@ def solver_of(matrix, shift):
     else:
 
         def solve(right):
-            scaled = scale[:, None] * right
-            solution = scipy.linalg.cho_solve((factor, True), scaled, check_finite=False)
-            return (scale[:, None] * solution).astype(right.dtype)
+            return _solve_scaled(factor, scale, right).astype(right.dtype)
 
     return solve
 
 
-def conjugate_gradients(product, right, *, start=None, tol=None, max_iter=None):
+def conjugate_gradients(product, right, *, start=None, tol=None, max_iter=None, preconditioner=1.0):
     """Solve ``H W = right`` for a positive semi-definite ``H``, all columns at the same time.
 
     Parameters
@@ -96,6 +122,8 @@ def conjugate_gradients(product, right, *, start=None, tol=None, max_iter=None):
         is 10 times the resolution of the type.
     max_iter : int or None
         None allows 10 d iterations.
+    preconditioner : float or ndarray of shape (d, 1) or (d, k), default=1.0
+        A diagonal matrix that is about ``H``.
 
     Returns
     -------
@@ -105,9 +133,10 @@ def conjugate_gradients(product, right, *, start=None, tol=None, max_iter=None):
     max_iter = 10 * right.shape[0] if max_iter is None else max_iter
     W = np.zeros_like(right) if start is None else start.copy()
     residual = right - product(W) if start is not None else right.copy()
-    goal = tol**2 * np.einsum("ij,ij->j", right, right)
-    direction = residual.copy()
-    size = np.einsum("ij,ij->j", residual, residual)
+    goal = tol**2 * np.einsum("ij,ij->j", right, right / preconditioner)
+    scaled = residual / preconditioner
+    direction = scaled.copy()
+    size = np.einsum("ij,ij->j", residual, scaled)
     for _ in range(max_iter):
         active = size > goal
         if not active.any():
@@ -121,11 +150,12 @@ def conjugate_gradients(product, right, *, start=None, tol=None, max_iter=None):
             break
         W += step * direction
         residual -= step * image
-        new_size = np.einsum("ij,ij->j", residual, residual)
+        scaled = residual / preconditioner
+        new_size = np.einsum("ij,ij->j", residual, scaled)
         ratio = np.zeros_like(size)
         np.divide(new_size, size, out=ratio, where=active)
         direction *= ratio
-        direction += residual
+        direction += scaled
         size = np.where(active, new_size, 0.0)
     return W
 

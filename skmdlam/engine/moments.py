@@ -7,16 +7,22 @@ import numpy as np
 import scipy.sparse as sp
 
 from .constants import LIMITS
+from .reductions import Rows
 
 # A column whose spread is this many units in the last place of its mean is what rounding makes of
 # a constant: 0.1 + 0.2 beside 0.3, or a product that was computed in two orders.
 _CONSTANT = 10
 
 
+def in_blocks(n, weight, d=1, numbers=LIMITS.small):
+    """Sums over n rows of d numbers, in blocks that fit into the cache."""
+    block_rows = max(1, min(LIMITS.converted_rows, numbers // max(d, 1)))
+    return Rows(n, weight, block_rows=block_rows)
+
+
 def chunks(n, d=1, numbers=LIMITS.small):
-    """Slices of n rows of d numbers that fit into the cache."""
-    step = max(1, min(LIMITS.converted_rows, numbers // max(d, 1)))
-    return [slice(start, min(start + step, n)) for start in range(0, n, step)]
+    """The blocks themselves, as slices."""
+    return in_blocks(n, None, d, numbers).blocks
 
 
 def column_moments(X, share):
@@ -37,34 +43,33 @@ def column_moments(X, share):
     mean, std : ndarray of shape (d,)
     """
     n, d = X.shape
-    mean = np.zeros(d)
-    for rows in chunks(n, d):
-        mean += X[rows].T.astype(float) @ share[rows]
+    rows = in_blocks(n, share, d)
+    mean = rows.reduce(lambda s, x: x.T.astype(float) @ s, X)
     if sp.issparse(X):
-        missing, variance = _centred_sparse(X.tocsr(), share, mean)
+        missing, variance = _centered_sparse(X.tocsr(), share, mean)
     else:
-        missing, variance = np.zeros(d), np.zeros(d)
-        for rows in chunks(n, d):
-            x = X[rows] - mean
-            missing += share[rows] @ x
-            variance += share[rows] @ np.square(x, out=x)
+        missing, variance = rows.reduce(lambda s, x: _centered(s, x, mean), X)
     return mean + missing, np.sqrt(np.maximum(variance - missing**2, 0.0))
 
 
-def _centred_sparse(X, share, mean):
-    """Mean of ``x - mean`` and of its square; the zeros count together, so that nothing cancels."""
+def _centered(share, x, mean):
+    """What a block adds to the means of ``x - mean`` and of its square."""
+    x = x - mean
+    return np.stack([share @ x, share @ np.square(x, out=x)])
+
+
+def _centered_sparse(X, share, mean):
+    """The same of a sparse matrix; the zeros count together, so that nothing cancels."""
     n, d = X.shape
-    missing, variance, present = np.zeros(d), np.zeros(d), np.zeros(d)
-    entries = np.zeros(d, dtype=np.int64)
-    for rows in chunks(n):
-        x = X[rows]
+
+    def block(s, x):
         x.sum_duplicates()
-        weight = np.repeat(share[rows], np.diff(x.indptr))
-        centred = x.data - mean[x.indices]
-        entries += np.bincount(x.indices, minlength=d)
-        present += np.bincount(x.indices, weight, d)
-        missing += np.bincount(x.indices, weight * centred, d)
-        variance += np.bincount(x.indices, weight * np.square(centred), d)
+        weight = np.repeat(s, np.diff(x.indptr))
+        centered = x.data - mean[x.indices]
+        columns = np.ones(len(weight)), weight, weight * centered, weight * np.square(centered)
+        return np.stack([np.bincount(x.indices, column, d) for column in columns])
+
+    entries, present, missing, variance = in_blocks(n, share).reduce(block, X)
     # A column without zeros has a weight of zeros that is exactly zero, not one of rounding.
     absent = np.where(entries < n, np.maximum(1.0 - present, 0.0), 0.0)
     return missing - absent * mean, variance + absent * mean**2

@@ -30,15 +30,11 @@ class SparseInputLayer(InputLayer):
         values.first[:] = z.T
 
     def weigh(self, rows, values):
-        self._weights = None if self.row_weights is None else self.row_weights[rows]
-
-    def _by_samples(self, D):
-        """D' with the samples' weights, one sample a row."""
-        D = np.ascontiguousarray(D.T)
-        return D if self._weights is None else D * self._weights
+        if self.row_weights is not None:
+            values.D[0] *= self.row_weights[rows].T
 
     def propose(self, a, D):
-        D = self._by_samples(D)
+        D = np.ascontiguousarray(D.T)  # one sample a row
         sums = D.sum(axis=0)
         G = self._x.T @ D - self.input.center[:, None] * sums
         self.right[:-1] = self.input.basis.standard_gradient(G)
@@ -157,7 +153,7 @@ class LazyInputLayer(SparseInputLayer):
 
     def propose(self, a, D):
         """Prepare the step; returns ``||U' D'||^2``."""
-        D = self._by_samples(D).astype(self.X.dtype, copy=False)
+        D = np.ascontiguousarray(D.T).astype(self.X.dtype, copy=False)
         self._G = self._x.T @ D
         self._J = J = self._inside.T @ D
         sums, k = J[-1].astype(float), self.excess.size

@@ -5,7 +5,7 @@ import scipy.linalg
 import scipy.sparse as sp
 
 from ..constants import LIMITS
-from ..moments import chunks
+from ..moments import chunks, in_blocks
 from .basis import AxesBasis, LeadingBasis, RotatedBasis, not_negligible
 from .dense import DenseInput
 from .samples_basis import SamplesBasis
@@ -135,21 +135,22 @@ def _sketched(X, columns, share, dtype, rng, size, limits):
 def _moments_along(X, columns, Q, share):
     """``C Q`` and ``Q' C Q``; a sparse X is never centered, nor stored dense."""
     n, (d, size) = X.shape[0], Q.shape
-    sparse = sp.issparse(X)
-    image, small, sums = np.zeros((d, size)), np.zeros((size, size)), np.zeros(size)
+    sparse, center = sp.issparse(X), 0.0
     if sparse:
         Q = columns.inverse_std[:, None] * Q
         center = columns.mean @ Q
-    for rows in chunks(n, 1 if sparse else d):
-        x = X[rows] if sparse else columns.standardized(X[rows])
-        part = x @ Q - center if sparse else x @ Q
-        weighted = share[rows][:, None] * part
-        image += x.T @ weighted
-        small += part.T @ weighted
-        sums += weighted.sum(axis=0)
+
+    def block(s, x):
+        x = x if sparse else columns.standardized(x)
+        part = x @ Q - center
+        weighted = s[:, None] * part
+        return np.vstack([x.T @ weighted, part.T @ weighted, weighted.sum(axis=0)])
+
+    sums = in_blocks(n, share, 1 if sparse else d).reduce(block, X)
+    image, small, total = sums[:d], sums[d : d + size], sums[-1]
     if sparse:
         for column in range(size):  # one at a time: a copy of the image is what is large here
-            image[:, column] -= sums[column] * columns.mean
+            image[:, column] -= total[column] * columns.mean
         image *= columns.inverse_std[:, None]
     return image, small
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..constants import LIMITS
+from ..linalg import conjugate_gradients
 from .basis import Basis, tempered
 
 
@@ -93,30 +94,11 @@ class SamplesBasis(Basis):
             return
         root, charge = self._factors(dtype)[-1], charge[:, None]
         even = diagonal + charge.mean() * root[:, None] ** 2
-        weights[:] = self._solve(
+        weights[:] = conjugate_gradients(
             lambda V: diagonal * V + self.standard_gradient(charge * self.standard_weights(V)),
             weights,
-            even,
+            start=weights / even,
+            tol=self._limits.cg_tolerance * np.sqrt(np.finfo(dtype).eps),
+            max_iter=self._limits.cg_iterations,
+            preconditioner=even,
         )
-
-    def _solve(self, system, right, even):
-        tolerance = self._limits.cg_tolerance * np.sqrt(np.finfo(right.dtype).eps)
-        V = right / even
-        residual = right - system(V)
-        scaled = residual / even
-        direction, size = scaled, np.einsum("ij,ij->j", residual, scaled)
-        enough = tolerance**2 * np.einsum("ij,ij->j", right, right / even)
-        for _ in range(self._limits.cg_iterations):
-            if not (size > enough).any():
-                break
-            image = system(direction)
-            curvature = np.einsum("ij,ij->j", direction, image)
-            step = np.where(size > enough, size, 0.0) / np.where(curvature > 0, curvature, 1.0)
-            step = step.astype(right.dtype)
-            V = V + step * direction
-            residual = residual - step * image
-            scaled = residual / even
-            last, size = size, np.einsum("ij,ij->j", residual, scaled)
-            ratio = (size / np.where(last > 0, last, 1.0)).astype(right.dtype)
-            direction = scaled + ratio * direction
-        return V
