@@ -179,7 +179,7 @@ class InputLayer(Layer):
     def weigh(self, rows, values):
         """Let samples far from all others count less in the step."""
         if self.row_weights is not None:
-            values.U *= self.row_weights[rows]
+            values.D[0] *= self.row_weights[rows].T
 
     def propose(self, a, D):
         np.matmul(a, D.T, out=self.right)
