@@ -158,9 +158,9 @@ def _stream_arrays(old, loss):
         "since_refresh": old.since_refresh,
         "averaged": old.learned,
         "fitted": old.fitted,
-        "caution": getattr(old, "caution", 1.0),
-        "advantage": getattr(old, "advantage", 0.0),
-        "advantage_square": getattr(old, "advantage_square", 0.0),
+        "damping_multiplier": getattr(old, "caution", 1.0),
+        "loss_difference": getattr(old, "advantage", 0.0),
+        "loss_difference_square": getattr(old, "advantage_square", 0.0),
         "losses": getattr(old, "losses", np.zeros(2)),
         "followed": getattr(old, "followed", 0.0),
     }
@@ -186,9 +186,9 @@ def _basis_arrays(space):
     else:
         axes = own["_basis"].shape[0] == own["_basis"].shape[1] and own["_variance_rest"] == 0.0
         kind = "AxesBasis" if axes else "LeadingBasis"
-        arrays = {name: own[name] for name in ("variance", "_variance_rest", "_turn", "_back")}
-        arrays |= {name: own[f"_{name}"] for name in ("root", "rest")}
-        arrays |= {"vectors": own["_basis"], "_exact": False}
+        arrays = {name: own[name] for name in ("variance", "_turn", "_back")}
+        arrays |= {"vectors": own["_basis"], "root": own["_root"], "bulk": own["_rest"]}
+        arrays |= {"_variance_bulk": own["_variance_rest"], "_exact": False}
     return {
         "kind": kind,
         "dtype": np.dtype(own["_dtype"]).name,

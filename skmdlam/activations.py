@@ -19,6 +19,8 @@ from numbers import Real
 import numpy as np
 from scipy.special import expit, logit
 
+from ._renamed import renamed
+
 __all__ = [
     "ACTIVATIONS",
     "ELU",
@@ -55,7 +57,7 @@ class Activation:
     ----------
     name : str
         The name under which `get_activation` knows it.
-    straight : bool
+    homogeneous : bool
         Whether ``h(c z) = c h(z)`` for every positive c: scaling the pre-activations then
         changes nothing but the scale of the activations.
     largest_slope : float
@@ -70,12 +72,16 @@ class Activation:
     """
 
     name = None
-    straight = False
+    homogeneous = False
     largest_slope = 1.0
     infimum = -np.inf
     supremum = np.inf
     piecewise_linear = False
     exact_derivative = True
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        renamed(cls, {"straight": "homogeneous"})
 
     def function(self, z):
         """Return ``h(z)``.
@@ -366,7 +372,7 @@ class Identity(_PiecewiseLinear):
     """``h(z) = z``."""
 
     name = "identity"
-    straight = True
+    homogeneous = True
 
     def value(self, z, out=None):
         return np.positive(z, out=out)
@@ -385,7 +391,7 @@ class ReLU(_PiecewiseLinear):
     """``h(z) = max(z, 0)``."""
 
     name = "relu"
-    straight = True
+    homogeneous = True
     infimum = 0.0
 
     def value(self, z, out=None):
@@ -434,7 +440,7 @@ class LeakyReLU(_PiecewiseLinear):
     """
 
     name = "leaky_relu"
-    straight = True
+    homogeneous = True
 
     def __init__(self, negative_slope=0.01):
         if not (isinstance(negative_slope, Real) and 0.0 < negative_slope < np.inf):

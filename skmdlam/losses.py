@@ -8,12 +8,13 @@ method of it, with a default that works for every convex loss.
 """
 
 import functools
-import warnings
 from dataclasses import dataclass, replace
 from numbers import Real
 
 import numpy as np
 from scipy.special import expit
+
+from ._renamed import renamed
 
 __all__ = [
     "REGRESSION_LOSSES",
@@ -71,12 +72,7 @@ class Loss:
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        for old, new in (("kinks", "nonsmooth"), ("reach", "outlier_threshold")):
-            if old in vars(cls):
-                warnings.warn(
-                    f"{cls.__name__}.{old} is called {new} now.", FutureWarning, stacklevel=2
-                )
-                setattr(cls, new, vars(cls)[old])
+        renamed(cls, {"kinks": "nonsmooth", "reach": "outlier_threshold"})
 
     def value(self, z, y):
         """Return the loss of every sample.

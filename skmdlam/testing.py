@@ -239,8 +239,8 @@ def _check_values(activation, name, rng):
     z = 3.0 * rng.standard_normal((50, 2))
     straight = np.allclose(activation.value(3.0 * z), 3.0 * activation.value(z), rtol=1e-9, atol=0)
     _that(
-        straight or not activation.straight,
-        f"{name}.straight is {activation.straight}, but h(3 z) is not 3 h(z)",
+        straight or not activation.homogeneous,
+        f"{name}.homogeneous is {activation.homogeneous}, but h(3 z) is not 3 h(z)",
     )
 
 

@@ -113,7 +113,7 @@ def test_declared_properties(activation):
     z = spread(np.random.default_rng(13), (300, 4), np.float64)
     a = activation.value(z)
     straight = np.allclose(activation.value(3.0 * z), 3.0 * a, rtol=1e-12, atol=0)
-    assert activation.straight == straight
+    assert activation.homogeneous == straight
     z = np.linspace(-30, 30, 6001)
     steepest = activation.derivative(z, activation.value(z)).max()
     assert steepest <= activation.largest_slope or steepest > 1  # a LeakyReLU or ELU of the user's

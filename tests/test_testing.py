@@ -204,7 +204,7 @@ WRONG_ACTIVATIONS = {
     "leaves the tube": broken(
         Tanh, joint=lambda self, v, p, rho, tau, eps: (v.copy(), self.value(v) + 2 * eps + 1e-3)
     ),
-    "straight is True": broken(Softsign, straight=True),
+    "homogeneous is True": broken(Softsign, homogeneous=True),
     "largest_slope is 0.1": broken(Softsign, largest_slope=0.1),
 }
 

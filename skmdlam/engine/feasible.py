@@ -12,7 +12,7 @@ from .mini_batches import mini_batch_run
 from .options import check_choice, check_flag, check_integer, check_number, first_given
 from .records import Settings
 from .regularization import Regularization, estimate_regularization
-from .start import mirrored
+from .start import looks_linear
 from .streams import stream_run
 
 ACCELERATIONS = ("anderson", "nesterov", None)
@@ -148,7 +148,7 @@ class Feasible:
         """Starting weights and intercepts, meant for standardised columns.
 
         Glorot's; deep stacks of relu units start as a straight line, see
-        :func:`~skmdlam.engine.start.mirrored`.
+        :func:`~skmdlam.engine.start.looks_linear`.
 
         Parameters
         ----------
@@ -166,7 +166,7 @@ class Feasible:
         coefs, intercepts : list of ndarray
             Starting weights.
         """
-        return mirrored(sizes, rng, dtype, activations)
+        return looks_linear(sizes, rng, dtype, activations)
 
     def default_alpha(self, penalty, activity_alpha):
         """Strength of the penalty on weights where the user names none.
@@ -329,7 +329,7 @@ class Feasible:
             loss, inputs, Y, problem.sample_weight, total=total, tuned=tuned
         )
         n_hidden = max(len(problem.activations), 1)
-        curved = sum(not activation.straight for activation in problem.activations) / n_hidden
+        curved = sum(not activation.homogeneous for activation in problem.activations) / n_hidden
         part = (1.0 - curved) * min(1.0, tuned.depth_straight / n_hidden)
         part += curved * min(1.0, max(tuned.least_curved, tuned.depth_curved * n_hidden))
         return found._replace(activity_alpha=part * found.activity_alpha)

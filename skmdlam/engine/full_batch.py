@@ -29,7 +29,7 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     -------
     run : ComposedRun
     """
-    share = problem.rows.share()
+    share = problem.rows.normalized()
 
     def estimate():
         scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share))

@@ -11,7 +11,7 @@ from .moments import Columns, TargetMoments, column_moments
 from .preconditioners import RunningPreconditioner
 from .regularization import Regularization, effective_column_alpha
 from .sparse_layers import LazyInputLayer, SparseInputLayer
-from .start import is_flat, spread_layers
+from .start import has_small_slope, lsuv
 
 
 @dataclass
@@ -100,7 +100,7 @@ def prepare(problem, options, settings, rng, *, single):
     limits = options.constants.limits
     X = X.tocsr() if problem.sparse else X
     dtype = np.dtype(np.float32) if single else X.dtype
-    share = rows.share()
+    share = rows.normalized()
     weight = None
     if problem.sample_weight is not None:
         weight = (share * n).astype(dtype)[:, None]
@@ -164,7 +164,7 @@ def starting_weights(prepared, coefs, intercepts, *, warm, limits):
         n, most = prepared.n, limits.start_rows
         some = np.arange(0, n, max(1, n // most))[:most]
         weight = None if prepared.weight is None else prepared.weight[some, 0]
-        spread_layers(V, lambda: prepared.input.factor(some), problem.activations, weight)
+        lsuv(V, lambda: prepared.input.factor(some), problem.activations, weight)
     return V
 
 
@@ -188,7 +188,7 @@ def network_of(prepared, V, options, largest, *, may_be_lazy=True):
     """
     activations = prepared.problem.activations
     tuned, limits = options.constants.tuned, options.constants.limits
-    gains = [options.gain_of(is_flat(activation)) for activation in activations] + [1.0]
+    gains = [options.gain_of(has_small_slope(activation)) for activation in activations] + [1.0]
     damping = options.damping_of(len(activations))
     last = len(V) - 1
 

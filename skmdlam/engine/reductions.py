@@ -39,7 +39,7 @@ class Rows:
             result = part if result is None else result + part
         return result
 
-    def share(self):
+    def normalized(self):
         """Weights that sum to one, shape (n,)."""
         if self.weight is None:
             return np.full(self.n_rows, 1.0 / self.n_rows)

@@ -83,8 +83,8 @@ class LazyInputLayer(SparseInputLayer):
         self.smallest_power = smallest_power
         self.X, self.along = input.X, input.along
         basis, dtype = input.basis, input.X.dtype
-        self.rest = float(basis.rest)
-        self.excess = (basis.root - basis.rest).astype(dtype)[:, None]
+        self.bulk = float(basis.bulk)
+        self.excess = (basis.root - basis.bulk).astype(dtype)[:, None]
         self._squared_excess = basis.excess_squared()[:, None]
         self._square = float(input.center @ input.center)
         self._carried = self.momentum / (1.0 - self.momentum)
@@ -139,11 +139,11 @@ class LazyInputLayer(SparseInputLayer):
         if self.momentum:
             W -= (self._carried * self._power) * self._w[columns]
         weights = np.empty((k + 2, W.shape[1]), W.dtype)
-        weights[:k] = self.rest * small[:k] + self.excess * (small[:k] + small[k : 2 * k])
-        weights[k] = self.rest * small[2 * k]
-        weights[k + 1] = small[-1] - self.rest * (self._square * small[2 * k] + small[-2])
+        weights[:k] = self.bulk * small[:k] + self.excess * (small[:k] + small[k : 2 * k])
+        weights[k] = self.bulk * small[2 * k]
+        weights[k + 1] = small[-1] - self.bulk * (self._square * small[2 * k] + small[-2])
         z = self._x @ W
-        z *= self.rest
+        z *= self.bulk
         z += self._inside @ weights
         values.first[:] = z.T
 
@@ -156,20 +156,20 @@ class LazyInputLayer(SparseInputLayer):
         size = float(np.vdot(self._G, self._G)) - 2.0 * float(sums @ J[k])
         size = max(size + self._square * float(sums @ sums), 0.0)
         inside = float(np.sum(self._squared_excess * np.square(J[:k], dtype=float)))
-        return max(self.rest**2 * size + inside, 0.0) + float(sums @ sums)
+        return max(self.bulk**2 * size + inside, 0.0) + float(sums @ sums)
 
     def commit(self, length):
         length *= self.gain
-        J, k, rest, small = self._J, self.excess.size, self.rest, self._small_step
+        J, k, bulk, small = self._J, self.excess.size, self.bulk, self._small_step
         small *= self.momentum
         small[:k] += length * (self.excess * J[:k])
-        inside = (length * rest) * J[:k]
+        inside = (length * bulk) * J[:k]
         small[k : 2 * k] += inside
-        small[2 * k] -= (length * rest) * J[-1]
-        small[2 * k + 1] += (length * rest) * J[k]
+        small[2 * k] -= (length * bulk) * J[-1]
+        small[2 * k + 1] += (length * bulk) * J[k]
         small[2 * k + 2] += length * J[-1]
         self._small += small
-        step = (length * rest) * self._G
+        step = (length * bulk) * self._G
         self._y[self._columns] += step / (1.0 - self.momentum)
         if not self.momentum:
             return

@@ -24,7 +24,7 @@ def glorot(sizes, rng, dtype, activations):
     -------
     coefs, intercepts : list of ndarray
     """
-    factors = [2.0 if is_flat(activation) else 6.0 for activation in activations]
+    factors = [2.0 if has_small_slope(activation) else 6.0 for activation in activations]
     bounds = [
         np.sqrt(factor / (n_in + n_out))
         for (n_in, n_out), factor in zip(pairwise(sizes), [*factors, 6.0], strict=True)
@@ -40,7 +40,7 @@ _RAMPS = {"relu", "leaky_relu"}
 DEEP = 3
 
 
-def mirrored(sizes, rng, dtype, activations):
+def looks_linear(sizes, rng, dtype, activations):
     """Glorot's start, with deep stacks of ramps made straight: units in pairs of opposite sign.
 
     Random layers of relu units turn all samples to one direction, and what is left after a dozen of
@@ -90,7 +90,7 @@ def _orthogonal(n_in, n_out, rng):
     return np.sqrt(2.0) * (Q if n_in >= n_out else Q.T)
 
 
-def is_flat(activation):
+def has_small_slope(activation):
     """Whether an activation, as the logistic one, is nowhere steeper than 1/4."""
     return activation.largest_slope <= 0.25
 
@@ -122,7 +122,7 @@ def _draw(sizes, dtype, draw):
     return coefs, intercepts
 
 
-def spread_layers(V, layer_input, activations, weight=None):
+def lsuv(V, layer_input, activations, weight=None):
     """Bring every pre-activation of a net to mean 0 and a useful spread, layer by layer (LSUV).
 
     A deep net of Glorot's start says nearly the same for all samples; a logistic layer, or another
@@ -140,7 +140,7 @@ def spread_layers(V, layer_input, activations, weight=None):
     weight : ndarray of shape (m,) or None
         Weights of these samples; None means one each.
     """
-    flat = [is_flat(activation) for activation in activations]
+    flat = [has_small_slope(activation) for activation in activations]
     if len(flat) < DEEP and not any(flat):
         return
     a = layer_input()

@@ -132,11 +132,8 @@ class Chunk:
         V, self.averages, velocities = (
             [layer[name].copy() for layer in state.layers] for name in ("V", "average", "velocity")
         )
-        self.at = {
-            name: getattr(state, name)
-            for name in ("averaged", "fitted", "caution", "advantage", "advantage_square")
-        }
-        self.at |= {"losses": state.losses, "followed": state.followed}
+        names = ("averaged", "fitted", "damping_multiplier", *NOTHING_FOLLOWED)
+        self.at = {name: getattr(state, name) for name in names}
         self.steps, self.since_refresh = state.steps, state.since_refresh
         self.dormant, self.weight_at = state.dormant, state.weight_at
         same_loss = state.loss == loss_key(self.problem.loss)

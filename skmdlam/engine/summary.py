@@ -42,7 +42,7 @@ class DataSummary:
         ``moments`` are mean and standard deviation of the columns where they are known already.
         """
         rows = Rows(X.shape[0], weight)
-        share = rows.share()
+        share = rows.normalized()
         mean, std = column_moments(X, share) if moments is None else moments
         targets = Moments.of(Y, weight)
         joint = joint and X.shape[1] <= limits.stream_covariance

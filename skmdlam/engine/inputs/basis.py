@@ -276,7 +276,7 @@ class LeadingBasis(Basis):
         As for :class:`Basis`.
     values, vectors : ndarray of shape (k,) and (d, k)
         Leading eigenvalues and eigenvectors of C.
-    rest : float
+    bulk : float
         The eigenvalue that stands for all others.
     total : float
         The trace of C.
@@ -284,13 +284,13 @@ class LeadingBasis(Basis):
         Whether the block of the penalties is solved with all of R or with its diagonal.
     """
 
-    def __init__(self, columns, dtype, values, vectors, rest, total, *, exact=False):
+    def __init__(self, columns, dtype, values, vectors, bulk, total, *, exact=False):
         super().__init__(columns, dtype)
-        metric = tempered(np.append(values, rest), total, columns)
+        metric = tempered(np.append(values, bulk), total, columns)
         root = np.sqrt(metric)
-        self.vectors, self.root, self.rest = vectors, root[:-1], root[-1]
+        self.vectors, self.root, self.bulk = vectors, root[:-1], root[-1]
         self.variance = values * metric[:-1]
-        self._variance_rest = rest * metric[-1]
+        self._variance_bulk = bulk * metric[-1]
         self._exact = exact
         self._set_factors()
 
@@ -302,8 +302,8 @@ class LeadingBasis(Basis):
 
     def _set_factors(self):
         """The two factors of the change of coordinates, in the working precision if they fit."""
-        excess = self.root - self.rest
-        fits = max(np.abs(excess).max(initial=0.0), self.rest) < _SINGLE
+        excess = self.root - self.bulk
+        fits = max(np.abs(excess).max(initial=0.0), self.bulk) < _SINGLE
         dtype = self.dtype if fits else float
         self._turn = self.vectors.astype(dtype)
         self._back = np.ascontiguousarray((excess * self.vectors).T, dtype)
@@ -327,22 +327,22 @@ class LeadingBasis(Basis):
     @property
     def total_variance(self):
         others = max(self.columns.n_varying - self.variance.size, 0)
-        return float(self.variance.sum()) + self._variance_rest * others
+        return float(self.variance.sum()) + self._variance_bulk * others
 
     def excess_squared(self):
         """What the squared length of a coordinate along Q counts beyond that of all others."""
-        return self.root**2 - self.rest**2
+        return self.root**2 - self.bulk**2
 
     def coordinates(self, x):
         x = self.columns.standardized(x).astype(self._turn.dtype, copy=False)
         along = (x @ self._turn) @ self._back
-        x *= self.rest
+        x *= self.bulk
         x += along
         return x
 
     def standard_weights(self, V):
-        W = self.rest * V
-        W += self.vectors @ ((self.root - self.rest)[:, None] * (self.vectors.T @ V))
+        W = self.bulk * V
+        W += self.vectors @ ((self.root - self.bulk)[:, None] * (self.vectors.T @ V))
         return W
 
     def standard_gradient(self, G):
@@ -350,12 +350,12 @@ class LeadingBasis(Basis):
 
     def _contract(self, W):
         W = W * self.columns.std[:, None]
-        inverse = 1.0 / self.root - 1.0 / self.rest
-        return W / self.rest + self.vectors @ (inverse[:, None] * (self.vectors.T @ W))
+        inverse = 1.0 / self.root - 1.0 / self.bulk
+        return W / self.bulk + self.vectors @ (inverse[:, None] * (self.vectors.T @ W))
 
     def _expand(self, V):
-        excess = self.root - self.rest
-        W = self.rest * V + self.vectors @ (excess[:, None] * (self.vectors.T @ V))
+        excess = self.root - self.bulk
+        W = self.bulk * V + self.vectors @ (excess[:, None] * (self.vectors.T @ V))
         W *= self.columns.inverse_std[:, None]
         return W
 
@@ -364,10 +364,10 @@ class LeadingBasis(Basis):
             weights[:] = self._shrink_exactly(weights, variance, charge)
             return
         shrunk = 1.0 / (1.0 + variance * self.variance)
-        shrunk_rest = 1.0 / (1.0 + variance * self._variance_rest)
-        along = (self.vectors.T @ weights) * (shrunk - shrunk_rest)[:, None]
-        weights[:] = shrunk_rest * weights.astype(float) + self.vectors @ along
-        weights /= (1.0 + self.rest**2 * charge)[:, None].astype(weights.dtype)
+        shrunk_bulk = 1.0 / (1.0 + variance * self._variance_bulk)
+        along = (self.vectors.T @ weights) * (shrunk - shrunk_bulk)[:, None]
+        weights[:] = shrunk_bulk * weights.astype(float) + self.vectors @ along
+        weights /= (1.0 + self.bulk**2 * charge)[:, None].astype(weights.dtype)
 
     def _shrink_exactly(self, weights, variance, charge):
         """``argmin over V of ||V - V_0||^2 + variance tr V' S V + ||charge^(1/2) R V||^2``.
@@ -375,15 +375,15 @@ class LeadingBasis(Basis):
         With the form of R the matrix of this problem is a diagonal one plus F K F', where F has
         twice the columns of Q: the inverse by Woodbury's formula, never of a large matrix.
         """
-        Q, excess, rest = self.vectors, self.root - self.rest, self.rest
+        Q, excess, bulk = self.vectors, self.root - self.bulk, self.bulk
         charge = charge.astype(float)
         charged = charge[:, None] * Q
         r = excess.size
-        diagonal = 1.0 + variance * self._variance_rest + rest**2 * charge
+        diagonal = 1.0 + variance * self._variance_bulk + bulk**2 * charge
         K = np.zeros((2 * r, 2 * r))
         K[:r, :r] = (Q.T @ charged) * excess * excess[:, None]
-        K[:r, :r].flat[:: r + 1] += variance * (self.variance - self._variance_rest)
-        K[:r, r:] = K[r:, :r] = np.diag(rest * excess)
+        K[:r, :r].flat[:: r + 1] += variance * (self.variance - self._variance_bulk)
+        K[:r, r:] = K[r:, :r] = np.diag(bulk * excess)
         F = np.hstack([Q, charged])
         solved = F / diagonal[:, None]
         start = weights / diagonal[:, None]
@@ -396,21 +396,21 @@ class LeadingBasis(Basis):
         """Variance of what the first layer with these weights says, summed over its units."""
         W = V[:-1].astype(float)
         along = self.vectors.T @ W
-        leading = (self.variance - self._variance_rest) @ np.einsum("jk,jk->j", along, along)
-        return float(leading + self._variance_rest * np.vdot(W, W))
+        leading = (self.variance - self._variance_bulk) @ np.einsum("jk,jk->j", along, along)
+        return float(leading + self._variance_bulk * np.vdot(W, W))
 
     def in_weights(self, V):
         """The metric of a step in the weights of X, for the block of a general penalty."""
         W, _ = self.expand(V)
-        rest = 1.0 / self.rest**2
-        excess = (1.0 / self.root**2 - rest)[:, None]
+        bulk = 1.0 / self.bulk**2
+        excess = (1.0 / self.root**2 - bulk)[:, None]
 
         def product(A):
-            return rest * A + self.vectors @ (excess * (self.vectors.T @ A))
+            return bulk * A + self.vectors @ (excess * (self.vectors.T @ A))
 
         # A constant column has no weights; any size will do.
         rows = np.where(self.columns.vary, self.columns.std, 1.0)[:, None]
-        return product, max(rest, float((1.0 / self.root**2).max(initial=0.0))), rows, W
+        return product, max(bulk, float((1.0 / self.root**2).max(initial=0.0))), rows, W
 
 
 class AxesBasis(LeadingBasis):
@@ -420,7 +420,7 @@ class AxesBasis(LeadingBasis):
         Basis.__init__(self, columns, dtype)
         values = np.maximum(values, 0.0)
         metric = tempered(values, values.sum(), columns)
-        self.vectors, self.root, self.rest = vectors, np.sqrt(metric), 1.0
-        self.variance, self._variance_rest = values * metric, 0.0
+        self.vectors, self.root, self.bulk = vectors, np.sqrt(metric), 1.0
+        self.variance, self._variance_bulk = values * metric, 0.0
         self._exact = False
         self._set_factors()

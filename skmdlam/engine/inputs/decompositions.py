@@ -88,8 +88,8 @@ def _leading(columns, dtype, values, vectors):
     most = max(values.size // 8, 1)
     leading = values[-most:] > total / columns.n_varying
     values, vectors = values[-most:][leading], vectors[:, -most:][:, leading]
-    rest = max(total - values.sum(), 0.0) / max(columns.n_varying - values.size, 1)
-    return LeadingBasis(columns, dtype, values, vectors, rest, total, exact=True)
+    bulk = max(total - values.sum(), 0.0) / max(columns.n_varying - values.size, 1)
+    return LeadingBasis(columns, dtype, values, vectors, bulk, total, exact=True)
 
 
 def _dual(X, columns, share):
@@ -128,8 +128,8 @@ def _sketched(X, columns, share, dtype, rng, size, limits):
     keep = not_negligible(values)
     values, vectors = values[keep], Q_last @ vectors[:, keep]
     total = float(n_varying)
-    rest = max(total - values.sum(), 0.0) / max(d - values.size, 1)
-    return LeadingBasis(columns, dtype, values, vectors, rest, total)
+    bulk = max(total - values.sum(), 0.0) / max(d - values.size, 1)
+    return LeadingBasis(columns, dtype, values, vectors, bulk, total)
 
 
 def _moments_along(X, columns, Q, share):

@@ -68,7 +68,7 @@ class SparseInput:
             self.along[rows, :-2] = x @ Q - inside
             self.along[rows, -2] = h
             squares[rows] = x.multiply(x).sum(axis=1) - 2 * h + square
-        norms = basis.rest**2 * squares
+        norms = basis.bulk**2 * squares
         norms += np.square(self.along[:, :-2], dtype=float) @ basis.excess_squared()
         self.norms = np.maximum(norms, 0.0)
 
@@ -111,7 +111,7 @@ class SparseInput:
         along, h = self.along[rows, :-2].astype(float), x @ center
         gram = (x @ x.T).toarray()
         gram += float(center @ center) - h - h[:, None]
-        gram *= self.basis.rest**2
+        gram *= self.basis.bulk**2
         return gram + (along * self.basis.excess_squared()) @ along.T
 
 

@@ -8,8 +8,8 @@ from .stream_state import StreamState, loss_key
 
 # Of losses that are compared, before there are any.
 NOTHING_FOLLOWED = {
-    "advantage": 0.0,
-    "advantage_square": 0.0,
+    "loss_difference": 0.0,
+    "loss_difference_square": 0.0,
     "losses": np.zeros(2),
     "followed": 0.0,
 }
@@ -118,14 +118,14 @@ class RunningAverage(Judge):
         now["followed"] += n
         now["losses"] = now["losses"] + share * (means - now["losses"])
         difference = losses[0] - losses[1]
-        now["advantage"] += float(weight @ difference)
-        now["advantage_square"] += float(weight @ np.square(difference))
+        now["loss_difference"] += float(weight @ difference)
+        now["loss_difference_square"] += float(weight @ np.square(difference))
         if not now["losses"][1] <= tuned.stream_too_noisy * now["losses"][0]:
             self._drop_running()
-        elif now["advantage"] <= 0.0:
-            now["advantage"] = now["advantage_square"] = 0.0
-        elif now["advantage"] > tuned.stream_drift * np.sqrt(now["advantage_square"]):
-            self._turn(self.averages, self._network.weights, caution=1.0)
+        elif now["loss_difference"] <= 0.0:
+            now["loss_difference"] = now["loss_difference_square"] = 0.0
+        elif now["loss_difference"] > tuned.stream_drift * np.sqrt(now["loss_difference_square"]):
+            self._turn(self.averages, self._network.weights, damping_multiplier=1.0)
             self._step.averaged = self._step.fitted = 0.0
 
     def set_rounds(self):
@@ -159,16 +159,16 @@ class RunningAverage(Judge):
 
     def _drop_running(self):
         """Go back to the average, with smaller steps."""
-        caution = 2.0 * self._step.caution
-        self._turn(self._network.weights, self.averages, caution=caution)
+        damping_multiplier = 2.0 * self._step.damping_multiplier
+        self._turn(self._network.weights, self.averages, damping_multiplier=damping_multiplier)
         for layer in self._network.layers:
             layer.velocity[:] = 0.0
 
-    def _turn(self, weights, others, *, caution):
+    def _turn(self, weights, others, *, damping_multiplier):
         """Let some weights become what others are."""
         for V, other in zip(weights, others, strict=True):
             V[:] = other
-        self._step.caution = caution
+        self._step.damping_multiplier = damping_multiplier
         self.followed = dict(NOTHING_FOLLOWED)
 
     # -- results --------------------------------------------------------------------------------
@@ -207,6 +207,6 @@ class RunningAverage(Judge):
             since_refresh=step.since_refresh,
             averaged=step.averaged,
             fitted=step.fitted,
-            caution=step.caution,
+            damping_multiplier=step.damping_multiplier,
             **self.followed,
         )

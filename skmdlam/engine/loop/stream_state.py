@@ -44,9 +44,9 @@ class StreamState:
     steps, since_refresh : int
     averaged, fitted : float
         Effective sample sizes: that of the average, and how much of it belongs to a fit.
-    caution : float
+    damping_multiplier : float
         Damping multiplier: what rho is multiplied by.
-    advantage, advantage_square : float
+    loss_difference, loss_difference_square : float
         By how much the running weights were better than the average, on samples before they were
         learned: the sum of the paired loss differences and that of their squares, since the sum
         was last negative.
@@ -68,9 +68,9 @@ class StreamState:
     since_refresh: int = 0
     averaged: float = 0.0
     fitted: float = 0.0
-    caution: float = 1.0
-    advantage: float = 0.0
-    advantage_square: float = 0.0
+    damping_multiplier: float = 1.0
+    loss_difference: float = 0.0
+    loss_difference_square: float = 0.0
     losses: np.ndarray = field(default_factory=lambda: np.zeros(2))
     followed: float = 0.0
 

@@ -11,7 +11,7 @@ from ..inputs.scaled import scaled_input, uniform_columns
 from ..moments import Columns, TargetMoments, column_moments
 from ..records import Value
 from ..regularization import effective_column_alpha
-from ..start import spread_layers
+from ..start import lsuv
 from .full_objective import FullObjective
 
 
@@ -87,7 +87,7 @@ def setting_of(
     """
     limits = constants.limits
     X, n, width = problem.X, problem.X.shape[0], coefs[0].shape[1]
-    rows, share, weight = problem.rows, problem.rows.share(), problem.sample_weight
+    rows, share, weight = problem.rows, problem.rows.normalized(), problem.sample_weight
     targets = TargetMoments.of(problem.Y, share)
     scaling = problem.loss.scaled(*targets)
     moments = column_moments(X, share)
@@ -144,7 +144,7 @@ def setting_of(
         some = slice(None, None, step)
         samples = inputs.data[some][: limits.start_rows]
         some_weights = None if weight is None else weight[some][: limits.start_rows]
-        spread_layers(V, lambda: inputs.standardized(samples), problem.activations, some_weights)
+        lsuv(V, lambda: inputs.standardized(samples), problem.activations, some_weights)
     theta = np.concatenate([W.ravel() for W in V])
     frame = Frame(problem, inputs, scaling)
     return Setting(problem, frame, objective, space, theta, moments, targets)

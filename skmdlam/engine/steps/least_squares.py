@@ -67,7 +67,7 @@ class Design:
         suspects = np.flatnonzero(variance <= (self.A.shape[0] * self._mean_rounding) ** 2)
         constant = np.zeros(len(variance), dtype=bool)
         if suspects.size > 0:
-            moments = column_moments(self.A[:, suspects], self.rows.share())
+            moments = column_moments(self.A[:, suspects], self.rows.normalized())
             constant[suspects] = ~varies(*moments, self.A.dtype)
         return constant
 

@@ -28,7 +28,7 @@ class StreamStep(LayerwiseStep):
         self.epoch = 0  # every chunk is the second epoch of a fit
         self._options, self._tuned, self._given = options, tuned, chunk.settings.rho
         self.averaged, self.fitted = chunk.at["averaged"], chunk.at["fitted"]
-        self.caution = chunk.at.get("caution", 1.0)
+        self.damping_multiplier = chunk.at.get("damping_multiplier", 1.0)
         # What the penalties take off the weights, relative to their metric, for a step of one.
         problem, frame = chunk.problem, chunk.prepared.frame
         ridge = 0.0
@@ -60,7 +60,7 @@ class StreamStep(LayerwiseStep):
         self.rho *= np.sqrt(1.0 + self.averaged / tuned.stream_short)
         # A fit has gone to the bottom of a valley, from which long steps would throw it out.
         fitted = tuned.stream_fitted * self.fitted / max(self.averaged, 1.0)
-        self.rho *= self.caution * max(1.0, fitted)
+        self.rho *= self.damping_multiplier * max(1.0, fitted)
         for layer in self.network.above:
             preconditioner = layer.preconditioner
             preconditioner.memory = tuned.memory * min(1.0, size / tuned.stream_usual_batch)
