@@ -9,8 +9,8 @@ from .loop.run import ComposedRun
 from .loop.schedules import Schedule
 from .loop.sources import Whole
 from .moments import TargetMoments, standardized_samples
-from .steps.full_batch import FullBatchStep, setting_of
-from .steps.proximal import proximal_method
+from .steps.full_batch import FullBatchStep, setting_of, without_penalty
+from .steps.proximal import ProximalMethod
 from .steps.quasi_newton import method_of
 
 
@@ -56,15 +56,28 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
 def proximal_run(options, problem, coefs, intercepts, settings, regularization, estimated=None):
     """Proximal sweeps over all samples, with these strengths of the unit-free penalties."""
     clock = time.perf_counter()
-    method = proximal_method(
+    constants = options.constants
+    setting = setting_of(
         problem,
         coefs,
         intercepts,
         **regularization.penalties,
         warm=settings.warm,
-        constants=options.constants,
+        constants=constants,
     )
-    return _sweeps(method, method.setting, settings.warm, clock, regularization, estimated)
+
+    def free():
+        """The start, without what would spoil it: the penalty on weights and that on columns."""
+        return setting_of(
+            without_penalty(problem),
+            coefs,
+            intercepts,
+            activity_alpha=regularization.activity_alpha,
+            constants=constants,
+        )
+
+    method = ProximalMethod(setting, free, constants)
+    return _sweeps(method, setting, settings.warm, clock, regularization, estimated)
 
 
 def _sweeps(method, setting, warm, clock, regularization, estimated):

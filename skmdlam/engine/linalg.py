@@ -6,8 +6,6 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse.linalg
 
-from .constants import LIMITS
-
 
 def _scaled_factor(matrix, jitter=0.0):
     """Cholesky factor of a positive definite matrix with its diagonal scaled to one.
@@ -160,10 +158,13 @@ def conjugate_gradients(product, right, *, start=None, tol=None, max_iter=None, 
     return W
 
 
-def top_eigenvalue(matrix):
-    """Largest eigenvalue of a symmetric positive semi-definite matrix, never below it."""
+def top_eigenvalue(matrix, largest_dense):
+    """Largest eigenvalue of a symmetric positive semi-definite matrix, never below it.
+
+    Of more than ``largest_dense`` rows it comes from Lanczos' method.
+    """
     size = matrix.shape[0]
-    if size > LIMITS.dense_eigenvalue:
+    if size > largest_dense:
         return lanczos(matrix)
     values = scipy.linalg.eigvalsh(matrix, subset_by_index=(size - 1, size - 1), check_finite=False)
     # One part in a hundred thousand covers the rounding of float32.
@@ -184,9 +185,10 @@ def lanczos(operator):
     return float(max(values[-1], 0.0)) * 1.01
 
 
-def spectral_norm_squared(W):
+def spectral_norm_squared(W, largest_dense):
     """``lambda_max(W W')``, through the smaller of the two Gram matrices."""
-    return top_eigenvalue(W @ W.T if W.shape[0] <= W.shape[1] else W.T @ W)
+    gram = W @ W.T if W.shape[0] <= W.shape[1] else W.T @ W
+    return top_eigenvalue(gram, largest_dense)
 
 
 def accelerated_proximal(step, start, *, max_iter, value=None, tol=0.0):

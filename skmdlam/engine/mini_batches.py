@@ -1,17 +1,20 @@
-"""A run of mini-batches: which parts it is made of."""
+"""A run of mini-batches: its data, prepared once, and which parts it is made of."""
 
 import time
 
 import numpy as np
 
+from .frame import Frame
+from .inputs.decompositions import basis_of, input_of, row_weights
 from .loop.judges import KeepBest
 from .loop.run import ComposedRun
 from .loop.schedules import PlateauSchedule
 from .loop.sources import Shuffled
+from .moments import Columns, TargetMoments, column_moments
+from .network import Prepared, network_of, starting_weights
 from .objective import LayerObjective, Terms
 from .options import first_given
 from .preconditioners import Rhythm
-from .prepare import network_of, prepare, starting_weights
 from .steps.layerwise import LayerwiseStep
 from .steps.penalty_block import PenaltyBlock
 
@@ -83,6 +86,61 @@ def mini_batch_run(options, problem, coefs, intercepts, settings):
         estimated=prepared.estimated,
         moments=prepared.moments,
     )
+
+
+def prepare(problem, options, settings, rng, *, single):
+    """The problem in the units of a run, with its regularization.
+
+    Parameters
+    ----------
+    problem : Problem
+    options : Feasible
+    settings : Settings
+    rng : numpy.random.RandomState
+        For a sketch of wide data.
+    single : bool
+        Whether steps are in single precision.
+
+    Returns
+    -------
+    prepared : Prepared
+    """
+    X, n, rows = problem.X, problem.X.shape[0], problem.rows
+    limits = options.constants.limits
+    X = X.tocsr() if problem.sparse else X
+    dtype = np.dtype(np.float32) if single else X.dtype
+    share = rows.normalized()
+    weight = None
+    if problem.sample_weight is not None:
+        weight = (share * n).astype(dtype)[:, None]
+    targets = TargetMoments.of(problem.Y, share)
+    scaling = problem.loss.scaled(*targets)
+    Y = scaling.transform(problem.Y)
+
+    moments = column_moments(X, share)
+    columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
+    basis = basis_of(X, columns, share, dtype, rng, rotate=problem.quadratic, limits=limits)
+    held = input_of(X, basis, limits)
+    prepared = Prepared(
+        problem,
+        Frame(problem, basis, scaling),
+        held,
+        row_weights(held.norms, float(share @ held.norms), dtype),
+        Y.astype(dtype, copy=False),
+        weight,
+        n,
+        dtype,
+        rows.total,
+        moments=moments,
+        targets=targets,
+    )
+    regularization, prepared.estimated = options.resolve_regularization(
+        settings.activity_alpha,
+        lambda: options.estimate_regularization(problem, scaling.loss, held.rotated_samples, Y),
+        schedule=True,
+    )
+    prepared.regularize(regularization, n)
+    return prepared
 
 
 def _rhythm(V, tuned):

@@ -5,6 +5,7 @@ import functools
 import numpy as np
 from scipy.linalg import lapack
 
+from .constants import LIMITS
 from .linalg import solve_positive, top_eigenvalue
 
 
@@ -179,7 +180,9 @@ class RunningPreconditioner:
         metric = self._centered().astype(float)
         rows = np.sqrt(np.maximum(metric.diagonal(), np.finfo(float).tiny))
         metric = metric / rows / rows[:, None]
-        top = top_eigenvalue(metric) if np.isfinite(metric).all() else np.inf
+        top = (
+            top_eigenvalue(metric, LIMITS.dense_eigenvalue) if np.isfinite(metric).all() else np.inf
+        )
         return metric.__matmul__, top, rows[:, None], V[:-1].astype(float)
 
     def from_weights(self, V, W):

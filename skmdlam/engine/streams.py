@@ -18,9 +18,9 @@ from .loop.running_average import NOTHING_FOLLOWED, RunningAverage
 from .loop.schedules import WarmUp
 from .loop.sources import Rounds
 from .loop.stream_state import StreamState, known_of, loss_key
+from .network import Prepared, network_of, starting_weights
 from .objective import LayerObjective, Terms
 from .preconditioners import RunningPreconditioner, StreamRhythm
-from .prepare import Prepared, network_of, starting_weights
 from .regularization import USUAL_REGULARIZATION
 from .steps.stream_step import StreamStep
 from .summary import DataSummary
@@ -283,6 +283,45 @@ class Chunk:
             clock,
             regularization=prepared.regularization,
             estimated=prepared.estimated,
+            chunk=self,
+        )
+
+    def state(self, step, judge):
+        """What the run of the next chunk needs."""
+        prepared, scaling = self.prepared, self.scaling
+        layers = [
+            {
+                "V": layer.V,
+                "average": average,
+                "velocity": layer.velocity,
+                "accumulated": float(layer.accumulated),
+                "usual": layer.limit.usual,
+                "count": layer.limit.count,
+                "preconditioner": layer.preconditioner and layer.preconditioner.as_arrays(),
+            }
+            for layer, average in zip(self.network.layers, judge.averages, strict=True)
+        ]
+        rng = self.rng_state if self.rng is None else self.rng.get_state(legacy=False)
+        return StreamState(
+            summary=self.summary,
+            basis=self.basis,
+            target={
+                "moments": self.moments,
+                "shift": scaling.shift,
+                "scale": scaling.scale,
+            },
+            loss=loss_key(self.problem.loss),
+            layers=layers,
+            dormant=self.dormant,
+            rng=rng,
+            estimated=prepared.estimated,
+            weight_at=self.weight_at,
+            steps=step.steps,
+            since_refresh=step.since_refresh,
+            averaged=step.averaged,
+            fitted=step.fitted,
+            damping_multiplier=step.damping_multiplier,
+            **judge.followed,
         )
 
 
@@ -298,4 +337,4 @@ class StreamRun(ComposedRun):
 
     def state(self):
         """What the run of the next chunk needs."""
-        return self.judge.state().as_arrays()
+        return self.chunk.state(self.step, self.judge).as_arrays()

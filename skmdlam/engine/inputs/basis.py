@@ -6,7 +6,6 @@ import numpy as np
 import scipy.linalg
 
 from ..linalg import solve_positive
-from ..regularization import column_ridge
 
 # A coordinate with less than this share of the largest variance is a copy up to rounding.
 _SMALLEST_VARIANCE = 1e-6
@@ -97,33 +96,6 @@ class Coordinates(ABC):
         return W, b - self.columns.mean @ W
 
 
-class Scaled(Coordinates):
-    """Standardized columns themselves, for sweeps that bring a metric of their own.
-
-    Attributes
-    ----------
-    unit : ndarray of shape (d, 1)
-        Weights of X are those of the coordinates times this: ``1 / std``, 1 for a constant column.
-    """
-
-    def __init__(self, columns):
-        super().__init__(columns)
-        self.unit = np.where(columns.vary, columns.inverse_std, 1.0)[:, None]
-
-    @property
-    def size(self):
-        return self.columns.std.size
-
-    def coordinates(self, x):
-        return self.columns.standardized(x)
-
-    def _contract(self, W):
-        return W / self.unit
-
-    def _expand(self, V):
-        return V * self.unit
-
-
 class Basis(Coordinates):
     """Coordinates ``U = Xs R`` of standardized columns ``Xs = (X - mean) D``.
 
@@ -183,19 +155,26 @@ class Basis(Coordinates):
         """Mean of ``||u_i||^2`` over the samples that C was taken from."""
         return float(self.variance.sum())
 
-    def shrink(self, V, variance, ridge, columns):
+    def shrink(self, V, variance, ridge, columns=None):
         """The block of the penalties on the first layer, in the metric of its step, in place.
 
         ``argmin over V of 1/2 ||V - V_0||^2 + variance/2 sum_k Var(U V)_k + ridge/2 ||D R V||^2
-        + columns/2 sum_j log(1 + ||w_j||^2 / floor)``, ``w_j`` the weights of the standardized
-        column j. The logarithm counts as its tangent at V_0, which lies above it, so that the
-        block never rises. In sketched form and where the axes are kept the last two terms count
-        with the diagonal of the metric alone.
+        + 1/2 sum_j columns_j ||w_j||^2``, ``w_j`` the weights of the standardized column j. In
+        sketched form and where the axes are kept the last two terms count with the diagonal of
+        the metric alone.
+
+        Parameters
+        ----------
+        V : ndarray of shape (r + 1, n_1)
+        variance, ridge : float
+        columns : ndarray of shape (d,) or None
+            The tangent of the columns' penalty at V_0, which lies above it, so that the block never
+            rises.
         """
         with np.errstate(over="ignore"):
             charge = ridge * self.columns.inverse_variance
-        if columns > 0.0:
-            charge = charge + column_ridge(self.column_sizes(V), columns)
+        if columns is not None:
+            charge = charge + columns
         charge = np.minimum(charge, _LARGEST_CHARGE).astype(V.dtype)
         self._shrink(V[:-1], variance, charge)
 

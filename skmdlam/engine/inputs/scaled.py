@@ -4,7 +4,34 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..moments import chunks
-from .basis import Scaled
+from .basis import Coordinates
+
+
+class Scaled(Coordinates):
+    """Standardized columns themselves, for sweeps that bring a metric of their own.
+
+    Attributes
+    ----------
+    unit : ndarray of shape (d, 1)
+        Weights of X are those of the coordinates times this: ``1 / std``, 1 for a constant column.
+    """
+
+    def __init__(self, columns):
+        super().__init__(columns)
+        self.unit = np.where(columns.vary, columns.inverse_std, 1.0)[:, None]
+
+    @property
+    def size(self):
+        return self.columns.std.size
+
+    def coordinates(self, x):
+        return self.columns.standardized(x)
+
+    def _contract(self, W):
+        return W / self.unit
+
+    def _expand(self, V):
+        return V * self.unit
 
 
 class ScaledInput(Scaled):

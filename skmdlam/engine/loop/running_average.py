@@ -4,7 +4,6 @@ import numpy as np
 
 from ..records import Value
 from .judges import Judge
-from .stream_state import StreamState, loss_key
 
 # Of losses that are compared, before there are any.
 NOTHING_FOLLOWED = {
@@ -170,43 +169,3 @@ class RunningAverage(Judge):
             V[:] = other
         self._step.damping_multiplier = damping_multiplier
         self.followed = dict(NOTHING_FOLLOWED)
-
-    # -- results --------------------------------------------------------------------------------
-
-    def state(self):
-        """What the run of the next chunk needs."""
-        chunk, step, scaling = self._chunk, self._step, self._prepared.frame.scaling
-        layers = [
-            {
-                "V": layer.V,
-                "average": average,
-                "velocity": layer.velocity,
-                "accumulated": float(layer.accumulated),
-                "usual": layer.limit.usual,
-                "count": layer.limit.count,
-                "preconditioner": layer.preconditioner and layer.preconditioner.as_arrays(),
-            }
-            for layer, average in zip(self._network.layers, self.averages, strict=True)
-        ]
-        rng = chunk.rng_state if chunk.rng is None else chunk.rng.get_state(legacy=False)
-        return StreamState(
-            summary=chunk.summary,
-            basis=chunk.basis,
-            target={
-                "moments": chunk.moments,
-                "shift": scaling.shift,
-                "scale": scaling.scale,
-            },
-            loss=loss_key(chunk.problem.loss),
-            layers=layers,
-            dormant=chunk.dormant,
-            rng=rng,
-            estimated=self._prepared.estimated,
-            weight_at=chunk.weight_at,
-            steps=step.steps,
-            since_refresh=step.since_refresh,
-            averaged=step.averaged,
-            fitted=step.fitted,
-            damping_multiplier=step.damping_multiplier,
-            **self.followed,
-        )

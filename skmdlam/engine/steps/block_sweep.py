@@ -207,7 +207,7 @@ class BlockSweep:
         activation = self.problem.activations[layer]
         z, a, z_next = self.z[layer], self.a[layer], self.z[layer + 1]
         W_next = self.coefs[layer + 1]
-        curvature = spectral_norm_squared(W_next)
+        curvature = spectral_norm_squared(W_next, self.limits.dense_eigenvalue)
         tau = self.rho * max(curvature, np.finfo(W_next.dtype).tiny / min(self.rho, 1.0))
 
         def evaluated():

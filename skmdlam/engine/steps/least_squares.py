@@ -104,7 +104,8 @@ class Design:
                 self._top_eigenvalue = lanczos(operator)
             else:
                 narrow = self.A.shape[1] <= self.A.shape[0] or sp.issparse(self.A)
-                self._top_eigenvalue = top_eigenvalue(self.gram if narrow else self.kernel)
+                matrix = self.gram if narrow else self.kernel
+                self._top_eigenvalue = top_eigenvalue(matrix, self.limits.dense_eigenvalue)
             # Below its rounding the curvature is not known: steps must not be longer than that.
             rounding = self.rows.total * float(self._mean_rounding @ self._mean_rounding)
             self._top_eigenvalue += rounding + float(np.finfo(self.A.dtype).tiny)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..linalg import accelerated_proximal
+from ..regularization import column_ridge
 
 
 class PenaltyBlock:
@@ -41,7 +42,10 @@ class PenaltyBlock:
                 continue
             scale = terms.frame.scaling.scale if layer.last else 1.0
             ridge = 0.0 if penalty.ridge is None else terms.alpha * penalty.ridge * scale**2
-            columns = (length * terms.column_alpha,) if index == 0 else ()
+            columns = ()
+            if index == 0 and terms.column_alpha > 0:
+                sizes = layer.block.column_sizes(layer.V)
+                columns = (column_ridge(sizes, length * terms.column_alpha),)
             layer.block.shrink(layer.V, length * terms.activity_alpha, length * ridge, *columns)
             if not problem.quadratic:
                 ramp = min(1.0, (epoch + 1) / self.ramp)

@@ -3,7 +3,6 @@
 import numpy as np
 
 from ..constants import CONSTANTS
-from .full_batch import setting_of, without_penalty
 from .quasi_newton import SecantMethod, secant_memory
 
 # Lengths of the secant step that are tried before the proximal step alone.
@@ -212,16 +211,3 @@ class ProximalMethod:
         ]
         self.pairs.observe(point - last, residuals[0] - residuals[1], self._inverse_metric)
         return True
-
-
-def proximal_method(problem, coefs, intercepts, *, constants=CONSTANTS, **options):
-    """The method and its setting, from starting weights."""
-    setting = setting_of(problem, coefs, intercepts, constants=constants, **options)
-
-    def free():
-        options_of_start = {**options, "column_alpha": 0.0, "warm": False}
-        return setting_of(
-            without_penalty(problem), coefs, intercepts, constants=constants, **options_of_start
-        )
-
-    return ProximalMethod(setting, free, constants)

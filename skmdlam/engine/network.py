@@ -1,13 +1,12 @@
-"""Data, once: the problem in the units of a run of mini-batches, and its starting network."""
+"""What a run of mini-batches works on: prepared data, and the network that it starts with."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from .frame import Frame
-from .inputs.decompositions import basis_of, input_of, row_weights
 from .layers import InputLayer, Layer, Network, StepLimit
-from .moments import Columns, TargetMoments, column_moments
+from .moments import TargetMoments
 from .preconditioners import RunningPreconditioner
 from .regularization import Regularization, effective_column_alpha
 from .sparse_layers import LazyInputLayer, SparseInputLayer
@@ -77,61 +76,6 @@ class Prepared:
         self.column_alpha = effective_column_alpha(
             regularization.column_alpha, self.total, n, self.frame.coordinates.columns.n_varying
         )
-
-
-def prepare(problem, options, settings, rng, *, single):
-    """The problem in the units of a run, with its regularization.
-
-    Parameters
-    ----------
-    problem : Problem
-    options : Feasible
-    settings : Settings
-    rng : numpy.random.RandomState
-        For a sketch of wide data.
-    single : bool
-        Whether steps are in single precision.
-
-    Returns
-    -------
-    prepared : Prepared
-    """
-    X, n, rows = problem.X, problem.X.shape[0], problem.rows
-    limits = options.constants.limits
-    X = X.tocsr() if problem.sparse else X
-    dtype = np.dtype(np.float32) if single else X.dtype
-    share = rows.normalized()
-    weight = None
-    if problem.sample_weight is not None:
-        weight = (share * n).astype(dtype)[:, None]
-    targets = TargetMoments.of(problem.Y, share)
-    scaling = problem.loss.scaled(*targets)
-    Y = scaling.transform(problem.Y)
-
-    moments = column_moments(X, share)
-    columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
-    basis = basis_of(X, columns, share, dtype, rng, rotate=problem.quadratic, limits=limits)
-    held = input_of(X, basis, limits)
-    prepared = Prepared(
-        problem,
-        Frame(problem, basis, scaling),
-        held,
-        row_weights(held.norms, float(share @ held.norms), dtype),
-        Y.astype(dtype, copy=False),
-        weight,
-        n,
-        dtype,
-        rows.total,
-        moments=moments,
-        targets=targets,
-    )
-    regularization, prepared.estimated = options.resolve_regularization(
-        settings.activity_alpha,
-        lambda: options.estimate_regularization(problem, scaling.loss, held.rotated_samples, Y),
-        schedule=True,
-    )
-    prepared.regularize(regularization, n)
-    return prepared
 
 
 def starting_weights(prepared, coefs, intercepts, *, warm, limits):
