@@ -376,14 +376,24 @@ class TestValue:
         assert loss.value(y, y) == 0.0
 
     def test_no_digits_lost_near_the_minimum(self):
+        """``abs=0``: without it pytest.approx takes zero for anything below 1e-12."""
+
+        def nearly(number, rel=1e-14):
+            return pytest.approx(number, rel=rel, abs=0)
+
         z, y = np.array([[0.0, -60.0]]), np.array([[1.0, 0.0]])
-        assert SoftmaxCrossEntropy().value(z, y) == pytest.approx(np.exp(-60), rel=1e-14)
-        assert SoftmaxCrossEntropy().gradient(z, y)[0, 0] == pytest.approx(-np.exp(-60), rel=1e-14)
-        assert LogisticLoss().value(-z, 1.0 - y)[0] == pytest.approx(np.log(2) + np.exp(-60))
-        assert LogisticLoss().value(-z[:, [1]], y[:, [0]]) == pytest.approx(np.exp(-60), rel=1e-14)
-        assert Poisson().value(np.array([[1e-6]]), np.array([[1.0]])) == pytest.approx(
-            5e-13, rel=1e-5
-        )
+        assert SoftmaxCrossEntropy().value(z, y)[0] == nearly(np.exp(-60))
+        assert SoftmaxCrossEntropy().gradient(z, y)[0] == nearly(np.exp(-60) * np.array([-1, 1]))
+        z, y = -z[:, [1]], y[:, [0]]
+        assert LogisticLoss().value(z, y)[0] == nearly(np.exp(-60))
+        assert LogisticLoss().gradient(z, y)[0, 0] == nearly(-np.exp(-60))
+        for count in (1.0, 7.0):
+            near = np.log(count) + np.array([[1e-6], [-1e-6]])
+            value = Poisson().value(near, np.full((2, 1), count))
+            assert value == nearly(count * 5e-13, rel=1e-5)
+        small = np.array([[1e-9]])
+        assert SquaredError().value(small, 0 * small)[0] == nearly(5e-19)
+        assert Huber().value(small, 0 * small)[0] == nearly(5e-19)
 
     @pytest.mark.parametrize("size", [800.0, 1e8, 1e200])
     @each_loss
