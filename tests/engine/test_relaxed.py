@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from skmdlam.activations import ACTIVATIONS, get_activation
+from skmdlam.engine.acceleration import Momentum
 from skmdlam.engine.problem import Problem, forward
 from skmdlam.engine.relaxed import Relaxed
 from skmdlam.engine.run import minimise
@@ -267,6 +268,60 @@ def test_epsilon_schedule_and_warm_start():
     assert epsilons == [max(1e-3, 100.0 * 0.5**k) for k in range(20)]
     run = Relaxed().start(problem, coefs, intercepts, rho=1.0, epsilon=1e-3, warm=True)
     assert next(run).epsilon == 1e-3
+
+
+def test_momentum_begins_anew_with_every_epsilon():
+    """Extrapolation across the step of F that a narrower tube makes would have no meaning."""
+    problem, coefs, intercepts = make_problem(np.random.default_rng(2))
+    run = Relaxed(epsilon_start=8e-3).start(problem, coefs, intercepts, rho=1.0, epsilon=1e-3)
+    weights, advance = [], run.momentum.advance
+
+    def recorded():
+        weights.append(advance())
+        return weights[-1]
+
+    run.momentum.advance = recorded
+    epsilons = [record.epsilon for record in itertools.islice(run, 8)]
+    assert epsilons == [8e-3, 4e-3, 2e-3] + [1e-3] * 5
+    alone = Momentum()
+    assert weights == [0.0] * 3 + [alone.advance() for _ in range(5)]
+    assert weights[-1] > 0.0
+
+
+@pytest.mark.parametrize("overshoot", [-1.0, 3.0, 30.0])
+def test_a_wrong_prox_of_the_loss_is_refused(overshoot):
+    """z_L is only replaced where F falls: a loss of the user may not know its own prox."""
+
+    class Wrong(SquaredError):
+        def prox(self, v, y, rho, start=None):
+            return v + overshoot * (super().prox(v, y, rho) - v)
+
+    problem, coefs, intercepts = make_problem(
+        np.random.default_rng(2), activations=("tanh",), n=20, d=4
+    )
+    problem.loss = Wrong()
+    run = Relaxed().start(problem, coefs, intercepts, rho=1.0, epsilon=1e-3)
+    records = list(itertools.islice(run, 40))
+    assert_monotone(records)
+    final = [record.objective for record in records if record.epsilon == 1e-3]
+    assert final[-1] <= final[0]
+    total = objective_from_scratch(run) / run.rows.total
+    assert records[-1].objective == pytest.approx(total, rel=1e-9)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gap_is_the_root_mean_square_of_all_residuals(weighted):
+    problem, coefs, intercepts = make_problem(
+        np.random.default_rng(2), activations=("relu", "tanh"), n=20, weighted=weighted
+    )
+    run = Relaxed().start(problem, coefs, intercepts, rho=0.1, epsilon=1e-2)
+    s = problem.sample_weight if weighted else np.ones(20)
+    for record in itertools.islice(run, 20):
+        inputs = [problem.X, *run.a]
+        layers = zip(run.z, inputs, run.coefs, run.intercepts, strict=True)
+        squares = sum(s @ ((z - a @ W - b) ** 2).sum(axis=1) for z, a, W, b in layers)
+        assert record.gap == pytest.approx(np.sqrt(squares / s.sum()), rel=1e-9, abs=0)
+        assert record.gap > 0.0
 
 
 def test_starting_weights_are_not_touched():
