@@ -31,6 +31,27 @@ every_solver = pytest.mark.parametrize(
 )
 
 
+class TestScoreOfZero:
+    """A net that says nothing: probabilities of one half are not above one half."""
+
+    def silent(self, y):
+        model = fit(y, tol=1.0)
+        model.coefs_[-1][:] = 0.0
+        model.intercepts_[-1][:] = 0.0
+        return model
+
+    def test_no_label(self):
+        model = self.silent(INDICATOR)
+        np.testing.assert_array_equal(model.predict_proba(X), 0.5)
+        np.testing.assert_array_equal(model.predict(X), 0)
+
+    @pytest.mark.parametrize("y", [CODES > 0, CODES], ids=["two classes", "three classes"])
+    def test_first_class(self, y):
+        model = self.silent(y)
+        assert np.ptp(model.predict_proba(X)) == 0.0
+        np.testing.assert_array_equal(model.predict(X), model.classes_[0])
+
+
 class TestLabels:
     @pytest.mark.parametrize(
         "names",
