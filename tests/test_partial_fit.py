@@ -163,6 +163,29 @@ class TestBetweenCalls:
         assert rng.get_state()[2] == before[1]
         assert np.abs(one.coefs_[0] - other.coefs_[0]).max() > 1e-3
 
+    @both
+    @pytest.mark.parametrize("own", [True, False], ids=["RandomState", "NumPy's own"])
+    def test_draws_of_others_do_not_matter(self, estimator, own):
+        """Whoever draws from the generator between two chunks does not change what is learned."""
+        before = np.random.get_state()
+        models = []
+        try:
+            for draws in (0, 7):
+                if own:
+                    rng = given = np.random.RandomState(0)
+                else:
+                    rng, given = np.random, None
+                    np.random.seed(0)
+                models.append(feed(make(estimator, random_state=given), X[:100]))
+                for start in (100, 200, 300):
+                    rng.random_sample(draws)
+                    rows = slice(start, start + 100)
+                    models[-1].partial_fit(X[rows], target(estimator)[rows])
+        finally:
+            np.random.set_state(before)
+        assert_same_weights(*models)
+        assert np.abs(models[0].coefs_[0] - feed(make(estimator)).coefs_[0]).max() > 1e-3
+
 
 class TestAfterFit:
     @both
@@ -455,6 +478,18 @@ class TestWeights:
             for part in np.array_split(order, 8):
                 model.partial_fit(rows[part], y[part], weight[part], classes=[0, 1])
             assert (model.predict(X) == heavy).mean() > 0.95
+
+    @pytest.mark.parametrize("loss", ["absolute_error", "quantile"])
+    @pytest.mark.parametrize("few", ["rows", "weight"])
+    def test_unit_of_the_target_is_that_of_most(self, loss, few):
+        """A chunk of little weight does not say how large targets are, however far off it is."""
+        y = np.abs(X[:, 0]) + X[:, 1]
+        model = make(MDLAMRegressor, loss=loss)
+        if few == "rows":
+            model.partial_fit(X[:2], [1e3, -1e3])
+        else:
+            model.partial_fit(X, y).partial_fit(X, 1e4 * y, np.full(400, 1e-8))
+        assert feed(model, y=y, chunk=400, passes=2).score(X, y) > 0.9
 
     def test_class_weight(self):
         """A dict, also for chunks in which its classes are missing."""
