@@ -178,6 +178,19 @@ class TestPoisson:
         assert not MDLAMRegressor().__sklearn_tags__().target_tags.positive_only
 
 
+@pytest.mark.parametrize("solver", [{"batch_size": None}, {"batch_size": 50}], ids=str)
+@pytest.mark.parametrize("penalty", ["l2", "l1", "group"])
+def test_far_from_zero(penalty, solver):
+    """A constant more in the target is a constant more in the last intercept, and nothing else."""
+    near, far = (
+        fit(CURVE + shift, tol=1e-3, penalty=penalty, alpha=0.3, max_iter=300, **solver)
+        for shift in (0.0, 1e4)
+    )
+    np.testing.assert_allclose(far.predict(X) - 1e4, near.predict(X), atol=0.02)
+    assert near.score(X, CURVE) > 0.9
+    assert far.loss_ == pytest.approx(near.loss_, rel=1e-2)
+
+
 @every_solver
 def test_diabetes(solver):
     """Real data, in units of their own."""
