@@ -401,7 +401,7 @@ class TestCurves:
             assert (np.diff(model.loss_curve_) <= 0).all()
             assert model.loss_curve_[-1] < model.loss_curve_[0]
             J = training_objective(model, activity_alpha=activity_alpha)
-            assert J == pytest.approx(min(model.loss_curve_), rel=tolerance, abs=0)
+            assert min(model.loss_curve_) == pytest.approx(J, rel=tolerance, abs=0)
             assert model.objective_curve_ == model.loss_curve_
             assert model.epsilon_curve_ == model.gap_curve_ == [0.0] * model.n_iter_
 
@@ -772,7 +772,7 @@ class TestSampleWeight:
     @both
     @pytest.mark.parametrize("hidden", [(20,), (20, 20)])
     def test_far_rows_of_next_to_no_weight(self, estimator, hidden):
-        """They have no say in the units and metrics of any layer: in the steps' lengths, that is."""
+        """They have no say in the units and metrics of any layer."""
         rows = np.random.RandomState(0).standard_normal((200, 4))
         y = np.tanh(2.0 * np.tile(rows[:, 0], 2))
         y = y if estimator is MDLAMRegressor else (y > 0).astype(int)

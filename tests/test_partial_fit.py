@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor, Relaxed
 
@@ -167,22 +168,18 @@ class TestBetweenCalls:
     @pytest.mark.parametrize("own", [True, False], ids=["RandomState", "NumPy's own"])
     def test_draws_of_others_do_not_matter(self, estimator, own):
         """Whoever draws from the generator between two chunks does not change what is learned."""
-        before = np.random.get_state()
-        models = []
-        try:
-            for draws in (0, 7):
-                if own:
-                    rng = given = np.random.RandomState(0)
-                else:
-                    rng, given = np.random, None
-                    np.random.seed(0)
-                models.append(feed(make(estimator, random_state=given), X[:100]))
-                for start in (100, 200, 300):
-                    rng.random_sample(draws)
-                    rows = slice(start, start + 100)
-                    models[-1].partial_fit(X[rows], target(estimator)[rows])
-        finally:
-            np.random.set_state(before)
+        # None stands for a generator that NumPy keeps for everybody.
+        rng = np.random.RandomState(0) if own else check_random_state(None)
+        before, models = rng.get_state(), []
+        for draws in (0, 7):
+            rng.seed(0)
+            model = make(estimator, random_state=rng if own else None)
+            models.append(feed(model, X[:100]))
+            for start in (100, 200, 300):
+                rng.random_sample(draws)
+                rows = slice(start, start + 100)
+                model.partial_fit(X[rows], target(estimator)[rows])
+        rng.set_state(before)
         assert_same_weights(*models)
         assert np.abs(models[0].coefs_[0] - feed(make(estimator)).coefs_[0]).max() > 1e-3
 
