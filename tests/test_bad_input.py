@@ -136,16 +136,18 @@ def label(value):
 
 
 @pytest.mark.parametrize("estimator", [CLASSIFIER, REGRESSOR], ids=["classifier", "regressor"])
-@pytest.mark.parametrize("case", PARAMETERS, ids=lambda case: f"{case[0]}={case[1]!r}, {case[-1]}")
-def test_parameters(estimator, case):
-    name, value, *allowed = case
-    check_parameter(estimator, name, value, allowed)
+@pytest.mark.parametrize("parameter", sorted({name for name, *_ in PARAMETERS}))
+def test_parameters(estimator, parameter):
+    for name, value, *allowed in PARAMETERS:
+        if name == parameter:
+            check_parameter(estimator, name, value, allowed)
 
 
-@pytest.mark.parametrize("case", FOR_ONE, ids=lambda case: f"{case[1]}={case[2]!r}, {case[-1]}")
-def test_parameters_of_one_estimator(case):
-    estimator, name, value, *allowed = case
-    check_parameter(estimator, name, value, allowed)
+@pytest.mark.parametrize("parameter", sorted({name for _, name, *_ in FOR_ONE}))
+def test_parameters_of_one_estimator(parameter):
+    for estimator, name, value, *allowed in FOR_ONE:
+        if name == parameter:
+            check_parameter(estimator, name, value, allowed)
 
 
 def check_parameter(estimator, name, value, allowed):

@@ -392,7 +392,7 @@ class TestCurves:
 
     @both
     @feasible
-    @pytest.mark.parametrize("rho", [1e-8, 1.0, "auto", 1e8])
+    @pytest.mark.parametrize("rho", [1e-8, "auto", 1e8])
     def test_loss_of_feasible_never_rises(self, estimator, solver, rho):
         """In batches the curve is the lowest J so far: what could rise is J of the weights."""
         tolerance = 1e-5 if solver is FEASIBLE["mini-batches"] else 1e-9
@@ -406,7 +406,7 @@ class TestCurves:
             assert model.epsilon_curve_ == model.gap_curve_ == [0.0] * model.n_iter_
 
     @both
-    @pytest.mark.parametrize("rho", [1e-4, 1e-2, 1.0, 100.0])
+    @pytest.mark.parametrize("rho", [1e-4, 1.0])
     @pytest.mark.parametrize(
         "solver",
         [Relaxed(), Relaxed(w_step="exact"), Relaxed(hidden_step="separate", order="backward")],
@@ -608,7 +608,7 @@ class InterruptedLoss(SquaredError):
 class TestInterrupt:
     @both
     @same_for_any_max_iter
-    @pytest.mark.parametrize("call", range(20, 40, 3))
+    @pytest.mark.parametrize("call", [20, 26, 35])
     def test_weights_of_the_last_complete_sweep(self, estimator, call, solver):
         solver = {**solver, "activity_alpha": 0.0}  # its start would take calls
         model = make(estimator, activation=InterruptedReLU(call), **solver)
@@ -694,16 +694,15 @@ class TestSampleWeight:
     """Integer weights are copies, and zeros are rows that are not there."""
 
     @both
-    @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
     @pytest.mark.parametrize(
-        "parameters",
+        ("parameters", "sparse"),
         [
-            {},
-            {"rho": 0.1},
-            {"solver": Relaxed(w_step="exact")},
-            {"solver": Relaxed(order="backward", hidden_step="separate")},
-            {"activation": "tanh", "penalty": "group"},
-            {"hidden_layer_sizes": ()},
+            ({}, False),
+            ({"rho": 0.1}, True),
+            ({"solver": Relaxed(w_step="exact")}, False),
+            ({"solver": Relaxed(order="backward", hidden_step="separate")}, False),
+            ({"activation": "tanh", "penalty": "group"}, True),
+            ({"hidden_layer_sizes": ()}, False),
         ],
         ids=["default", "rho", "exact", "separate", "tanh, group", "linear"],
     )
@@ -721,20 +720,21 @@ class TestSampleWeight:
         np.testing.assert_allclose(weighted.objective_curve_, repeated.objective_curve_, rtol=1e-7)
 
     @both
-    @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
     @pytest.mark.parametrize("solver", [{}, {"batch_size": None}], ids=["one batch", "full batch"])
     @pytest.mark.parametrize(
-        "parameters",
+        ("parameters", "sparse"),
         [
-            {},
-            {"activity_alpha": 0.0},
-            {"rho": 20.0},
-            {"activation": "tanh", "penalty": "l1"},
-            {"activation": "logistic"},
-            {"hidden_layer_sizes": (6, 6, 6)},
-            {"hidden_layer_sizes": ()},
+            ({}, False),
+            ({}, True),
+            ({"activity_alpha": 0.0}, False),
+            ({"rho": 20.0}, False),
+            ({"activation": "tanh", "penalty": "l1"}, False),
+            ({"activation": "logistic"}, False),
+            ({"activation": "logistic"}, True),
+            ({"hidden_layer_sizes": (6, 6, 6)}, False),
+            ({"hidden_layer_sizes": ()}, False),
         ],
-        ids=["default", "nothing but J", "rho", "tanh, l1", "logistic", "deep", "linear"],
+        ids=str,
     )
     def test_equivalent_to_repeated_rows_in_one_batch(self, estimator, parameters, solver, sparse):
         """Other rows are other mini-batches; up to 64 are one."""
@@ -1240,24 +1240,22 @@ class TestDataFrames:
         assert model.predict(self.FRAME).shape == (60,)
 
 
-SPARSE = [sp.csr_matrix, sp.csc_matrix, sp.coo_matrix, sp.csr_array, sp.csc_array]
-
-
 class TestSparse:
     """The same as dense, up to rounding."""
 
     @both
     @every_solver
-    @pytest.mark.parametrize("container", SPARSE, ids=lambda container: container.__name__)
-    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize(
+        ("container", "dtype"),
+        [(sp.csr_matrix, np.float64), (sp.csc_array, np.float32), (sp.coo_matrix, np.float64)],
+    )
     def test_tall(self, estimator, container, dtype, solver):
         data = np.where(np.abs(X) > 0.7, X, 0).astype(dtype)
         self.check(estimator, data, target(estimator), container, **solver)
 
     @both
     @every_solver
-    @pytest.mark.parametrize("container", SPARSE[-2:], ids=lambda container: container.__name__)
-    @pytest.mark.parametrize("penalty", ["l2", "l1"])
+    @pytest.mark.parametrize(("container", "penalty"), [(sp.csr_array, "l2"), (sp.csc_array, "l1")])
     def test_wide(self, estimator, container, penalty, solver):
         data = sp.random(20, 150, density=0.2, random_state=0)
         y = target(estimator)[:20]
@@ -1429,10 +1427,10 @@ class TestModelSelection:
     def test_grid_search_over_numbers_and_objects(self, estimator):
         grid = {
             "rho": [1e-2, 1.0],
-            "solver": ["feasible", "relaxed", Relaxed(w_step="exact"), Feasible(damping=1.0)],
+            "solver": ["relaxed", Relaxed(w_step="exact"), Feasible(damping=1.0)],
             "penalty": ["l2", PENALTIES["l1"]()],
         }
-        search = GridSearchCV(make(estimator, max_iter=20), grid, cv=2, error_score="raise")
+        search = GridSearchCV(make(estimator, max_iter=4), grid, cv=2, error_score="raise")
         search.fit(X, target(estimator))
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
@@ -1460,7 +1458,7 @@ class TestOptionsMatter:
     @every_solver
     @pytest.mark.parametrize("parameters", SHARED, ids=str)
     def test_of_every_solver(self, estimator, parameters, solver):
-        self.check(estimator, solver, parameters)
+        self.check(estimator, {**solver, "max_iter": 12}, parameters)
 
     @both
     @pytest.mark.parametrize(

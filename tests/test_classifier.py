@@ -20,7 +20,7 @@ NAMES = np.array(["red", "green", "blue"])
 
 
 def fit(y, X=X, sample_weight=None, **parameters):
-    defaults = {"hidden_layer_sizes": (10,), "max_iter": 1000, "random_state": 0}
+    defaults = {"hidden_layer_sizes": (10,), "max_iter": 1000, "tol": 1e-3, "random_state": 0}
     return MDLAMClassifier(**{**defaults, **parameters}).fit(X, y, sample_weight)
 
 
@@ -279,8 +279,13 @@ class TestWarmStart:
         {"activation": "tanh", "hidden_layer_sizes": (50, 30)},
         {"batch_size": None},
         {"solver": "relaxed"},
-        {"solver": "relaxed", "rho": 0.1, "activation": "tanh"},
-        {"solver": "relaxed", "rho": 1.0, "hidden_layer_sizes": (50, 30)},
+        *(
+            pytest.param({"solver": "relaxed", **options}, marks=pytest.mark.slow)
+            for options in (
+                {"rho": 0.1, "activation": "tanh"},
+                {"rho": 1.0, "hidden_layer_sizes": (50, 30)},
+            )
+        ),
     ],
     ids=str,
 )

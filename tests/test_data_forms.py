@@ -201,10 +201,12 @@ class TestSinglePrecision:
             one, two = (says(model, X.astype(kind)) for kind in (dtype, other))
             np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
 
-    @pytest.mark.parametrize(("batch_size", "most"), [(200, 1.9), (None, 2.5)])
-    def test_memory(self, batch_size, most):
+    @pytest.mark.parametrize(
+        ("batch_size", "most", "rows"), [(200, 1.9, 100_000), (None, 2.5, 40_000)]
+    )
+    def test_memory(self, batch_size, most, rows):
         """Beside X a copy of it, in coordinates of its own, and values of some rows at a time."""
-        data = np.random.default_rng(0).standard_normal((100_000, 50), dtype=np.float32)
+        data = np.random.default_rng(0).standard_normal((rows, 50), dtype=np.float32)
         y = (data[:, 0] > 0).astype(int)
         peak = peak_of(lambda: fit(MDLAMClassifier, data, y, batch_size=batch_size, max_iter=1))
         assert peak < most * data.nbytes, f"{peak / data.nbytes:.2f} times X"
@@ -457,7 +459,7 @@ class TestSparseMemory:
     )
     def test_tall(self, estimator, form, solver):
         """Many rows: nothing that grows with rows times columns."""
-        self.check(estimator, solver, (40_000, 400), form, 0.4)
+        self.check(estimator, solver, (20_000, 400), form, 0.4)
 
     @pytest.mark.slow
     @pytest.mark.parametrize("estimator", [MDLAMClassifier, MDLAMRegressor])

@@ -58,7 +58,9 @@ def test_select_from_model_goes_before_another_fit(estimator):
     assert model.score(X, y) > 0.85
 
 
-@both
+@pytest.mark.parametrize(
+    "estimator", [pytest.param(MDLAMClassifier, marks=pytest.mark.slow), MDLAMRegressor]
+)
 def test_recursive_elimination(estimator):
     y = target(estimator)
     scaled = StandardScaler().fit_transform(X)

@@ -131,7 +131,7 @@ class TestLosses:
     def test_learns(self, loss, solver):
         """The training loss ends well below that of the best constant."""
         rho = 3.0 if "solver" in solver else "auto"
-        model = fit(COUNTS, loss=loss, rho=rho, max_iter=5000, activity_alpha=0.0, **solver)
+        model = fit(COUNTS, loss=loss, rho=rho, tol=1e-3, activity_alpha=0.0, **solver)
         constants = np.linspace(0.1, COUNTS.max(), 500)
         link = np.log if loss == "poisson" else np.array
         constant = min(value(loss, link(c), COUNTS).mean() for c in constants)
