@@ -453,7 +453,7 @@ number = st.one_of(st.just(0.0), st.floats(-5, 5), signed)
 weight = st.floats(-6, 6).map(lambda exponent: 10.0**exponent)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     activation=st.sampled_from(CASES),
     dtype=st.sampled_from(DTYPES),

@@ -260,6 +260,7 @@ class TestAgainstMLP:
         for metric in metrics:
             not_worse(ours[f"test_{metric}"], theirs[f"test_{metric}"], overlap=1 / 2)
 
+    @pytest.mark.slow
     def test_diabetes(self):
         """theirs with a scaler for the target too: without it 200 epochs do not get there."""
         X, y = load_diabetes(return_X_y=True)
@@ -278,7 +279,7 @@ def brier(p, codes):
     return (p[:, 1] - codes) ** 2
 
 
-@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+@pytest.mark.parametrize("method", ["sigmoid", pytest.param("isotonic", marks=pytest.mark.slow)])
 class TestCalibration:
     def fitted(self, table, method, **parameters):
         X, X_test, y, y_test = table
@@ -453,7 +454,12 @@ class TestTargets:
         assert [p.shape[1] for p in model.predict_proba(X_test)] == [10, 2]
 
     @pytest.mark.parametrize(
-        "kind", [OneVsRestClassifier, OneVsOneClassifier, OutputCodeClassifier]
+        "kind",
+        [
+            OneVsRestClassifier,
+            OneVsOneClassifier,
+            pytest.param(OutputCodeClassifier, marks=pytest.mark.slow),
+        ],
     )
     def test_one_against_others(self, digits, kind):
         X, X_test, y, y_test = digits

@@ -58,9 +58,8 @@ def test_select_from_model_goes_before_another_fit(estimator):
     assert model.score(X, y) > 0.85
 
 
-@pytest.mark.parametrize(
-    "estimator", [pytest.param(MDLAMClassifier, marks=pytest.mark.slow), MDLAMRegressor]
-)
+@pytest.mark.slow
+@both
 def test_recursive_elimination(estimator):
     y = target(estimator)
     scaled = StandardScaler().fit_transform(X)

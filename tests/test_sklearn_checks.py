@@ -67,23 +67,24 @@ def name_of(case):
     return getattr(check, "func", check).__name__
 
 
-@with_checks([estimator() for estimator in BOTH])
+@with_checks([few_sweeps(estimator) for estimator in BOTH])
 def test_default(estimator, check):
     check(estimator)
 
 
-OTHERS = [few_sweeps(estimator, hidden_layer_sizes=()) for estimator in BOTH]
+OTHERS = [estimator() for estimator in BOTH]
+OTHERS += [few_sweeps(estimator, hidden_layer_sizes=()) for estimator in BOTH]
 OTHERS += [estimator(solver="relaxed") for estimator in BOTH]
 
 
-@with_checks(OTHERS, OF_THE_SOLVER)
+@with_checks(OTHERS[2:], OF_THE_SOLVER)
 def test_linear_and_relaxed_in_short(estimator, check):
     check(estimator)
 
 
 @pytest.mark.slow
 @with_checks(OTHERS)
-def test_linear_and_relaxed(estimator, check):
+def test_full_size_linear_and_relaxed(estimator, check):
     check(estimator)
 
 

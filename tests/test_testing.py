@@ -286,7 +286,11 @@ class TestInEstimators:
     """Instances of classes that the package does not know go wherever names go."""
 
     SOLVERS = [{}, {"batch_size": 20}, {"batch_size": None}, {"solver": "relaxed"}]
-    SOLVERS += [{"solver": Relaxed(hidden_step="separate", w_step="exact")}]
+    SOLVERS += [
+        pytest.param(
+            {"solver": Relaxed(hidden_step="separate", w_step="exact")}, marks=pytest.mark.slow
+        )
+    ]
 
     @pytest.mark.parametrize("solver", SOLVERS, ids=str)
     def test_fit_clone_pickle(self, solver):
