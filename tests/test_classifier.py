@@ -278,10 +278,10 @@ class TestWarmStart:
         {},
         {"activation": "tanh", "hidden_layer_sizes": (50, 30)},
         {"batch_size": None},
-        {"solver": "relaxed"},
         *(
             pytest.param({"solver": "relaxed", **options}, marks=pytest.mark.slow)
             for options in (
+                {},
                 {"rho": 0.1, "activation": "tanh"},
                 {"rho": 1.0, "hidden_layer_sizes": (50, 30)},
             )

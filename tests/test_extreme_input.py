@@ -119,7 +119,7 @@ def test_weights_and_epsilon(scale, epsilon, dtype, solver):
 @pytest.mark.parametrize("loss", REGRESSION_LOSSES)
 def test_targets(loss, scale, dtype, solver):
     for rho in (1e-8, 1e-4, 1e8):
-        model = MDLAMRegressor((5,), loss=loss, rho=rho, max_iter=25, random_state=0, **solver)
+        model = MDLAMRegressor((5,), loss=loss, rho=rho, max_iter=12, random_state=0, **solver)
         model.fit((X / np.abs(X).max(axis=0)).astype(dtype), scale * POSITIVE)
         assert np.isfinite(model.loss_curve_).all()
         assert np.isfinite(model.predict((X / np.abs(X).max(axis=0)).astype(dtype))).all()

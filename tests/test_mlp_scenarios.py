@@ -42,12 +42,20 @@ Y_REGRESSION = scale(Y_REGRESSION)
 IRIS = load_iris(return_X_y=True)
 
 both = pytest.mark.parametrize("estimator", [MDLAMClassifier, MDLAMRegressor])
-classification = pytest.mark.parametrize("data", [MULTICLASS, BINARY], ids=["three", "two"])
 every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
 every_solver = pytest.mark.parametrize(
     "solver",
     [{}, {"batch_size": None}, {"solver": "relaxed"}],
     ids=["mini-batches", "full batch", "relaxed"],
+)
+each_solver = pytest.mark.parametrize(
+    ("estimator", "solver"),
+    [
+        (MDLAMClassifier, {}),
+        (MDLAMRegressor, {"batch_size": None}),
+        (MDLAMClassifier, {"solver": "relaxed"}),
+        (MDLAMRegressor, {}),
+    ],
 )
 may_not_converge = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -69,12 +77,11 @@ def test_alpha(solver):
 
 
 @may_not_converge
-@classification
 @every_activation
 @every_solver
-def test_classification(data, activation, solver):
+def test_classification(activation, solver):
     """theirs: test_lbfgs_classification, more than .95 on the training part."""
-    X, y = data
+    X, y = BINARY if activation == "tanh" else MULTICLASS
     model = MDLAMClassifier(50, activation, max_iter=60, random_state=1, **solver)
     predicted = model.fit(X[:150], y[:150]).predict(X[150:])
     assert model.score(X[:150], y[:150]) > 0.95
@@ -230,8 +237,7 @@ def test_verbose(solver, capsys):
 
 class TestEarlyStopping:
     @may_not_converge
-    @both
-    @every_solver
+    @each_solver
     def test_early_stopping(self, estimator, solver):
         X, y, tol = BINARY[0][:100], BINARY[1][:100], 0.2
         model = estimator(tol=tol, max_iter=3000, early_stopping=True, random_state=0, **solver)
@@ -273,8 +279,7 @@ class TestEarlyStopping:
         assert list(model.feature_names_in_) == ["one", "two"]
         assert np.isfinite(model.predict(X)).all()
 
-    @both
-    @every_solver
+    @each_solver
     def test_sample_weight(self, estimator, solver):
         """Weights of one are no weights, also through the split."""
         X, y = make_regression(n_samples=100, n_features=2, n_informative=2, random_state=42)
@@ -288,8 +293,7 @@ class TestEarlyStopping:
         assert one.validation_scores_ == two.validation_scores_
 
     @may_not_converge
-    @both
-    @every_solver
+    @each_solver
     def test_warm_start(self, estimator, solver):
         model = estimator(
             max_iter=10, random_state=0, warm_start=True, early_stopping=True, **solver
@@ -335,16 +339,14 @@ class TestWarmStart:
             with pytest.raises(ValueError, match=re.escape(says)):
                 model.fit(X, np.repeat(names, sizes))
 
-    @both
-    @every_solver
+    @each_solver
     def test_full_iteration(self, estimator, solver):
         """max_iter means further iterations."""
         model = estimator(2, warm_start=True, max_iter=3, tol=0, **solver)
         assert model.fit(*IRIS).n_iter_ == 3
         assert model.fit(*IRIS).n_iter_ == 3
 
-    @both
-    @every_solver
+    @each_solver
     def test_no_convergence(self, estimator, solver):
         model = estimator(
             warm_start=True, max_iter=10, n_iter_no_change=np.inf, random_state=0, **solver
@@ -420,8 +422,7 @@ class TestTypes:
 
     @may_not_converge
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-    @both
-    @every_solver
+    @each_solver
     def test_of_the_parameters(self, estimator, dtype, solver):
         X, y = self.X.astype(dtype) / 16, self.y
         model = estimator((5, 3), max_iter=5, random_state=1, **solver).fit(X[:300], y[:300])

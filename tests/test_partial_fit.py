@@ -246,7 +246,7 @@ class TestAfterFit:
 
     @both
     def test_warm_fit_goes_on(self, estimator):
-        model = feed(make(estimator, max_iter=3, warm_start=True), passes=20)
+        model = feed(make(estimator, max_iter=3, warm_start=True), passes=8)
         last = model.score(X, target(estimator))
         assert fit(model).score(X, target(estimator)) > last - 0.05
 
@@ -345,7 +345,7 @@ class TestData:
         first = X.copy()
         first[:, 1], first[:, 0] = first[:, 2], 3.0
         model = feed(make(MDLAMRegressor), first[:100], NUMBERS[:100])
-        assert feed(model, passes=10).score(X, NUMBERS) > 0.9
+        assert feed(model, passes=7).score(X, NUMBERS) > 0.9
 
     def test_several_outputs(self):
         model = feed(make(MDLAMRegressor), y=SEVERAL, passes=5)
@@ -385,7 +385,7 @@ class TestData:
     @pytest.mark.parametrize("loss", ["absolute_error", "huber", "quantile", "poisson"])
     def test_losses(self, loss):
         y = np.exp(NUMBERS)
-        model = feed(make(MDLAMRegressor, loss=loss), y=y, passes=10)
+        model = feed(make(MDLAMRegressor, loss=loss), y=y, passes=5)
         assert model.score(X, y) > 0.7
 
     @pytest.mark.parametrize("penalty", ["l1", "elasticnet", "nonnegative", "box", "group"])
@@ -399,7 +399,7 @@ class TestData:
 
     @pytest.mark.parametrize("batch_size", [None, 7, 1000])
     def test_batch_size(self, batch_size):
-        assert feed(make(MDLAMClassifier, batch_size=batch_size), passes=8).score(X, LABELS) > 0.7
+        assert feed(make(MDLAMClassifier, batch_size=batch_size), passes=4).score(X, LABELS) > 0.7
 
 
 class TestParametersThatChange:

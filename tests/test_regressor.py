@@ -53,7 +53,7 @@ class TestOutputs:
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     @pytest.mark.parametrize("loss", REGRESSION_LOSSES)
     def test_type(self, loss, dtype):
-        model = fit(COUNTS, X.astype(dtype), loss=loss, tol=1e-2)
+        model = fit(COUNTS, X.astype(dtype), loss=loss, tol=1.0)
         assert {array.dtype for array in model.coefs_ + model.intercepts_} == {np.dtype(dtype)}
         assert model.predict(X.astype(dtype)).dtype == dtype
 
@@ -183,7 +183,7 @@ class TestPoisson:
 def test_far_from_zero(penalty, solver):
     """A constant more in the target is a constant more in the last intercept, and nothing else."""
     near, far = (
-        fit(CURVE + shift, tol=1e-3, penalty=penalty, alpha=0.3, max_iter=300, **solver)
+        fit(CURVE + shift, tol=0.01, penalty=penalty, alpha=0.3, max_iter=300, **solver)
         for shift in (0.0, 1e4)
     )
     np.testing.assert_allclose(far.predict(X) - 1e4, near.predict(X), atol=0.02)
