@@ -552,7 +552,7 @@ class TestStopping:
     @feasible
     def test_tol(self, estimator, solver):
         coarse, fine = (
-            make(estimator, tol=tol, max_iter=2000, **solver).fit(X, target(estimator))
+            make(estimator, tol=tol, max_iter=500, **solver).fit(X, target(estimator))
             for tol in (1.0, 1e-6)
         )
         assert coarse.n_iter_ <= fine.n_iter_

