@@ -191,6 +191,18 @@ def test_far_from_zero(penalty, solver):
     assert far.loss_ == pytest.approx(near.loss_, rel=1e-2)
 
 
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+def test_batches_end_at_the_full_batch(unit):
+    """The same J, whose penalty on the last layer is in the user's unit of the target."""
+    parameters = {"hidden_layer_sizes": (), "alpha": 10.0, "activity_alpha": 0.0}
+    batches, full = (
+        fit(unit * CURVE, batch_size=size, tol=1e-6 * unit**2, max_iter=200, **parameters).loss_
+        for size in (20, None)
+    )
+    assert full < 0.5 * 0.5 * unit**2 * CURVE.var()
+    assert batches == pytest.approx(full, rel=1e-3, abs=0)
+
+
 @every_solver
 def test_diabetes(solver):
     """Real data, in units of their own."""
