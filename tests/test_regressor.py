@@ -203,6 +203,22 @@ def test_batches_end_at_the_full_batch(unit):
     assert batches == pytest.approx(full, rel=1e-3, abs=0)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_deep_batches_end_near_the_full_batch():
+    """Penalties between the steps of hidden layers: each is taken once, and no mean is moved.
+
+    There are several minima; with either of these faults J is a sixth higher and more.
+    """
+    parameters = {"hidden_layer_sizes": (10, 10), "alpha": 3.0, "activity_alpha": 0.0}
+    for seed in range(3):
+        batches, full = (
+            fit(CURVE, batch_size=size, tol=1e-6, max_iter=300, random_state=seed, **parameters)
+            for size in (20, None)
+        )
+        assert full.loss_ < 0.4 * 0.5 * CURVE.var()
+        assert batches.loss_ < 1.08 * full.loss_
+
+
 @every_solver
 def test_diabetes(solver):
     """Real data, in units of their own."""
