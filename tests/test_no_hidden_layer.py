@@ -240,9 +240,8 @@ class TestLogisticRegression:
         assert_close(model, solution.x[:4], solution.x[4], 1e-6)
         assert model.objective_curve_[-1] * 150 == pytest.approx(solution.fun, rel=1e-9)
 
-    @pytest.mark.parametrize(
-        "kind", [pytest.param("three classes", marks=pytest.mark.slow), "balanced"]
-    )
+    @pytest.mark.slow
+    @pytest.mark.parametrize("kind", ["three classes", "balanced"])
     def test_solution_of_j_in_the_limit(self, kind):
         """The error is a series in 1/rho: three terms of it extrapolate to 1/rho = 0."""
         y = self.THREE if kind == "three classes" else self.BINARY
