@@ -1,5 +1,7 @@
 """Activations: against their definitions, and the joint update against brute force."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -338,9 +340,6 @@ def test_preimage_by_hand():
 # --- the joint update ------------------------------------------------------------------------
 
 
-EPSILONS = [0.0, 1e-6, 1e-3, 0.1, 1.0, 100.0]
-
-
 @all_activations
 def test_check_activation(activation):
     check_activation(activation)
@@ -348,14 +347,14 @@ def test_check_activation(activation):
 
 @all_activations
 @all_dtypes
-@pytest.mark.parametrize("eps", EPSILONS)
-def test_joint_is_never_beaten(activation, dtype, eps):
+def test_joint_is_never_beaten(activation, dtype):
     rng = np.random.default_rng(5)
-    for rho, tau in [(1, 5), (1, 1), (1e-6, 1e6), (1e6, 1e-6), (1e-2, 1e2), (1.0, 1e4), (3, 40)]:
-        for scale_v, scale_p in [(1, 1), (4, 1), (3, 30), (30, 3), (1e-3, 1e-3), (1, 1e3)]:
+    weights = [(1, 5), (1e-6, 1e6), (1e6, 1e-6), (1e-2, 1e2), (3, 40)]
+    for eps, (rho, tau) in product([0.0, 1e-3, 1.0], weights):
+        for scale_v, scale_p in [(1, 1), (4, 1), (3, 30), (30, 3), (1e-3, 1e-3)]:
             v = (scale_v * rng.standard_normal((6, 5))).astype(dtype)
             p = (scale_p * rng.standard_normal((6, 5))).astype(dtype)
-            check_joint(activation, v, p, float(rho), float(tau), eps, rng, count=80)
+            check_joint(activation, v, p, float(rho), float(tau), eps, rng, count=40)
 
 
 @all_activations
@@ -365,8 +364,8 @@ def test_joint_saturated(activation, dtype):
     sizes = np.array([0, 1e-12, 1e-3, 0.3, 1, 3, 15, 40, 800, 1e4, 1e8, 1e12])
     both = np.concatenate([-sizes, sizes])
     v, p = (x.astype(dtype) for x in np.meshgrid(both, both))
-    for ratio in [1e-16, 1e-8, 1e-2, 1, 1e2, 1e8, 1e16]:
-        for eps in (0.0, 1e-3, 10.0):
+    for ratio in [1e-16, 1e-2, 1e2, 1e16]:
+        for eps in (0.0, 1e-3):
             check_joint(activation, v, p, 1.0, ratio, eps, rng, count=40)
     check_joint(activation, v, p, 1e8, 1e-8, 1e-3, rng, count=40)
     check_joint(activation, v, p, 1e-8, 1e8, 1e-3, rng, count=40)
@@ -378,7 +377,7 @@ def test_joint_at_the_ends_of_the_range(activation):
     away = np.concatenate([[0.0], 10.0 ** np.arange(-16.0, 0)])
     ends = [x for x in (infimum(activation), supremum(activation), 0.0) if np.isfinite(x)]
     p = np.array([e + s * d for e in ends for s in (-1, 1) for d in away])
-    v = rng.choice([-30, -10, -3, -1, 0, 1, 3, 10, 30], (40, 1)) * rng.random((40, 1))
+    v = rng.choice([-30, -10, -3, -1, 0, 1, 3, 10, 30], (12, 1)) * rng.random((12, 1))
     v, p = (np.array(x) for x in np.broadcast_arrays(v, p))
     for rho, tau in [(1, 1e16), (1, 1e8), (1, 10), (1, 0.1)]:
         for eps in (0.0, 1e-8, 0.5):
@@ -389,8 +388,8 @@ def test_joint_at_the_ends_of_the_range(activation):
 def test_joint_near_the_tie_of_two_minima(activation):
     # v is swept finely, so that the two basins change places
     rng = np.random.default_rng(8)
-    v = np.linspace(-12, 12, 601)[:, None]
-    for tau in (3.0, 30.0, 1e3, 1e6):
+    v = np.linspace(-12, 12, 401)[:, None]
+    for tau in (3.0, 30.0, 1e3):
         for target in (-5.0, -1.0, -0.9, 0.0, 0.1, 0.9, 1.0, 4.0):
             p = np.full_like(v, target)
             check_joint(activation, v, p, 1.0, tau, 1e-3, rng, count=60)
@@ -454,7 +453,7 @@ number = st.one_of(st.just(0.0), st.floats(-5, 5), signed)
 weight = st.floats(-6, 6).map(lambda exponent: 10.0**exponent)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     activation=st.sampled_from(CASES),
     dtype=st.sampled_from(DTYPES),

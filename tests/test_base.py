@@ -21,7 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor, Relaxed
 from skmdlam.activations import ELU, LeakyReLU, Logistic, ReLU, get_activations
 from skmdlam.engine.problem import Problem
-from skmdlam.losses import LogisticLoss, SoftmaxCrossEntropy, SquaredError
+from skmdlam.losses import LogisticLoss, Loss, SoftmaxCrossEntropy, SquaredError
 from skmdlam.penalties import L2, PENALTIES, Box
 
 RNG = np.random.RandomState(7)
@@ -45,6 +45,12 @@ REPRODUCIBLE = {name: SOLVERS[name] for name in ("full batch", "relaxed")}
 
 feasible = pytest.mark.parametrize("solver", FEASIBLE.values(), ids=FEASIBLE)
 every_solver = pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
+# For what an estimator does around any solver: each solver with one of the two.
+each_solver = pytest.mark.parametrize(
+    ("estimator", "solver"),
+    [(BOTH[place % 2], solver) for place, solver in enumerate(SOLVERS.values())],
+    ids=[f"{name}-{BOTH[place % 2].__name__}" for place, name in enumerate(SOLVERS)],
+)
 # One step an epoch is too few for a close fit.
 several_steps = pytest.mark.parametrize(
     "solver",
@@ -175,8 +181,7 @@ class TestFittedAttributes:
         model = fit(estimator, hidden_layer_sizes=given, sweeps=2)
         assert [W.shape[0] for W in model.coefs_] == [5] + hidden
 
-    @both
-    @every_solver
+    @each_solver
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     def test_floats_are_kept(self, estimator, dtype, solver):
         model = fit(estimator, X.astype(dtype), sample_weight=WEIGHT, **solver)
@@ -229,7 +234,8 @@ def training_objective(model, weight=None, *, activity_alpha=0.0):
     if activity_alpha > 0:
         spread = share @ (X - share @ X) ** 2
         logarithms = np.log1p(10 * spread * (model.coefs_[0] ** 2).sum(axis=1))
-        J += 0.5 * model.column_alpha_ * np.sqrt(5) * units[0] * logarithms.sum()
+        strength = min(1.0, s.mean()) * model.column_alpha_ * np.sqrt(5)
+        J += 0.5 * strength * units[0] * logarithms.sum()
     return J / s.sum()
 
 
@@ -366,17 +372,17 @@ class TestAlpha:
 class TestCurves:
     @both
     @every_solver
-    @pytest.mark.parametrize("weight", [None, WEIGHT + 0.25], ids=["", "weighted"])
+    @pytest.mark.parametrize(
+        "weight",
+        [None, WEIGHT + 0.25, 0.02 * (WEIGHT + 0.25), np.full(60, 0.1)],
+        ids=["", "weighted", "small", "a tenth each"],
+    )
     @pytest.mark.parametrize(("alpha", "penalty"), [(0.0, "l2"), (3.0, "l2"), (0.5, "l1")])
-    @pytest.mark.parametrize("activity_alpha", [0.0, 4.0])
-    def test_loss_is_the_training_objective(
-        self, estimator, weight, alpha, penalty, activity_alpha, solver
-    ):
-        if solver is RELAXED and activity_alpha > 0:
-            return
+    def test_loss_is_the_training_objective(self, estimator, weight, alpha, penalty, solver):
         # Mini-batches are in single precision.
         tolerance = 1e-5 if solver is FEASIBLE["mini-batches"] else 1e-9
-        for sweeps in (1, 2, 5, 25):
+        cases = [(0.0, 1), (0.0, 6)] if solver is RELAXED else [(0.0, 1), (4.0, 6)]
+        for activity_alpha, sweeps in cases:
             model = fit(
                 estimator,
                 sample_weight=weight,
@@ -387,21 +393,25 @@ class TestCurves:
                 **solver,
             )
             J = training_objective(model, weight, activity_alpha=activity_alpha)
-            assert model.loss_curve_[-1] == pytest.approx(J, rel=tolerance)
+            assert model.loss_curve_[-1] == pytest.approx(J, rel=tolerance, abs=0)
 
     @both
     @feasible
-    @pytest.mark.parametrize("rho", [1e-8, 1.0, "auto", 1e8])
-    @pytest.mark.parametrize("activity_alpha", ["auto", 0.0])
-    def test_loss_of_feasible_never_rises(self, estimator, solver, rho, activity_alpha):
-        model = fit(estimator, sweeps=60, rho=rho, activity_alpha=activity_alpha, **solver)
-        assert (np.diff(model.loss_curve_) <= 0).all()
-        assert model.loss_curve_[-1] < model.loss_curve_[0]
-        assert model.objective_curve_ == model.loss_curve_
-        assert model.epsilon_curve_ == model.gap_curve_ == [0.0] * model.n_iter_
+    @pytest.mark.parametrize("rho", [1e-8, "auto", 1e8])
+    def test_loss_of_feasible_never_rises(self, estimator, solver, rho):
+        """In batches the curve is the lowest J so far: what could rise is J of the weights."""
+        tolerance = 1e-5 if solver is FEASIBLE["mini-batches"] else 1e-9
+        for activity_alpha in (4.0, 0.0):
+            model = fit(estimator, sweeps=60, rho=rho, activity_alpha=activity_alpha, **solver)
+            assert (np.diff(model.loss_curve_) <= 0).all()
+            assert model.loss_curve_[-1] < model.loss_curve_[0]
+            J = training_objective(model, activity_alpha=activity_alpha)
+            assert min(model.loss_curve_) == pytest.approx(J, rel=tolerance, abs=0)
+            assert model.objective_curve_ == model.loss_curve_
+            assert model.epsilon_curve_ == model.gap_curve_ == [0.0] * model.n_iter_
 
     @both
-    @pytest.mark.parametrize("rho", [1e-4, 1e-2, 1.0, 100.0])
+    @pytest.mark.parametrize("rho", [1e-4, 1.0])
     @pytest.mark.parametrize(
         "solver",
         [Relaxed(), Relaxed(w_step="exact"), Relaxed(hidden_step="separate", order="backward")],
@@ -447,9 +457,73 @@ class TestCurves:
         assert max(model.gap_curve_) < 1e-3
 
 
+class Misled(Loss):
+    """Squared error whose value is right; while it lies, steps lead away from the target, and far.
+
+    No subclass of SquaredError, which the solvers know more about.
+    """
+
+    def __init__(self, lies=False, size=30.0):
+        self.lies, self.size = lies, size
+
+    def value(self, z, y):
+        return 0.5 * np.square(z.astype(float) - y).sum(axis=1)
+
+    def gradient(self, z, y):
+        return (-self.size if self.lies else 1.0) * (z - y)
+
+    def prox(self, v, y, rho, start=None):
+        z = (y + rho * v) / (1.0 + rho)
+        return v - self.size * (z - v) if self.lies else z
+
+
+class TestSafeguard:
+    """Steps that make J worse, as only a loss that lies about its slope makes for certain."""
+
+    @pytest.mark.parametrize("epoch", [6, 10])
+    def test_a_bad_epoch_is_taken_back(self, epoch):
+        """Once: the next ones start from the kept weights, without momentum, at twice the rho."""
+        loss, seen = Misled(), []
+
+        def score(model, *_):
+            seen.append(model.predict(X))
+            loss.lies = len(seen) == epoch
+            return len(seen)  # the last is the best: nothing but J decides about the weights
+
+        parameters = {"activity_alpha": 0.0, "alpha": 0.0, "early_stopping": True, "sweeps": 20}
+        model = fit(MDLAMRegressor, loss=loss, scoring=score, batch_size=10, **parameters)
+        rho = model.rho_curve_[0]
+        assert model.rho_curve_[: epoch + 1] == [rho] * epoch + [2.0 * rho]
+        assert model.rho_curve_[epoch + 1 :] == [2.0 * rho] * (model.n_iter_ - epoch - 1)
+        assert model.loss_curve_[epoch] == model.loss_curve_[epoch - 1]
+        np.testing.assert_array_equal(seen[epoch], seen[epoch - 1])
+        assert model.loss_ < 0.8 * model.loss_curve_[epoch]
+
+    def test_nothing_but_bad_epochs(self):
+        """The start is kept, and its J is what is said of it."""
+        parameters = {"activity_alpha": 0.0, "alpha": 0.0, "batch_size": 10}
+        model = fit(MDLAMRegressor, loss=Misled(lies=True), sweeps=5, **parameters)
+        np.testing.assert_array_equal(
+            model.rho_curve_[:4], model.rho_curve_[0] * 2.0 ** np.arange(4)
+        )
+        assert len(set(model.loss_curve_)) == 1
+        J = 0.5 * np.mean((model.predict(X) - NUMBERS) ** 2)
+        assert model.loss_ == pytest.approx(J, rel=1e-5, abs=0)
+
+    @pytest.mark.parametrize("penalty", ["l2", "l1"])
+    @pytest.mark.parametrize("size", [1.0, 1e5])
+    def test_full_batch_does_not_move(self, size, penalty):
+        """A descent that the slope promises has to be seen in J, however much it promises."""
+        parameters = {"activity_alpha": 0.0, "alpha": 1e-9, "batch_size": None, "tol": 0}
+        loss = Misled(lies=True, size=size)
+        model = fit(MDLAMRegressor, loss=loss, penalty=penalty, sweeps=20, **parameters)
+        assert (np.diff(model.loss_curve_) <= 0).all()
+        J = 0.5 * np.mean((model.predict(X) - NUMBERS) ** 2)
+        assert model.loss_ == pytest.approx(J, rel=1e-6, abs=0)
+
+
 class TestStopping:
-    @both
-    @every_solver
+    @each_solver
     def test_converged(self, estimator, solver):
         model = make(estimator, max_iter=2000, tol=1e-3, **solver).fit(X, target(estimator))
         assert model.stop_reason_ == "converged"
@@ -496,8 +570,7 @@ class TestStopping:
         assert model.stop_reason_ == "max_iter"
         assert model.n_iter_ > 0.7 * max_iter
 
-    @both
-    @every_solver
+    @each_solver
     def test_max_iter_warns_the_caller(self, estimator, solver):
         with pytest.warns(ConvergenceWarning, match=r"3 iterations \(max_iter=3\)") as caught:
             model = make(estimator, max_iter=3, **solver).fit(X, target(estimator))
@@ -505,8 +578,7 @@ class TestStopping:
         assert model.stop_reason_ == "max_iter"
         assert model.n_iter_ == 3
 
-    @both
-    @every_solver
+    @each_solver
     @pytest.mark.parametrize("max_iter", [1, 2, 7, 31])
     def test_no_more_than_max_iter(self, estimator, max_iter, solver):
         assert 1 <= fit(estimator, sweeps=max_iter, tol=0, **solver).n_iter_ <= max_iter
@@ -538,7 +610,7 @@ class InterruptedLoss(SquaredError):
 class TestInterrupt:
     @both
     @same_for_any_max_iter
-    @pytest.mark.parametrize("call", range(20, 40, 3))
+    @pytest.mark.parametrize("call", [20, 26, 35])
     def test_weights_of_the_last_complete_sweep(self, estimator, call, solver):
         solver = {**solver, "activity_alpha": 0.0}  # its start would take calls
         model = make(estimator, activation=InterruptedReLU(call), **solver)
@@ -597,8 +669,7 @@ class TestInterrupt:
         assert model.n_iter_ == 0
         assert np.isfinite(output(model)).all()
 
-    @both
-    @every_solver
+    @each_solver
     def test_with_early_stopping(self, estimator, solver):
         model = make(estimator, activation=InterruptedReLU(120), early_stopping=True, **solver)
         with pytest.warns(ConvergenceWarning, match="interrupted"):
@@ -624,16 +695,15 @@ class TestSampleWeight:
     """Integer weights are copies, and zeros are rows that are not there."""
 
     @both
-    @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
     @pytest.mark.parametrize(
-        "parameters",
+        ("parameters", "sparse"),
         [
-            {},
-            {"rho": 0.1},
-            {"solver": Relaxed(w_step="exact")},
-            {"solver": Relaxed(order="backward", hidden_step="separate")},
-            {"activation": "tanh", "penalty": "group"},
-            {"hidden_layer_sizes": ()},
+            ({}, False),
+            ({"rho": 0.1}, True),
+            ({"solver": Relaxed(w_step="exact")}, False),
+            ({"solver": Relaxed(order="backward", hidden_step="separate")}, False),
+            ({"activation": "tanh", "penalty": "group"}, True),
+            ({"hidden_layer_sizes": ()}, False),
         ],
         ids=["default", "rho", "exact", "separate", "tanh, group", "linear"],
     )
@@ -651,20 +721,21 @@ class TestSampleWeight:
         np.testing.assert_allclose(weighted.objective_curve_, repeated.objective_curve_, rtol=1e-7)
 
     @both
-    @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
     @pytest.mark.parametrize("solver", [{}, {"batch_size": None}], ids=["one batch", "full batch"])
     @pytest.mark.parametrize(
-        "parameters",
+        ("parameters", "sparse"),
         [
-            {},
-            {"activity_alpha": 0.0},
-            {"rho": 20.0},
-            {"activation": "tanh", "penalty": "l1"},
-            {"activation": "logistic"},
-            {"hidden_layer_sizes": (6, 6, 6)},
-            {"hidden_layer_sizes": ()},
+            ({}, False),
+            ({}, True),
+            ({"activity_alpha": 0.0}, False),
+            ({"rho": 20.0}, False),
+            ({"activation": "tanh", "penalty": "l1"}, False),
+            ({"activation": "logistic"}, False),
+            ({"activation": "logistic"}, True),
+            ({"hidden_layer_sizes": (6, 6, 6)}, False),
+            ({"hidden_layer_sizes": ()}, False),
         ],
-        ids=["default", "nothing but J", "rho", "tanh, l1", "logistic", "deep", "linear"],
+        ids=str,
     )
     def test_equivalent_to_repeated_rows_in_one_batch(self, estimator, parameters, solver, sparse):
         """Other rows are other mini-batches; up to 64 are one."""
@@ -684,6 +755,34 @@ class TestSampleWeight:
         np.testing.assert_allclose(output(weighted), output(repeated), rtol=1e-5, atol=1e-6)
 
     @both
+    @pytest.mark.parametrize("heavy", [0, 1])
+    def test_heavy_half_of_several_batches(self, estimator, heavy):
+        """The same rows twice, with other targets: the function that is learned is the heavy one's.
+
+        Copies say nothing of mini-batches, whose composition they change.
+        """
+        rows = np.random.RandomState(0).standard_normal((200, 4))
+        halves = [np.tanh(2.0 * rows[:, 0]), np.abs(rows[:, 1]) - 0.7]
+        y = np.concatenate(halves)
+        y = y if estimator is MDLAMRegressor else (y > 0).astype(int)
+        weight = np.repeat(np.where([heavy == 0, heavy == 1], 1.0, 1e-3), 200)
+        parameters = {"hidden_layer_sizes": (20,), "batch_size": 40, "sweeps": 60}
+        model = fit(estimator, np.vstack([rows, rows]), y, weight, **parameters)
+        assert model.score(rows, y[200 * heavy :][:200]) > 0.85
+
+    @both
+    @pytest.mark.parametrize("hidden", [(20,), (20, 20)])
+    def test_far_rows_of_next_to_no_weight(self, estimator, hidden):
+        """They have no say in the units and metrics of any layer."""
+        rows = np.random.RandomState(0).standard_normal((200, 4))
+        y = np.tanh(2.0 * np.tile(rows[:, 0], 2))
+        y = y if estimator is MDLAMRegressor else (y > 0).astype(int)
+        data, weight = np.vstack([rows, 1e3 * rows]), np.repeat([1.0, 1e-12], 200)
+        parameters = {"hidden_layer_sizes": hidden, "batch_size": 40, "sweeps": 60}
+        model = fit(estimator, data, y, weight, **parameters)
+        assert model.score(rows, y[:200]) > 0.8
+
+    @both
     @every_solver
     def test_zero_drops_the_row(self, estimator, solver):
         y, keep = target(estimator), WEIGHT > 0
@@ -694,8 +793,7 @@ class TestSampleWeight:
         assert_same_weights(weighted, dropped)
         assert weighted.loss_curve_ == dropped.loss_curve_
 
-    @both
-    @every_solver
+    @each_solver
     def test_ones_are_no_weights(self, estimator, solver):
         assert_same_weights(
             fit(estimator, **solver), fit(estimator, sample_weight=np.ones(60), **solver)
@@ -751,8 +849,7 @@ class TestWarmStart:
         assert model.epsilon_curve_ == [1e-3 if solver is RELAXED else 0.0] * model.n_iter_
         assert weights is not model.coefs_
 
-    @both
-    @every_solver
+    @each_solver
     def test_in_steps(self, estimator, solver):
         model = fit(estimator, warm_start=True, sweeps=40 if solver is RELAXED else 5, **solver)
         losses = [model.loss_]
@@ -765,8 +862,7 @@ class TestWarmStart:
         else:
             assert all(now <= before * (1 + 1e-5) for before, now in pairwise(losses))
 
-    @both
-    @every_solver
+    @each_solver
     def test_not_otherwise(self, estimator, solver):
         model = fit(estimator, **solver)
         first = [W.copy() for W in model.coefs_]
@@ -774,16 +870,24 @@ class TestWarmStart:
         for W, V in zip(first, model.coefs_, strict=True):
             np.testing.assert_array_equal(W, V)
 
-    @both
-    @every_solver
+    @each_solver
     def test_other_type(self, estimator, solver):
         model = fit(estimator, warm_start=True, tol=0, **solver)
         model.fit(X.astype(np.float32), target(estimator))
         assert {W.dtype for W in model.coefs_} == {np.dtype(np.float32)}
 
     @both
-    @pytest.mark.parametrize("one", SOLVERS)
-    @pytest.mark.parametrize("other", SOLVERS)
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("mini-batches", "relaxed"),
+            ("relaxed", "full batch"),
+            ("full batch", "mini-batches"),
+            ("relaxed", "mini-batches"),
+            ("mini-batches", "full batch"),
+            ("full batch", "relaxed"),
+        ],
+    )
     def test_other_solver(self, estimator, one, other):
         """The weights are those of the user's columns, whoever fitted them."""
         first = fit(estimator, 100 * X - 3, warm_start=True, activity_alpha=0.0, **SOLVERS[one])
@@ -944,22 +1048,19 @@ class TestEarlyStopping:
 
 
 class TestRandomState:
-    @both
-    @every_solver
+    @each_solver
     @pytest.mark.parametrize("early_stopping", [False, True])
     def test_bit_for_bit(self, estimator, early_stopping, solver):
         one, two = (fit(estimator, early_stopping=early_stopping, **solver) for _ in range(2))
         assert_same_weights(one, two)
         assert one.loss_curve_ == two.loss_curve_
 
-    @both
-    @every_solver
+    @each_solver
     def test_start_depends_on_it(self, estimator, solver):
         one, two = (fit(estimator, random_state=seed, sweeps=1, **solver) for seed in (0, 1))
         assert np.abs(one.coefs_[0] - two.coefs_[0]).max() > 0.01
 
-    @both
-    @every_solver
+    @each_solver
     def test_instance(self, estimator, solver):
         by_instance = fit(estimator, random_state=np.random.RandomState(3), **solver)
         assert_same_weights(by_instance, fit(estimator, random_state=3, **solver))
@@ -1001,15 +1102,13 @@ class TestCopies:
 
 
 class TestActivationOfEachLayer:
-    @both
-    @every_solver
+    @each_solver
     def test_same_for_all_layers_is_the_same(self, estimator, solver):
         one = fit(estimator, activation="logistic", **solver)
         for activation in (["logistic", "logistic"], (Logistic(), "logistic")):
             assert_same_weights(fit(estimator, activation=activation, **solver), one)
 
-    @both
-    @every_solver
+    @each_solver
     def test_forward_pass(self, estimator, solver):
         model = fit(estimator, activation=["tanh", ELU(0.5)], **solver)
         (W1, W2, W3), (b1, b2, b3) = model.coefs_, model.intercepts_
@@ -1105,8 +1204,10 @@ class TestSign:
         assert curve[-1] < 0.8 * curve[0]
         if estimator is MDLAMRegressor:
             J = 0.5 * np.mean((model.predict(X) - NUMBERS) ** 2)
-            J += 0.5e-4 * sum((W**2).sum() for W in model.coefs_) / 60
-            assert curve[-1] == pytest.approx(J, rel=1e-5)
+        else:
+            J = -np.mean(model.predict_log_proba(X)[np.arange(60), LABELS])
+        J += 0.5e-4 * sum((W**2).sum() for W in model.coefs_) / 60
+        assert curve[-1] == pytest.approx(J, rel=1e-5, abs=0)
 
 
 class TestDataFrames:
@@ -1142,24 +1243,20 @@ class TestDataFrames:
         assert model.predict(self.FRAME).shape == (60,)
 
 
-SPARSE = [sp.csr_matrix, sp.csc_matrix, sp.coo_matrix, sp.csr_array, sp.csc_array]
-
-
 class TestSparse:
     """The same as dense, up to rounding."""
 
-    @both
-    @every_solver
-    @pytest.mark.parametrize("container", SPARSE, ids=lambda container: container.__name__)
-    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @each_solver
+    @pytest.mark.parametrize(
+        ("container", "dtype"),
+        [(sp.csr_matrix, np.float64), (sp.csc_array, np.float32), (sp.coo_matrix, np.float64)],
+    )
     def test_tall(self, estimator, container, dtype, solver):
         data = np.where(np.abs(X) > 0.7, X, 0).astype(dtype)
         self.check(estimator, data, target(estimator), container, **solver)
 
-    @both
-    @every_solver
-    @pytest.mark.parametrize("container", SPARSE[-2:], ids=lambda container: container.__name__)
-    @pytest.mark.parametrize("penalty", ["l2", "l1"])
+    @each_solver
+    @pytest.mark.parametrize(("container", "penalty"), [(sp.csr_array, "l2"), (sp.csc_array, "l1")])
     def test_wide(self, estimator, container, penalty, solver):
         data = sp.random(20, 150, density=0.2, random_state=0)
         y = target(estimator)[:20]
@@ -1207,8 +1304,7 @@ class TestUnits:
 
 
 class TestInputIsLeftAlone:
-    @both
-    @every_solver
+    @each_solver
     @pytest.mark.parametrize("order", ["C", "F"])
     def test_arrays(self, estimator, order, solver):
         data = np.array(X, order=order)
@@ -1233,10 +1329,9 @@ class TestDegenerateData:
         else:
             assert abs(model.predict(X[:1]) - NUMBERS[0]) < 0.2
 
-    @both
-    @every_solver
+    @each_solver
     @pytest.mark.parametrize("hidden", [(), (6,)])
-    @pytest.mark.parametrize("value", [0.0, 1.0, -1e6])
+    @pytest.mark.parametrize("value", [0.0, -1e6])
     def test_constant_column(self, estimator, hidden, value, solver):
         data = np.column_stack([X, np.full(60, value)])
         model = fit(estimator, data, hidden_layer_sizes=hidden, **solver)
@@ -1255,8 +1350,7 @@ class TestDegenerateData:
                 NUMBERS.mean(), abs=1e-3 if "batch_size" in solver else 1e-6
             )
 
-    @both
-    @every_solver
+    @each_solver
     def test_constant_target(self, estimator, solver):
         y = np.full(60, 2)
         model = fit(estimator, y=y, **solver)
@@ -1282,8 +1376,7 @@ class TestDegenerateData:
         np.testing.assert_allclose(short.loss_curve_, long.loss_curve_, rtol=1e-7)
         assert_same_weights(short, long, rtol=1e-6, atol=1e-8)
 
-    @both
-    @every_solver
+    @each_solver
     def test_identical_rows(self, estimator, solver):
         model = fit(estimator, np.repeat(X[:1], 60, axis=0), **solver)
         assert np.isfinite(model.loss_curve_).all()
@@ -1331,10 +1424,10 @@ class TestModelSelection:
     def test_grid_search_over_numbers_and_objects(self, estimator):
         grid = {
             "rho": [1e-2, 1.0],
-            "solver": ["feasible", "relaxed", Relaxed(w_step="exact"), Feasible(damping=1.0)],
+            "solver": ["relaxed", Relaxed(w_step="exact"), Feasible(damping=1.0)],
             "penalty": ["l2", PENALTIES["l1"]()],
         }
-        search = GridSearchCV(make(estimator, max_iter=20), grid, cv=2, error_score="raise")
+        search = GridSearchCV(make(estimator, max_iter=4), grid, cv=2, error_score="raise")
         search.fit(X, target(estimator))
         assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
@@ -1358,13 +1451,12 @@ class TestOptionsMatter:
         {"random_state": 1},
     ]
 
-    @both
-    @every_solver
+    @each_solver
     @pytest.mark.parametrize("parameters", SHARED, ids=str)
     def test_of_every_solver(self, estimator, parameters, solver):
-        self.check(estimator, solver, parameters)
+        self.check(estimator, {**solver, "max_iter": 12}, parameters)
 
-    @both
+    @pytest.mark.parametrize("estimator", BOTH[:1])
     @pytest.mark.parametrize(
         "parameters",
         [
@@ -1383,7 +1475,7 @@ class TestOptionsMatter:
     def test_of_relaxed(self, estimator, parameters):
         self.check(estimator, RELAXED, parameters)
 
-    @both
+    @pytest.mark.parametrize("estimator", BOTH[:1])
     @feasible
     @pytest.mark.parametrize(
         "parameters",
@@ -1398,7 +1490,7 @@ class TestOptionsMatter:
     def test_of_feasible(self, estimator, parameters, solver):
         self.check(estimator, solver, parameters)
 
-    @both
+    @pytest.mark.parametrize("estimator", BOTH[1:])
     @pytest.mark.parametrize(
         "parameters",
         [
@@ -1439,8 +1531,7 @@ class TestOptionsMatter:
                 model.fit(X, target(estimator))
         assert np.abs(one.coefs_[0] - other.coefs_[0]).max() > 1e-9
 
-    @both
-    @every_solver
+    @each_solver
     def test_l1_ratio(self, estimator, solver):
         one, two = (
             fit(estimator, penalty="elasticnet", alpha=0.1, l1_ratio=ratio, **solver)
@@ -1448,8 +1539,7 @@ class TestOptionsMatter:
         )
         assert np.abs(one.coefs_[0] - two.coefs_[0]).max() > 1e-6
 
-    @both
-    @every_solver
+    @each_solver
     @pytest.mark.parametrize("none", [None, "none"])
     def test_no_penalty(self, estimator, none, solver):
         assert_same_weights(
@@ -1459,15 +1549,13 @@ class TestOptionsMatter:
             atol=1e-9,
         )
 
-    @both
-    @every_solver
+    @each_solver
     def test_constraints_hold(self, estimator, solver):
         assert all(W.min() >= 0 for W in fit(estimator, penalty="nonnegative", **solver).coefs_)
         assert all(np.abs(W).max() <= 1 for W in fit(estimator, penalty="box", **solver).coefs_)
         assert any((W == 0).any() for W in fit(estimator, penalty="l1", alpha=0.1, **solver).coefs_)
 
-    @both
-    @every_solver
+    @each_solver
     def test_constraints_hold_with_alpha_zero(self, estimator, solver):
         """Without a strength what is left of these penalties is the constraint."""
         loose, tight = (

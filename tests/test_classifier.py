@@ -20,7 +20,7 @@ NAMES = np.array(["red", "green", "blue"])
 
 
 def fit(y, X=X, sample_weight=None, **parameters):
-    defaults = {"hidden_layer_sizes": (10,), "max_iter": 1000, "random_state": 0}
+    defaults = {"hidden_layer_sizes": (10,), "max_iter": 1000, "tol": 1e-3, "random_state": 0}
     return MDLAMClassifier(**{**defaults, **parameters}).fit(X, y, sample_weight)
 
 
@@ -29,6 +29,27 @@ every_solver = pytest.mark.parametrize(
     [{}, {"batch_size": None}, {"solver": "relaxed"}],
     ids=["feasible", "full batch", "relaxed"],
 )
+
+
+class TestScoreOfZero:
+    """A net that says nothing: probabilities of one half are not above one half."""
+
+    def silent(self, y):
+        model = fit(y, tol=1.0)
+        model.coefs_[-1][:] = 0.0
+        model.intercepts_[-1][:] = 0.0
+        return model
+
+    def test_no_label(self):
+        model = self.silent(INDICATOR)
+        np.testing.assert_array_equal(model.predict_proba(X), 0.5)
+        np.testing.assert_array_equal(model.predict(X), 0)
+
+    @pytest.mark.parametrize("y", [CODES > 0, CODES], ids=["two classes", "three classes"])
+    def test_first_class(self, y):
+        model = self.silent(y)
+        assert np.ptp(model.predict_proba(X)) == 0.0
+        np.testing.assert_array_equal(model.predict(X), model.classes_[0])
 
 
 class TestLabels:
@@ -257,9 +278,14 @@ class TestWarmStart:
         {},
         {"activation": "tanh", "hidden_layer_sizes": (50, 30)},
         {"batch_size": None},
-        {"solver": "relaxed"},
-        {"solver": "relaxed", "rho": 0.1, "activation": "tanh"},
-        {"solver": "relaxed", "rho": 1.0, "hidden_layer_sizes": (50, 30)},
+        *(
+            pytest.param({"solver": "relaxed", **options}, marks=pytest.mark.slow)
+            for options in (
+                {},
+                {"rho": 0.1, "activation": "tanh"},
+                {"rho": 1.0, "hidden_layer_sizes": (50, 30)},
+            )
+        ),
     ],
     ids=str,
 )

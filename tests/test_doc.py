@@ -29,10 +29,23 @@ def test_there_are_pages():
     assert {"index.rst", "algorithm.rst", "howto_solver.rst"} <= {name_of(page) for page in PAGES}
 
 
+# Of those that take more than a second only the first one that a reader sees is run every time.
+LONG = {
+    "howto_activation.rst",
+    "howto_loss.rst",
+    "howto_solver.rst",
+    "user_guide/large_data.rst",
+    "user_guide/sklearn.rst",
+}
+
+
 @pytest.mark.parametrize(
     "page",
-    [page for page in PAGES if ">>>" in page.read_text(encoding="utf-8")],
-    ids=name_of,
+    [
+        pytest.param(page, marks=[pytest.mark.slow] * (name_of(page) in LONG), id=name_of(page))
+        for page in PAGES
+        if ">>>" in page.read_text(encoding="utf-8")
+    ],
 )
 def test_examples_run(page):
     failed, tried = doctest.testfile(str(page), module_relative=False)
@@ -67,8 +80,12 @@ def test_features_have_tests():
     missing = [row for row, names in zip(rows, named, strict=True) if not names]
     assert len(rows) >= 30 and len(missing) == 4
     assert all(row.splitlines()[3].strip().startswith("- no") for row in missing)
+    files = {file for file, *_ in filter(None, named)}
+    bodies = {
+        file: ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8")).body for file in files
+    }
     for file, *names in filter(None, named):
-        body = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8")).body
+        body = bodies[file]
         for name in names:
             found = [node for node in body if getattr(node, "name", None) == name]
             assert found, f"{file} has no {name}"

@@ -170,7 +170,9 @@ GRIDS = {
 
 
 class TestSearch:
-    @pytest.mark.parametrize("kind", GRIDS)
+    @pytest.mark.parametrize(
+        "kind", ["mini-batches", "full batch", pytest.param("relaxed", marks=pytest.mark.slow)]
+    )
     def test_grid_in_a_pipeline(self, table, kind):
         X, X_test, y, y_test = table
         options, grid = GRIDS[kind]
@@ -196,7 +198,9 @@ class TestSearch:
         assert search.best_params_["alpha"] == 1e-4
         assert search.score(X_test, y_test) > 0.92
 
-    @pytest.mark.parametrize("resource", ["n_samples", "max_iter"])
+    @pytest.mark.parametrize(
+        "resource", [pytest.param("n_samples", marks=pytest.mark.slow), "max_iter"]
+    )
     def test_halving(self, table, resource):
         """Iterations are a resource that can be halved too."""
         X, X_test, y, y_test = table
@@ -241,6 +245,7 @@ class TestAgainstMLP:
         assert ours["test_score"].mean() > 0.97
         assert ours["fit_time"].sum() < theirs["fit_time"].sum()
 
+    @pytest.mark.slow
     def test_table(self, table):
         X, _, y, _ = table
         folds = RepeatedStratifiedKFold(n_splits=3, n_repeats=2, random_state=0)
@@ -255,6 +260,7 @@ class TestAgainstMLP:
         for metric in metrics:
             not_worse(ours[f"test_{metric}"], theirs[f"test_{metric}"], overlap=1 / 2)
 
+    @pytest.mark.slow
     def test_diabetes(self):
         """theirs with a scaler for the target too: without it 200 epochs do not get there."""
         X, y = load_diabetes(return_X_y=True)
@@ -273,7 +279,7 @@ def brier(p, codes):
     return (p[:, 1] - codes) ** 2
 
 
-@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+@pytest.mark.parametrize("method", ["sigmoid", pytest.param("isotonic", marks=pytest.mark.slow)])
 class TestCalibration:
     def fitted(self, table, method, **parameters):
         X, X_test, y, y_test = table
@@ -405,7 +411,9 @@ class TestInspection:
 class TestSelection:
     """Weights of an input are a row of the first layer's: their norm says what it is worth."""
 
-    @pytest.mark.parametrize("selector", [RFECV, SelectFromModel])
+    @pytest.mark.parametrize(
+        "selector", [pytest.param(RFECV, marks=pytest.mark.slow), SelectFromModel]
+    )
     def test_group_penalty(self, selector):
         rng = np.random.default_rng(0)
         X = rng.standard_normal((300, 10))
@@ -446,7 +454,12 @@ class TestTargets:
         assert [p.shape[1] for p in model.predict_proba(X_test)] == [10, 2]
 
     @pytest.mark.parametrize(
-        "kind", [OneVsRestClassifier, OneVsOneClassifier, OutputCodeClassifier]
+        "kind",
+        [
+            OneVsRestClassifier,
+            OneVsOneClassifier,
+            pytest.param(OutputCodeClassifier, marks=pytest.mark.slow),
+        ],
     )
     def test_one_against_others(self, digits, kind):
         X, X_test, y, y_test = digits
@@ -558,6 +571,7 @@ class TestTransform:
         assert steps.score(X_test, y_test) > chance(y_test) + 0.03
 
 
+@pytest.mark.slow
 def test_workers_do_not_share_cores():
     """Two processes have no more BLAS threads than cores between them; small fits have one each.
 

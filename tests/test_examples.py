@@ -51,6 +51,7 @@ def table(out):
     return {name: [float(value) for value in values.split()] for name, values in lines}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_runs(name, tmp_path):
     assert "MDLAM" in run(name, tmp_path, "--quick")

@@ -17,7 +17,8 @@ TARGETS = {"binary": np.arange(40) % 2, "multiclass": np.arange(40) % 3}
 TARGETS["multilabel"] = np.column_stack([TARGETS["binary"], TARGETS["multiclass"] == 0])
 TASKS = [*TARGETS, *REGRESSION_LOSSES]
 RHOS = [1e-8, 1e-4, 1.0, 1e4, 1e8]
-DTYPES = [np.float32, np.float64]
+# What overflows does so in single precision first.
+DTYPES = [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)]
 SOLVERS = {
     "mini-batches": {"batch_size": 10},
     "full batch": {"batch_size": None},
@@ -27,8 +28,10 @@ SOLVERS = {
 every_solver = pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
 
 
-def check(task, X, sweeps=25, **parameters):
+def check(task, X, **parameters):
     parameters = {"hidden_layer_sizes": (5, 4), "random_state": 0, **parameters}
+    # Solver "relaxed" has its last epsilon after 17.
+    sweeps = 12 if parameters.get("solver", "feasible") == "feasible" else 25
     if task in TARGETS:
         model = MDLAMClassifier(max_iter=sweeps, **parameters).fit(X, TARGETS[task])
         outputs = [
@@ -51,6 +54,7 @@ def check(task, X, sweeps=25, **parameters):
     same_stage = epsilon[1:] == epsilon[:-1]
     assert np.all((F[1:] <= F[:-1] * (1 + 1e-9))[same_stage])
     if isinstance(model.solver, str) and model.solver == "feasible":
+        # In mini-batches F is the lowest so far: there only what is finite is looked at.
         assert same_stage.all()
         assert model.loss_curve_ == model.objective_curve_
     return model
@@ -58,44 +62,48 @@ def check(task, X, sweeps=25, **parameters):
 
 @every_solver
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("rho", RHOS)
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("hidden", [(), (5, 4)], ids=["linear", "deep"])
-def test_columns_and_rho(task, rho, dtype, hidden, solver):
-    check(task, X.astype(dtype), **solver, rho=rho, hidden_layer_sizes=hidden)
+def test_columns_and_rho(task, dtype, solver):
+    for rho in (1e-8, 1e-4, 1e8):
+        check(task, X.astype(dtype), **solver, rho=rho)
+
+
+@every_solver
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("task", ["multiclass", "squared_error"])
+def test_no_hidden_layer(task, dtype, solver):
+    for rho in (1e-8, 1e-4, 1e8):
+        check(task, X.astype(dtype), **solver, rho=rho, hidden_layer_sizes=())
 
 
 @every_solver
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("rho", [1e-8, 1e8])
-def test_fewer_rows_than_columns(task, rho, dtype, solver):
+def test_fewer_rows_than_columns(task, dtype, solver):
     wide = np.tile(X, 20).astype(dtype)
-    check(task, wide, **solver, rho=rho)
+    for rho in (1e-8, 1e8):
+        check(task, wide, **solver, rho=rho)
 
 
 @every_solver
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("rho", [1e-8, 1.0, 1e8])
-def test_activations(activation, rho, dtype, solver):
-    for task in ("multiclass", "squared_error"):
+def test_activations(activation, dtype, solver):
+    for task, rho in (("multiclass", 1e-8), ("squared_error", 1.0), ("squared_error", 1e8)):
         check(task, X.astype(dtype), **solver, rho=rho, activation=activation)
 
 
 @every_solver
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("penalty", PENALTIES)
-@pytest.mark.parametrize("alpha", [1e-12, 1.0, 1e12])
-def test_penalties(penalty, alpha, dtype, solver):
-    for task in ("multiclass", "squared_error"):
+def test_penalties(penalty, dtype, solver):
+    for task, alpha in (("multiclass", 1e12), ("squared_error", 1.0), ("squared_error", 1e-12)):
         check(task, X.astype(dtype), **solver, penalty=penalty, alpha=alpha)
 
 
 @every_solver
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("scale", [1e-12, 1e12])
-@pytest.mark.parametrize("epsilon", [1e-12, 1.0, 1e12])
+@pytest.mark.parametrize(("scale", "epsilon"), [(1e-12, 1e12), (1e12, 1e-12)])
 def test_weights_and_epsilon(scale, epsilon, dtype, solver):
     weight = np.linspace(0, scale, 40)
     for estimator, y in ((MDLAMClassifier, TARGETS["multiclass"]), (MDLAMRegressor, POSITIVE)):
@@ -110,8 +118,8 @@ def test_weights_and_epsilon(scale, epsilon, dtype, solver):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", REGRESSION_LOSSES)
 def test_targets(loss, scale, dtype, solver):
-    for rho in RHOS:
-        model = MDLAMRegressor((5,), loss=loss, rho=rho, max_iter=25, random_state=0, **solver)
+    for rho in (1e-8, 1e-4, 1e8):
+        model = MDLAMRegressor((5,), loss=loss, rho=rho, max_iter=12, random_state=0, **solver)
         model.fit((X / np.abs(X).max(axis=0)).astype(dtype), scale * POSITIVE)
         assert np.isfinite(model.loss_curve_).all()
         assert np.isfinite(model.predict((X / np.abs(X).max(axis=0)).astype(dtype))).all()

@@ -58,6 +58,7 @@ def test_select_from_model_goes_before_another_fit(estimator):
     assert model.score(X, y) > 0.85
 
 
+@pytest.mark.slow
 @both
 def test_recursive_elimination(estimator):
     y = target(estimator)

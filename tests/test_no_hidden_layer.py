@@ -35,7 +35,7 @@ W_STEPS = ["quadratic", "exact"]
 
 
 def fit(estimator, y, X=X, weight=None, **parameters):
-    defaults = {"solver": "relaxed", "max_iter": 4000, "tol": 0, "random_state": 0}
+    defaults = {"solver": "relaxed", "max_iter": 2000, "tol": 0, "random_state": 0}
     return estimator((), **{**defaults, **parameters}).fit(X, y, sample_weight=weight)
 
 
@@ -95,7 +95,7 @@ class TestFeasible:
         scale = np.abs(ridge.coef_ * units).max()
         np.testing.assert_allclose(W.T, ridge.coef_ * units, rtol=0, atol=1e-4 * scale)
 
-    @pytest.mark.parametrize("alpha", [0.01, 1.0, 30.0])
+    @pytest.mark.parametrize("alpha", [0.01, 30.0])
     @pytest.mark.parametrize("kind", ["binary", "three classes", "balanced"])
     def test_logistic_regression(self, kind, alpha):
         y = np.digitize(LATENT, [-0.7, 0.9] if kind == "three classes" else [0.3])
@@ -136,9 +136,16 @@ class TestFeasible:
 
 
 class TestRidge:
-    @pytest.mark.parametrize("w_step", W_STEPS)
-    @pytest.mark.parametrize("alpha", [1e-4, 1.0, 30.0])
-    @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
+    @pytest.mark.parametrize(
+        ("w_step", "alpha", "weight"),
+        [
+            ("quadratic", 1e-4, WEIGHT),
+            ("quadratic", 30.0, None),
+            ("exact", 1e-4, None),
+            ("exact", 1.0, WEIGHT),
+        ],
+        ids=["quadratic, weighted", "quadratic", "exact", "exact, weighted"],
+    )
     def test_solution_of_f(self, w_step, alpha, weight):
         """The envelope of ``r^2/2`` is ``rho/(1 + rho) r^2/2``, so alpha counts for more."""
         rho = 0.5
@@ -148,8 +155,7 @@ class TestRidge:
         ridge = Ridge(alpha=alpha * (1 + rho) / rho, tol=1e-12).fit(X, Y, weight)
         assert_close(model, ridge.coef_, ridge.intercept_, 1e-7)
 
-    @pytest.mark.parametrize("w_step", W_STEPS)
-    @pytest.mark.parametrize("alpha", [1e-4, 1.0])
+    @pytest.mark.parametrize(("w_step", "alpha"), [("quadratic", 1.0), ("exact", 1e-4)])
     def test_solution_of_j(self, w_step, alpha):
         model = fit(MDLAMRegressor, Y, solver=Relaxed(w_step=w_step), rho=200.0, alpha=alpha)
         ridge = Ridge(alpha=alpha, tol=1e-12).fit(X, Y)
@@ -173,8 +179,7 @@ class TestRidge:
 class TestSparsePenalties:
     """Solver "relaxed"; so are the rest."""
 
-    @pytest.mark.parametrize("w_step", W_STEPS)
-    @pytest.mark.parametrize("l1_ratio", [1.0, 0.4])
+    @pytest.mark.parametrize(("w_step", "l1_ratio"), [("quadratic", 1.0), ("exact", 0.4)])
     def test_elastic_net(self, w_step, l1_ratio):
         rho, alpha = 1.0, 10.0
         model = fit(
@@ -235,7 +240,8 @@ class TestLogisticRegression:
         assert_close(model, solution.x[:4], solution.x[4], 1e-6)
         assert model.objective_curve_[-1] * 150 == pytest.approx(solution.fun, rel=1e-9)
 
-    @pytest.mark.parametrize("kind", ["binary", "three classes", "balanced"])
+    @pytest.mark.slow
+    @pytest.mark.parametrize("kind", ["three classes", "balanced"])
     def test_solution_of_j_in_the_limit(self, kind):
         """The error is a series in 1/rho: three terms of it extrapolate to 1/rho = 0."""
         y = self.THREE if kind == "three classes" else self.BINARY

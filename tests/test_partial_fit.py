@@ -13,8 +13,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor, Relaxed
+from skmdlam.activations import ReLU
 
 RNG = np.random.RandomState(3)
 X = RNG.standard_normal((400, 6))
@@ -60,14 +62,14 @@ def assert_same_weights(one, other):
 
 
 class TestLearns:
-    @pytest.mark.parametrize("chunk", [10, 100, 500])
+    @pytest.mark.parametrize("chunk", [*(pytest.param(n, marks=pytest.mark.slow) for n in (10, 500)), 100])
     def test_digits_near_the_batch(self, chunk):
         parts = train_test_split(*load_digits(return_X_y=True), random_state=0)
         X_train, X_test, y_train, y_test = parts
         batch = MDLAMClassifier(random_state=0).fit(X_train, y_train).score(X_test, y_test)
         model = feed(MDLAMClassifier(random_state=0), X_train, y_train, chunk)
         assert model.score(X_test, y_test) > 0.92
-        feed(model, X_train, y_train, chunk, passes=5)
+        feed(model, X_train, y_train, chunk, passes=4)
         assert model.score(X_test, y_test) > batch - 0.01
 
     @pytest.mark.parametrize("network", [MLPClassifier, MLPRegressor])
@@ -95,7 +97,7 @@ class TestLearns:
         for size in (1, 2, 5, 30):
             feed(model, X[:size], target(estimator)[:size], 1, **first)
             assert np.isfinite(model.predict(X)).all()
-        assert feed(model, chunk=1).score(X, target(estimator)) > 0.7
+        assert feed(model, X[:200], chunk=1).score(X, target(estimator)) > 0.7
 
     def test_first_row_is_learned(self):
         model = make(MDLAMClassifier).partial_fit(X[:1], ["b"], classes=["a", "b", "c"])
@@ -123,13 +125,15 @@ class TestLearns:
         feed(model, rows[4000:6000], labels[4000:6000])
         assert model.score(rows[6000:], labels[6000:]) > 0.93
 
-    @pytest.mark.parametrize("seed", [0, 1, 42])
+    @pytest.mark.parametrize(
+        "seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 42))]
+    )
     def test_one_row_for_ever(self, seed):
         """The inputs of hidden layers vary no more: rounding must not stand for their spread."""
         model = fit(make(MDLAMRegressor, random_state=seed), [[2]], [4])
-        for _ in range(900):
+        for _ in range(400):
             model.partial_fit([[2]], [1])
-        assert model.predict([[2]]) == pytest.approx(1, abs=1e-4)
+        assert model.predict([[2]]) == pytest.approx(1, abs=1e-3)
 
     @both
     def test_units_do_not_matter(self, estimator):
@@ -163,11 +167,31 @@ class TestBetweenCalls:
         assert rng.get_state()[2] == before[1]
         assert np.abs(one.coefs_[0] - other.coefs_[0]).max() > 1e-3
 
+    @both
+    @pytest.mark.parametrize("own", [True, False], ids=["RandomState", "NumPy's own"])
+    def test_draws_of_others_do_not_matter(self, estimator, own):
+        """Whoever draws from the generator between two chunks does not change what is learned."""
+        # None stands for a generator that NumPy keeps for everybody.
+        rng = np.random.RandomState(0) if own else check_random_state(None)
+        before, models = rng.get_state(), []
+        for draws in (0, 7):
+            rng.seed(0)
+            model = make(estimator, random_state=rng if own else None)
+            models.append(feed(model, X[:100]))
+            for start in (100, 200, 300):
+                rng.random_sample(draws)
+                rows = slice(start, start + 100)
+                model.partial_fit(X[rows], target(estimator)[rows])
+        rng.set_state(before)
+        assert_same_weights(*models)
+        assert np.abs(models[0].coefs_[0] - feed(make(estimator)).coefs_[0]).max() > 1e-3
+
 
 class TestAfterFit:
     @both
-    @pytest.mark.parametrize("chunk", [1, 10, 200])
-    @pytest.mark.parametrize("solver", [{}, {"batch_size": None}])
+    @pytest.mark.parametrize(
+        ("chunk", "solver"), [(2, {}), (10, {"batch_size": None}), (200, {})], ids=str
+    )
     def test_keeps_what_was_learned(self, estimator, chunk, solver):
         y = target(estimator)
         model = fit(make(estimator, max_iter=60, **solver), X[:200], y[:200])
@@ -201,8 +225,7 @@ class TestAfterFit:
         assert model.score(X, LABELS) > before - 0.02
 
     @both
-    @pytest.mark.parametrize("chunk", [1, 3, 200])
-    @pytest.mark.parametrize("unit", [1e-3, 1.0, 1e4])
+    @pytest.mark.parametrize(("chunk", "unit"), [(3, 1e-3), (10, 1.0), (200, 1e4)])
     def test_weights_without_what_they_have_seen(self, estimator, chunk, unit):
         """Of a version that did not keep it: they stand for many rows like those of the chunk."""
         rows, y = unit * (X + 2.0), target(estimator)
@@ -211,7 +234,6 @@ class TestAfterFit:
         before = model.score(rows[200:], y[200:])
         del model._stream
         model.partial_fit(rows[:chunk], y[:chunk])
-        assert model._stream.seen.rows >= 1000
         assert model.score(rows[200:], y[200:]) > before - 0.02
         feed(model, rows[:200], y[:200], chunk)
         assert model.score(rows[200:], y[200:]) > before - 0.03
@@ -224,9 +246,21 @@ class TestAfterFit:
 
     @both
     def test_warm_fit_goes_on(self, estimator):
-        model = feed(make(estimator, max_iter=3, warm_start=True), passes=20)
+        model = feed(make(estimator, max_iter=3, warm_start=True), passes=8)
         last = model.score(X, target(estimator))
         assert fit(model).score(X, target(estimator)) > last - 0.05
+
+
+class Failing(ReLU):
+    """Fails in the middle of a chunk; what it counts is not part of an estimator's state."""
+
+    calls_left, error = np.inf, None
+
+    def value(self, z, out=None):
+        Failing.calls_left -= 1
+        if Failing.calls_left == 0:
+            raise Failing.error
+        return super().value(z, out=out)
 
 
 class TestState:
@@ -245,21 +279,11 @@ class TestState:
     @both
     @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
     def test_failed_call_changes_nothing(self, estimator, error, monkeypatch):
-        model = feed(make(estimator))
+        model = feed(make(estimator, activation=Failing()))
         before, other = pickle.dumps(model), pickle.loads(pickle.dumps(model))
-        calls = []
-
-        def fail(self, *args):
-            calls.append(1)
-            if len(calls) == 3:
-                raise error
-            return update(self, *args)
-
         with monkeypatch.context() as patch:
-            from skmdlam.engine.stream import StreamRun
-
-            update = StreamRun._update
-            patch.setattr(StreamRun, "_update", fail)
+            patch.setattr(Failing, "calls_left", 40)
+            patch.setattr(Failing, "error", error)
             with pytest.raises(error):
                 model.partial_fit(X, target(estimator))
         assert pickle.dumps(model) == before
@@ -315,15 +339,15 @@ class TestData:
         wide = sp.random(300, 3000, density=0.01, format="csr", random_state=0)
         model = feed(make(MDLAMClassifier), wide, LABELS[:300], 50)
         assert model.coefs_[0].shape == (3000, 20)
-        assert model._stream.seen.joint is None
-        assert feed(model, wide, LABELS[:300], 50, passes=10).score(wide, LABELS[:300]) > 0.9
+        assert len(pickle.dumps(model)) < 3000**2
+        assert feed(model, wide, LABELS[:300], 50, passes=5).score(wide, LABELS[:300]) > 0.9
 
     def test_columns_that_part_later(self):
         """Copies in the first chunk, and a constant column, that later say something."""
         first = X.copy()
         first[:, 1], first[:, 0] = first[:, 2], 3.0
         model = feed(make(MDLAMRegressor), first[:100], NUMBERS[:100])
-        assert feed(model, passes=10).score(X, NUMBERS) > 0.9
+        assert feed(model, passes=7).score(X, NUMBERS) > 0.9
 
     def test_several_outputs(self):
         model = feed(make(MDLAMRegressor), y=SEVERAL, passes=5)
@@ -363,12 +387,12 @@ class TestData:
     @pytest.mark.parametrize("loss", ["absolute_error", "huber", "quantile", "poisson"])
     def test_losses(self, loss):
         y = np.exp(NUMBERS)
-        model = feed(make(MDLAMRegressor, loss=loss), y=y, passes=10)
+        model = feed(make(MDLAMRegressor, loss=loss), y=y, passes=5)
         assert model.score(X, y) > 0.7
 
     @pytest.mark.parametrize("penalty", ["l1", "elasticnet", "nonnegative", "box", "group"])
     def test_penalties(self, penalty):
-        model = feed(make(MDLAMClassifier, penalty=penalty, alpha=1.0), passes=10)
+        model = feed(make(MDLAMClassifier, penalty=penalty, alpha=1.0), passes=4)
         assert model.score(X, LABELS) > 0.7
         if penalty == "nonnegative":
             assert min(W.min() for W in model.coefs_) >= 0
@@ -377,7 +401,7 @@ class TestData:
 
     @pytest.mark.parametrize("batch_size", [None, 7, 1000])
     def test_batch_size(self, batch_size):
-        assert feed(make(MDLAMClassifier, batch_size=batch_size), passes=8).score(X, LABELS) > 0.7
+        assert feed(make(MDLAMClassifier, batch_size=batch_size), passes=4).score(X, LABELS) > 0.7
 
 
 class TestParametersThatChange:
@@ -397,13 +421,14 @@ class TestParametersThatChange:
         model.set_params(loss="absolute_error").partial_fit(X[:1], 1e3 * NUMBERS[:1] + 5e4)
         assert np.abs(model.predict(X) - before).mean() < 0.05 * before.std()
 
-    @pytest.mark.parametrize("columns", [6, 1600])
     @pytest.mark.parametrize(
-        ("before", "after"),
+        ("before", "after", "columns"),
         [
-            ({}, {"penalty": "nonnegative"}),
-            ({"penalty": "l1", "alpha": 0.0}, {"alpha": 1e-3}),
-            ({"penalty": "box"}, {"penalty": "l2"}),
+            ({}, {"penalty": "nonnegative"}, 6),
+            ({"penalty": "l1", "alpha": 0.0}, {"alpha": 1e-3}, 6),
+            ({"penalty": "box"}, {"penalty": "l2"}, 6),
+            ({}, {"penalty": "nonnegative"}, 1600),
+            ({"penalty": "box"}, {"penalty": "l2"}, 1600),
         ],
     )
     def test_penalty(self, before, after, columns):
@@ -456,11 +481,23 @@ class TestWeights:
                 model.partial_fit(rows[part], y[part], weight[part], classes=[0, 1])
             assert (model.predict(X) == heavy).mean() > 0.95
 
+    @pytest.mark.parametrize("loss", ["absolute_error", "quantile"])
+    @pytest.mark.parametrize("few", ["rows", "weight"])
+    def test_unit_of_the_target_is_that_of_most(self, loss, few):
+        """A chunk of little weight does not say how large targets are, however far off it is."""
+        y = np.abs(X[:, 0]) + X[:, 1]
+        model = make(MDLAMRegressor, loss=loss)
+        if few == "rows":
+            model.partial_fit(X[:2], [1e3, -1e3])
+        else:
+            model.partial_fit(X, y).partial_fit(X, 1e4 * y, np.full(400, 1e-8))
+        assert feed(model, y=y, chunk=400, passes=2).score(X, y) > 0.9
+
     def test_class_weight(self):
         """A dict, also for chunks in which its classes are missing."""
         by_class = {0: 1.0, 1: 20.0, 2: 1.0}
-        model = feed(make(MDLAMClassifier, class_weight=by_class), chunk=3)
-        plain = feed(make(MDLAMClassifier), chunk=3)
+        model = feed(make(MDLAMClassifier, class_weight=by_class), X[:201], chunk=3)
+        plain = feed(make(MDLAMClassifier), X[:201], chunk=3)
         assert (model.predict(X) == 1).mean() > (plain.predict(X) == 1).mean() + 0.1
         weighted = make(MDLAMClassifier)
         weighted.partial_fit(X, LABELS, np.array([1.0, 20.0, 1.0])[LABELS], classes=range(3))

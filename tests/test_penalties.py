@@ -138,8 +138,8 @@ class TestProx:
 
     @each_penalty
     @each_dtype
-    @pytest.mark.parametrize("t", STEPS)
-    def test_keeps_type_and_input(self, penalty, dtype, t):
+    def test_keeps_type_and_input(self, penalty, dtype):
+        t = 0.1
         W = np.random.default_rng(1).standard_normal((6, 3)).astype(dtype)
         before = W.copy()
         V = penalty.prox(W, np.float64(t))

@@ -53,7 +53,7 @@ class TestOutputs:
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     @pytest.mark.parametrize("loss", REGRESSION_LOSSES)
     def test_type(self, loss, dtype):
-        model = fit(COUNTS, X.astype(dtype), loss=loss, tol=1e-2)
+        model = fit(COUNTS, X.astype(dtype), loss=loss, tol=1.0)
         assert {array.dtype for array in model.coefs_ + model.intercepts_} == {np.dtype(dtype)}
         assert model.predict(X.astype(dtype)).dtype == dtype
 
@@ -131,7 +131,7 @@ class TestLosses:
     def test_learns(self, loss, solver):
         """The training loss ends well below that of the best constant."""
         rho = 3.0 if "solver" in solver else "auto"
-        model = fit(COUNTS, loss=loss, rho=rho, max_iter=5000, activity_alpha=0.0, **solver)
+        model = fit(COUNTS, loss=loss, rho=rho, tol=1e-3, activity_alpha=0.0, **solver)
         constants = np.linspace(0.1, COUNTS.max(), 500)
         link = np.log if loss == "poisson" else np.array
         constant = min(value(loss, link(c), COUNTS).mean() for c in constants)
@@ -176,6 +176,47 @@ class TestPoisson:
         for loss in ("poisson", Poisson()):
             assert MDLAMRegressor(loss=loss).__sklearn_tags__().target_tags.positive_only
         assert not MDLAMRegressor().__sklearn_tags__().target_tags.positive_only
+
+
+@pytest.mark.parametrize("solver", [{"batch_size": None}, {"batch_size": 50}], ids=str)
+@pytest.mark.parametrize("penalty", ["l2", "l1"])
+def test_far_from_zero(penalty, solver):
+    """A constant more in the target is a constant more in the last intercept, and nothing else."""
+    near, far = (
+        fit(CURVE + shift, tol=0.01, penalty=penalty, alpha=0.3, max_iter=300, **solver)
+        for shift in (0.0, 1e4)
+    )
+    np.testing.assert_allclose(far.predict(X) - 1e4, near.predict(X), atol=0.02)
+    assert near.score(X, CURVE) > 0.9
+    assert far.loss_ == pytest.approx(near.loss_, rel=1e-2)
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+def test_batches_end_at_the_full_batch(unit):
+    """The same J, whose penalty on the last layer is in the user's unit of the target."""
+    parameters = {"hidden_layer_sizes": (), "alpha": 10.0, "activity_alpha": 0.0}
+    batches, full = (
+        fit(unit * CURVE, batch_size=size, tol=1e-6 * unit**2, max_iter=200, **parameters).loss_
+        for size in (20, None)
+    )
+    assert full < 0.5 * 0.5 * unit**2 * CURVE.var()
+    assert batches == pytest.approx(full, rel=1e-3, abs=0)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_deep_batches_end_near_the_full_batch():
+    """Penalties between the steps of hidden layers: each is taken once, and no mean is moved.
+
+    There are several minima; with either of these faults J is a sixth higher and more.
+    """
+    parameters = {"hidden_layer_sizes": (10, 10), "alpha": 3.0, "activity_alpha": 0.0}
+    for seed in range(3):
+        batches, full = (
+            fit(CURVE, batch_size=size, tol=1e-6, max_iter=300, random_state=seed, **parameters)
+            for size in (20, None)
+        )
+        assert full.loss_ < 0.4 * 0.5 * CURVE.var()
+        assert batches.loss_ < 1.08 * full.loss_
 
 
 @every_solver

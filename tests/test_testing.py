@@ -286,12 +286,17 @@ class TestInEstimators:
     """Instances of classes that the package does not know go wherever names go."""
 
     SOLVERS = [{}, {"batch_size": 20}, {"batch_size": None}, {"solver": "relaxed"}]
-    SOLVERS += [{"solver": Relaxed(hidden_step="separate", w_step="exact")}]
+    SOLVERS += [
+        pytest.param(
+            {"solver": Relaxed(hidden_step="separate", w_step="exact")}, marks=pytest.mark.slow
+        )
+    ]
 
     @pytest.mark.parametrize("solver", SOLVERS, ids=str)
     def test_fit_clone_pickle(self, solver):
         custom = {"activation": [Softsign(), Bent(0.5)], "loss": LogCosh(0.5), "alpha": 1e-3}
-        model = MDLAMRegressor((12, 6), random_state=0, max_iter=60, **custom, **solver)
+        sweeps = 60 if solver.get("batch_size") == 20 else 25
+        model = MDLAMRegressor((12, 6), random_state=0, max_iter=sweeps, **custom, **solver)
         model.set_params(penalty=SmoothRows() if "batch_size" not in solver else "l2")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)

@@ -44,6 +44,7 @@ class TestPaper:
         assert estimator.score(*graph.test) == run.accuracy[-1]
         assert len(run.accuracy) == len(paper.CHECKPOINTS)
 
+    @pytest.mark.slow
     def test_report(self, paper, folder):
         out = folder / "out"
         report = paper.main(["--data", str(folder), "--quick", "--out", str(out)])
@@ -68,6 +69,7 @@ class TestPaper:
         assert len(rows) == 2 * 4 + 4 + 3
         assert all(0 <= float(row["epoch25"]) <= 1 for row in rows)
 
+    @pytest.mark.slow
     def test_quick_prints_only(self, paper, folder, capsys):
         report = paper.main(["--data", str(folder), "--quick"])
         assert report in capsys.readouterr().out

@@ -29,6 +29,7 @@ class TestPaperPage:
         table.write_text("\n".join([header, *text]) + "\n", encoding="utf-8")
         return folder
 
+    @pytest.mark.slow
     def test_one_command_makes_it(self, page, data, tmp_path):
         core = pytest.importorskip("docutils.core")
         out, tables = tmp_path / "page", tmp_path / "tables"

@@ -42,6 +42,7 @@ def test_the_ratio_goes_with_the_strength(strengths):
     assert found[60, "adam, stopped early"]["test"] > -1.0  # its targets are standardised
 
 
+@pytest.mark.slow
 def test_report_and_figure(strengths, tmp_path):
     strengths.main(["--only", "iris", "diabetes", "--seeds", "1", "--out", str(tmp_path)])
     with open(tmp_path / "scores.csv", newline="", encoding="utf-8") as file:

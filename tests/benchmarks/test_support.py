@@ -33,6 +33,7 @@ def test_the_largest_alpha_that_is_good_enough_is_chosen(support):
     assert support.chosen(rows)["alpha"] == 3.0
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_report_and_figure(support, tmp_path, monkeypatch):
     monkeypatch.setattr(support, "PROBLEMS", support.PROBLEMS[:1] + support.PROBLEMS[-1:] * 3)

@@ -59,6 +59,7 @@ class TestFullBatch:
 
 
 class TestUnits:
+    @pytest.mark.slow
     def test_the_fit_does_not_know_them(self, scripts, tmp_path):
         units = importlib.import_module("units")
         units.main(["--only", "wine", "diabetes", "--out", str(tmp_path)])

@@ -451,9 +451,10 @@ WEIGHT = np.random.default_rng(1).uniform(0.2, 3.0, 200)
         {"activation": "logistic", "momentum": 0.0},
         {"momentum": 0.3},
         {"activity_alpha": 0.0},
-        {"batch_size": 20},
     ],
-    ids=str,
+    ids=lambda settings: ", ".join(
+        name if name == "weight" else f"{name}={value}" for name, value in settings.items()
+    ),
 )
 def test_never_dense_is_the_same(settings, decomposition, monkeypatch):
     """Sketched (10) and dual (250) forms; the momentum of .3 is renewed within an epoch."""

@@ -101,9 +101,15 @@ def activity_penalty(problem, coefs, intercepts):
 
 
 class TestObjective:
-    @pytest.mark.parametrize("sparse", [False, True])
-    @pytest.mark.parametrize("activation", WITH_SLOPES)
-    @pytest.mark.parametrize("loss", LOSSES)
+    @pytest.mark.parametrize(
+        ("loss", "activation", "sparse"),
+        [
+            *((loss, "relu", False) for loss in LOSSES),
+            *(("squared_error", name, False) for name in WITH_SLOPES if name != "relu"),
+            ("softmax", "tanh", True),
+            ("poisson", "relu", True),
+        ],
+    )
     def test_gradient_is_the_slope_of_the_value(self, loss, activation, sparse):
         rng = np.random.default_rng(0)
         problem, *_ = make_problem(
@@ -312,7 +318,7 @@ def draw_configuration(rng):
 
 
 @pytest.mark.parametrize(
-    "block", [0, 1, *(pytest.param(k, marks=pytest.mark.slow) for k in range(2, 10))]
+    "block", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, 10))]
 )
 def test_monotone_in_500_random_configurations(block):
     for seed in range(50 * block, 50 * (block + 1)):

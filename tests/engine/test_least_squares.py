@@ -32,7 +32,7 @@ def centred(T, rows):
     return T - rows.mean(T)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [(40, 6), (6, 40), (20, 20)])
 @pytest.mark.parametrize("form", ["auto", "primal", "dual", "cg"])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("sparse", [False, True])

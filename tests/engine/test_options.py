@@ -45,15 +45,13 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("solver", "option", "value", "allowed"),
-    BAD,
-    ids=[f"{solver.__name__}({option}={value!r})" for solver, option, value, _ in BAD],
-)
-def test_refused(solver, option, value, allowed):
-    says = f"{option} must be {allowed}; got {value!r}."
-    with pytest.raises(ValueError, match=f"^{re.escape(says)}$"):
-        solver(**{option: value})
+@pytest.mark.parametrize("option", sorted({option for _, option, _, _ in BAD}))
+def test_refused(option):
+    for solver, name, value, allowed in BAD:
+        if name == option:
+            says = f"{option} must be {allowed}; got {value!r}."
+            with pytest.raises(ValueError, match=f"^{re.escape(says)}$"):
+                solver(**{option: value})
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from skmdlam.activations import ACTIVATIONS, get_activation
+from skmdlam.engine.acceleration import Momentum
 from skmdlam.engine.problem import Problem, forward
 from skmdlam.engine.relaxed import Relaxed
 from skmdlam.engine.run import minimise
@@ -107,10 +108,10 @@ def draw_configuration(rng):
 
 
 @pytest.mark.parametrize(
-    "block", [0, 1, *(pytest.param(k, marks=pytest.mark.slow) for k in range(2, 10))]
+    "block", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, 20))]
 )
 def test_monotone_in_300_random_configurations(block):
-    for seed in range(30 * block, 30 * (block + 1)):
+    for seed in range(15 * block, 15 * (block + 1)):
         rng = np.random.default_rng(seed)
         drawn = draw_configuration(rng)
         problem, coefs, intercepts = make_problem(rng, **drawn["problem"])
@@ -133,7 +134,7 @@ def test_monotone_in_300_random_configurations(block):
 
 @pytest.mark.parametrize("hidden_step", ["joint", "separate"])
 def test_monotone_with_steps(hidden_step):
-    for seed in range(20):
+    for seed in range(6):
         rng = np.random.default_rng(seed)
         problem, coefs, intercepts = make_problem(rng, activations=("sign", "tanh", "sign"), n=40)
         run = Relaxed(hidden_step=hidden_step).start(
@@ -145,8 +146,8 @@ def test_monotone_with_steps(hidden_step):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("hidden_step", ["joint", "separate"])
-def test_monotone_in_float32(loss, hidden_step):
+def test_monotone_in_float32(loss):
+    hidden_step = "separate" if loss in ("softmax", "huber") else "joint"
     rng = np.random.default_rng(1)
     problem, coefs, intercepts = make_problem(
         rng, loss=loss, activations=("relu", "tanh"), dtype=np.float32
@@ -181,14 +182,13 @@ def test_logistic_without_hidden_layer_is_logistic_regression_for_large_rho():
         rng, loss="logistic", activations=(), n=60, d=4, k=1, alpha=1.0
     )
     run = Relaxed(w_step="exact").start(problem, coefs, intercepts, rho=30.0, epsilon=1e-3)
-    result = minimise(run, max_iter=20000, tol=0.0, n_iter_no_change=30000)
+    result = minimise(run, max_iter=3000, tol=0.0, n_iter_no_change=3000)
     oracle = LogisticRegression(C=1.0, tol=1e-10).fit(problem.X, problem.Y.ravel())
     # The Moreau envelope of the logistic loss is within O(1/rho) of the loss.
     np.testing.assert_allclose(result.coefs[0].ravel(), oracle.coef_.ravel(), atol=0.02)
 
 
-@pytest.mark.parametrize("order", ["forward", "backward"])
-@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh"])
+@pytest.mark.parametrize(("order", "activation"), [("forward", "relu"), ("backward", "tanh")])
 def test_ends_at_a_stationary_point_of_every_block(order, activation):
     """After many sweeps no block can be improved by moving along itself."""
     rng = np.random.default_rng(3)
@@ -197,7 +197,7 @@ def test_ends_at_a_stationary_point_of_every_block(order, activation):
     )
     solver = Relaxed(w_step="exact", order=order)
     run = solver.start(problem, coefs, intercepts, rho=0.5, epsilon=0.1)
-    records = minimise(run, max_iter=2000, tol=0.0, n_iter_no_change=2000).records
+    records = minimise(run, max_iter=1000, tol=0.0, n_iter_no_change=1000).records
     assert records[-1].objective >= records[-10].objective * (1 - 1e-7)  # it has settled
     best = objective_from_scratch(run)
     for block in range(2):
@@ -221,9 +221,16 @@ def test_ends_at_a_stationary_point_of_every_block(order, activation):
         assert best <= objective_from_scratch(run) * (1 + 1e-7)
 
 
-@pytest.mark.parametrize("options", [{}, {"w_step": "exact"}, {"hidden_step": "separate"}])
-@pytest.mark.parametrize("penalty", ["l2", "none"])
-@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize(
+    ("options", "penalty", "sparse"),
+    [
+        ({}, "l2", False),
+        ({}, "none", True),
+        ({"w_step": "exact"}, "l2", True),
+        ({"hidden_step": "separate"}, "l2", False),
+    ],
+    ids=str,
+)
 def test_row_space_gives_the_same_run(options, penalty, sparse):
     problem, coefs, intercepts = make_problem(
         np.random.default_rng(5), loss="softmax", activations=("relu", "tanh"), n=12, d=90, k=3,
@@ -267,6 +274,60 @@ def test_epsilon_schedule_and_warm_start():
     assert epsilons == [max(1e-3, 100.0 * 0.5**k) for k in range(20)]
     run = Relaxed().start(problem, coefs, intercepts, rho=1.0, epsilon=1e-3, warm=True)
     assert next(run).epsilon == 1e-3
+
+
+def test_momentum_begins_anew_with_every_epsilon():
+    """Extrapolation across the step of F that a narrower tube makes would have no meaning."""
+    problem, coefs, intercepts = make_problem(np.random.default_rng(2))
+    run = Relaxed(epsilon_start=8e-3).start(problem, coefs, intercepts, rho=1.0, epsilon=1e-3)
+    weights, advance = [], run.momentum.advance
+
+    def recorded():
+        weights.append(advance())
+        return weights[-1]
+
+    run.momentum.advance = recorded
+    epsilons = [record.epsilon for record in itertools.islice(run, 8)]
+    assert epsilons == [8e-3, 4e-3, 2e-3] + [1e-3] * 5
+    alone = Momentum()
+    assert weights == [0.0] * 3 + [alone.advance() for _ in range(5)]
+    assert weights[-1] > 0.0
+
+
+@pytest.mark.parametrize("overshoot", [-1.0, 3.0, 30.0])
+def test_a_wrong_prox_of_the_loss_is_refused(overshoot):
+    """z_L is only replaced where F falls: a loss of the user may not know its own prox."""
+
+    class Wrong(SquaredError):
+        def prox(self, v, y, rho, start=None):
+            return v + overshoot * (super().prox(v, y, rho) - v)
+
+    problem, coefs, intercepts = make_problem(
+        np.random.default_rng(2), activations=("tanh",), n=20, d=4
+    )
+    problem.loss = Wrong()
+    run = Relaxed().start(problem, coefs, intercepts, rho=1.0, epsilon=1e-3)
+    records = list(itertools.islice(run, 40))
+    assert_monotone(records)
+    final = [record.objective for record in records if record.epsilon == 1e-3]
+    assert final[-1] <= final[0]
+    total = objective_from_scratch(run) / run.rows.total
+    assert records[-1].objective == pytest.approx(total, rel=1e-9)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gap_is_the_root_mean_square_of_all_residuals(weighted):
+    problem, coefs, intercepts = make_problem(
+        np.random.default_rng(2), activations=("relu", "tanh"), n=20, weighted=weighted
+    )
+    run = Relaxed().start(problem, coefs, intercepts, rho=0.1, epsilon=1e-2)
+    s = problem.sample_weight if weighted else np.ones(20)
+    for record in itertools.islice(run, 20):
+        inputs = [problem.X, *run.a]
+        layers = zip(run.z, inputs, run.coefs, run.intercepts, strict=True)
+        squares = sum(s @ ((z - a @ W - b) ** 2).sum(axis=1) for z, a, W, b in layers)
+        assert record.gap == pytest.approx(np.sqrt(squares / s.sum()), rel=1e-9, abs=0)
+        assert record.gap > 0.0
 
 
 def test_starting_weights_are_not_touched():

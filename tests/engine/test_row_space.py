@@ -29,7 +29,14 @@ def test_pays_only_when_there_are_fewer_coordinates():
 
 
 def test_pays_only_where_a_sparse_x_is_not_much_smaller():
-    few, many = (sp.random(3000, 10_000, density=k, random_state=0) for k in (0.002, 0.03))
+    columns = np.arange(3000)[:, None] + np.arange(300) * 33  # of 10,000: 3 % of the entries
+    few, many = (
+        sp.coo_array(
+            (np.ones(3000 * k), (np.repeat(np.arange(3000), k), columns[:, :k].ravel() % 10_000)),
+            shape=(3000, 10_000),
+        )
+        for k in (20, 300)
+    )
     assert not RowSpace.pays(few, 5)
     assert RowSpace.pays(many, 5)
     assert RowSpace.pays(few.tocsr()[:2000], 5)
