@@ -21,10 +21,12 @@ class StepLimit:
         A decrease of more than this many times the usual one is no more than that.
     memory : float
         Smallest weight of a step in the average.
+    known : int
+        Steps after which the average is known well enough.
     """
 
-    def __init__(self, largest, memory):
-        self.largest, self.memory = largest, memory
+    def __init__(self, largest, memory, known):
+        self.largest, self.memory, self.known = largest, memory, known
         self.reset()
 
     def reset(self):
@@ -38,7 +40,7 @@ class StepLimit:
         length = 1.0
         usual, count = self.usual, self.count
         limit = self.largest * usual
-        if count > 5 and decrease > limit > 0:
+        if count > self.known and decrease > limit > 0:
             length = np.sqrt(limit / decrease)
             decrease = limit
         self.count = count + 1

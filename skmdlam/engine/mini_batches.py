@@ -113,8 +113,7 @@ def prepare(problem, options, settings, rng, *, single):
     weight = None
     if problem.sample_weight is not None:
         weight = (share * n).astype(dtype)[:, None]
-    targets = TargetMoments.of(problem.Y, share)
-    scaling = problem.loss.scaled(*targets)
+    scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share))
     Y = scaling.transform(problem.Y)
 
     moments = column_moments(X, share)
@@ -132,7 +131,6 @@ def prepare(problem, options, settings, rng, *, single):
         dtype,
         rows.total,
         moments=moments,
-        targets=targets,
     )
     regularization, prepared.estimated = options.resolve_regularization(
         settings.activity_alpha,

@@ -6,7 +6,6 @@ import numpy as np
 
 from .frame import Frame
 from .layers import InputLayer, Layer, Network, StepLimit
-from .moments import TargetMoments
 from .preconditioners import RunningPreconditioner
 from .regularization import Regularization, effective_column_alpha
 from .sparse_layers import LazyInputLayer, SparseInputLayer
@@ -42,6 +41,8 @@ class Prepared:
         Strength of the columns' penalty on so many columns of samples of this weight.
     total : float
         Sum of the sample weights, of all of a stream's.
+    moments : tuple of ndarray or None
+        Mean and standard deviation of the columns of X.
     """
 
     problem: object
@@ -56,9 +57,7 @@ class Prepared:
     regularization: Regularization | None = None
     estimated: Regularization | None = None
     column_alpha: float = 0.0
-    # Of the columns and of the targets, for a stream that goes on from a fit.
     moments: tuple | None = None
-    targets: TargetMoments | None = None
 
     @property
     def loss(self):
@@ -137,7 +136,7 @@ def network_of(prepared, V, options, largest, *, may_be_lazy=True):
     last = len(V) - 1
 
     def shared(index):
-        limit = StepLimit(tuned.largest_decrease, tuned.decrease_memory)
+        limit = StepLimit(tuned.largest_decrease, tuned.decrease_memory, tuned.decreases_known)
         momentum = options.momentum
         return {"gain": gains[index], "momentum": momentum, "limit": limit, "last": index == last}
 

@@ -7,6 +7,7 @@ latest part of the stream does at any time.
 """
 
 import time
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from .objective import LayerObjective, Terms
 from .preconditioners import RunningPreconditioner, StreamRhythm
 from .regularization import USUAL_REGULARIZATION
 from .steps.stream_step import StreamStep
+from .stream_units import Units, move, wake
 from .summary import DataSummary
 
 
@@ -66,25 +68,39 @@ def stream_run(options, problem, coefs, intercepts, known, settings):
     """
     clock = time.perf_counter()
     known = known_of(known)
-    state = known if isinstance(known, StreamState) else None
-    before = known.summary if state else known
-    chunk = Chunk(options, problem, before, settings)
-    if state:
-        chunk.resume(state)
+    if isinstance(known, StreamState):
+        chunk = Chunk(options, problem, known.summary, settings)
+        position = _resume(chunk, known)
     else:
-        chunk.begin(coefs, intercepts, before)
-    return chunk.run(clock)
+        chunk = Chunk(options, problem, known, settings)
+        position = _begin(chunk, coefs, intercepts, known)
+    return _run(chunk, position, clock)
 
 
 class Chunk:
-    """A chunk on its way into a stream: makes the parts of its run.
+    """A chunk of a stream: its data, and what is known with it.
 
     Parameters
     ----------
     options : Feasible
     problem : Problem
     before : DataSummary or None
+        Of what came before.
     settings : Settings
+
+    Attributes
+    ----------
+    summary : DataSummary
+        Of the chunk and all that came before.
+    n : int
+        Samples of the chunk.
+    before : int
+        Samples that came before.
+    total : float
+        Total weight of both.
+    weight : ndarray of shape (n, 1) or None
+        Weights in units of the mean weight of both.
+    source : Rounds
     """
 
     def __init__(self, options, problem, before, settings):
@@ -104,64 +120,9 @@ class Chunk:
         size = self.tuned.stream_batch if settings.batch_size is None else settings.batch_size
         self.source = Rounds(self.n, -(-self.n // min(size, self.n)))
 
-    # -- where it begins ------------------------------------------------------------------------
-
-    def begin(self, coefs, intercepts, fitted):
-        """A new stream, from random weights or from those of a fit."""
-        self._renew_units()
-        estimated = None if fitted is None else fitted.estimated
-        if estimated is not None and np.isnan(estimated.ratio):
-            estimated = None  # it could not tell
-        self.dormant = None if fitted is not None else np.asarray(coefs[0], dtype=self.dtype)
-        warm = fitted is not None
-        prepared = self._prepare(estimated)
-        V = starting_weights(prepared, coefs, intercepts, warm=warm, limits=self.limits)
-        self.prepared, self.network = prepared, self._network(prepared, V)
-        rng = self.settings.rng
-        self.rng, self.rng_state = np.random.RandomState(0) if rng is None else rng, None
-        self.averages = [W.astype(float) for W in V]
-        self.at = {"averaged": float(self.before), "fitted": float(self.before)}
-        self.steps = self.since_refresh = 0
-
-    def resume(self, state):
-        """Go on from a state, which stays what it is."""
-        self.rng, self.rng_state = None, state.rng
-        if self.n > 1:  # the order of a single sample draws nothing
-            self.rng = np.random.RandomState(0)
-            self.rng.set_state(state.rng)
-        V, self.averages, velocities = (
-            [layer[name].copy() for layer in state.layers] for name in ("V", "average", "velocity")
-        )
-        names = ("averaged", "fitted", "damping_multiplier", *NOTHING_FOLLOWED)
-        self.at = {name: getattr(state, name) for name in names}
-        self.steps, self.since_refresh = state.steps, state.since_refresh
-        self.dormant, self.weight_at = state.dormant, state.weight_at
-        same_loss = state.loss == loss_key(self.problem.loss)
-        if not same_loss:
-            self.at |= NOTHING_FOLLOWED
-        # Of many columns no axes are turned, whatever the penalty.
-        narrow = self.summary.columns.mean.size <= self.limits.stream_covariance
-        same_axes = state.basis.rotated == (self.problem.quadratic and narrow)
-        grown = self.total >= self.tuned.stream_growth * state.weight_at
-        if same_loss and same_axes and not grown:
-            self.basis, self.moments = state.basis, state.target["moments"]
-            self.scaling = self.problem.loss.scaled(*self.moments)
-        else:
-            self._renew_units()
-            self._move(state, V, self.averages, velocities)
-        self.prepared = self._prepare(state.estimated)
-        self.network = self._network(self.prepared, V)
-        for layer, velocity, kept in zip(
-            self.network.layers, velocities, state.layers, strict=True
-        ):
-            layer.velocity, layer.accumulated = velocity, np.float64(kept["accumulated"])
-            layer.limit.usual, layer.limit.count = kept["usual"], kept["count"]
-            if layer.preconditioner is not None:
-                layer.preconditioner = RunningPreconditioner.from_arrays(kept["preconditioner"])
-
-    def _renew_units(self):
+    def units(self):
         """Coordinates and unit of the target from all that has been seen."""
-        self.basis = basis_of_summary(
+        basis = basis_of_summary(
             self.summary,
             self.dtype,
             self.problem.X.dtype,
@@ -169,68 +130,29 @@ class Chunk:
             tuned=self.tuned,
             limits=self.limits,
         )
-        self.moments = self.summary.target_moments()
-        self.scaling = self.problem.loss.scaled(*self.moments)
-        self.weight_at = self.total
+        moments = self.summary.target_moments()
+        return Units(basis, moments, self.problem.loss.scaled(*moments), self.total)
 
-    def _move(self, state, V, averages, velocities):
-        """Weights in the old coordinates and units become weights in the new ones."""
-        settled = self.before >= self.tuned.stream_unsettled
-        scale, shift = state.target["scale"], state.target["shift"]
-        for weights in (V, averages, velocities):
-            weights[0] = self._moved(weights[0], state.basis, keep_function=settled)
-            if settled:
-                weights[-1] *= scale / self.scaling.scale
-                if weights is not velocities:
-                    step = (shift - self.scaling.shift) / self.scaling.scale
-                    weights[-1][-1] += step.astype(weights[-1].dtype)
-        fresh = self.basis.columns.vary & ~state.basis.columns.vary
-        if self.dormant is not None and fresh.any():
-            # The later a column comes to life, the less is its random start worth to the others.
-            alive = (1.0 - state.weight_at / self.total) * self.dormant
-            W = np.where(fresh[:, None], alive, 0.0)
-            woken = self.basis.contract(W, np.zeros(W.shape[1]), standard=True)
-            V[0] += woken.astype(self.dtype)
-            averages[0] += woken
-
-    def _moved(self, V, old, *, keep_function):
-        """Weights of the first layer for the new coordinates from those for old ones.
-
-        Either the function stays or, where a spread told from a few samples may be wrong by far,
-        what standardized columns weigh.
-        """
-        W, b = old.expand(V)
-        if keep_function:
-            return self.basis.contract(W, b).astype(V.dtype)
-        new_std, old_std = self.basis.columns.std, old.columns.std
-        ratio = np.zeros_like(new_std)
-        np.divide(old_std, new_std, out=ratio, where=new_std > 0)
-        moved = self.basis.contract(W * ratio[:, None], b).astype(V.dtype)
-        moved[-1] = V[-1]
-        return moved
-
-    # -- parts ----------------------------------------------------------------------------------
-
-    def _prepare(self, estimated):
-        """The chunk in the units of the stream, with the regularization that holds."""
-        problem, scaling = self.problem, self.scaling
-        held = input_of(problem.X, self.basis, self.limits)
+    def prepare(self, units, estimated):
+        """The chunk in units of the stream, with the regularization that holds."""
+        problem, scaling = self.problem, units.scaling
+        held = input_of(problem.X, units.basis, self.limits)
         Y = scaling.transform(problem.Y)
         prepared = Prepared(
             problem,
-            Frame(problem, self.basis, scaling),
+            Frame(problem, units.basis, scaling),
             held,
-            row_weights(held.norms, self.basis.total_variance, self.dtype),
+            row_weights(held.norms, units.basis.total_variance, self.dtype),
             np.ascontiguousarray(Y, dtype=self.dtype),
             self.weight,
             self.n,
             self.dtype,
             self.total,
+            estimated=estimated,
         )
-        prepared.estimated = estimated
 
         def estimate():
-            prepared.estimated = self._estimated(held, Y, prepared.estimated)
+            prepared.estimated = self._estimated(units, held, Y, estimated)
             return prepared.estimated or USUAL_REGULARIZATION
 
         regularization, _ = self.options.resolve_regularization(
@@ -239,56 +161,197 @@ class Chunk:
         prepared.regularize(regularization, self.summary.rows)
         return prepared
 
-    def _estimated(self, held, Y, estimated):
+    def _estimated(self, units, held, Y, estimated):
         """From the noise in a chunk that can tell it, or what was estimated before."""
         tuned = self.tuned
-        fresh = self.weight_at == self.total and self.before < tuned.stream_calibrated
+        fresh = units.weight_at == self.total and self.before < tuned.stream_calibrated
         if self.n >= tuned.stream_told and (fresh or estimated is None):
             estimated = self.options.estimate_regularization(
-                self.problem, self.scaling.loss, held.rotated_samples, Y, total=self.total
+                self.problem, units.scaling.loss, held.rotated_samples, Y, total=self.total
             )
             if self.n < tuned.stream_told_columns:
                 # Fewer rows take a rough function for noise: they do not tell this one.
                 estimated = estimated._replace(column_alpha=USUAL_REGULARIZATION.column_alpha)
         return estimated
 
-    def _network(self, prepared, V):
-        # The average takes all weights at every step: none of them may be left for later.
+    def network(self, prepared, V):
+        """The layers; the average takes all weights at every step: none may be left for later."""
         largest = max(self.source.sizes)
         return network_of(prepared, V, self.options, largest, may_be_lazy=False)
 
-    def run(self, clock):
-        """The run."""
-        tuned, prepared, network = self.tuned, self.prepared, self.network
-        if self.dormant is not None and self.basis.columns.vary.all():
+
+@dataclass
+class Position:
+    """Where a stream is when a chunk begins: working copies, which its run changes.
+
+    Attributes
+    ----------
+    units : Units
+    prepared : Prepared
+    network : Network
+        With the running weights and the last step.
+    averages : list of ndarray
+        The model.
+    dormant : ndarray or None
+        Starting weights of columns that are constant so far.
+    rng : numpy.random.RandomState or None
+        None where nothing will be drawn.
+    rng_state : dict or None
+        What it is then.
+    counts : dict
+        ``steps``, ``since_refresh``, ``averaged``, ``fitted`` and ``damping_multiplier``, as in
+        :class:`~skmdlam.engine.loop.stream_state.StreamState`.
+    followed : dict
+        Losses that are compared, see there too.
+    """
+
+    units: Units
+    prepared: Prepared
+    network: object
+    averages: list
+    dormant: np.ndarray | None
+    rng: np.random.RandomState | None
+    rng_state: dict | None
+    counts: dict
+    followed: dict
+
+    def __post_init__(self):
+        if self.dormant is not None and self.units.basis.columns.vary.all():
             self.dormant = None
-        alpha, column_alpha = prepared.regularization.activity_alpha, prepared.column_alpha
-        terms = Terms(prepared.frame, self.total, alpha, column_alpha)
-        rhythm = StreamRhythm(
-            tuned.stream_refresh_first, tuned.stream_observe_every, tuned.stream_refresh_every
-        )
-        sizes = self.source.sizes
-        step = StreamStep(self, terms, rhythm, sizes)
-        objective = LayerObjective(
-            network, prepared, terms, max(sizes), all_samples=True, limits=self.limits
-        )
-        judge = RunningAverage(self, step, objective)
-        return StreamRun(
-            self.source,
+
+
+def _begin(chunk, coefs, intercepts, fitted):
+    """A new stream, from random weights or from those of a fit."""
+    units, warm = chunk.units(), fitted is not None
+    estimated = fitted.estimated if warm else None
+    if estimated is not None and np.isnan(estimated.ratio):
+        estimated = None  # it could not tell
+    prepared = chunk.prepare(units, estimated)
+    V = starting_weights(prepared, coefs, intercepts, warm=warm, limits=chunk.limits)
+    rng = chunk.settings.rng
+    return Position(
+        units,
+        prepared,
+        chunk.network(prepared, V),
+        averages=[W.astype(float) for W in V],
+        dormant=None if warm else np.asarray(coefs[0], dtype=chunk.dtype),
+        rng=np.random.RandomState(0) if rng is None else rng,
+        rng_state=None,
+        counts={
+            "steps": 0,
+            "since_refresh": 0,
+            "averaged": float(chunk.before),
+            "fitted": float(chunk.before),
+            "damping_multiplier": 1.0,
+        },
+        followed=dict(NOTHING_FOLLOWED),
+    )
+
+
+def _resume(chunk, state):
+    """Go on from a state, which stays what it is."""
+    rng = None
+    if chunk.n > 1:  # the order of a single sample draws nothing
+        rng = np.random.RandomState(0)
+        rng.set_state(state.rng)
+    V, averages, velocities = (
+        [layer[name].copy() for layer in state.layers] for name in ("V", "average", "velocity")
+    )
+    problem, loss = chunk.problem, chunk.problem.loss
+    same_loss = state.loss == loss_key(loss)
+    # Of many columns no axes are turned, whatever the penalty.
+    narrow = chunk.summary.columns.mean.size <= chunk.limits.stream_covariance
+    same_axes = state.basis.rotated == (problem.quadratic and narrow)
+    grown = chunk.total >= chunk.tuned.stream_growth * state.weight_at
+    if same_loss and same_axes and not grown:
+        moments = state.target["moments"]
+        units = Units(state.basis, moments, loss.scaled(*moments), state.weight_at)
+    else:
+        units = chunk.units()
+        settled = chunk.before >= chunk.tuned.stream_unsettled
+        for weights in (V, averages, velocities):
+            move(weights, state, units, settled, shifted=weights is not velocities)
+        wake(state, units, V, averages)
+    prepared = chunk.prepare(units, state.estimated)
+    network = chunk.network(prepared, V)
+    for layer, velocity, kept in zip(network.layers, velocities, state.layers, strict=True):
+        layer.velocity, layer.accumulated = velocity, np.float64(kept["accumulated"])
+        layer.limit.usual, layer.limit.count = kept["usual"], kept["count"]
+        if layer.preconditioner is not None:
+            layer.preconditioner = RunningPreconditioner.from_arrays(kept["preconditioner"])
+    counts = ("steps", "since_refresh", "averaged", "fitted", "damping_multiplier")
+    followed = {name: getattr(state, name) for name in NOTHING_FOLLOWED}
+    return Position(
+        units,
+        prepared,
+        network,
+        averages,
+        state.dormant,
+        rng,
+        state.rng,
+        {name: getattr(state, name) for name in counts},
+        followed if same_loss else dict(NOTHING_FOLLOWED),
+    )
+
+
+def _run(chunk, position, clock):
+    """The run of a chunk."""
+    tuned, prepared = chunk.tuned, position.prepared
+    terms = Terms(
+        prepared.frame,
+        chunk.total,
+        prepared.regularization.activity_alpha,
+        prepared.column_alpha,
+    )
+    rhythm = StreamRhythm(
+        tuned.stream_refresh_first, tuned.stream_observe_every, tuned.stream_refresh_every
+    )
+    sizes = chunk.source.sizes
+    step = StreamStep(chunk, position, terms, rhythm, sizes)
+    objective = LayerObjective(
+        position.network, prepared, terms, max(sizes), all_samples=True, limits=chunk.limits
+    )
+    judge = RunningAverage(position, step, objective, tuned)
+    return StreamRun(chunk, position, step, judge, clock)
+
+
+class StreamRun(ComposedRun):
+    """A run of one record, which leaves a state for the run of the next chunk.
+
+    Parameters
+    ----------
+    chunk : Chunk
+    position : Position
+    step : StreamStep
+    judge : RunningAverage
+    clock : float
+    """
+
+    def __init__(self, chunk, position, step, judge, clock):
+        super().__init__(
+            chunk.source,
             step,
-            WarmUp(self.steps, tuned),
+            WarmUp(step.steps, chunk.tuned),
             judge,
             judge.before_learning,
-            self.rng,
+            position.rng,
             clock,
-            regularization=prepared.regularization,
-            estimated=prepared.estimated,
-            chunk=self,
+            regularization=position.prepared.regularization,
+            estimated=position.prepared.estimated,
         )
+        self._chunk, self._position = chunk, position
 
-    def state(self, step, judge):
-        """What the run of the next chunk needs."""
-        prepared, scaling = self.prepared, self.scaling
+    def __next__(self):
+        if not self.iteration:
+            with np.errstate(all="ignore"):
+                self.judge.look_ahead()
+            self.source.rounds = self.judge.set_rounds()
+        return super().__next__()
+
+    def state(self):
+        """What the run of the next chunk needs, in arrays and numbers."""
+        chunk, position, step, judge = self._chunk, self._position, self.step, self.judge
+        units = position.units
         layers = [
             {
                 "V": layer.V,
@@ -299,42 +362,27 @@ class Chunk:
                 "count": layer.limit.count,
                 "preconditioner": layer.preconditioner and layer.preconditioner.as_arrays(),
             }
-            for layer, average in zip(self.network.layers, judge.averages, strict=True)
+            for layer, average in zip(position.network.layers, judge.averages, strict=True)
         ]
-        rng = self.rng_state if self.rng is None else self.rng.get_state(legacy=False)
+        rng = position.rng
         return StreamState(
-            summary=self.summary,
-            basis=self.basis,
+            summary=chunk.summary,
+            basis=units.basis,
             target={
-                "moments": self.moments,
-                "shift": scaling.shift,
-                "scale": scaling.scale,
+                "moments": units.moments,
+                "shift": units.scaling.shift,
+                "scale": units.scaling.scale,
             },
-            loss=loss_key(self.problem.loss),
+            loss=loss_key(chunk.problem.loss),
             layers=layers,
-            dormant=self.dormant,
-            rng=rng,
-            estimated=prepared.estimated,
-            weight_at=self.weight_at,
+            dormant=position.dormant,
+            rng=position.rng_state if rng is None else rng.get_state(legacy=False),
+            estimated=position.prepared.estimated,
+            weight_at=units.weight_at,
             steps=step.steps,
             since_refresh=step.since_refresh,
             averaged=step.averaged,
             fitted=step.fitted,
             damping_multiplier=step.damping_multiplier,
             **judge.followed,
-        )
-
-
-class StreamRun(ComposedRun):
-    """A run of one record, which leaves a state for the run of the next chunk."""
-
-    def __next__(self):
-        if not self.iteration:
-            with np.errstate(all="ignore"):
-                self.judge.look_ahead()
-            self.source.rounds = self.judge.set_rounds()
-        return super().__next__()
-
-    def state(self):
-        """What the run of the next chunk needs."""
-        return self.chunk.state(self.step, self.judge).as_arrays()
+        ).as_arrays()

@@ -105,15 +105,32 @@ class ComposedRun(Run):
     rng : numpy.random.RandomState
     clock : float
         When the preparations began.
-    **attributes
-        Of :class:`Run`.
+    max_sweeps, objective_unit, regularization, estimated, moments
+        As for :class:`Run`.
     """
 
-    def __init__(self, source, step, schedule, judge, objective, rng, clock, **attributes):
+    def __init__(
+        self,
+        source,
+        step,
+        schedule,
+        judge,
+        objective,
+        rng,
+        clock,
+        *,
+        max_sweeps=np.inf,
+        objective_unit=1.0,
+        regularization=NO_REGULARIZATION,
+        estimated=None,
+        moments=None,
+    ):
         self.source, self.step, self.schedule, self.judge = source, step, schedule, judge
         self.objective, self.rng, self.clock = objective, rng, clock
+        self.max_sweeps, self.objective_unit = max_sweeps, objective_unit
+        self.regularization, self.estimated = regularization, estimated
+        self.moments = moments
         self.iteration = 0
-        vars(self).update(attributes)
 
     def __next__(self):
         if self.ended:

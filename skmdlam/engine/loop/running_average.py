@@ -19,9 +19,10 @@ class RunningAverage(Judge):
 
     Parameters
     ----------
-    chunk : Chunk
+    position : Position
     step : StreamStep
     objective : LayerObjective
+    tuned : Tuned
 
     Attributes
     ----------
@@ -31,14 +32,11 @@ class RunningAverage(Judge):
         The average of each layer, in double precision: the model.
     """
 
-    def __init__(self, chunk, step, objective):
-        self._chunk, self._step, self._objective = chunk, step, objective
-        self._network, self._prepared = chunk.network, chunk.prepared
-        self._tuned, self.unit = chunk.tuned, 1.0
-        self.averages = chunk.averages
-        self.followed = NOTHING_FOLLOWED | {
-            name: chunk.at[name] for name in NOTHING_FOLLOWED if name in chunk.at
-        }
+    def __init__(self, position, step, objective, tuned):
+        self._step, self._objective, self._tuned = step, objective, tuned
+        self._network, self._prepared = position.network, position.prepared
+        self.unit, self.averages = 1.0, position.averages
+        self.followed = dict(position.followed)
         self._unchecked = 0
 
     def weights(self):

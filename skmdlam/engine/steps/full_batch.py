@@ -30,7 +30,6 @@ class Setting:
         The starting weights.
     moments : tuple of ndarray
         Mean and standard deviation of the columns of X.
-    targets : TargetMoments
     """
 
     problem: object
@@ -39,7 +38,6 @@ class Setting:
     space: RowSpace | None
     theta: np.ndarray
     moments: tuple
-    targets: TargetMoments
 
     def place(self, coefs, intercepts):
         """Weights in the user's units in one vector."""
@@ -88,8 +86,7 @@ def setting_of(
     limits = constants.limits
     X, n, width = problem.X, problem.X.shape[0], coefs[0].shape[1]
     rows, share, weight = problem.rows, problem.rows.normalized(), problem.sample_weight
-    targets = TargetMoments.of(problem.Y, share)
-    scaling = problem.loss.scaled(*targets)
+    scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share))
     moments = column_moments(X, share)
     columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
     inputs = scaled_input(X, columns)
@@ -147,7 +144,7 @@ def setting_of(
         lsuv(V, lambda: inputs.standardized(samples), problem.activations, some_weights)
     theta = np.concatenate([W.ravel() for W in V])
     frame = Frame(problem, inputs, scaling)
-    return Setting(problem, frame, objective, space, theta, moments, targets)
+    return Setting(problem, frame, objective, space, theta, moments)
 
 
 class FullBatchStep:

@@ -12,28 +12,28 @@ class StreamStep(LayerwiseStep):
     Parameters
     ----------
     chunk : Chunk
+    position : Position
     terms : Terms
     rhythm : StreamRhythm
     sizes : list of int
         Numbers of samples that occur in a batch.
     """
 
-    def __init__(self, chunk, terms, rhythm, sizes):
+    def __init__(self, chunk, position, terms, rhythm, sizes):
         tuned, options = chunk.tuned, chunk.options
         penalties = PenaltyBlock(terms, chunk.limits.fista, tuned.penalty_ramp)
-        super().__init__(
-            chunk.network, chunk.prepared, penalties, rhythm, 0.0, options.momentum, sizes
-        )
-        self.steps, self.since_refresh = chunk.steps, chunk.since_refresh
+        network, prepared, counts = position.network, position.prepared, position.counts
+        super().__init__(network, prepared, penalties, rhythm, 0.0, options.momentum, sizes)
+        self.steps, self.since_refresh = counts["steps"], counts["since_refresh"]
         self.epoch = 0  # every chunk is the second epoch of a fit
         self._options, self._tuned, self._given = options, tuned, chunk.settings.rho
-        self.averaged, self.fitted = chunk.at["averaged"], chunk.at["fitted"]
-        self.damping_multiplier = chunk.at.get("damping_multiplier", 1.0)
+        self.averaged, self.fitted = counts["averaged"], counts["fitted"]
+        self.damping_multiplier = counts["damping_multiplier"]
         # What the penalties take off the weights, relative to their metric, for a step of one.
-        problem, frame = chunk.problem, chunk.prepared.frame
+        problem, frame = chunk.problem, prepared.frame
         ridge = 0.0
         if problem.alpha > 0 and problem.penalty.ridge is not None:
-            inverse_variance = float(np.median(chunk.basis.columns.inverse_variance))
+            inverse_variance = float(np.median(frame.coordinates.columns.inverse_variance))
             usual = max(1.0, frame.scaling.scale**2, inverse_variance)
             ridge = problem.alpha * problem.penalty.ridge / frame.unit * usual
         self._pull = terms.activity_alpha + ridge

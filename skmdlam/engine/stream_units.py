@@ -1,0 +1,68 @@
+"""Units of a stream, and what becomes of its weights when these are renewed."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Units:
+    """What weights of a stream mean.
+
+    Attributes
+    ----------
+    basis : Basis
+        Coordinates of the input.
+    moments : tuple
+        What the loss was scaled by.
+    scaling : Scaling
+        Of the target.
+    weight_at : float
+        Total weight when they were made.
+    """
+
+    basis: object
+    moments: tuple
+    scaling: object
+    weight_at: float
+
+
+def move(weights, state, units, settled, *, shifted):
+    """Weights in the old coordinates and units become weights in the new ones.
+
+    The function stays or, where too little has been seen for a spread to be right, what
+    standardized columns weigh. ``shifted`` says that they are weights and not steps.
+    """
+    weights[0] = _moved(weights[0], state.basis, units.basis, keep_function=settled)
+    if settled:
+        scale, shift = state.target["scale"], state.target["shift"]
+        weights[-1] *= scale / units.scaling.scale
+        if shifted:
+            step = (shift - units.scaling.shift) / units.scaling.scale
+            weights[-1][-1] += step.astype(weights[-1].dtype)
+
+
+def _moved(V, old, new, *, keep_function):
+    """Weights of the first layer for new coordinates from those for old ones."""
+    W, b = old.expand(V)
+    if keep_function:
+        return new.contract(W, b).astype(V.dtype)
+    ratio = np.zeros_like(new.columns.std)
+    np.divide(old.columns.std, new.columns.std, out=ratio, where=new.columns.vary)
+    moved = new.contract(W * ratio[:, None], b).astype(V.dtype)
+    moved[-1] = V[-1]
+    return moved
+
+
+def wake(state, units, V, averages):
+    """Columns that are constant no more get their starting weights.
+
+    The later a column comes to life, the less is its random start worth to the others.
+    """
+    fresh = units.basis.columns.vary & ~state.basis.columns.vary
+    if state.dormant is not None and fresh.any():
+        alive = (1.0 - state.weight_at / units.weight_at) * state.dormant
+        W = np.where(fresh[:, None], alive, 0.0)
+        woken = units.basis.contract(W, np.zeros(W.shape[1]), standard=True)
+        V[0] += woken.astype(V[0].dtype)
+        averages[0] += woken
