@@ -145,7 +145,7 @@ class Feasible:
         check_flag("single_precision", self.single_precision)
 
     def initial_weights(self, sizes, rng, dtype, activations):
-        """Starting weights and intercepts, meant for standardised columns.
+        """Starting weights and intercepts, meant for standardized columns.
 
         Glorot's; deep stacks of relu units start as a straight line, see
         :func:`~skmdlam.engine.start.looks_linear`.
