@@ -58,7 +58,7 @@ def test_products_and_lengths_are_those_of_the_coordinates(size, far):
     np.testing.assert_allclose(factor @ V[:-1], u[rows] @ V[:-1], atol=1e-8 * scale)
     rotated = held.rotated_samples(rows)
     assert rotated.shape == (rows.size, rows.size)
-    np.testing.assert_allclose(rotated @ rotated.T, u[rows] @ u[rows].T, atol=1e-9 * scale**2)
+    np.testing.assert_allclose(rotated @ rotated.T, u[rows] @ u[rows].T, atol=rounding + 1e-9)
     np.testing.assert_array_equal(held.along[:, -1], 1.0)
     standard = held.X.toarray() - held.center
     np.testing.assert_allclose(held.along[:, :-2], standard @ basis.vectors, atol=1e-9 * scale)
