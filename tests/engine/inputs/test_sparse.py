@@ -39,8 +39,7 @@ def test_products_and_lengths_are_those_of_the_coordinates(size, far):
     rng = np.random.default_rng(1)
     scale = np.abs(u).max()
     V = rng.standard_normal((61, 3))
-    rows = np.array([4, 0, 119, 4, 33])
-    for rows in (rows, slice(3, 17)):
+    for rows in (np.array([4, 0, 119, 4, 33]), slice(3, 17)):
         np.testing.assert_allclose(
             held.product(V)(rows), u[rows] @ V[:-1] + V[-1], atol=1e-9 * scale
         )
