@@ -180,7 +180,7 @@ def test_tempered_lets_the_last_value_stand_for_the_others():
 
 @EVERY
 def test_variance_is_that_of_the_samples(form):
-    X, held, share, _, basis = case(form)
+    _, held, share, _, basis = case(form)
     u = basis.coordinates(held)
     C = covariance_of(share, u)
     if form == "no directions":
@@ -319,5 +319,5 @@ def test_factors_beyond_single_precision():
     plain = LeadingBasis(columns, np.float32, np.array([2.0]), vectors, 0.5, 3.0)
     assert plain.working_dtype == plain.dtype == np.float32
     tiny = LeadingBasis(columns, np.float32, np.array([2e-200]), vectors, 1e-200, 4e-200)
-    assert tiny.working_dtype == float
+    assert tiny.working_dtype == np.float64
     assert np.isfinite(tiny.coordinates(np.ones((2, 3)))).all()

@@ -1,5 +1,7 @@
 """Where the batches of a sweep come from."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -26,7 +28,7 @@ def test_every_sample_once_a_round(kind, rounds, n, n_batches):
             np.testing.assert_array_equal(np.sort(orders[-1]), np.arange(n))
     shuffled = n > 1 and (n_batches > 1 or kind is Rounds)
     if shuffled:
-        assert not any(np.array_equal(a, b) for a, b in zip(orders, orders[1:], strict=False))
+        assert not any(np.array_equal(a, b) for a, b in pairwise(orders))
     else:
         np.testing.assert_array_equal(orders, np.tile(np.arange(n), (2 * rounds, 1)))
         # Nothing was drawn.
