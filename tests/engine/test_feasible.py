@@ -261,7 +261,8 @@ def test_stream_is_handed_on():
     next(run)
     assert run.regularization.activity_alpha == 3.0
     state = run.state()
-    assert isinstance(state, dict)
-    again = Feasible().stream(problem, *run.weights(), state, activity_alpha=3.0)
-    next(again)
-    assert isinstance(again.state(), dict)
+    # The next chunk goes on from there: everything counts both.
+    for begin, n in ((state, 240), (None, 120)):
+        again = Feasible().stream(problem, *run.weights(), begin, activity_alpha=3.0)
+        next(again)
+        assert again.state()["weight_at"] == n

@@ -377,8 +377,34 @@ def test_schedule_by_the_noise(noise, cool_down, patience):
     assert (run.schedule.cool_down_epochs, run.schedule.patience) == (30, 3)
 
 
+def test_weights_are_copies_in_the_unit_of_the_columns_too():
+    """Columns that outnumber the copies are in one unit."""
+    X, Y = data(n=20, d=30)
+    for weight, one_unit in ((None, True), (np.full(20, 2.0), False), (np.full(20, 1.4), True)):
+        run = run_of(X, Y, weight=weight, batch_size=10, activity_alpha=0.0)
+        assert run.step.prepared.frame.coordinates.columns.one_unit == one_unit
+
+
+def test_what_is_random_is_drawn_from_the_generator_of_the_run():
+    """The directions of a sketch, too."""
+    X, Y = data(d=30)
+    constants = replace(CONSTANTS, limits=replace(LIMITS, decomposition=10, sketch=5))
+    vectors = [
+        run_of(
+            X, Y, constants=constants, activity_alpha=0.0, rng=np.random.RandomState(seed)
+        ).step.prepared.frame.coordinates.vectors
+        for seed in (0, 0, 1)
+    ]
+    np.testing.assert_array_equal(vectors[0], vectors[1])
+    assert (vectors[0] != vectors[2]).any()
+
+
 def test_options_that_reach_the_step():
     X, Y = data()
+    tuned = replace(TUNED, worst_rise=3.0, warm_up=7, all_measured=10, measured=50)
+    run = run_of(X, Y, constants=replace(CONSTANTS, tuned=tuned))
+    assert run.judge.highest_allowed() == 3.0 * run.judge.best
+    assert run.schedule.warm_up == 7 and run.objective.n == 50
     run = run_of(X, Y, rho=50.0, solver=Feasible(momentum=0.3))
     assert run.step.rho == 50.0 and run.step.momentum == 0.3
     assert run_of(X, Y).step.rho == pytest.approx(45.0 * 4.0**0.58)

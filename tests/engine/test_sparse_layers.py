@@ -151,7 +151,8 @@ def test_after_an_epoch_that_was_taken_back():
 
 
 def test_the_last_step_is_kept_in_single_precision_too():
-    layers, _ = layers_of(dtype=np.float32)
+    """Where .7^300 would be beyond all numbers."""
+    layers, _ = layers_of(dtype=np.float32, momentum=0.7)
     rng = np.random.default_rng(0)
     shapes = [layers[0].V.shape, (4, 2)]
     values = [Values(6, shapes, np.dtype(np.float32), dense=layer.dense) for layer in layers]

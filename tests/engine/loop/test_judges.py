@@ -186,6 +186,10 @@ def test_best_weights_are_returned_as_copies():
         np.testing.assert_array_equal(layer.V, start + 3.0)
         layer.V += 1.0
     np.testing.assert_array_equal(judge.kept[0], 3.0)
+    # A relu unit at -inf says nothing, and J is finite.
+    layers[0].V[0, 0] = -np.inf
+    assert not judge.judge(Value(1.0, 1.0)) and judge.best == 3.0
+    np.testing.assert_array_equal(layers[0].V, 3.0)
     # A judge that was made for a start that may not be kept has no objective yet.
     judge, layers = judge_of()
     assert judge.judge(Value(1e30, 1e30)) and judge.best == 1e30
