@@ -120,6 +120,11 @@ def test_last_loss_is_the_documented_objective(settings, mean):
     assert records[-1].loss == pytest.approx(J, rel=1e-7)
     assert records[-1].objective == records[-1].loss
 
+    unit = unit_of(
+        loss, Y, np.full(len(X), 1 / len(X)) if weight is None else weight / weight.sum()
+    )
+    assert run.objective.terms.alpha == pytest.approx(terms["alpha"] / unit[0], abs=0)
+
     # Also where the network is not that of the best epoch, and its data term.
     value = run.objective()
     frame, network = run.step.prepared.frame, run.step.network
@@ -191,6 +196,17 @@ def test_many_samples_are_measured_in_part():
         step.network, step.prepared, run.objective.terms, 20, all_samples=True, tuned=tuned
     )
     assert everything.n == 400
+
+
+def test_constraints_are_checked_inside_of_the_domain():
+    """Rounding of weights that end at a bound does not make J infinite."""
+    X, Y = data()
+    run = run_of(X, Y, penalty="nonnegative", activity_alpha=0.0)
+    next(run)
+    frame, network = run.step.prepared.frame, run.step.network
+    assert min(W.min() for W in frame.outer(network.weights)[0]) < 0.0
+    z = forward(X, *frame.projected(network.weights), network.activations)
+    assert np.isfinite(run.objective().objective) and np.isfinite(z).all()
 
 
 def test_loss_of_each_sample():

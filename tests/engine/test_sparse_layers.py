@@ -172,6 +172,26 @@ def test_the_last_step_is_kept_in_single_precision_too():
     check_equal(layers, rtol=2e-3)
 
 
+def test_a_lazy_step_looks_at_the_columns_of_its_batch():
+    """Whatever batches came before; the others' weights wait until they are asked for."""
+    layers, _ = layers_of()
+    lazy, X = layers[2], matrix()
+    values = Values(6, [lazy.V.shape, (4, 2)], np.dtype(float), dense=False)
+    lazy.begin()
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        rows = rng.choice(len(X), 6, replace=False)
+        lazy.take(rows, values)
+        present = np.flatnonzero((X[rows] != 0).any(axis=0))
+        np.testing.assert_array_equal(lazy._columns, present)
+        others = np.setdiff1d(np.arange(70), present)
+        before = lazy._y[others].copy()
+        values.D[0][:] = 0.1
+        lazy.propose(None, values.D[0])
+        lazy.commit(1.0)
+        np.testing.assert_array_equal(lazy._y[others], before)
+
+
 def test_passes_over_the_samples():
     layers, _ = layers_of()
     shapes = [layers[0].V.shape, (4, 2)]
