@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from skmdlam.engine.row_space import RowSpace
+from skmdlam.engine.inputs.row_space import RowSpace
 
 
 @pytest.mark.parametrize("sparse", [False, True])
