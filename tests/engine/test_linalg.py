@@ -197,18 +197,21 @@ class TestConjugateGradients:
         found = conjugate_gradients(lambda V: H @ V, right)
         np.testing.assert_allclose(found, np.linalg.lstsq(H, right, rcond=1e-10)[0], atol=1e-9)
 
-    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-    def test_rounding_in_the_null_space_has_no_step(self, dtype):
+    def test_rounding_outside_of_the_range_has_no_step(self):
         """What it has of curvature is rounding too: a step by it has no bounds."""
-        for seed in range(100):
+        errors, sizes = [], []
+        for seed in range(50):
             rng = np.random.default_rng(seed)
-            rank, size = int(rng.integers(1, 4)), int(rng.integers(3, 30))
-            A = rng.normal(size=(rank, size)).astype(dtype)
-            right = A.T @ rng.normal(size=(rank, 3)).astype(dtype)
-            found = conjugate_gradients(lambda V, A=A: A.T @ (A @ V), right)
-            least = np.linalg.lstsq((A.T @ A).astype(float), right, rcond=1e-6)[0]
-            tolerance = 1e-8 if dtype == np.float64 else 1e-2
-            np.testing.assert_allclose(found, least, rtol=0, atol=tolerance * np.abs(least).max())
+            rank, size = int(rng.integers(1, 4)), int(rng.integers(4, 30))
+            A = rng.normal(size=(rank, size))
+            H, right = A.T @ A, A.T @ rng.normal(size=(rank, 3))
+            least = np.linalg.lstsq(H, right, rcond=1e-10)[0]
+            right += 1e-14 * rng.normal(size=right.shape)
+            found = conjugate_gradients(lambda V, H=H: H @ V, right)
+            errors.append(np.abs(H @ (found - least)).max() / np.abs(right).max())
+            sizes.append(np.abs(found - least).max() / np.abs(least).max())
+        assert max(errors) < 1e-5
+        assert np.median(sizes) < 1e-3  # without the limit it is 1e4
 
     def test_columns_of_zeros_and_no_curvature(self):
         H = positive(4)

@@ -213,7 +213,7 @@ class TestRowCurvature:
 
     def test_of_one_hidden_layer_that_is_linear_it_is_that_of_the_gauss_newton_matrix(self):
         """Slopes of one make the Kronecker form exact."""
-        objective, X, Y, s = make("squared_error", ("identity",), ridge=[0.0, 0.0])
+        objective, X, _, s = make("squared_error", ("identity",), ridge=[0.0, 0.0])
         assert isinstance(objective.loss, SquaredError)
         theta = np.random.default_rng(0).normal(size=objective.size)
         V, inputs, _ = layers_by_hand(objective, theta, X, s)
