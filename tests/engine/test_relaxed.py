@@ -8,10 +8,10 @@ import scipy.sparse as sp
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from skmdlam.activations import ACTIVATIONS, get_activation
+from skmdlam.activations import get_activation
+from skmdlam.engine.loop.run import minimize
 from skmdlam.engine.problem import Problem, forward
 from skmdlam.engine.relaxed import Relaxed
-from skmdlam.engine.loop.run import minimize
 from skmdlam.engine.start import gaussian, glorot
 from skmdlam.losses import (
     REGRESSION_LOSSES,
@@ -20,7 +20,7 @@ from skmdlam.losses import (
     SquaredError,
     get_loss,
 )
-from skmdlam.penalties import PENALTIES, get_penalty
+from skmdlam.penalties import get_penalty
 
 LOSSES = [*REGRESSION_LOSSES, "softmax", "logistic"]
 
@@ -176,3 +176,55 @@ def test_interrupt_keeps_the_last_complete_sweep():
     expected = minimize(again, max_iter=3, tol=0.0, n_iter_no_change=50)
     for found, known in zip(result.coefs, expected.coefs, strict=True):
         np.testing.assert_array_equal(found, known)
+
+
+def test_refuses_what_it_does_not_have():
+    problem, *first = make_problem(np.random.default_rng(0), n=20)
+    solver = Relaxed()
+    with pytest.raises(ValueError, match="batch_size=19 needs solver='feasible'"):
+        solver.start(problem, *first, batch_size=19)
+    with pytest.raises(ValueError, match=r"activity_alpha=0\.5 needs solver='feasible'"):
+        solver.start(problem, *first, activity_alpha=0.5)
+    for size in (20, 50, None):
+        for activity_alpha in (0.0, None):
+            run = solver.start(problem, *first, batch_size=size, activity_alpha=activity_alpha)
+            assert next(run).iteration == 1
+
+
+def test_defaults():
+    """rho is 1, alpha MLPClassifier's, and a step takes all samples."""
+    problem, *first = make_problem(np.random.default_rng(0), n=20)
+    solver = Relaxed()
+    assert next(solver.start(problem, *first)).rho == 1.0
+    assert next(solver.start(problem, *first, rho=0.3)).rho == 0.3
+    assert solver.default_alpha(get_penalty("l2"), None) == 1e-4
+    assert solver.rows_at_a_time(1234, 50) == 1234
+
+
+@pytest.mark.parametrize("scale", [None, 0.1])
+def test_starting_weights(scale):
+    sizes, activations = [30, 20, 5], [get_activation("tanh")]
+    arguments = sizes, np.random.RandomState(3), np.dtype(np.float32), activations
+    found = Relaxed(start_scale=scale).initial_weights(*arguments)
+    rng = np.random.RandomState(3)
+    if scale is None:
+        expected = glorot(sizes, rng, np.dtype(np.float32), activations)
+    else:
+        expected = gaussian(sizes, rng, np.dtype(np.float32), scale)
+        assert np.std(found[0][0]) == pytest.approx(0.1, rel=0.1)
+    for W, V in zip(itertools.chain(*found), itertools.chain(*expected), strict=True):
+        np.testing.assert_array_equal(W, V)
+        assert W.dtype == np.float32
+
+
+@pytest.mark.parametrize("epsilon", [1e-3, 500.0])
+def test_warm_start_has_the_final_tube_and_the_given_weights(epsilon):
+    problem, *first = make_problem(np.random.default_rng(2), n=20)
+    run = Relaxed().start(problem, *first, rho=1.0, epsilon=epsilon, warm=True)
+    for W, V in zip(itertools.chain(*run.weights()), itertools.chain(*first), strict=True):
+        np.testing.assert_allclose(W, V, rtol=1e-12)
+    records = list(itertools.islice(run, 3))
+    assert all(record.epsilon == epsilon and record.settled for record in records)
+    # A tube wider than the first one is the first one.
+    cold = Relaxed().start(problem, *first, rho=1.0, epsilon=epsilon)
+    assert next(cold).epsilon == max(epsilon, 100.0)

@@ -157,7 +157,10 @@ def test_monotone_in_float32(loss):
     solver = Relaxed(hidden_step=hidden_step)
     run = solver.start(problem, coefs, intercepts, rho=0.1, epsilon=1e-3)
     assert_monotone(list(itertools.islice(run, 60)))
-    assert all(W.dtype == np.float32 for W in (*run.step.coefs, *run.step.intercepts, *run.step.z, *run.step.a))
+    assert all(
+        W.dtype == np.float32
+        for W in (*run.step.coefs, *run.step.intercepts, *run.step.z, *run.step.a)
+    )
 
 
 @pytest.mark.parametrize(("order", "activation"), [("forward", "relu"), ("backward", "tanh")])
@@ -288,3 +291,188 @@ def test_starting_weights_are_not_touched():
     ))  # fmt: skip
     for before, after in zip(copies, (*coefs, *intercepts), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def after_sweeps(k=4, *, n=20, d=4, activations=("tanh", "relu"), widths=(6, 3), penalty="l2",
+                 epsilon=0.05, **options):  # fmt: skip
+    """A sweep in mid-course, whose extrapolation has something to go by."""
+    problem, *start = make_problem(
+        np.random.default_rng(4), activations=activations, n=n, d=d, weighted=True,
+        penalty=penalty, alpha=0.3, widths=list(widths),
+    )  # fmt: skip
+    problem.Y = problem.Y / np.abs(problem.Y).max()
+    solver = Relaxed(**{"row_space": False, "epsilon_start": epsilon, **options})
+    run = solver.start(problem, *start, rho=0.7, epsilon=epsilon)
+    list(itertools.islice(run, k))
+    return run.step, problem.sample_weight, np.random.default_rng(1)
+
+
+class TestBlocks:
+    """Each against plain formulas of the paper, before the safeguard has a say."""
+
+    @pytest.mark.parametrize("layer", [0, 1, 2])
+    @pytest.mark.parametrize("wide", [False, True])
+    @pytest.mark.parametrize("penalty", ["l2", "l1"])
+    def test_weights_by_the_model(self, layer, wide, penalty):
+        """``prox(P - rho A'S(A P + b - z) / theta, alpha / theta)``, centered, at two points P."""
+        shape = {"n": 5, "d": 12, "widths": (11, 7)} if wide else {"n": 40}
+        sweep, s, _ = after_sweeps(penalty=penalty, **shape)
+        A = sweep.problem.X if layer == 0 else sweep.a[layer - 1]
+        z, W, before = sweep.z[layer], sweep.coefs[layer], sweep.coefs_previous[layer]
+        assert (A.shape[1] > A.shape[0]) == wide
+        design, omega = Design(A, sweep.rows), 0.4
+        share = s / s.sum()
+        T, A = z - share @ z, A - share @ A
+        found = list(sweep._model_weights(layer, design, T, omega))
+        assert len(found) == 2
+        theta = sweep.rho * design.top_eigenvalue()
+        assert not np.allclose(W, before)
+        for V, P in zip(found, (W + omega * (W - before), W), strict=True):
+            gradient = sweep.rho * A.T @ (s[:, None] * (A @ P - T))
+            expected = sweep.problem.penalty.prox(P - gradient / theta, 0.3 / theta)
+            np.testing.assert_allclose(V, expected, rtol=1e-8, atol=1e-12)
+        assert len(list(sweep._model_weights(layer, design, T, 0.0))) == 1
+
+    @pytest.mark.parametrize("layer", [0, 1, 2])
+    @pytest.mark.parametrize("penalty", ["l2", "l1", "none"])
+    def test_exact_weights_are_the_minimizers(self, layer, penalty):
+        sweep, _, rng = after_sweeps(w_step="exact", penalty=penalty, n=40)
+        before = objective_from_scratch(sweep)
+        sweep._update_weights(layer, 0.0)
+        best = objective_from_scratch(sweep)
+        assert best <= before
+        W, b = sweep.coefs[layer], sweep.intercepts[layer]
+        for size in (1e-4, 1e-2, 1.0):
+            for _ in range(20):
+                sweep.coefs[layer] = W + size * rng.normal(size=W.shape)
+                sweep.intercepts[layer] = b + size * rng.normal(size=b.shape)
+                assert best <= objective_from_scratch(sweep) * (1 + 1e-12)
+
+    @pytest.mark.parametrize("hidden_step", ["joint", "separate"])
+    @pytest.mark.parametrize("layer", [0, 1])
+    def test_hidden_values(self, hidden_step, layer):
+        """At the extrapolated activations, or the plain ones where F rises from there."""
+        sweep, _, _ = after_sweeps(hidden_step=hidden_step)
+        h, z, a, v = (part[layer] for part in (
+            sweep.problem.activations, sweep.z, sweep.a, sweep.v))  # fmt: skip
+        W, b, z_next = sweep.coefs[layer + 1], sweep.intercepts[layer + 1], sweep.z[layer + 1]
+        s, rho, epsilon = sweep.problem.sample_weight[:, None], sweep.rho, sweep.epsilon
+        tau = rho * np.linalg.norm(W, 2) ** 2 * (1 + 1e-5)
+        start_z = z
+        if hidden_step == "separate":
+            start_z = blocks.update_z(v, z, *h.preimage(a - epsilon, a + epsilon))
+
+        def gap(z, a):
+            return (s * (z - v) ** 2).sum() + (s * (z_next - a @ W - b) ** 2).sum()
+
+        expected = start_z, a
+        for omega in (0.4, 0.0):
+            point = a + omega * (a - sweep.a_previous[layer])
+            target = point - rho / tau * (point @ W + b - z_next) @ W.T
+            if hidden_step == "joint":
+                new = h.joint(v, target, rho, tau, epsilon)
+            else:
+                new = (
+                    start_z,
+                    np.clip(target, h.value(start_z) - epsilon, h.value(start_z) + epsilon),
+                )
+            if gap(*new) <= gap(start_z, a):
+                expected = new
+                break
+        sweep._update_hidden(layer, 0.4)
+        np.testing.assert_allclose(sweep.z[layer], expected[0], rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(sweep.a[layer], expected[1], rtol=1e-8, atol=1e-10)
+        assert sweep.a_previous[layer] is a
+        assert gap(sweep.z[layer], sweep.a[layer]) < gap(z, a)
+
+    def test_output_is_the_prox_of_the_loss(self):
+        sweep, *_ = after_sweeps()
+        sweep._update_output()
+        z, v, y = sweep.z[-1], sweep.v[-1], sweep.problem.Y
+        np.testing.assert_allclose(z, (sweep.rho * v + y) / (1 + sweep.rho), rtol=1e-12)
+
+    def test_first_descent_is_counted_and_a_block_without_any_stays(self):
+        sweep, *_ = after_sweeps()
+        sweep._model_weights = lambda layer, design, T, omega: iter(
+            [sweep.coefs[layer] + 1e3, sweep.coefs[layer] - 1e3]
+        )
+        before = sweep.coefs[1], sweep.intercepts[1], sweep.v[1], sweep.residual[1], sweep.ridge[1]
+        sweep.begin()
+        assert sweep.refused == 0
+        sweep._update_weights(1, 0.5)
+        after = sweep.coefs[1], sweep.intercepts[1], sweep.v[1], sweep.residual[1], sweep.ridge[1]
+        assert all(one is other for one, other in zip(before, after, strict=True))
+        assert sweep.refused == 2
+        sweep.begin()
+        assert sweep.refused == 0
+
+
+@pytest.mark.parametrize("order", ["forward", "backward"])
+def test_order_of_the_blocks(order):
+    sweep, *_ = after_sweeps(order=order)
+    seen = []
+    sweep._update_weights = lambda layer, omega: seen.append(("W", layer))
+    sweep._update_values = lambda layer, omega: seen.append(("z", layer))
+    sweep(None, sweep.epsilon)
+    if order == "forward":
+        assert seen == [("W", 0), ("z", 0), ("W", 1), ("z", 1), ("W", 2), ("z", 2)]
+    else:
+        assert seen == [("z", 2), ("W", 2), ("z", 1), ("W", 1), ("z", 0), ("W", 0)]
+
+
+def test_without_acceleration_nothing_is_extrapolated():
+    sweep, *_ = after_sweeps(accelerate=False)
+    seen = []
+    sweep._update_weights = sweep._update_values = lambda layer, omega: seen.append(omega)
+    for _ in range(3):
+        sweep(None, sweep.epsilon)
+    assert set(seen) == {0.0}
+
+
+@pytest.mark.parametrize("hidden_step", ["joint", "separate"])
+def test_a_narrower_tube_is_feasible_at_once(hidden_step):
+    """F is computed anew, and points before it are no direction any more."""
+    sweep, *_ = after_sweeps(hidden_step=hidden_step, epsilon=0.5)
+    inside = [a.copy() for a in sweep.a]
+    sweep._tighten(0.01)
+    moved = False
+    for a, old, z, h in zip(sweep.a, inside, sweep.z, sweep.problem.activations, strict=False):
+        np.testing.assert_allclose(
+            a, np.clip(old, h.value(z) - 0.01, h.value(z) + 0.01), rtol=1e-12, atol=1e-14
+        )
+        moved |= not np.array_equal(a, old)
+    assert moved
+    assert sweep.relaxed_objective() == pytest.approx(objective_from_scratch(sweep), rel=1e-12)
+    assert sweep.v_previous is None
+    assert sweep.coefs_previous == [None] * 3
+    assert sweep.a_previous == [None] * 2
+
+
+def test_start_is_tight_and_inside_the_domain():
+    """F = J at feasible weights, and no constraint is violated."""
+    problem, *start = make_problem(
+        np.random.default_rng(3), activations=("tanh", "relu"), weighted=True,
+        penalty="nonnegative", alpha=0.5, n=20, d=4,
+    )  # fmt: skip
+    problem.constrained = True
+    sweep = Relaxed().start(problem, *start, rho=0.3, epsilon=1e-3).step
+    coefs, intercepts = sweep.weights()
+    assert all((W >= 0).all() for W in coefs)
+    value = sweep.objective()
+    expected = problem.training_objective(coefs, intercepts) / problem.rows.total
+    assert value.objective == pytest.approx(expected, rel=1e-12)
+    assert value.loss == pytest.approx(expected, rel=1e-12)
+    assert value.gap == 0.0
+    np.testing.assert_array_equal(coefs[1], np.maximum(start[0][1], 0.0))
+
+
+def test_limits_reach_the_parts():
+    problem, *start = make_problem(
+        np.random.default_rng(0), n=12, d=90, widths=[5], sparse=True, weighted=True
+    )
+    for small, used in ((0, False), (1000, True)):
+        limits = replace(LIMITS, small=small, row_space_entries=0, dense_eigenvalue=3)
+        solver = Relaxed(constants=replace(CONSTANTS, limits=limits))
+        sweep = solver.start(problem, *start, rho=1.0, epsilon=1e-3).step
+        assert (sweep._space is not None) == used
+        assert sweep._first_design.limits is limits
