@@ -108,12 +108,13 @@ class TestSolverOf:
         np.testing.assert_array_equal(H, positive(6))
 
     def test_dependent_and_zero_columns_give_the_least_norm(self):
-        A = np.random.default_rng(0).normal(size=(20, 3))
-        A = np.hstack([A, A[:, :1], np.zeros((20, 1)), A[:, 1:2] - A[:, 2:3]])
-        T = np.random.default_rng(1).normal(size=(20, 2))
-        found = solver_of(A.T @ A, 0.0)(A.T @ T)
-        np.testing.assert_allclose(found, np.linalg.lstsq(A, T, rcond=1e-10)[0], atol=1e-10)
-        np.testing.assert_allclose(found[0], found[3], rtol=1e-9)
+        """Whether rounding leaves a factor, with a tiny pivot, or none."""
+        for seed in range(30):
+            rng = np.random.default_rng(seed)
+            A, T = rng.normal(size=(20, 3)), rng.normal(size=(20, 2))
+            A = np.hstack([A, A @ rng.normal(size=(3, 2)), np.zeros((20, seed % 2))])
+            found = solver_of(A.T @ A, 0.0)(A.T @ T)
+            np.testing.assert_allclose(found, np.linalg.lstsq(A, T, rcond=1e-10)[0], atol=1e-10)
 
     def test_columns_of_very_different_sizes_are_not_dependent(self):
         H, right = positive(5), np.random.default_rng(1).normal(size=(5, 2))
@@ -311,6 +312,25 @@ class TestAcceleratedProximal:
             point, previous = new + (last - 1.0) / s * (new - previous), new
             found = accelerated_proximal(self.step, W, max_iter=k)
             np.testing.assert_allclose(found, previous, rtol=1e-12, atol=1e-14)
+
+    def test_restarts_where_the_value_would_rise(self):
+        """From the last point, with weights from the first one on."""
+        W = previous = start = np.random.default_rng(2).normal(size=(12, 2))
+        s, point, best, steps, restarts = 1.0, W, self.value(W), 0, 0
+        while steps < 150:
+            new = self.step(point)
+            steps += 1
+            if self.value(new) > best:
+                s, point, restarts = 1.0, W, restarts + 1
+                continue
+            best = self.value(new)
+            s, last = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * s**2)), s
+            point, previous = new + (last - 1.0) / s * (new - W), W
+            W = new
+        assert restarts > 1
+        assert not np.array_equal(W, previous)
+        found = accelerated_proximal(self.step, start, max_iter=150, value=self.value)
+        np.testing.assert_allclose(found, W, rtol=1e-10, atol=1e-14)
 
     def test_is_faster_than_the_step_alone(self):
         W = start = np.zeros((12, 2))

@@ -1,3 +1,5 @@
+"""The row space of wide data keeps products, lengths and what moves within it."""
+
 import numpy as np
 import pytest
 import scipy.sparse as sp

@@ -1,3 +1,5 @@
+"""Nesterov's sequence by its recursion, and the safeguard."""
+
 import numpy as np
 import pytest
 
