@@ -548,13 +548,14 @@ class TestParameters:
 
 
 @pytest.mark.parametrize("name", REGRESSION_LOSSES)
-def test_kinks_and_reach_are_those_of_the_gradient(name):
-    """The gradient jumps at the target where there is a kink, and stays beyond a finite reach."""
+def test_attributes_are_those_of_the_gradient(name):
+    """It jumps at the target where there is a kink, and stays beyond a finite threshold."""
     loss, y = get_loss(name), np.zeros((1, 1))
 
     def slope(z):
         return float(loss.gradient(np.array([[z]]), y)[0, 0])
 
-    assert (slope(1e-9) - slope(-1e-9) > 0.5) == loss.kinks
-    beyond = max(1.01 * min(loss.reach, 100.0), 1e-9)
-    assert (slope(beyond) == slope(2 * beyond)) == np.isfinite(loss.reach)
+    assert (slope(1e-9) - slope(-1e-9) > 0.5) == loss.nonsmooth
+    threshold = loss.outlier_threshold
+    beyond = max(1.01 * min(threshold, 100.0), 1e-9)
+    assert (slope(beyond) == slope(2 * beyond)) == np.isfinite(threshold)
