@@ -62,7 +62,9 @@ def assert_same_weights(one, other):
 
 
 class TestLearns:
-    @pytest.mark.parametrize("chunk", [*(pytest.param(n, marks=pytest.mark.slow) for n in (10, 500)), 100])
+    @pytest.mark.parametrize(
+        "chunk", [*(pytest.param(n, marks=pytest.mark.slow) for n in (10, 500)), 100]
+    )
     def test_digits_near_the_batch(self, chunk):
         parts = train_test_split(*load_digits(return_X_y=True), random_state=0)
         X_train, X_test, y_train, y_test = parts

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-
 from skmdlam.engine.acceleration import Momentum, extrapolate, first_descent
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from skmdlam.engine.least_squares import spectral_norm_squared
 
 from skmdlam.activations import ACTIVATIONS, get_activation
 from skmdlam.engine import blocks
-from skmdlam.engine.least_squares import spectral_norm_squared
 from skmdlam.losses import REGRESSION_LOSSES, LogisticLoss, SoftmaxCrossEntropy, get_loss
 from skmdlam.penalties import PENALTIES, get_penalty
 

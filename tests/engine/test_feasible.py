@@ -9,8 +9,8 @@ import scipy.sparse as sp
 
 from skmdlam.activations import ACTIVATIONS, get_activation
 from skmdlam.engine.feasible import Feasible
-from skmdlam.engine.problem import Problem, forward
 from skmdlam.engine.moments import column_moments
+from skmdlam.engine.problem import Problem, forward
 from skmdlam.engine.units import InputSpace, SampleDirections, most_directions
 from skmdlam.losses import (
     REGRESSION_LOSSES,

@@ -7,17 +7,17 @@ import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_digits, make_classification
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
+from skmdlam.engine.kronecker import KroneckerMetric
+from skmdlam.engine.run import minimise
+from skmdlam.engine.secant import SecantMemory
 
 from skmdlam.activations import ACTIVATIONS, get_activation
 from skmdlam.engine.feasible import Feasible
 from skmdlam.engine.full_batch import FullBatchRun
 from skmdlam.engine.inputs import standard_input
-from skmdlam.engine.kronecker import KroneckerMetric
 from skmdlam.engine.objective import Objective
 from skmdlam.engine.problem import Problem, forward
 from skmdlam.engine.reductions import Rows
-from skmdlam.engine.run import minimise
-from skmdlam.engine.secant import SecantMemory
 from skmdlam.engine.start import glorot
 from skmdlam.losses import (
     REGRESSION_LOSSES,

@@ -7,7 +7,6 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import ElasticNet, Lasso, Ridge
-
 from skmdlam.engine.least_squares import (
     Design,
     conjugate_gradients,
@@ -15,6 +14,7 @@ from skmdlam.engine.least_squares import (
     spectral_norm_squared,
     top_eigenvalue,
 )
+
 from skmdlam.engine.reductions import Rows
 from skmdlam.penalties import get_penalty
 

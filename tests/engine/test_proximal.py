@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, MultiTaskLasso
+from skmdlam.engine.proximal import PolishedRun, ProximalRun
+from skmdlam.engine.run import minimise
 
 from skmdlam.activations import get_activation
 from skmdlam.engine.feasible import Feasible
 from skmdlam.engine.metric import MovingMetric, proximal
 from skmdlam.engine.problem import Problem
-from skmdlam.engine.proximal import PolishedRun, ProximalRun
-from skmdlam.engine.run import minimise
 from skmdlam.engine.start import glorot
 from skmdlam.engine.units import InputSpace
 from skmdlam.losses import LogisticLoss, SoftmaxCrossEntropy, SquaredError, get_loss

@@ -7,12 +7,12 @@ import pytest
 import scipy.sparse as sp
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression, Ridge
+from skmdlam.engine.acceleration import Momentum
+from skmdlam.engine.run import minimise
 
 from skmdlam.activations import ACTIVATIONS, get_activation
-from skmdlam.engine.acceleration import Momentum
 from skmdlam.engine.problem import Problem, forward
 from skmdlam.engine.relaxed import Relaxed
-from skmdlam.engine.run import minimise
 from skmdlam.engine.start import gaussian, glorot
 from skmdlam.losses import (
     REGRESSION_LOSSES,

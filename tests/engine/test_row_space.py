@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
-
 from skmdlam.engine.row_space import RowSpace
 
 

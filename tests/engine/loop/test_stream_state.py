@@ -17,7 +17,9 @@ X, Y = RNG.standard_normal((150, 3)), RNG.standard_normal((150, 1))
 
 def state_of(penalty, X=X):
     problem = Problem(X, Y, [Tanh()], SquaredError(), penalty, 0.1)
-    start = Feasible().initial_weights((X.shape[1], 4, 1), np.random.RandomState(0), float, [Tanh()])
+    start = Feasible().initial_weights(
+        (X.shape[1], 4, 1), np.random.RandomState(0), float, [Tanh()]
+    )
     run = Feasible().stream(problem, *start, None, rng=np.random.RandomState(1))
     next(run)
     return run.state()
