@@ -138,7 +138,9 @@ class TestState:
         stored = pickle.dumps(state)
         rng.random_sample(1000)
         assert pickle.dumps(state) == stored
+        before = pickle.dumps(rng)
         next_one = learn(slice(100, 200), state, rng=rng)
+        assert pickle.dumps(rng) == before
         same_weights(next_one, learn(slice(100, 200), state, rng=np.random.RandomState(77)))
         # And it goes on from chunk to chunk: another order in each.
         assert not np.array_equal(
