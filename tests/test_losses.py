@@ -901,6 +901,12 @@ class TestUnitsOfTheDefault:
         assert factor is None
         assert scaling.loss.information(y, np.full(9, 1 / 9)) == 1.0
 
+        class Flat(Partly):
+            def information(self, y, share):
+                return 0.25 * len(y)
+
+        assert Flat().scaled(self.mean, self.std, 4.0).loss.information(y, None) == 2.25
+
     def test_factors_of_the_curvature_are_scaled_too(self):
         class Bent(Partly):
             def curvature(self, z, y):
