@@ -37,8 +37,8 @@ from threadpoolctl import threadpool_limits
 
 from skmdlam import Feasible, MDLAMClassifier, Relaxed
 from skmdlam.activations import ReLU
+from skmdlam.engine.loop.run import minimize
 from skmdlam.engine.problem import Problem, forward
-from skmdlam.engine.run import minimise
 from skmdlam.losses import SoftmaxCrossEntropy
 from skmdlam.penalties import L2
 
@@ -191,7 +191,7 @@ def train(graph, solver, rho, seed):
         if record.iteration in CHECKPOINTS:
             test(*run.weights())
 
-    result = minimise(run, **endless(), on_sweep=on_sweep)
+    result = minimize(run, **endless(), on_sweep=on_sweep)
     if result.records[-1].iteration < CHECKPOINTS[-1]:
         test(result.coefs, result.intercepts)
         accuracy += accuracy[-1:] * (len(CHECKPOINTS) - len(accuracy))

@@ -32,8 +32,12 @@ from threadpoolctl import threadpool_limits
 
 from skmdlam import MDLAMClassifier
 from skmdlam.activations import ReLU
-from skmdlam.engine.feasible import Feasible, FeasibleRun
+from skmdlam.engine.feasible import Feasible
+from skmdlam.engine.layers import Layer, Network
+from skmdlam.engine.objective import LayerObjective
 from skmdlam.engine.problem import Problem
+from skmdlam.engine.steps.layerwise import LayerwiseStep
+from skmdlam.engine.steps.penalty_block import PenaltyBlock
 from skmdlam.losses import SoftmaxCrossEntropy
 from skmdlam.penalties import L2
 
@@ -49,13 +53,14 @@ PROFILED = ({}, {"n": 5_000}, {"width": 400}, {"d": 1000}, {"depth": 4})
 # What is timed for the profile: the time of a part is without that of other parts inside it, but J
 # has its own forward pass.
 PARTS = (
-    (FeasibleRun, "_forward", "forward"),
-    (FeasibleRun, "_output_target", "targets of the output"),
-    (FeasibleRun, "_update", "targets of hidden layers, gather"),
-    (FeasibleRun, "_update_weights", "steps of weights"),
-    (FeasibleRun, "_follow_inputs", "moments, inverses"),
-    (FeasibleRun, "_apply_penalties", "penalties"),
-    (FeasibleRun, "_objective", "J"),
+    (Layer, "forward", "forward"),
+    (Network, "forward", "forward"),
+    (SoftmaxCrossEntropy, "output_step", "targets of the output"),
+    (LayerwiseStep, "__call__", "targets of hidden layers, gather"),
+    (LayerwiseStep, "_move", "steps of weights"),
+    (LayerwiseStep, "_follow", "moments, inverses"),
+    (PenaltyBlock, "__call__", "penalties"),
+    (LayerObjective, "__call__", "J"),
 )
 MEMORY = ((100_000, 50), (1_000_000, 50))
 

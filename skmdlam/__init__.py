@@ -1,4 +1,4 @@
-"""Neural networks by alternating minimisation, with a scikit-learn interface."""
+"""Neural networks by alternating minimization, with a scikit-learn interface."""
 
 from ._classifier import MDLAMClassifier
 from ._regressor import MDLAMRegressor

@@ -143,7 +143,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             regressor.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the samples, not negative. An integer weight counts as that many copies of
-            the sample in everything that is minimised, and on all rows at once the fit is the
+            the sample in everything that is minimized, and on all rows at once the fit is the
             same one up to rounding; mini-batches are drawn from other rows. A weight of zero
             drops the sample.
         X_val, y_val : array-likes, default=None

@@ -220,12 +220,12 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     nothing of the size samples x hidden units. A large sparse X is never made dense, not even a
     batch of it: a fit takes up to about ten times the numbers of X and the weights, or 100 MiB
     where that is more. The full batch holds
-    a standardised copy of X (none where X is sparse; with ``activity_alpha=0`` and far fewer rows
+    a standardized copy of X (none where X is sparse; with ``activity_alpha=0`` and far fewer rows
     than columns, rows x rows numbers in its place), the activations of 4,096 samples at a time, and
     secants of up to 20 times the number of weights. Solver "relaxed" keeps z and a of every layer
     for all samples.
 
-    *Scaling.* Solver "feasible" standardises the columns of X inside its steps: the fit
+    *Scaling.* Solver "feasible" standardizes the columns of X inside its steps: the fit
     does not depend on their units, but for an ``alpha`` that you set, which stands beside the
     weights in those units. Solver "relaxed" wants scaled columns, as other networks do.
 

@@ -192,7 +192,7 @@ class Activation:
         return _mark_empty(lo, hi, (lower >= self.supremum) | (upper <= self.infimum))
 
     def joint(self, v, p, rho, tau, eps):
-        """Minimise ``rho/2 (z - v)^2 + tau/2 (a - p)^2`` subject to ``|a - h(z)| <= eps``.
+        """Minimize ``rho/2 (z - v)^2 + tau/2 (a - p)^2`` subject to ``|a - h(z)| <= eps``.
 
         Parameters
         ----------
@@ -206,7 +206,7 @@ class Activation:
         Returns
         -------
         z, a : ndarray
-            A global minimiser, element by element.
+            A global minimizer, element by element.
         """
         v, p = np.asarray(v), np.asarray(p)
         rho, tau, eps = float(rho), float(tau), float(eps)
@@ -222,7 +222,7 @@ class Activation:
     def _joint_z(self, v, p, rho, tau, eps):
         """The z of `joint`, for one-dimensional arrays; here for an h that is not known.
 
-        The minimiser lies between v and the point where moving away alone costs as much as staying.
+        The minimizer lies between v and the point where moving away alone costs as much as staying.
         The best two of many points in between, dense at v, at ``h^-1(p -/+ eps)`` and at zero, are
         improved by bisection on the sign of the slope.
         """
@@ -253,7 +253,7 @@ class Activation:
         lo, hi = np.minimum(v, far), np.maximum(v, far)
         z = np.sort(np.clip(np.concatenate(points), lo, hi), axis=0)
         cost = twice_cost(z)
-        # The costs of the neighbours; ends count as higher outside.
+        # The costs of the neighbors; ends count as higher outside.
         edge = np.full((1, v.size), np.inf)
         before, after = np.vstack([edge, cost[:-1]]), np.vstack([cost[1:], edge])
         lowest = np.where((cost <= before) & (cost <= after), cost, np.inf)
@@ -323,7 +323,7 @@ def _mark_empty(lo, hi, empty):
 class _PiecewiseLinear(Activation):
     """``h(z) = slope * z + intercept`` on each of the pieces.
 
-    On one piece, with the line extended, ``g`` is convex with the minimiser
+    On one piece, with the line extended, ``g`` is convex with the minimizer
     ``v + tau s m / (rho + tau s^2)``, where ``m`` is the signed distance of ``p - (s v + c)`` from
     ``[-eps, eps]``; clip it to the piece, and keep the cheapest piece.
     """
@@ -407,7 +407,7 @@ class ReLU(_PiecewiseLinear):
     def _joint_z(self, v, p, rho, tau, eps):
         """Both branches at once.
 
-        On ``z >= 0`` the minimiser is ``z1 = max(0, v + k m)`` with ``k = tau / (rho + tau)`` and
+        On ``z >= 0`` the minimizer is ``z1 = max(0, v + k m)`` with ``k = tau / (rho + tau)`` and
         ``m`` the signed distance of ``p - v`` from ``[-eps, eps]``; its cost where ``z1 > 0`` is
         ``tau (1 - k) m^2 / 2``. On ``z <= 0`` it is ``min(v, 0)``. For ``v > 0`` the second point
         is 0, which the first branch contains. For ``v <= 0`` the second costs
@@ -595,7 +595,7 @@ class _Smooth(Activation):
     """A curved activation: the joint update by safeguarded root finding.
 
     Let ``q`` be the end of ``[p - eps, p + eps]`` nearer to ``h(v)``. If ``h(v)`` lies outside,
-    the minimiser lies between ``v`` and ``h^-1(q)``, where it solves
+    the minimizer lies between ``v`` and ``h^-1(q)``, where it solves
 
         F(z) = rho (z - v) + tau psi(z) = 0,   psi = (h - q) h',
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-# Okabe and Ito: told apart by colour-blind readers, and in print. Yellow is too pale for a line.
+# Okabe and Ito: told apart by color-blind readers, and in print. Yellow is too pale for a line.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DIVERGING = "RdBu_r"
 _SCALES = ("auto", "log", "linear")
@@ -94,7 +94,7 @@ class ConvergenceDisplay:
         """Draw the curves.
 
         Losses share a panel, and everything else has a panel of its own. In a panel of one
-        estimator colours tell curves apart; else colours tell the estimators apart, and line
+        estimator colors tell curves apart; else colors tell the estimators apart, and line
         styles the curves.
 
         Parameters
@@ -259,18 +259,18 @@ class ConvergenceDisplay:
 
     def _draw_panel(self, axis, panel, curves, scale, line_kw):
         kinds = list(dict.fromkeys(curve for _, curve, _ in curves))
-        # The same estimator has the same colour in every panel.
+        # The same estimator has the same color in every panel.
         everyone = list(self.curves)
         by_name = len(everyone) > 1
-        colours = _palette(len(everyone) if by_name else len(kinds))
+        colors = _palette(len(everyone) if by_name else len(kinds))
         for name, curve, values in curves:
-            colour = colours[everyone.index(name) if by_name else kinds.index(curve)]
+            color = colors[everyone.index(name) if by_name else kinds.index(curve)]
             parts = [name] if by_name or len(kinds) == 1 else []
             parts += [curve.replace("_", " ")] if len(kinds) > 1 else []
             label = ", ".join(parts)
             if scale == "log" and not (values > 0).any():
                 label += " (all zero)"
-            style = {"color": colour, "linestyle": _CURVES[curve].style if by_name else "-"}
+            style = {"color": color, "linestyle": _CURVES[curve].style if by_name else "-"}
             style |= {"label": label, **_long_names(line_kw)}
             epochs = np.arange(1, len(values) + 1)
             shown = np.where(values > 0, values, np.nan) if scale == "log" else values
@@ -364,7 +364,7 @@ class WeightsDisplay:
         kind : {"image", "matrix", "sparsity"}, default="image"
             "image": the incoming weights of each unit as an image, the units with the largest
             weights first. "matrix": a row for each input, a column for each unit. "sparsity": which
-            entries of this matrix are not zero. Colours of the first two are symmetric around zero
+            entries of this matrix are not zero. Colors of the first two are symmetric around zero
             and end where all but a hundredth of the weights do.
         image_shape : (int, int), default=None
             Rows and columns of an image, for kind "image"; its pixels are the inputs, row after
@@ -435,7 +435,7 @@ class WeightsDisplay:
         kind : {"image", "matrix", "sparsity"}, default="image"
             "image": the incoming weights of each unit as an image, the units with the largest
             weights first. "matrix": a row for each input, a column for each unit. "sparsity": which
-            entries of this matrix are not zero. Colours of the first two are symmetric around zero
+            entries of this matrix are not zero. Colors of the first two are symmetric around zero
             and end where all but a hundredth of the weights do.
         image_shape : (int, int), default=None
             Rows and columns of an image, for kind "image"; its pixels are the inputs, row after
@@ -523,15 +523,15 @@ class WeightsDisplay:
         from matplotlib.colors import ListedColormap
         from matplotlib.patches import Patch
 
-        colours = ["#F0F0F0", "#0072B2"]
-        options = {"aspect": "auto", "cmap": ListedColormap(colours), "vmin": 0, "vmax": 1}
+        colors = ["#F0F0F0", "#0072B2"]
+        options = {"aspect": "auto", "cmap": ListedColormap(colors), "vmin": 0, "vmax": 1}
         self.image_ = self.ax_.imshow((W != 0).astype(float), **options | image_kw)
         self.colorbar_ = None
         self._name_axes(W)
         labels = ("zero", "not zero")
         patches = [
-            Patch(facecolor=colour, edgecolor="0.6", label=label)
-            for colour, label in zip(colours, labels, strict=True)
+            Patch(facecolor=color, edgecolor="0.6", label=label)
+            for color, label in zip(colors, labels, strict=True)
         ]
         self.ax_.legend(
             handles=patches, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False
@@ -542,7 +542,7 @@ class WeightsDisplay:
         )
 
     def _draw_signed(self, values, image_kw):
-        """Colours symmetric around zero; a few huge weights would leave the others white."""
+        """Colors symmetric around zero; a few huge weights would leave the others white."""
         sizes = np.abs(values[np.isfinite(values) & (values != 0)])
         limit = np.percentile(sizes, 99) if sizes.size else 1.0
         options = {"cmap": _DIVERGING, "vmin": -limit, "vmax": limit}

@@ -124,7 +124,7 @@ class Loss:
         Returns
         -------
         z : ndarray of shape (n, K)
-            The minimiser, in the type of ``v``.
+            The minimizer, in the type of ``v``.
 
         Notes
         -----
@@ -664,7 +664,7 @@ class LogisticLoss(Loss):
     def prox(self, v, y, rho, start=None):
         """Return ``argmin_z log(1 + exp(-m)) + rho/2 (z - v)**2``, entry by entry.
 
-        In the margin ``m`` with ``m_v = (2 y - 1) v`` the minimiser solves
+        In the margin ``m`` with ``m_v = (2 y - 1) v`` the minimizer solves
         ``rho (m - m_v) = sigmoid(-m)``. The right side is convex for ``m > 0`` and concave for
         ``m < 0``, so Newton's method is monotone towards the root from the inside of its half
         line: from the left where the root is positive, from the right where it is not.
@@ -889,7 +889,7 @@ class Poisson(Loss):
     def prox(self, v, y, rho, start=None):
         """Return ``argmin_z exp(z) - y z + rho/2 (z - v)**2``, entry by entry.
 
-        With ``w = exp(z) / rho`` and ``c = v + y / rho`` the minimiser solves ``z = c - w`` and
+        With ``w = exp(z) / rho`` and ``c = v + y / rho`` the minimizer solves ``z = c - w`` and
         ``z = log rho + log w``, so that ``w = omega(c - log rho)``. The first form of z is the
         accurate one for small w, the second for large w.
         """

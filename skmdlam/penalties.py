@@ -87,10 +87,10 @@ class Penalty:
         Returns
         -------
         V : ndarray of shape (n_in, n_out)
-            The minimiser, in the type of ``W``.
+            The minimizer, in the type of ``W``.
         """
         raise NotImplementedError(
-            f"{type(self).__name__} has to define prox(W, t), the V that minimises "
+            f"{type(self).__name__} has to define prox(W, t), the V that minimizes "
             "t * value(V) + 1/2 ||V - W||^2."
         )
 

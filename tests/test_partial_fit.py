@@ -63,7 +63,7 @@ def assert_same_weights(one, other):
 
 class TestLearns:
     @pytest.mark.parametrize(
-        "chunk", [*(pytest.param(n, marks=pytest.mark.slow) for n in (10, 500)), 100]
+        "chunk", [100, *(pytest.param(n, marks=pytest.mark.slow) for n in (10, 500))]
     )
     def test_digits_near_the_batch(self, chunk):
         parts = train_test_split(*load_digits(return_X_y=True), random_state=0)

@@ -3,8 +3,9 @@
 import numpy as np
 
 from skmdlam.activations import get_activation
-from skmdlam.engine import blocks
-from skmdlam.engine.least_squares import spectral_norm_squared
+from skmdlam.engine.constants import LIMITS
+from skmdlam.engine.linalg import spectral_norm_squared
+from skmdlam.engine.steps import blocks
 from skmdlam.losses import SoftmaxCrossEntropy, get_loss
 from skmdlam.penalties import get_penalty
 
@@ -71,4 +72,4 @@ class Weights:
         blocks.target_a(self.a, self.z, self.W, RHO, TAU)
 
     def time_spectral_norm(self, penalty):
-        spectral_norm_squared(self.W)
+        spectral_norm_squared(self.W, LIMITS.dense_eigenvalue)

@@ -145,7 +145,7 @@ class Feasible:
         check_flag("single_precision", self.single_precision)
 
     def initial_weights(self, sizes, rng, dtype, activations):
-        """Starting weights and intercepts, meant for standardised columns.
+        """Starting weights and intercepts, meant for standardized columns.
 
         Glorot's; deep stacks of relu units start as a straight line, see
         :func:`~skmdlam.engine.start.looks_linear`.
@@ -205,9 +205,9 @@ class Feasible:
         tuned = self.constants.tuned
         if n <= tuned.batch_tiny:
             return n
-        if n < 500:
+        if n < tuned.batch_few:
             return min(n, max(tuned.batch_least, n // tuned.batch_share))
-        return tuned.batch_small if n < 2000 else tuned.batch_usual
+        return tuned.batch_small if n < tuned.batch_many else tuned.batch_usual
 
     def rows_at_a_time(self, n, batch_size):
         """Rows in the products of a step.

@@ -21,10 +21,12 @@ class StepLimit:
         A decrease of more than this many times the usual one is no more than that.
     memory : float
         Smallest weight of a step in the average.
+    known : int
+        Steps after which the average is known well enough.
     """
 
-    def __init__(self, largest, memory):
-        self.largest, self.memory = largest, memory
+    def __init__(self, largest, memory, known):
+        self.largest, self.memory, self.known = largest, memory, known
         self.reset()
 
     def reset(self):
@@ -38,7 +40,7 @@ class StepLimit:
         length = 1.0
         usual, count = self.usual, self.count
         limit = self.largest * usual
-        if count > 5 and decrease > limit > 0:
+        if count > self.known and decrease > limit > 0:
             length = np.sqrt(limit / decrease)
             decrease = limit
         self.count = count + 1
@@ -177,9 +179,11 @@ class InputLayer(Layer):
         self.forward(values.inputs[0], values.output if self.last else values.first)
 
     def weigh(self, rows, values):
-        """Let samples far from all others count less in the step."""
-        if self.row_weights is not None:
-            values.D[0] *= self.row_weights[rows].T
+        """Let samples far from all others count less in the step; returns its input."""
+        if self.row_weights is None:
+            return values.inputs[0]
+        np.multiply(values.U, self.row_weights[rows], out=values.U_weighted)
+        return values.U_weighted.T
 
     def propose(self, a, D):
         np.matmul(a, D.T, out=self.right)
@@ -252,7 +256,7 @@ class Values:
 
     Attributes
     ----------
-    U : ndarray of shape (m, r + 1) or None
+    U, U_weighted : ndarray of shape (m, r + 1) or None
     first : ndarray of shape (n_1, m)
         Pre-activations of the first layer.
     Y, output, D_output : ndarray of shape (m, K)
@@ -276,5 +280,6 @@ class Values:
             self.U = new(m, shapes[0][0])
             self.inputs[0] = self.U.T
         if backward:
+            self.U_weighted = np.empty_like(self.U) if dense else None
             self.Y, self.D_output = new(m, n_outputs), new(m, n_outputs)
             self.D = [new(width, m) for _, width in shapes[:-1]] + [self.D_output.T]

@@ -113,10 +113,10 @@ class TargetMoments(NamedTuple):
     def of(cls, Y, share):
         """Those of targets of shape (n, K), with weights that sum to one."""
         mean = share @ Y.astype(float)
-        centred = Y - mean
-        deviation = float((share @ np.abs(centred)).mean())
+        centered = Y - mean
+        deviation = float((share @ np.abs(centered)).mean())
         return cls(
-            mean, float(np.sqrt((share @ np.square(centred, out=centred)).mean())), deviation
+            mean, float(np.sqrt((share @ np.square(centered, out=centered)).mean())), deviation
         )
 
 

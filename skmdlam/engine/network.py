@@ -136,7 +136,7 @@ def network_of(prepared, V, options, largest, *, may_be_lazy=True):
     last = len(V) - 1
 
     def shared(index):
-        limit = StepLimit(tuned.largest_decrease, tuned.decrease_memory)
+        limit = StepLimit(tuned.largest_decrease, tuned.decrease_memory, tuned.decreases_known)
         momentum = options.momentum
         return {"gain": gains[index], "momentum": momentum, "limit": limit, "last": index == last}
 

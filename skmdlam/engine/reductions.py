@@ -62,12 +62,12 @@ class Rows:
         return self.reduce(_cross, A, B)
 
     def gram(self, A, mean):
-        """Gram matrix of the centred columns, ``(A - mean)' S (A - mean)``."""
-        if sp.issparse(A):  # centring would fill A in
+        """Gram matrix of the centered columns, ``(A - mean)' S (A - mean)``."""
+        if sp.issparse(A):  # centering would fill A in
             gram = self.reduce(lambda s, a: _cross(s, a, a).toarray(), A)
             gram -= self.total * np.outer(mean, mean).astype(gram.dtype)
             return gram
-        return self.reduce(lambda s, a: _centred_gram(s, a, mean), A)
+        return self.reduce(lambda s, a: _centered_gram(s, a, mean), A)
 
 
 def _weighted_sum(weight, values):
@@ -97,8 +97,8 @@ def _cross(weight, A, B):
     return A.T @ (B * weight[:, None])
 
 
-def _centred_gram(weight, A, mean):
-    centred = A - mean
+def _centered_gram(weight, A, mean):
+    centered = A - mean
     if weight is not None:
-        centred *= np.sqrt(weight)[:, None]
-    return centred.T @ centred  # one symmetric product: NumPy calls syrk
+        centered *= np.sqrt(weight)[:, None]
+    return centered.T @ centered  # one symmetric product: NumPy calls syrk

@@ -228,7 +228,7 @@ def _first_equal(gram, Y):
 
 
 def _between(unlikely, best):
-    """The noise where a parabola through the best of the grid and its neighbours is lowest."""
+    """The noise where a parabola through the best of the grid and its neighbors is lowest."""
     if not 0 < best < len(_NOISE) - 1:
         return float(_NOISE[best])
     left, middle, right = unlikely[best - 1 : best + 2]
@@ -256,7 +256,7 @@ def _some_rows(weight, most):
 def _relu_kernel(gram, constant):
     """Covariance of random relu units, ``E relu(w x + b) relu(w x' + b)`` up to a factor.
 
-    ``gram`` holds the inner products of centred rows; it is overwritten.
+    ``gram`` holds the inner products of centered rows; it is overwritten.
     """
     size = float(gram.diagonal().mean())
     gram /= size if size > 0 else 1.0

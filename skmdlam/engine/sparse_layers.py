@@ -29,6 +29,10 @@ class SparseInputLayer(InputLayer):
         z += self.V[-1] - self.input.center @ W
         values.first[:] = z.T
 
+    def weigh(self, rows, values):
+        if self.row_weights is not None:
+            values.D[0] *= self.row_weights[rows].T
+
     def propose(self, a, D):
         D = np.ascontiguousarray(D.T)  # one sample a row
         sums = D.sum(axis=0)

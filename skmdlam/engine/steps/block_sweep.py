@@ -169,7 +169,7 @@ class BlockSweep:
             ) = update
 
     def _exact_weights(self, layer, design, T, omega):
-        """The minimiser of the block: ridge regression, or FISTA to the end for other penalties."""
+        """The minimizer of the block: ridge regression, or FISTA to the end for other penalties."""
         penalty, alpha = self.problem.penalty, self.problem.alpha
         if penalty.ridge is not None:
             yield design.ridge(T, alpha * penalty.ridge / self.rho, start=self.coefs[layer])
@@ -177,7 +177,7 @@ class BlockSweep:
             yield penalized(design, T, self.rho, penalty, alpha, self.coefs[layer])
 
     def _model_weights(self, layer, design, T, omega):
-        """Minimisers of the quadratic model at the extrapolated and at the plain weights."""
+        """Minimizers of the quadratic model at the extrapolated and at the plain weights."""
         W, penalty, alpha = self.coefs[layer], self.problem.penalty, self.problem.alpha
         # alpha / theta stays finite, also where the input is constant.
         theta = max(self.rho * design.top_eigenvalue(), alpha * 1e-290)

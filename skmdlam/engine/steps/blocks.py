@@ -1,4 +1,4 @@
-"""The block updates: pure functions, each the minimiser of the objective over one block.
+"""The block updates: pure functions, each the minimizer of the objective over one block.
 
 Notation of the package's mathematics: ``v_l = a_{l-1} W_l + b_l``; rows are samples. "The paper" is
 Wang, Li and Zhao, Neurocomputing 2022. Sample weights multiply every term of a sample alike, so
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def update_w(W, gradient, theta, penalty, alpha):
-    """Minimise the quadratic model of the weight block (paper, Eq. 3).
+    """Minimize the quadratic model of the weight block (paper, Eq. 3).
 
     ``argmin over V of <gradient, V - W> + theta/2 ||V - W||^2 + alpha penalty(V)``
 
@@ -29,7 +29,7 @@ def update_w(W, gradient, theta, penalty, alpha):
 def update_b(z_mean, a_mean, W):
     """Intercepts for given weights: ``argmin over b of sum_i s_i ||z_i - a_i W - b||^2``.
 
-    The paper takes a gradient step on b; the minimiser is ``mean(z) - mean(a) W``.
+    The paper takes a gradient step on b; the minimizer is ``mean(z) - mean(a) W``.
     """
     return z_mean - a_mean @ W
 
@@ -54,7 +54,7 @@ def update_z_last(loss, v, y, rho, start=None):
 
 
 def target_a(a, residual, W_next, rho, tau):
-    """Unconstrained minimiser of the quadratic model of the activation block (paper, Eq. 7).
+    """Unconstrained minimizer of the quadratic model of the activation block (paper, Eq. 7).
 
     ``argmin over p of <gradient, p - a> + tau/2 ||p - a||^2`` with
     ``gradient = rho residual W_next'`` and ``residual = a W_next + b_next - z_next``.

@@ -95,8 +95,7 @@ class LayerwiseStep:
             layer.pull_back(D[index], below)
             below *= activations[index - 1].derivative(values.z[index - 1], values.a[index - 1])
             self._move(layer, inputs[index], D[index], factor)
-        first.weigh(rows, values)
-        self._move(first, inputs[0], D[0], factor)
+        self._move(first, first.weigh(rows, values), D[0], factor)
         length = factor / (curvature * (1.0 - self.momentum))
         for layer in network.layers:
             layer.accumulated += length
