@@ -21,5 +21,5 @@ def renamed(cls, names):
     for old, new in names.items():
         if old in vars(cls):
             message = f"{cls.__name__}.{old} is called {new} now."
-            warnings.warn(message, FutureWarning, stacklevel=4)
+            warnings.warn(message, FutureWarning, stacklevel=3)
             setattr(cls, new, vars(cls)[old])

@@ -196,7 +196,7 @@ def _basis_arrays(space):
             "mean": own["mean"],
             "std": own["std"],
             "inverse_std": own["_inverse_std"],
-            "one_unit": own["_wide"],
+            "one_unit": own.get("_wide", False),
         },
         "own": arrays,
     }

@@ -302,18 +302,22 @@ class Loss:
 class Scaling:
     """A loss and its target in units of their own: ``R(z, y) = factor R'(z', y')``.
 
-    Attributes
+    Parameters
     ----------
     loss : Loss
         R'.
-    shift, scale : ndarray of shape (K,), float
+    shift : ndarray of shape (K,)
         ``z = shift + scale z'``.
-    factor : float
+    scale : float, default=1.0
+        See ``shift``.
+    factor : float, default=1.0
         Unit of the loss.
-    loss_scale : float
+    loss_scale : float, default=1.0
         Size of R' where it is not of order one: the slope of the linear part of Huber's loss.
-    target_shift, target_scale : ndarray of shape (K,) or None, float
+    target_shift : ndarray of shape (K,) or None, default=None
         ``y = target_shift + target_scale y'``; None for no shift.
+    target_scale : float, default=1.0
+        See ``target_shift``.
     """
 
     loss: Loss
@@ -325,17 +329,54 @@ class Scaling:
     target_scale: float = 1.0
 
     def transform(self, Y):
-        """Targets in these units."""
+        """Return targets in these units.
+
+        Parameters
+        ----------
+        Y : ndarray of shape (n, K)
+            Targets.
+
+        Returns
+        -------
+        Y : ndarray of shape (n, K)
+            The argument itself where nothing changes.
+        """
         if self.target_shift is not None:
             return (Y - self.target_shift) / self.target_scale
         return Y / self.target_scale if self.target_scale != 1.0 else Y
 
     def inner(self, W, b):
-        """Weights of the output layer for z' from those for z."""
+        """Return weights of the output layer for z' from those for z.
+
+        Parameters
+        ----------
+        W : ndarray of shape (n, K)
+            Weights.
+        b : ndarray of shape (K,)
+            Intercepts.
+
+        Returns
+        -------
+        W, b : ndarray
+            New arrays.
+        """
         return W / self.scale, (b - self.shift) / self.scale
 
     def outer(self, W, b):
-        """Weights of the output layer for z from those for z'."""
+        """Return weights of the output layer for z from those for z'.
+
+        Parameters
+        ----------
+        W : ndarray of shape (n, K)
+            Weights.
+        b : ndarray of shape (K,)
+            Intercepts.
+
+        Returns
+        -------
+        W, b : ndarray
+            New arrays.
+        """
         return W * self.scale, b * self.scale + self.shift
 
 

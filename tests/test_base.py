@@ -1156,7 +1156,8 @@ class TestActivationOfEachLayer:
             activations = get_activations(names, 2)
             problem = Problem(X, NUMBERS[:, None], activations, SquaredError(), L2(), 1e-4)
             start = Feasible().initial_weights([5, 8, 4, 1], RNG, float, activations)
-            run[tuple(names)] = Feasible().start(problem, *start, batch_size=20).gains
+            layers = Feasible().start(problem, *start, batch_size=20).step.network.layers
+            run[tuple(names)] = [layer.gain for layer in layers]
         assert list(run.values()) == [[3.0, 10.0, 1.0], [10.0, 3.0, 1.0], [3.0, 3.0, 1.0]]
 
 

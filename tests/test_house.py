@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import skmdlam
+from skmdlam import losses
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "skmdlam"
@@ -18,7 +19,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 ENGINE = sorted((PACKAGE / "engine").rglob("*.py"))
 OBJECTS = [PACKAGE / name for name in ("activations.py", "losses.py", "penalties.py")]
 MATHEMATICS = OBJECTS + ENGINE
-ESTIMATOR_SIDE = {path.stem for path in PACKAGE.glob("_*.py")} | {"display"}
+# A helper of classes that users derive from; it knows nothing of estimators.
+ESTIMATOR_SIDE = {path.stem for path in PACKAGE.glob("_*.py")} - {"_renamed"} | {"display"}
+# What keeps the names by which stored models of old know their objects.
+STORED_NAMES = {"stream.py", "units.py", "metric.py", "calibration.py"}
+FLOORS, MOST_LINES = 6, 450
 
 
 def name_of(path):
@@ -44,6 +49,30 @@ def imported(path, tree=None):
                 parts = [*path.relative_to(ROOT).parts[: -node.level], *parts]
             names |= {".".join([*parts, alias.name]) for alias in node.names}
     return names
+
+
+def imports_among(paths):
+    """By module which others it imports, function-level imports too; packages are no modules."""
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+        for path in paths
+        if path.name != "__init__.py"
+    }
+
+    def module_of(name):
+        while name not in modules and "." in name:
+            name = name.rpartition(".")[0]
+        return name
+
+    return {
+        module: {module_of(name) for name in imported(path)} & set(modules) - {module}
+        for module, path in modules.items()
+    }
+
+
+def height(graph, module):
+    """Longest chain of imports from a module down, itself counted."""
+    return 1 + max((height(graph, other) for other in graph[module]), default=0)
 
 
 @pytest.fixture(scope="module")
@@ -106,14 +135,19 @@ class TestImports:
         called = [node.func for node in ast.walk(parse(path)) if isinstance(node, ast.Call)]
         assert "print" not in {getattr(function, "id", None) for function in called}
 
-    def test_estimator_side_has_no_circle(self):
-        modules = {path.stem: path for path in PACKAGE.glob("*.py") if path.stem != "__init__"}
-        graph = {
-            stem: {name.split(".")[1] for name in imported(path) if name.startswith("skmdlam.")}
-            for stem, path in modules.items()
-        }
+    def test_no_circle(self):
+        graph = imports_among(MODULES)
+        assert len(graph) > 60 and "skmdlam.engine.feasible" in graph["skmdlam._base"]
         order = list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError
-        assert order.index("_targets") < order.index("_classifier")
+        assert order.index("skmdlam._targets") < order.index("skmdlam._classifier")
+
+    def test_floors_of_the_engine(self):
+        """Few enough to be told: whoever is on a floor knows those below it, and no others."""
+        graph = imports_among(ENGINE)
+        list(graphlib.TopologicalSorter(graph).static_order())
+        floors = {module: height(graph, module) for module in graph}
+        assert floors["skmdlam.engine.constants"] == 1 < floors["skmdlam.engine.moments"]
+        assert {module for module, floor in floors.items() if floor > FLOORS} == set()
 
     @pytest.mark.parametrize("path", MODULES, ids=name_of)
     def test_private_sklearn_only_in_compat(self, path):
@@ -124,6 +158,91 @@ class TestImports:
             and any(part.startswith("_") for part in name.split(".")[1:])
         }
         assert path.name == "_compat.py" or not private
+
+
+def named(node):
+    """The last part of a name: ``run`` of ``self.run`` and of ``run``."""
+    return getattr(node, "attr", getattr(node, "id", ""))
+
+
+def calls(path, *functions):
+    return [
+        node
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call) and named(node.func) in functions
+    ]
+
+
+class TestKinds:
+    """What depends on a kind of thing is a method of it, not a question about it elsewhere."""
+
+    LOSSES = {
+        name
+        for name, value in vars(losses).items()
+        if isinstance(value, type) and issubclass(value, losses.Loss) and value is not losses.Loss
+    }
+
+    def asks(self, path):
+        """Names in the second argument of isinstance and in comparisons with a type."""
+        found = {
+            named(part)
+            for call in calls(path, "isinstance", "issubclass")
+            for part in ast.walk(call.args[1])
+        }
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.Compare):
+                found |= {named(part) for part in node.comparators}
+            elif isinstance(node, ast.MatchClass):
+                found.add(named(node.cls))
+        return found
+
+    def test_they_are_found(self):
+        assert {"Huber", "_LossInUnits", "Poisson"} <= self.LOSSES
+        assert "Loss" in self.asks(PACKAGE / "losses.py")
+
+    @pytest.mark.parametrize(
+        "path", [m for m in MODULES if m.name not in ("losses.py", "testing.py")], ids=name_of
+    )
+    def test_nobody_asks_which_loss_it_is(self, path):
+        assert self.asks(path).isdisjoint(self.LOSSES)
+
+    @pytest.mark.parametrize("path", MODULES, ids=name_of)
+    def test_nobody_asks_what_a_run_has(self, path):
+        """Every run has all that the class says, see skmdlam/engine/loop/run.py."""
+        asked = {named(call.args[0]) for call in calls(path, "getattr", "hasattr")}
+        assert not {name for name in asked if name == "run" or name.endswith("_run")}
+
+
+class TestModules:
+    """Each is small, says in a line what it is for, and has tests of its own."""
+
+    @pytest.mark.parametrize("path", ENGINE, ids=name_of)
+    def test_size_and_docstring(self, path):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+        first, _, rest = (ast.get_docstring(parse(path)) or "").partition("\n")
+        assert first.endswith((".", "?")) and (not rest or rest.startswith("\n"))
+
+    def test_test_files_mirror_the_engine(self):
+        missing = []
+        for path in ENGINE:
+            inside = path.relative_to(PACKAGE)
+            if path.name != "__init__.py" and inside.name not in STORED_NAMES:
+                mirrored = ROOT / "tests" / inside.with_name(f"test_{inside.name}")
+                if not mirrored.is_file():
+                    missing.append(name_of(mirrored))
+        assert missing == []
+
+    def test_tests_have_a_module(self):
+        """A file of tests whose module is gone says nothing of what is there."""
+        stems = {path.relative_to(PACKAGE).as_posix() for path in ENGINE}
+        tests = (ROOT / "tests" / "engine").rglob("test_*.py")
+        names = [path.relative_to(ROOT / "tests") for path in tests]
+        named = {path.with_name(path.name.removeprefix("test_")).as_posix() for path in names}
+        assert named - stems == set()
+
+    @pytest.mark.parametrize("name", sorted(STORED_NAMES))
+    def test_stored_names_are_thin(self, name):
+        assert len((PACKAGE / "engine" / name).read_text(encoding="utf-8").splitlines()) < 20
 
 
 class TestFilesAgree:

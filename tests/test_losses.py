@@ -2,6 +2,8 @@
 
 import pickle
 import re
+import warnings
+from collections import Counter
 from itertools import product
 
 import numpy as np
@@ -12,8 +14,9 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import wrightomega
 from sklearn import metrics
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
-from skmdlam import losses
+from skmdlam import Feasible, MDLAMRegressor, losses
 from skmdlam.losses import (
     REGRESSION_LOSSES,
     AbsoluteError,
@@ -22,6 +25,7 @@ from skmdlam.losses import (
     Loss,
     Poisson,
     Quantile,
+    Scaling,
     SoftmaxCrossEntropy,
     SquaredError,
     get_loss,
@@ -548,13 +552,388 @@ class TestParameters:
 
 
 @pytest.mark.parametrize("name", REGRESSION_LOSSES)
-def test_kinks_and_reach_are_those_of_the_gradient(name):
-    """The gradient jumps at the target where there is a kink, and stays beyond a finite reach."""
+def test_attributes_are_those_of_the_gradient(name):
+    """It jumps at the target where there is a kink, and stays beyond a finite threshold."""
     loss, y = get_loss(name), np.zeros((1, 1))
 
     def slope(z):
         return float(loss.gradient(np.array([[z]]), y)[0, 0])
 
-    assert (slope(1e-9) - slope(-1e-9) > 0.5) == loss.kinks
-    beyond = max(1.01 * min(loss.reach, 100.0), 1e-9)
-    assert (slope(beyond) == slope(2 * beyond)) == np.isfinite(loss.reach)
+    assert (slope(1e-9) - slope(-1e-9) > 0.5) == loss.nonsmooth
+    threshold = loss.outlier_threshold
+    beyond = max(1.01 * min(threshold, 100.0), 1e-9)
+    assert (slope(beyond) == slope(2 * beyond)) == np.isfinite(threshold)
+
+
+class TestOutputStep:
+    """The step of mini-batches: towards the proximal map, or along the gradient."""
+
+    FIRST_ORDER = (SoftmaxCrossEntropy, LogisticLoss)
+
+    @each_loss
+    @each_dtype
+    @pytest.mark.parametrize("loss_scale", [1.0, 0.25])
+    def test_by_hand(self, loss, dtype, loss_scale):
+        z, y, _ = draw(loss, 83, shape=(9, 3), scale=2.0)
+        z, y = z.astype(dtype), np.minimum(y, 5.0).astype(dtype)
+        before = z.copy(), y.copy()
+        rho, length = 3.0, 0.4
+        out = np.full_like(z, np.nan)
+        curvature = loss.output_step(z, y, rho, length, out, loss_scale)
+        if isinstance(loss, self.FIRST_ORDER):
+            expected = -length * loss.gradient(z, y) / (rho * loss_scale)
+        else:
+            expected = length * (loss.prox(z, y, rho * loss_scale) - z)
+        rtol = 1e-4 if dtype == np.float32 else 1e-10
+        np.testing.assert_allclose(out, expected, rtol=rtol, atol=rtol)
+        # Of R plus rho; that of R counts where it is of the order of one.
+        of_loss = 1.0 if isinstance(loss, SquaredError | Huber) else 0.0
+        own = rho * loss_scale if isinstance(loss, SquaredError) else rho
+        assert curvature == pytest.approx(own + of_loss)
+        np.testing.assert_array_equal(z, before[0])
+        np.testing.assert_array_equal(y, before[1])
+
+    @each_dtype
+    def test_softmax_of_samples_far_apart(self, dtype):
+        """The largest of all outputs must not take the digits of the others."""
+        loss, y = SoftmaxCrossEntropy(), np.eye(3)[[0, 1, 2, 0]].astype(dtype)
+        z = np.array([[0, 1, 2], [-900, -901, -900], [500, 400, 500], [31, 0, -30]], dtype)
+        out = np.empty_like(z)
+        loss.output_step(z, y, 2.0, 1.0, out)
+        np.testing.assert_allclose(out, -loss.gradient(z, y) / 2.0, rtol=1e-4, atol=1e-7)
+
+
+class TestForSweepsOverAllSamples:
+    @each_loss
+    def test_value_and_gradient(self, loss):
+        z, y, _ = draw(loss, 89, shape=(9, 3), scale=3.0)
+        before, out = z.copy(), np.full_like(z, np.nan)
+        compact = loss.compact(y)
+        assert len(compact) == 9
+        values = loss.value_and_gradient(z, compact, out)
+        np.testing.assert_allclose(values, loss.value(z, y), rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(out, loss.gradient(z, y), rtol=1e-10, atol=1e-14)
+        assert values.dtype == float
+        np.testing.assert_array_equal(z, before)
+        single = z.astype(np.float32)
+        loss.value_and_gradient(single, compact, out)
+        np.testing.assert_array_equal(single, z.astype(np.float32))
+
+    def test_softmax_keeps_the_digits_of_sure_predictions(self):
+        z, out = np.array([[0.0, -60.0]]), np.empty((1, 2))
+        SoftmaxCrossEntropy().value_and_gradient(z, np.array([0]), out)
+        assert out[0] == pytest.approx(np.exp(-60) * np.array([-1, 1]), rel=1e-13, abs=0)
+
+    @pytest.mark.parametrize("loss", SMOOTH, ids=repr)
+    def test_curvature_is_that_of_the_gradient(self, loss):
+        """``diag(diagonal) - factor factor'``; of Huber's lines a tenth, in place of nothing."""
+        z, y, _ = draw(loss, 97, shape=(7, 3))
+        y = np.minimum(y, 5.0)
+        diagonal, factor = loss.curvature(z, loss.compact(y))
+        assert diagonal.shape == z.shape
+        for k in range(3):
+            h = np.zeros(3)
+            h[k] = 1e-6
+            slope = (loss.gradient(z + h, y) - loss.gradient(z - h, y)) / 2e-6
+            found = np.zeros((7, 3))
+            found[:, k] = diagonal[:, k]
+            if factor is not None:
+                found -= factor * factor[:, [k]]
+            if isinstance(loss, Huber):
+                slope = np.where((np.arange(3) == k) & (slope == 0.0), 0.1, slope)
+            np.testing.assert_allclose(found, slope, atol=1e-7)
+
+    def test_curvature_of_poisson_far_away_is_a_number(self):
+        diagonal, _ = Poisson().curvature(np.array([[1e4]], np.float32), np.ones((1, 1)))
+        assert diagonal == pytest.approx(np.exp(30.0))
+
+    def test_default_curvature_is_one(self):
+        for loss in (AbsoluteError(), Quantile(0.3)):
+            diagonal, factor = loss.curvature(np.zeros((4, 2)), np.zeros((4, 2)))
+            np.testing.assert_array_equal(diagonal, np.ones((4, 2)))
+            assert factor is None
+
+
+class TestInformation:
+    @pytest.mark.parametrize("loss", [SoftmaxCrossEntropy(), LogisticLoss()], ids=repr)
+    def test_is_the_curvature_at_the_best_constant(self, loss):
+        rng = np.random.default_rng(0)
+        y, share = draw_target(loss, rng, (50, 3)), rng.uniform(0.1, 5.0, 50)
+        share /= share.sum()
+        p = share @ y
+        z = np.log(p) if isinstance(loss, SoftmaxCrossEntropy) else np.log(p / (1 - p))
+        diagonal, factor = loss.curvature(z[None], loss.compact(y[:1]))
+        expected = (diagonal - (0.0 if factor is None else factor**2)).mean()
+        assert loss.information(y, share) == pytest.approx(expected)
+
+    def test_of_regression_is_one(self):
+        for loss in ALL[2:]:
+            assert loss.information(np.ones((3, 1)), np.full(3, 1 / 3)) == 1.0
+
+
+class OwnSquaredError(Loss):
+    """All that the solvers ask of a loss, in one class; it counts what it is asked."""
+
+    asked = Counter()
+
+    def value(self, z, y):
+        self.asked["value"] += 1
+        return SquaredError().value(z, y)
+
+    def gradient(self, z, y):
+        self.asked["gradient"] += 1
+        return z - y
+
+    def prox(self, v, y, rho, start=None):
+        raise AssertionError("There are other methods for that.")
+
+    def output_step(self, z, y, rho, length, out, loss_scale=1.0):
+        self.asked["output_step"] += 1
+        rho = rho * loss_scale
+        np.subtract(y, z, out=out)
+        out *= length / (1.0 + rho)
+        return rho + 1.0
+
+    def curvature(self, z, y):
+        self.asked["curvature"] += 1
+        return np.ones(z.shape), None
+
+    def information(self, y, share):
+        self.asked["information"] += 1
+        return 1.0
+
+    def scaled(self, mean, std, deviation):
+        self.asked["scaled"] += 1
+        return Scaling(self, mean, std, std**2, 1.0, mean, std)
+
+
+class OwnHuber(Loss):
+    """Another one, with a parameter in units of the target; its step by the base class."""
+
+    asked = Counter()
+
+    def __init__(self, delta=1.35):
+        self.delta = delta
+
+    @property
+    def outlier_threshold(self):
+        return self.delta
+
+    def value(self, z, y):
+        return Huber(self.delta).value(z, y)
+
+    def gradient(self, z, y):
+        return Huber(self.delta).gradient(z, y)
+
+    def prox(self, v, y, rho, start=None):
+        self.asked["prox"] += 1
+        return Huber(self.delta).prox(v, y, rho)
+
+    def output_step(self, z, y, rho, length, out, loss_scale=1.0):
+        return super().output_step(z, y, rho, length, out, loss_scale) + 1.0
+
+    def curvature(self, z, y):
+        self.asked["curvature"] += 1
+        return Huber(self.delta).curvature(z, y)
+
+    def scaled(self, mean, std, deviation):
+        self.asked["scaled"] += 1
+        loss = OwnHuber(self.delta / std)
+        return Scaling(loss, mean, std, std**2, min(1.0, loss.delta), mean, std)
+
+
+class TestNewLoss:
+    """One file is all that a new loss takes: the fits are those of the loss that is known."""
+
+    HOW = {
+        "mini-batches": {"batch_size": 30},
+        "full batch": {"batch_size": None},
+        "nesterov": {"batch_size": None, "solver": Feasible(acceleration="nesterov")},
+        "stream": None,
+    }
+
+    def fits(self, how, *losses):
+        rng = np.random.default_rng(0)
+        X = rng.standard_normal((120, 4))
+        y = 40.0 + 6.0 * np.tanh(X[:, 0]) + rng.standard_t(2, 120)
+        for loss in losses:
+            model = MDLAMRegressor((5,), loss=loss, random_state=0, **(self.HOW[how] or {}))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                if how == "stream":
+                    for rows in (slice(0, 100), slice(100, 120)):
+                        model.partial_fit(X[rows], y[rows])
+                else:
+                    model.set_params(max_iter=25).fit(X, y)
+            yield model
+
+    def assert_same(self, known, own):
+        assert own.loss_curve_ == known.loss_curve_
+        for name in ("coefs_", "intercepts_"):
+            for W, V in zip(getattr(own, name), getattr(known, name), strict=True):
+                np.testing.assert_array_equal(W, V)
+        found = own.activity_alpha_, own.column_alpha_
+        assert found == (known.activity_alpha_, known.column_alpha_)
+
+    @pytest.mark.parametrize("how", HOW)
+    def test_squared_error(self, how):
+        OwnSquaredError.asked.clear()
+        self.assert_same(*self.fits(how, "squared_error", OwnSquaredError()))
+        minis = self.HOW[how] is None or self.HOW[how]["batch_size"]
+        step = {"output_step"} if minis else {"gradient"}
+        if how == "full batch":
+            step.add("curvature")
+        assert {"value", "scaled", "information", *step} <= set(OwnSquaredError.asked)
+
+    @pytest.mark.parametrize("how", HOW)
+    def test_huber(self, how):
+        OwnHuber.asked.clear()
+        self.assert_same(*self.fits(how, "huber", OwnHuber()))
+        minis = self.HOW[how] is None or self.HOW[how]["batch_size"]
+        assert OwnHuber.asked["scaled"] and OwnHuber.asked["prox" if minis else "curvature"]
+
+
+class TestScaled:
+    """``R(z, y) = factor R'(z', y')``: a fit in these units is the fit."""
+
+    mean, std, deviation = np.array([40.0, -3.0]), 6.0, 4.5
+    EACH = [
+        SquaredError(),
+        AbsoluteError(),
+        Huber(2.0),
+        Huber(20.0),
+        Quantile(0.8),
+        OwnSquaredError(),
+        OwnHuber(2.0),
+    ]
+
+    def drawn(self):
+        rng = np.random.default_rng(0)
+        z, y = self.mean + 10.0 * rng.standard_normal((2, 30, 2))
+        return z, y
+
+    @pytest.mark.parametrize("loss", EACH, ids=lambda loss: type(loss).__name__)
+    def test_value_and_gradient(self, loss):
+        scaling = loss.scaled(self.mean, self.std, self.deviation)
+        z, y = self.drawn()
+        inside, target = (z - scaling.shift) / scaling.scale, scaling.transform(y)
+        value = scaling.factor * scaling.loss.value(inside, target)
+        np.testing.assert_allclose(value, loss.value(z, y), rtol=1e-10)
+        slope = scaling.factor / scaling.scale * scaling.loss.gradient(inside, target)
+        np.testing.assert_allclose(slope, loss.gradient(z, y), rtol=1e-10, atol=1e-12)
+        np.testing.assert_array_equal(scaling.shift, self.mean)
+        unit = self.deviation if loss.nonsmooth else self.std
+        assert scaling.scale == unit
+        assert scaling.factor == unit if loss.nonsmooth else unit**2
+        np.testing.assert_allclose(target, (y - self.mean) / unit)
+        delta = min(1.0, getattr(loss, "delta", np.inf) / self.std)
+        assert scaling.loss_scale == pytest.approx(delta)
+
+    def test_poisson(self):
+        scaling = Poisson().scaled(np.array([8.0, 2.0]), 1.0, 1.0)
+        z, y = self.drawn()[0] / 20.0, np.abs(self.drawn()[1])
+        inside = z - np.log(5.0)
+        np.testing.assert_allclose(
+            5.0 * Poisson().value(inside, scaling.transform(y)), Poisson().value(z, y), rtol=1e-9
+        )
+        assert (scaling.factor, scaling.scale, scaling.loss) == (5.0, 1.0, Poisson())
+        np.testing.assert_allclose(scaling.shift, np.log(5.0))
+
+    def test_of_classes_stays(self):
+        for loss in (SoftmaxCrossEntropy(), LogisticLoss()):
+            scaling = loss.scaled(self.mean, self.std, self.deviation)
+            assert scaling.loss is loss and scaling.scale == scaling.factor == 1.0
+            np.testing.assert_array_equal(scaling.shift, [0.0, 0.0])
+            y = np.eye(2)
+            assert scaling.transform(y) is y
+
+    @pytest.mark.parametrize("nothing", [0.0, np.nan, np.inf])
+    def test_targets_that_do_not_vary(self, nothing):
+        for loss in (SquaredError(), AbsoluteError(), Huber(2.0), Quantile(0.3)):
+            scaling = loss.scaled(np.zeros(2), nothing, nothing)
+            assert scaling.scale == scaling.factor == 1.0 and scaling.loss == loss
+            y = np.ones((2, 2))
+            assert scaling.transform(y) is y
+            moved = loss.scaled(self.mean, nothing, nothing).transform(y)
+            np.testing.assert_allclose(moved, y - self.mean)
+
+    def test_weights_there_and_back(self):
+        """The output layer says the same in both units."""
+        scaling = SquaredError().scaled(self.mean, self.std, self.deviation)
+        rng = np.random.default_rng(1)
+        a, W, b = rng.standard_normal((5, 3)), rng.standard_normal((3, 2)), rng.standard_normal(2)
+        inner = scaling.inner(W, b)
+        np.testing.assert_allclose(self.mean + self.std * (a @ inner[0] + inner[1]), a @ W + b)
+        for found, given_ in zip(scaling.outer(*inner), (W, b), strict=True):
+            np.testing.assert_allclose(found, given_)
+
+
+class Partly(OwnSquaredError):
+    """Knows its step and its curvature, and leaves the units to the package."""
+
+    scaled = Loss.scaled
+
+    def prox(self, v, y, rho, start=None):
+        return SquaredError().prox(v, y, rho)
+
+
+class TestUnitsOfTheDefault:
+    mean, std = np.array([40.0, -3.0]), 6.0
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    @pytest.mark.parametrize("loss_scale", [1.0, 0.5])
+    def test_step_and_curvature_of_a_users_loss(self, dtype, loss_scale):
+        """Half a squared deviation is one: in that unit the curvature is 2."""
+        rng = np.random.default_rng(0)
+        scaling = Partly().scaled(self.mean, self.std, 4.0)
+        assert scaling.factor == pytest.approx(0.5 * self.std**2)
+        z = rng.standard_normal((9, 2)).astype(dtype)
+        y = (self.mean + self.std * rng.standard_normal((9, 2))).astype(dtype)
+        assert scaling.transform(y) is y
+        rho, length, out = 3.0, 0.4, np.empty_like(z)
+        curvature = scaling.loss.output_step(z, y, rho, length, out, loss_scale)
+        own = (y - self.mean) / self.std
+        prox = (2.0 * own + rho * loss_scale * z) / (2.0 + rho * loss_scale)
+        np.testing.assert_allclose(out, length * (prox - z), rtol=1e-4, atol=1e-6)
+        assert curvature == pytest.approx(2.0 + rho * loss_scale)
+        diagonal, factor = scaling.loss.curvature(z, scaling.loss.compact(y))
+        np.testing.assert_allclose(diagonal, 2.0)
+        assert factor is None
+        assert scaling.loss.information(y, np.full(9, 1 / 9)) == 1.0
+
+        class Flat(Partly):
+            def information(self, y, share):
+                return 0.25 * len(y)
+
+        assert Flat().scaled(self.mean, self.std, 4.0).loss.information(y, None) == 2.25
+
+    def test_factors_of_the_curvature_are_scaled_too(self):
+        class Bent(Partly):
+            def curvature(self, z, y):
+                return z**2 + 4.0, z
+
+        loss = Bent().scaled(self.mean, self.std, 4.0).loss
+        z = np.array([[0.5, -1.0]])
+        outside = self.mean + self.std * z
+        diagonal, factor = loss.curvature(z, z)
+        np.testing.assert_allclose(diagonal, 2.0 * (outside**2 + 4.0))
+        np.testing.assert_allclose(factor**2, 2.0 * outside**2)
+
+    def test_what_the_loss_does_not_say_is_the_default(self):
+        class Least(Loss):
+            nonsmooth, outlier_threshold = True, 0.5
+
+            def value(self, z, y):
+                return np.abs(z - y).sum(axis=1)
+
+            def gradient(self, z, y):
+                return np.sign(z - y)
+
+        scaling = Least().scaled(self.mean, self.std, 4.0)
+        assert scaling.scale == scaling.factor == 4.0
+        loss = scaling.loss
+        assert loss.nonsmooth and loss.outlier_threshold == 0.5
+        z, y, out = np.zeros((1, 2)), self.mean + [[4.0, -2.0]], np.empty((1, 2))
+        assert loss.output_step(z, y, 5.0, 10.0, out) == 5.0
+        np.testing.assert_allclose(out, [[2.0, -2.0]])
+        assert loss.curvature(z, y)[0].tolist() == [[1.0, 1.0]]

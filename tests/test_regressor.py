@@ -230,8 +230,8 @@ def test_diabetes(solver):
 class OwnAbsoluteError(Loss):
     """What the package has as "absolute_error", from its two methods and its two attributes."""
 
-    kinks = True
-    reach = 0.0
+    nonsmooth = True
+    outlier_threshold = 0.0
 
     def value(self, z, y):
         return np.abs(z.astype(float) - y).sum(axis=1)

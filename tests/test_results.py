@@ -11,9 +11,12 @@ from sklearn.exceptions import ConvergenceWarning
 from skmdlam import MDLAMRegressor
 from skmdlam._monitor import LARGEST
 from skmdlam._results import keep_chunk, keep_fit, keep_start
-from skmdlam.engine.calibration import Strengths
-from skmdlam.engine.run import STOP_REASONS, Record, Result
-from skmdlam.engine.stream import Seen
+from skmdlam._validation import Samples
+from skmdlam.engine.loop.run import Run
+from skmdlam.engine.moments import column_moments
+from skmdlam.engine.records import STOP_REASONS, Record, Result
+from skmdlam.engine.regularization import Regularization
+from skmdlam.engine.summary import DataSummary
 
 CURVES = ["loss_curve_", "objective_curve_", "epsilon_curve_", "rho_curve_", "gap_curve_"]
 
@@ -27,14 +30,21 @@ def result(losses=(3.0, 2.0), reason="converged", weight=1.0):
     return Result([np.full((2, 1), weight)], [np.zeros(1)], reason, records)
 
 
-class Run(SimpleNamespace):
+class StubRun(Run):
     """The run of a stream, as far as it is asked here."""
+
+    def __init__(self, weight=1.0, **attributes):
+        self.weight = weight
+        vars(self).update(attributes)
+
+    def __next__(self):
+        raise StopIteration
 
     def weights(self):
         return [np.full((2, 1), self.weight)], [np.zeros(1)]
 
     def state(self):
-        return "what was seen"
+        return {"what": "was seen"}
 
 
 class TestFit:
@@ -79,16 +89,16 @@ class TestChunks:
         keep_fit(estimator, result(), None)
         before = {name: getattr(estimator, name) for name in CURVES}
         as_they_were = copy.deepcopy(before)
-        keep_chunk(estimator, Run(weight=5.0), record(1, loss=np.inf))
+        keep_chunk(estimator, StubRun(weight=5.0), record(1, loss=np.inf))
         assert before == as_they_were
         assert estimator.loss_curve_ == [3.0, 2.0, LARGEST]
         assert {len(getattr(estimator, name)) for name in CURVES} == {estimator.n_iter_} == {3}
-        assert estimator._stream == "what was seen"
+        assert estimator._stream == {"what": "was seen"}
         assert (estimator.stop_reason_, estimator.best_loss_) == ("partial_fit", 2.0)
 
     def test_of_a_new_estimator(self):
         estimator, said = MDLAMRegressor(), record(8)
-        keep_chunk(estimator, Run(weight=5.0), said)
+        keep_chunk(estimator, StubRun(weight=5.0), said)
         assert estimator.n_iter_ == said.iteration == len(estimator.loss_curve_) == 1
 
 
@@ -99,23 +109,29 @@ def test_weights_that_are_no_numbers_are_never_kept(weight):
     with pytest.raises(FloatingPointError, match="this fit"):
         keep_fit(estimator, result(weight=weight), None)
     with pytest.raises(FloatingPointError, match="this chunk"):
-        keep_chunk(estimator, Run(weight=weight), record(1))
+        keep_chunk(estimator, StubRun(weight=weight), record(1))
     assert vars(estimator) == before
 
 
 @pytest.mark.parametrize(
-    ("run", "strengths"),
-    [
-        (Run(strengths=Strengths(5.0, 0.75, 0.1)), (5.0, 0.75, 0.1)),
-        (Run(strengths="of a user's own solver"), (0.0, 0.0)),
-        (Run(), (0.0, 0.0)),
-    ],
-    ids=["feasible", "another meaning", "none"],
+    "run",
+    [StubRun(), StubRun(regularization=Regularization(5.0, 0.75, 0.1), estimated=(1.0, 2.0, 0.1))],
+    ids=["none", "feasible"],
 )
-def test_strengths(run, strengths):
-    estimator = MDLAMRegressor()
-    seen = Seen.of(np.eye(3), np.ones((3, 1)))
-    keep_start(estimator, run, seen)
-    found = estimator.activity_alpha_, estimator.column_alpha_, estimator.noise_ratio_
-    assert found[: len(strengths)] == strengths
-    assert estimator._stream.rows == 3 and seen.calibrated is None
+def test_what_a_run_estimated_and_what_it_has_seen(run):
+    """In arrays and numbers, weighted, with the moments that the run knows already."""
+    rng = np.random.default_rng(0)
+    X, Y, weight = rng.normal(size=(30, 3)), rng.normal(size=(30, 1)), rng.uniform(1, 2, 30)
+    estimator, samples = MDLAMRegressor(), Samples(X, Y[:, 0], Y, weight)
+    for moments in (None, column_moments(X, weight / weight.sum()), (np.ones(3), np.full(3, 2.0))):
+        run.moments = moments
+        keep_start(estimator, run, samples)
+        found = estimator.activity_alpha_, estimator.column_alpha_, estimator.noise_ratio_
+        np.testing.assert_array_equal(found, run.regularization)
+        kept = estimator._stream
+        assert kept["estimated"] == run.estimated
+        known = DataSummary.from_arrays(kept | {"estimated": None})
+        mean = np.average(X, axis=0, weights=weight) if moments is None else moments[0]
+        np.testing.assert_allclose(known.columns.mean, mean, rtol=1e-12)
+        assert (known.rows, known.joint) == (30, None)
+        assert known.weight == pytest.approx(weight.sum())

@@ -14,9 +14,16 @@ import skmdlam
 from skmdlam import MDLAMClassifier, MDLAMRegressor
 from skmdlam._stored import check_stored_version
 
-FILES = sorted((Path(__file__).parent / "data").glob("stored-*.pkl"))
+DATA = Path(__file__).parent / "data"
+FILES = sorted(DATA.glob("stored-[0-9]*.pkl"))
 STORED = {path.stem: pickle.loads(path.read_bytes()) for path in FILES}
 CASES = [(file, name) for file, (_, stored) in STORED.items() for name in stored]
+# Stored in mid-stream, with what was said then and after each of the next two parts.
+STREAMS = {
+    f"{path.stem}, {name}": stored
+    for path in sorted(DATA.glob("stored-streams-*.pkl"))
+    for name, stored in pickle.loads(path.read_bytes()).items()
+}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +34,7 @@ def fitted():
 
 def test_there_are_stored_models():
     """In each file a classifier and a regressor of every kind, and one that is not fitted."""
-    assert len(FILES) >= 1
+    assert len(FILES) >= 1 and len(STREAMS) >= 6
     assert all(len(stored) >= 12 for _, stored in STORED.values())
 
 
@@ -63,6 +70,71 @@ def test_stored_estimator_can_be_used(file, name):
         if again.solver == "feasible" and not again.early_stopping:
             again.partial_fit(X, said["predict"])
             assert again.n_iter_ == len(again.loss_curve_) > 0
+
+
+def said_of(estimator, X):
+    return getattr(estimator, "decision_function" if hasattr(estimator, "classes_") else "predict")(
+        X
+    )
+
+
+def next_chunks(estimator, X, y, start, stop):
+    for at in range(start, stop, 40):
+        estimator.partial_fit(X[at : at + 40], y[at : at + 40])
+    return said_of(estimator, X)
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_stored_stream_goes_on_as_it_would_have(name):
+    """It says what it said, and learns from the next chunks what it learned from them."""
+    pickled, X, y, (now, soon, later) = STREAMS[name]
+    estimator = pickle.loads(pickled)
+    np.testing.assert_allclose(said_of(estimator, X), now, rtol=1e-6)
+    # A column that did not vary before does now.
+    for until, before in ((slice(120, 160), soon), (slice(160, 240), later)):
+        said = next_chunks(estimator, X, y, until.start, until.stop)
+        np.testing.assert_allclose(said, before, rtol=1e-3, atol=1e-3 * np.abs(before).max())
+    assert np.abs(later - now).max() > 0.02 * np.abs(now).max()  # there was something to learn
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_what_a_stream_keeps_is_plain(name):
+    """Arrays, numbers, names, None and collections of them: no objects of the engine."""
+
+    def check(value):
+        if isinstance(value, dict):
+            assert all(type(key) is str for key in value)
+            value = list(value.values())
+        if type(value) in (list, tuple):
+            for one in value:
+                check(one)
+        else:
+            kinds = (np.ndarray, np.number, np.bool_, float, int, str, type(None))
+            assert isinstance(value, kinds)
+            assert not isinstance(value, np.ndarray) or not value.dtype.hasobject
+
+    pickled, X, y, _ = STREAMS[name]
+    estimator = pickle.loads(pickled)
+    check(estimator._stream)
+    next_chunks(estimator, X, y, 120, 240)
+    check(estimator._stream)
+    assert estimator._stream["summary"]["rows"] == 240
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_copies_in_mid_stream_are_the_same_stream(name):
+    """By a bit; neither learns from what the other sees, and a clone knows nothing."""
+    pickled, X, y, _ = STREAMS[name]
+    estimator = pickle.loads(pickled)
+    next_chunks(estimator, X, y, 120, 160)
+    before = said_of(estimator, X)
+    copies = [pickle.loads(pickle.dumps(estimator)), copy.deepcopy(estimator)]
+    new = clone(estimator)
+    assert not hasattr(new, "coefs_") and new.get_params() == estimator.get_params()
+    after = next_chunks(estimator, X, y, 160, 240)
+    for other in copies:
+        np.testing.assert_array_equal(said_of(other, X), before)
+        np.testing.assert_array_equal(next_chunks(other, X, y, 160, 240), after)
 
 
 @pytest.mark.parametrize("how", ["pickle", "joblib", "copy", "deepcopy"])

@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor, Relaxed
 from skmdlam.activations import ELU, Activation, Logistic, Softplus, Tanh
-from skmdlam.engine.units import TargetUnit
+from skmdlam.engine.moments import TargetMoments
 from skmdlam.losses import AbsoluteError, Huber, Loss, Quantile, SquaredError
 from skmdlam.penalties import L1, L2, GroupLasso, Penalty
 from skmdlam.testing import check_activation, check_joint, check_loss, check_penalty
@@ -340,12 +340,12 @@ class TestUnitsOfAnUnknownLoss:
     def test_value_gradient_prox(self, known):
         rng = np.random.default_rng(4)
         Y = 50.0 + 3.0 * rng.standard_normal((30, 2))
-        unit = TargetUnit(Plain(known), Y, np.full(30, 1 / 30))
+        unit = Plain(known).scaled(*TargetMoments.of(Y, np.full(30, 1 / 30)))
         np.testing.assert_allclose(unit.shift, Y.mean(axis=0))
         assert 2.0 < unit.scale < 4.0
         z = rng.standard_normal((30, 2))
         outside = unit.shift + unit.scale * z
-        factor, y = unit.factor, unit.convert(Y)
+        factor, y = unit.factor, unit.transform(Y)
         np.testing.assert_allclose(factor * unit.loss.value(z, y), known.value(outside, Y))
         slope = factor / unit.scale * unit.loss.gradient(z, y)
         np.testing.assert_allclose(slope, known.gradient(outside, Y))

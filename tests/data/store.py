@@ -6,7 +6,11 @@ of newer ones need not load in older ones::
     python -m pip install -c .ci/oldest.txt . && python tests/data/store.py
 
 It writes ``stored-VERSION.pkl`` beside itself: for each estimator the pickle, some inputs and
-what it said of them.
+what it said of them; and ``stored-streams-VERSION.pkl``: for each stream the pickle in mid-stream,
+all of its samples, and what it said of them then, and again after the chunks that were left. Where
+a file is there already it stays: ``stored-streams-0.1.0.dev0.pkl`` was written by
+``PYTHONPATH=OLD python tests/data/store.py``, OLD a checkout of the last commit that kept objects
+of its own of a stream (0c86a52), ``stored-0.1.0.dev0.pkl`` by an earlier one.
 """
 
 import pickle
@@ -52,6 +56,79 @@ def estimators(X, classes, values):
         }
 
 
+# Samples that a stream, or a fit, has seen when it is stored; the rest comes in chunks of 40.
+SEEN, CHUNK = 120, 40
+
+
+def streams():
+    """Estimators by name, each with its samples."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(240, 4)) @ rng.normal(size=(4, 4)) + 1.0
+    X[:SEEN, 3] = 0.5  # comes to life after the storing
+    values = 3.0 * np.tanh(X[:, 0]) + X[:, 1] + 0.3 * rng.normal(size=240) + 10.0
+    classes = np.digitize(values, np.quantile(values, [0.3, 0.7]))
+    counts = rng.poisson(np.exp(np.tanh(X[:, 0]) + 1.0)).astype(np.float32)
+    indicator = np.column_stack([values > 10, X[:, 1] > 1]).astype(int)
+    few = {"hidden_layer_sizes": (5,), "random_state": 0, "max_iter": 15}
+    return {
+        "classes, a stream": (MDLAMClassifier(**few), X, classes),
+        "counts in float32, a stream": (
+            MDLAMRegressor(**few, loss="poisson"),
+            X.astype(np.float32),
+            counts,
+        ),
+        "l1, a stream": (MDLAMRegressor(**few, penalty="l1", alpha=1.0), X, values),
+        "multilabel, a stream": (MDLAMClassifier(**few), X, indicator),
+        "huber, a stream": (MDLAMRegressor(**few, loss="huber"), X, values),
+        "two layers, a fit": (
+            MDLAMRegressor(**few | {"hidden_layer_sizes": (5, 4)}),
+            X,
+            values,
+        ),
+    }
+
+
+def learn(estimator, X, y, start, stop):
+    """Let it see these samples, chunk by chunk."""
+    for at in range(start, stop, CHUNK):
+        options = {}
+        if not hasattr(estimator, "coefs_") and isinstance(estimator, MDLAMClassifier):
+            options = {"classes": np.unique(y)} if y.ndim == 1 else {}
+        estimator.partial_fit(X[at : at + CHUNK], y[at : at + CHUNK], **options)
+
+
+def said_of(estimator, X):
+    """Outputs of the last layer, but for the link of a regression."""
+    how = "decision_function" if isinstance(estimator, MDLAMClassifier) else "predict"
+    return getattr(estimator, how)(X)
+
+
+def stored_streams():
+    """By name: pickle, samples, targets, and what the estimator said at three points."""
+    stored = {}
+    for name, (estimator, X, y) in streams().items():
+        if name.endswith("a fit"):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                estimator.fit(X[:SEEN], y[:SEEN])
+        else:
+            learn(estimator, X, y, 0, SEEN)
+        pickled, said = pickle.dumps(estimator, protocol=4), [said_of(estimator, X)]
+        for start, stop in ((SEEN, SEEN + CHUNK), (SEEN + CHUNK, len(X))):
+            learn(estimator, X, y, start, stop)
+            said.append(said_of(estimator, X))
+        stored[name] = pickled, X, y, said
+    return stored
+
+
+def write(name, content):
+    """Write a file beside this one, if it is not there."""
+    path = Path(__file__).with_name(f"{name}-{skmdlam.__version__}.pkl")
+    if not path.exists():
+        path.write_bytes(pickle.dumps(content, protocol=4))
+    print(f"{path}: {path.stat().st_size} bytes")
+
+
 def main():
     """Fit, predict, store."""
     rng = np.random.default_rng(0)
@@ -67,9 +144,8 @@ def main():
                     said[method] = getattr(estimator, method)(X)
         # A pickle each: one that is refused does not keep the others from being loaded.
         stored[name] = pickle.dumps(estimator, protocol=4), said
-    path = Path(__file__).with_name(f"stored-{skmdlam.__version__}.pkl")
-    path.write_bytes(pickle.dumps((X, stored), protocol=4))
-    print(f"{path}: {path.stat().st_size} bytes")
+    write("stored", (X, stored))
+    write("stored-streams", stored_streams())
 
 
 if __name__ == "__main__":

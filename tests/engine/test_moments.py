@@ -1,11 +1,25 @@
 """Moments of columns, and one rule of when a column is constant for every way to fit."""
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 from skmdlam import MDLAMRegressor, Relaxed
-from skmdlam.engine.moments import column_moments, varies
+from skmdlam.engine.constants import LIMITS
+from skmdlam.engine.moments import (
+    Columns,
+    Moments,
+    TargetMoments,
+    chunks,
+    column_moments,
+    in_blocks,
+    share_one_unit,
+    standardized_samples,
+    varies,
+)
 
 
 @pytest.fixture(params=["dense", "csr", "csc"])
@@ -88,3 +102,130 @@ def test_same_rule_for_every_way_to_fit(how, dtype):
             assert model.score(X, y) > 0.95
         else:
             np.testing.assert_array_equal(model.coefs_[0][0], 0.0)
+
+
+class TestMoments:
+    """Sums of moments of parts are those of all, however unequal the parts are."""
+
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((1000, 5)) @ rng.standard_normal((5, 5)) + 3.0
+    X[:10] *= 0.1
+    weight = rng.uniform(0.1, 5.0, 1000)
+
+    def merged(self, cuts, X, weight, **options):
+        total = None
+        for a, b in pairwise(cuts):
+            part = Moments.of(X[a:b], None if weight is None else weight[a:b], **options)
+            total = part if total is None else total + part
+        return total
+
+    @pytest.mark.parametrize("offset", [0.0, 1e6])
+    @pytest.mark.parametrize("cuts", [(0, 10, 1000), (0, 1, 3, 50, 51, 1000), (0, 1000)])
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_full_is_the_covariance_of_all_rows(self, offset, cuts, weighted):
+        X, s = self.X + offset, self.weight if weighted else np.ones(1000)
+        moments = self.merged(cuts, X, s if weighted else None, full=True)
+        np.testing.assert_allclose(
+            moments.square / moments.weight, np.cov(X.T, aweights=s, bias=True), rtol=1e-7
+        )
+        np.testing.assert_allclose(moments.mean, np.average(X, axis=0, weights=s), rtol=1e-13)
+        assert moments.weight == pytest.approx(s.sum(), rel=1e-13)
+        diagonal = self.merged(cuts, X, s if weighted else None)
+        np.testing.assert_allclose(diagonal.square, moments.square.diagonal(), rtol=1e-9)
+        for one in (moments, diagonal):
+            np.testing.assert_allclose(one.spread**2, diagonal.square / s.sum(), rtol=1e-9)
+
+    def test_of_any_container_and_many_blocks(self, container):
+        """More numbers than a block holds, so that blocks are merged as chunks are."""
+        wide = np.zeros((9, 2**20))
+        wide[:, :5] = self.X[:9]
+        wide[:, -1] = self.X[9:18, 0]
+        found = Moments.of(container(wide), self.weight[:9])
+        s = self.weight[:9, None]
+        mean = (s * wide).sum(axis=0) / s.sum()
+        np.testing.assert_allclose(found.mean, mean, atol=1e-12)
+        np.testing.assert_allclose(found.square, (s * (wide - mean) ** 2).sum(axis=0), atol=1e-10)
+
+
+def test_moments_of_targets():
+    rng = np.random.default_rng(0)
+    Y, s = rng.standard_normal((50, 3)) * (1, 10, 0.1) + (5, -3, 0), rng.uniform(0.1, 3.0, 50)
+    found = TargetMoments.of(Y.astype(np.float32), s / s.sum())
+    Y = Y.astype(np.float32).astype(float)
+    mean = np.average(Y, axis=0, weights=s)
+    np.testing.assert_allclose(found.mean, mean)
+    assert found.std == pytest.approx(
+        np.sqrt(np.average((Y - mean) ** 2, axis=0, weights=s).mean())
+    )
+    assert found.deviation == pytest.approx(np.average(np.abs(Y - mean), axis=0, weights=s).mean())
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_standardized_samples(container, weighted):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 4)) * (1, 1e6, 1e-6, 0) + (0, 3, 1, 7)
+    s = rng.uniform(0.1, 3.0, 60) if weighted else np.ones(60)
+    samples = standardized_samples(container(X), s / s.sum())
+    mean = np.average(X, axis=0, weights=s)
+    std = np.sqrt(np.average((X - mean) ** 2, axis=0, weights=s))
+    expected = np.zeros_like(X)
+    expected[:, :3] = (X - mean)[:, :3] / std[:3]
+    rows = np.array([3, 3, 59, 0])
+    np.testing.assert_allclose(samples(rows), expected[rows], rtol=1e-7, atol=1e-9)
+
+
+class TestColumns:
+    """Units of the columns."""
+
+    mean, std = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.5, 1e-20, 4.0, 2.0])
+
+    def test_by_hand(self, container):
+        columns = Columns.of(self.mean, self.std, 10.0, 10, float)
+        np.testing.assert_array_equal(columns.std, [0.5, 0.0, 4.0, 2.0])
+        np.testing.assert_array_equal(columns.inverse_std, [2.0, 0.0, 0.25, 0.5])
+        np.testing.assert_array_equal(columns.inverse_variance, [4.0, 0.0, 0.0625, 0.25])
+        np.testing.assert_array_equal(columns.vary, [True, False, True, True])
+        assert columns.n_varying == 3 and not columns.one_unit
+        x = np.arange(8.0).reshape(2, 4)
+        np.testing.assert_allclose(
+            columns.standardized(container(x)), (x - self.mean) * columns.inverse_std
+        )
+        X = sp.csr_array(x)
+        scaled = columns.scaled(X, np.float32)
+        np.testing.assert_allclose(scaled.toarray(), x * columns.inverse_std)
+        assert scaled.dtype == np.float32 and np.shares_memory(scaled.indices, X.indices)
+        np.testing.assert_array_equal(X.toarray(), x)
+
+    def test_one_unit(self):
+        """Columns that outnumber the samples share the root of their mean variance."""
+        columns = Columns.of(self.mean, self.std, 2.0, 2, float)
+        assert columns.one_unit
+        unit = np.sqrt((0.25 + 16 + 4) / 3)
+        np.testing.assert_allclose(columns.std, [unit, 0.0, unit, unit])
+        np.testing.assert_allclose(columns.inverse_std, [1 / unit, 0.0, 1 / unit, 1 / unit])
+        assert self.std[0] == 0.5  # the argument is nobody's to change
+
+    def test_who_shares(self):
+        spread = np.ones(11)
+        spread[-2:] = 1e3, 1e9
+        assert share_one_unit(spread, 10, 10)
+        assert not share_one_unit(spread, 11, 10)
+        assert not share_one_unit(spread, 10, 11)
+        spread[-3] = 1e4
+        spread[-2] = 1e4
+        assert not share_one_unit(spread, 10, 10)
+        assert share_one_unit(spread, 10, 10, replace(LIMITS, one_unit=1e5))
+
+    def test_no_column_varies(self):
+        columns = Columns.of(np.ones(2), np.zeros(2), 5.0, 5, float)
+        assert columns.n_varying == 1 and not columns.inverse_variance.any()
+        tiny = Columns.of(np.zeros(1), np.array([1e-300]), 5.0, 5, float)
+        assert tiny.inverse_variance == np.finfo(float).max
+
+
+def test_blocks_fit_into_the_cache():
+    assert [block.stop for block in chunks(10, 4, 12)] == [3, 6, 9, 10]
+    assert len(chunks(10, 100, 12)) == 10
+    rows = in_blocks(5000, None, 1)
+    assert max(block.stop - block.start for block in rows.blocks) == LIMITS.converted_rows
+    assert in_blocks(10, np.full(10, 2.0)).total == 20.0

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from skmdlam import Feasible, Relaxed
+from skmdlam.engine.options import check_integer, check_number, first_given
 
 NOT_NEGATIVE = "a number in [0, inf)"
 POSITIVE = "a number in (0, inf)"
@@ -76,5 +77,33 @@ def test_every_option_is_checked():
     """An option that takes anything at all has been forgotten."""
     for solver in (Feasible, Relaxed):
         for option in solver.__dataclass_fields__:
-            with pytest.raises(ValueError, match=f"^{option} must be "):
-                solver(**{option: object()})
+            if option != "constants":
+                with pytest.raises(ValueError, match=f"^{option} must be "):
+                    solver(**{option: object()})
+
+
+def test_ends_of_a_range():
+    """A bracket belongs to the range, a parenthesis does not."""
+    for allowed, good, bad in (
+        ("[0, 1)", (0, 0.5), (1, -1e-9)),
+        ("(0, 1]", (1, 1e-9), (0, 1.1)),
+        ("(0, inf)", (1e300,), (0, np.inf)),
+    ):
+        for value in good:
+            check_number("it", value, allowed)
+        for value in bad:
+            with pytest.raises(ValueError, match=r"^it must be "):
+                check_number("it", value, allowed)
+    check_integer("it", 3, at_least=3)
+    with pytest.raises(ValueError, match=r"^it must be an integer, at least 3; got 2\.$"):
+        check_integer("it", 2, at_least=3)
+    with pytest.raises(ValueError, match=r"^it must be "):
+        check_integer("it", None, at_least=3)
+
+
+def test_first_given():
+    """The first that is not None, be it zero or empty."""
+    assert first_given(None, 0, 5) == 0
+    assert first_given(None, "", 5) == ""
+    assert first_given(None, None) is None
+    assert first_given() is None

@@ -1,3 +1,5 @@
+"""Sums over rows: weighted, and the same whatever the blocks are."""
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -49,3 +51,46 @@ def test_gram_of_columns_far_from_zero_keeps_its_digits():
     np.testing.assert_allclose(
         rows.gram(far, rows.mean(far)), rows.gram(A, rows.mean(A)), rtol=1e-7, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("block_rows", [None, 1, 7, 22, 23, 24])
+def test_blocks_are_all_rows_once(block_rows):
+    rows = Rows(23, block_rows=block_rows)
+    seen = np.concatenate([np.arange(23)[block] for block in rows.blocks])
+    np.testing.assert_array_equal(seen, np.arange(23))
+    assert all(block.stop - block.start <= (block_rows or 23) for block in rows.blocks)
+
+
+def test_weights_that_sum_to_one(data):
+    _, _, weight = data
+    np.testing.assert_allclose(Rows(23, weight).normalized(), weight / weight.sum())
+    np.testing.assert_allclose(Rows(23).normalized(), 1 / 23)
+    single = Rows(23, weight.astype(np.float32))
+    assert single.normalized().dtype == float
+    # Added up in double precision, whatever the type of the rows.
+    many = Rows(10_000_000, np.full(10_000_000, 0.1, np.float32))
+    assert many.total == pytest.approx(1e6, rel=1e-7)
+    values = np.full(100_000, 0.1, np.float32)
+    exact = float(np.float32(0.1)) * 1e5
+    assert Rows(100_000).sum(values) == pytest.approx(exact, rel=1e-12)
+    assert Rows(100_000, values).sum(np.ones(100_000, np.float32)) == pytest.approx(
+        exact, rel=1e-12
+    )
+
+
+def test_products_of_two_sparse_matrices(data):
+    A, B, weight = data
+    for s in (None, weight):
+        scaled = B if s is None else s[:, None] * B
+        found = Rows(23, s, block_rows=5).cross(sp.csr_array(A), sp.csr_array(B))
+        np.testing.assert_allclose(found.toarray(), A.T @ scaled)
+
+
+def test_rows_are_left_as_they_are(data):
+    A, B, weight = data
+    before = A.copy(), B.copy(), weight.copy()
+    rows = Rows(23, weight)
+    rows.gram(A, rows.mean(A))
+    rows.cross(A, B)
+    for array, copy in zip((A, B, weight), before, strict=True):
+        np.testing.assert_array_equal(array, copy)

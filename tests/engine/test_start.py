@@ -130,3 +130,71 @@ def test_samples_that_are_all_alike_have_no_spread():
     np.testing.assert_array_equal(V[0][:-1], coefs[0])
     np.testing.assert_allclose(a @ V[0][:-1] + V[0][-1], 0.0, atol=1e-15)
     assert all(np.isfinite(W).all() for W in V)
+
+
+@pytest.mark.parametrize("name", ["tanh", "logistic", "relu"])
+def test_glorot_by_hand(name):
+    """Uniform with MLPClassifier's bounds, which are narrower into layers of small slope."""
+    coefs, intercepts, _ = start([40, 60, 30], [name], draw=glorot)
+    for W, b, c in zip(coefs, intercepts, (2.0 if name == "logistic" else 6.0, 6.0), strict=True):
+        bound = np.sqrt(c / sum(W.shape))
+        for drawn in (W, b):
+            assert np.abs(drawn).max() <= bound
+        assert np.abs(W).max() > 0.97 * bound
+        assert W.std() == pytest.approx(bound / np.sqrt(3.0), rel=0.05)
+
+
+def test_gaussian_by_hand():
+    coefs, intercepts = gaussian([50, 80, 30], np.random.RandomState(0), float, 0.3)
+    assert [W.shape for W in coefs] == [(50, 80), (80, 30)]
+    for drawn in coefs:
+        assert drawn.std() == pytest.approx(0.3, rel=0.05)
+        assert abs(drawn.mean()) < 0.03
+    assert intercepts[0].std() == pytest.approx(0.3, rel=0.3)
+
+
+class TestSpread:
+    """Every pre-activation has mean zero and the spread that its layer works with."""
+
+    rng = np.random.default_rng(0)
+    inputs = 5.0 + 30.0 * rng.standard_normal((200, 4))
+
+    def spread(self, names, weight=None, inputs=None):
+        inputs = self.inputs if inputs is None else inputs
+        coefs, intercepts, activations = start([4, *[6] * len(names), 2], names, draw=glorot)
+        V = [np.vstack(parts) for parts in zip(coefs, intercepts, strict=True)]
+        before = [W.copy() for W in V]
+        lsuv(V, lambda: inputs, activations, weight)
+        found, a = [], inputs
+        for index, W in enumerate(V):
+            z = a @ W[:-1] + W[-1]
+            mean = np.average(z, axis=0, weights=weight)
+            found.append(
+                (mean, np.sqrt(np.average((z - mean) ** 2, axis=0, weights=weight).mean()))
+            )
+            a = activations[index].value(z) if index < len(names) else z
+        return before, V, found
+
+    @pytest.mark.parametrize("weight", [None, rng.uniform(0.0, 5.0, 200)], ids=["none", "weights"])
+    @pytest.mark.parametrize("names", [["logistic"], ["tanh"] * 3, ["logistic", "tanh"]], ids=str)
+    def test_by_hand(self, names, weight):
+        before, V, found = self.spread(names, weight)
+        goals = [3.0 if name == "logistic" else 1.0 for name in names] + [1.0]
+        for (mean, spread), goal in zip(found, goals, strict=True):
+            np.testing.assert_allclose(mean, 0.0, atol=1e-10)
+            assert spread == pytest.approx(goal)
+        for W, start_of in zip(V, before, strict=True):
+            ratio = W[:-1] / start_of[:-1]
+            np.testing.assert_allclose(ratio, ratio[0, 0])
+
+    @pytest.mark.parametrize("names", [[], ["tanh"], ["relu", "tanh"]], ids=str)
+    def test_shallow_nets_are_left_alone(self, names):
+        before, V, _ = self.spread(names)
+        for W, start_of in zip(V, before, strict=True):
+            np.testing.assert_array_equal(W, start_of)
+
+    def test_samples_that_are_all_alike(self):
+        """Rounding is no spread to scale up."""
+        before, V, _ = self.spread(["logistic"], inputs=np.full((200, 4), 0.1))
+        np.testing.assert_array_equal(V[0][:-1], before[0][:-1])
+        assert np.isfinite(V[1]).all()

@@ -203,6 +203,8 @@ class Chain(Run):
         self._done, self._seconds, self._best = 0, 0.0, np.inf
 
     def __next__(self):
+        if self.ended:
+            raise StopIteration
         if self._finish is not None and self._run.ended:
             weights, finish = self._run.weights(), self._finish
             # The buffers of the first run are not needed any more; its weights are, should the

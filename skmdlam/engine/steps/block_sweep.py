@@ -88,8 +88,7 @@ class BlockSweep:
         self.refused = 0
 
     def settle(self):
-        """After it: its weights are those to return."""
-        self._snapshot = list(self.coefs), list(self.intercepts)
+        """After it: nothing was put off."""
 
     def restart(self):
         """After a sweep that was taken back: there is none."""
@@ -121,10 +120,11 @@ class BlockSweep:
         return self.data + sum(self.ridge) + self.rho * sum(self.residual)
 
     def objective(self):
-        """F and J, and how far the constraints are from holding."""
+        """F and J, and how far the constraints are from holding; the sweep is complete now."""
         total = self.rows.total
         loss = self.problem.training_objective(self.coefs, self.intercepts, self.v[0])
         gap = float(np.sqrt(2.0 * sum(self.residual) / total))
+        self._snapshot = list(self.coefs), list(self.intercepts)
         return Value(self.relaxed_objective() / total, loss / total, gap=gap)
 
     def weights(self):
