@@ -7,7 +7,7 @@ import numpy as np
 
 from ._version import __version__
 from .engine.loop.stream_state import VERSION, loss_key
-from .engine.regularization import USUAL_REGULARIZATION
+from .engine.regularization import usual_regularization
 from .engine.stream import Seen, StreamState
 
 # The first release whose fitted attributes mean what they mean now. Raise it with a change of
@@ -106,7 +106,7 @@ def _summary_arrays(seen):
 def _regularization(strengths):
     """Strengths of the penalties; the first streams of all knew that of one."""
     if isinstance(strengths, float):
-        return tuple(USUAL_REGULARIZATION._replace(activity_alpha=strengths))
+        return tuple(usual_regularization()._replace(activity_alpha=strengths))
     return tuple(strengths)
 
 

@@ -1,4 +1,4 @@
-"""Every tuned number of the engine: its unit, what it trades, and the benchmark that fitted it.
+"""Tuned numbers of the engine: their unit, what they trade, and the benchmark that fitted them.
 
 ``Tuned`` numbers change the answer. ``Limits`` decide about memory and time, and change the answer
 by rounding or by a sampling error. What is handed to a solver (``Feasible(constants=...)``) is used
@@ -7,8 +7,10 @@ package::
 
     Feasible(constants=replace(CONSTANTS, limits=replace(LIMITS, small=1)))
 
-What only keeps rounding at bay (floors, multiples of the machine precision) stands beside the code
-that it protects.
+What only keeps rounding at bay (floors, multiples of the machine precision), and numbers that are
+part of a formula with a source (Glorot's bounds, LSUV's spreads, the 2 of the tempered metric),
+stand beside the code that they belong to. The sizes of blocks that stay in the cache are the
+defaults everywhere.
 """
 
 from dataclasses import dataclass, field

@@ -9,7 +9,14 @@ from .constants import CONSTANTS, Constants
 from .full_batch import full_batch_run, proximal_run
 from .loop.run import Chain
 from .mini_batches import mini_batch_run
-from .options import check_choice, check_flag, check_integer, check_number, first_given
+from .options import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_kind,
+    check_number,
+    first_given,
+)
 from .records import Settings
 from .regularization import Regularization, estimate_regularization
 from .start import looks_linear
@@ -143,6 +150,7 @@ class Feasible:
             check_integer(option, getattr(self, option), at_least=1, optional=True)
         check_choice("acceleration", self.acceleration, ACCELERATIONS)
         check_flag("single_precision", self.single_precision)
+        check_kind("constants", self.constants, Constants)
 
     def initial_weights(self, sizes, rng, dtype, activations):
         """Starting weights and intercepts, meant for standardized columns.
@@ -313,7 +321,7 @@ class Feasible:
         loss : Loss
             The loss in units of its own.
         inputs : callable
-            ``inputs(rows)`` gives standardized samples.
+            ``inputs(rows)`` gives samples in the coordinates that the first layer sees.
         Y : ndarray of shape (n, K)
             Targets in the unit of the loss.
         total : float or None, default=None

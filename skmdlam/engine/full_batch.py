@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from .loop.judges import Judge
+from .loop.judges import Accepting
 from .loop.run import ComposedRun
 from .loop.schedules import Schedule
 from .loop.sources import Whole
@@ -90,7 +90,7 @@ def _sweeps(method, setting, warm, clock, regularization, estimated):
         Whole(),
         step,
         Schedule(),
-        Judge(step.weights, unit),
+        Accepting(step.weights, unit),
         step.objective,
         None,
         clock,

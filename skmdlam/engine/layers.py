@@ -69,6 +69,8 @@ class Layer:
     ----------
     velocity : ndarray of shape (n_in + 1, n_out)
         The last step.
+    right, step : ndarray of shape (n_in + 1, n_out)
+        ``a D'`` of the batch, and the step that was proposed.
     accumulated : numpy.float64
         Sum of the step lengths since the block of the penalties was last solved. Double precision,
         so that this block is.
@@ -80,6 +82,33 @@ class Layer:
         self.right, self.step = np.empty_like(V), np.empty_like(V)
         self.velocity = np.zeros_like(V)
         self.accumulated = np.float64(0.0)
+
+    def accumulate(self, length):
+        """Say how long a step was, for the block of the penalties."""
+        self.accumulated += length
+
+    def take_accumulated(self):
+        """How long the steps since the last block of the penalties were, with the gain."""
+        length, self.accumulated = self.gain * self.accumulated, np.float64(0.0)
+        return length
+
+    def as_arrays(self):
+        """The state, in arrays and numbers."""
+        return {
+            "V": self.V,
+            "velocity": self.velocity,
+            "accumulated": float(self.accumulated),
+            "usual": self.limit.usual,
+            "count": self.limit.count,
+            "preconditioner": self.preconditioner and self.preconditioner.as_arrays(),
+        }
+
+    def restore(self, arrays, velocity):
+        """Go on with the bookkeeping that :meth:`as_arrays` gave, from this last step."""
+        self.velocity, self.accumulated = velocity, np.float64(arrays["accumulated"])
+        self.limit.usual, self.limit.count = arrays["usual"], arrays["count"]
+        if self.preconditioner is not None:
+            self.preconditioner.restore(arrays["preconditioner"])
 
     def forget(self):
         """Drop the momentum and all averages."""
@@ -125,24 +154,13 @@ class Layer:
 
     @property
     def block(self):
-        """What solves the block of the penalties: the metric of the step."""
+        """What solves the block of the penalties, in the metric of the step."""
         return self.preconditioner
 
     @property
     def ready(self):
         """Whether the block of the penalties can be solved."""
         return self.preconditioner.ready
-
-    # -- a large sparse X leaves work for later -------------------------------------------------
-
-    def begin(self):
-        """Before the steps of an epoch."""
-
-    def settle(self):
-        """After them, and before anything else reads V: do all that was put off."""
-
-    def resume(self):
-        """Go on with steps after :meth:`settle`."""
 
 
 class InputLayer(Layer):
@@ -176,18 +194,30 @@ class InputLayer(Layer):
     def take(self, rows, values):
         """Put the samples of these indices into the values of a batch, and their z too."""
         self.input.take(rows, values.U)
-        self.forward(values.inputs[0], values.output if self.last else values.first)
+        values.inputs[0] = values.U_T
+        self.forward(values.U_T, values.output if self.last else values.first)
 
     def weigh(self, rows, values):
-        """Let samples far from all others count less in the step; returns its input."""
+        """Input and targets of the step, in which samples far from all others count less."""
         if self.row_weights is None:
-            return values.inputs[0]
+            return values.inputs[0], values.D[0]
         np.multiply(values.U, self.row_weights[rows], out=values.U_weighted)
-        return values.U_weighted.T
+        return values.U_weighted.T, values.D[0]
 
     def propose(self, a, D):
         np.matmul(a, D.T, out=self.right)
         return float(np.vdot(self.right, self.right))
+
+    # -- a large sparse X leaves work for later -------------------------------------------------
+
+    def begin(self):
+        """Before the steps of an epoch."""
+
+    def settle(self):
+        """After them, and before anything else reads V: do all that was put off."""
+
+    def resume(self):
+        """Go on with steps after :meth:`settle`."""
 
     # -- passes over the samples at fixed weights -----------------------------------------------
 
@@ -278,7 +308,7 @@ class Values:
         self.U = None
         if dense:
             self.U = new(m, shapes[0][0])
-            self.inputs[0] = self.U.T
+            self.inputs[0] = self.U_T = self.U.T
         if backward:
             self.U_weighted = np.empty_like(self.U) if dense else None
             self.Y, self.D_output = new(m, n_outputs), new(m, n_outputs)

@@ -15,11 +15,10 @@ from .network import Prepared, network_of, starting_weights
 from .objective import LayerObjective, Terms
 from .options import first_given
 from .preconditioners import Rhythm
+from .regularization import effective_column_alpha
+from .start import finite_start
 from .steps.layerwise import LayerwiseStep
 from .steps.penalty_block import PenaltyBlock
-
-# How often the last layer is quartered where J is not finite at the start.
-_MOST_SHRINKINGS = 60
 
 
 def mini_batch_run(options, problem, coefs, intercepts, settings):
@@ -53,6 +52,7 @@ def mini_batch_run(options, problem, coefs, intercepts, settings):
         prepared.total,
         prepared.regularization.activity_alpha,
         prepared.column_alpha,
+        tuned.column_floor,
     )
     step = LayerwiseStep(
         network,
@@ -60,13 +60,15 @@ def mini_batch_run(options, problem, coefs, intercepts, settings):
         PenaltyBlock(terms, limits.fista, tuned.penalty_ramp),
         _rhythm(V, tuned),
         options.rho_within_range(settings.rho, options.auto_rho(n, size)),
-        options.momentum,
         source.sizes,
     )
     objective = LayerObjective(network, prepared, terms, largest, tuned=tuned, limits=limits)
+    last = network.layers[-1].V
+    with np.errstate(all="ignore"):
+        start = finite_start(
+            lambda: objective().objective, lambda: np.multiply(last, 0.25, out=last)
+        )
     judge = KeepBest(network, prepared.frame, tuned)
-    start = _finite_start(network, objective)
-    judge.keep()
     given = coefs if settings.warm else prepared.frame.outer(network.weights)[0]
     # J is infinite outside of constraints, where random weights are.
     if np.isfinite(start + sum(problem.penalty_value(W) for W in given)):
@@ -120,25 +122,27 @@ def prepare(problem, options, settings, rng, *, single):
     columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
     basis = basis_of(X, columns, share, dtype, rng, rotate=problem.quadratic, limits=limits)
     held = input_of(X, basis, limits)
-    prepared = Prepared(
-        problem,
-        Frame(problem, basis, scaling),
-        held,
-        row_weights(held.norms, float(share @ held.norms), dtype),
-        Y.astype(dtype, copy=False),
-        weight,
-        n,
-        dtype,
-        rows.total,
-        moments=moments,
-    )
-    regularization, prepared.estimated = options.resolve_regularization(
+    regularization, estimated = options.resolve_regularization(
         settings.activity_alpha,
         lambda: options.estimate_regularization(problem, scaling.loss, held.rotated_samples, Y),
         schedule=True,
     )
-    prepared.regularize(regularization, n)
-    return prepared
+    return Prepared(
+        problem=problem,
+        frame=Frame(problem, basis, scaling),
+        input=held,
+        row_weights=row_weights(held.norms, float(share @ held.norms), dtype),
+        Y=Y.astype(dtype, copy=False),
+        weight=weight,
+        total=rows.total,
+        dtype=dtype,
+        regularization=regularization,
+        estimated=estimated,
+        column_alpha=effective_column_alpha(
+            regularization.column_alpha, rows.total, n, columns.n_varying
+        ),
+        moments=moments,
+    )
 
 
 def _rhythm(V, tuned):
@@ -146,19 +150,6 @@ def _rhythm(V, tuned):
     widest = max((W.shape[0] - 1 for W in V[1:]), default=1)
     times = max(1, -(-widest // tuned.usual_width))
     return Rhythm(tuned.observe_first, tuned.observe_every * times, tuned.refresh_every * times)
-
-
-def _finite_start(network, objective):
-    """J at the start; where it is not finite the last layer shrinks until it is."""
-    with np.errstate(all="ignore"):
-        start = objective().objective
-        for _ in range(_MOST_SHRINKINGS):
-            if np.isfinite(start):
-                break
-            # The exponential of the Poisson loss may be beyond all numbers at the start.
-            network.layers[-1].V *= 0.25
-            start = objective().objective
-    return start
 
 
 def _schedule(options, prepared, n_batches, settings):

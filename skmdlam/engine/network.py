@@ -7,12 +7,12 @@ import numpy as np
 from .frame import Frame
 from .layers import InputLayer, Layer, Network, StepLimit
 from .preconditioners import RunningPreconditioner
-from .regularization import Regularization, effective_column_alpha
+from .regularization import Regularization
 from .sparse_layers import LazyInputLayer, SparseInputLayer
 from .start import has_small_slope, lsuv
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Prepared:
     """What does not change in a run.
 
@@ -29,8 +29,8 @@ class Prepared:
         Scaled targets, in the type of the run.
     weight : ndarray of shape (n, 1) or None
         Sample weights with a mean of one.
-    n : int
-        Number of samples.
+    total : float
+        Sum of the sample weights, of all of a stream's.
     dtype : dtype
         Of steps.
     regularization : Regularization
@@ -39,8 +39,6 @@ class Prepared:
         What was estimated of them.
     column_alpha : float
         Strength of the columns' penalty on so many columns of samples of this weight.
-    total : float
-        Sum of the sample weights, of all of a stream's.
     moments : tuple of ndarray or None
         Mean and standard deviation of the columns of X.
     """
@@ -51,13 +49,17 @@ class Prepared:
     row_weights: np.ndarray | None
     Y: np.ndarray
     weight: np.ndarray | None
-    n: int
-    dtype: np.dtype
     total: float
-    regularization: Regularization | None = None
-    estimated: Regularization | None = None
-    column_alpha: float = 0.0
+    dtype: np.dtype
+    regularization: Regularization
+    estimated: Regularization | None
+    column_alpha: float
     moments: tuple | None = None
+
+    @property
+    def n(self):
+        """Number of samples."""
+        return len(self.Y)
 
     @property
     def loss(self):
@@ -68,13 +70,6 @@ class Prepared:
     def loss_scale(self):
         """Size of that loss."""
         return self.frame.scaling.loss_scale
-
-    def regularize(self, regularization, n):
-        """Let these strengths be those in J, for n samples in all."""
-        self.regularization = regularization
-        self.column_alpha = effective_column_alpha(
-            regularization.column_alpha, self.total, n, self.frame.coordinates.columns.n_varying
-        )
 
 
 def starting_weights(prepared, coefs, intercepts, *, warm, limits):

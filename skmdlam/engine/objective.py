@@ -5,7 +5,7 @@ import numpy as np
 from .constants import LIMITS, TUNED
 from .layers import Values
 from .records import Value
-from .regularization import column_penalty
+from .regularization import column_penalty, column_ridge
 
 
 class Terms:
@@ -24,9 +24,12 @@ class Terms:
     activity_alpha, column_alpha : float
         Strengths; the second as :func:`~skmdlam.engine.regularization.effective_column_alpha` gives
         it.
+    floor : float
+        Squared weight below which the penalty of a column is about quadratic.
     """
 
-    def __init__(self, frame, total, activity_alpha, column_alpha):
+    def __init__(self, frame, total, activity_alpha, column_alpha, floor=TUNED.column_floor):
+        self.floor = floor
         self.problem, self.frame, self.total = frame.problem, frame, total
         self.activity_alpha, self.column_alpha = activity_alpha, column_alpha
         # Strength of the penalty on weights in the run's units.
@@ -35,7 +38,8 @@ class Terms:
     @property
     def none(self):
         """Whether J is the data term alone."""
-        return self.activity_alpha == 0 and not self.problem.penalized
+        unit_free = self.activity_alpha > 0 or self.column_alpha > 0
+        return not (unit_free or self.problem.penalized)
 
     def activity(self, variance):
         """Of variances of the pre-activations, that of the output in units of the target."""
@@ -43,7 +47,11 @@ class Terms:
 
     def columns(self, sizes):
         """Of squared norms of the weights of each standardized column."""
-        return 0.5 * self.column_alpha / self.total * column_penalty(sizes)
+        return 0.5 * self.column_alpha / self.total * column_penalty(sizes, self.floor)
+
+    def column_ridge(self, sizes, length):
+        """The ridge that has the slope of ``length`` times that penalty there, for each column."""
+        return column_ridge(sizes, length * self.column_alpha, self.floor)
 
     def weights(self, coefs):
         """Of weights in the user's units."""
@@ -69,6 +77,13 @@ class LayerObjective:
         Never a part of them.
     tuned : Tuned
     limits : Limits
+
+    Attributes
+    ----------
+    n : int
+        Samples that J is measured on.
+    chunks : list
+        Their slices or indices.
     """
 
     def __init__(
@@ -112,13 +127,23 @@ class LayerObjective:
             yield rows, values
         first.end_pass()
 
-    def per_sample(self, chunks=None):
-        """Loss of each sample, or of those of some chunks, in double precision."""
-        loss, Y = self.prepared.loss, self.prepared.Y
-        parts = [
-            np.array(loss.value(values.output, Y[rows]), dtype=float)
-            for rows, values in self.passes(chunks)
-        ]
+    def per_sample(self, chunks=None, weights=None):
+        """Loss of each sample, or of those of some chunks, in double precision.
+
+        ``weights`` are those of each layer, in place of the present ones.
+        """
+        loss, Y, layers = self.prepared.loss, self.prepared.Y, self.network.layers
+        present = self.network.weights
+        try:
+            for layer, V in zip(layers, present if weights is None else weights, strict=True):
+                layer.V = V.astype(layer.V.dtype, copy=False)
+            parts = [
+                np.array(loss.value(values.output, Y[rows]), dtype=float)
+                for rows, values in self.passes(chunks)
+            ]
+        finally:
+            for layer, V in zip(layers, present, strict=True):
+                layer.V = V
         return np.concatenate(parts)
 
     def __call__(self):

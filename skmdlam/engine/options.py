@@ -59,6 +59,12 @@ def check_choice(option, value, choices):
         _refuse(option, value, f"one of {', '.join(map(repr, choices))}")
 
 
+def check_kind(option, value, kind):
+    """Refuse what is no instance of a class; the rest as :func:`check_number`."""
+    if not isinstance(value, kind):
+        _refuse(option, value, f"an instance of {kind.__module__}.{kind.__name__}")
+
+
 def _is_flag(value):
     return isinstance(value, bool | np.bool_)
 

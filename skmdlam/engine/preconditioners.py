@@ -63,11 +63,17 @@ class RunningPreconditioner:
         """A preconditioner with a copy of the state that :meth:`as_arrays` gave."""
         moments = arrays["moments"]
         new = cls(len(moments) - 1, arrays["damping"], arrays["memory"], moments.dtype)
-        new.moments[:] = moments
-        new.count, new.least_spread = arrays["count"], arrays["least_spread"]
-        if arrays["inverse"] is not None:
-            new.inverse[:], new.ready = arrays["inverse"], True
+        new.restore(arrays)
         return new
+
+    def restore(self, arrays):
+        """Take over a copy of the state that :meth:`as_arrays` gave."""
+        self.moments[:] = arrays["moments"]
+        self.damping, self.memory = arrays["damping"], arrays["memory"]
+        self.count, self.least_spread = arrays["count"], arrays["least_spread"]
+        self.ready = arrays["inverse"] is not None
+        if self.ready:
+            self.inverse[:] = arrays["inverse"]
 
     def reset(self):
         """Forget the average."""

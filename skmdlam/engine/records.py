@@ -115,7 +115,7 @@ class Result:
     Attributes
     ----------
     coefs, intercepts : list of ndarray
-        Weights after the last complete sweep.
+        What ``run.weights()`` gave at the end: the best weights, or those after the last sweep.
     stop_reason : str
         A key of ``STOP_REASONS``.
     records : list of Record

@@ -1,9 +1,11 @@
-"""Weighted sums over rows: the only door between the algorithm and where the rows live.
+"""Weighted sums over rows: the door between the algorithm and where the rows live.
 
 Given the weights of the network, every pre-activation and activation belongs to one sample, and
-every update of a weight needs nothing but sums over samples. All those sums go through
-:class:`Rows`, which adds up one contribution for each block of rows. Today a block is a slice of
-a NumPy array; a chunk of a distributed collection only has to replace :meth:`Rows.reduce`.
+every update of a weight needs nothing but sums over samples. The sums of the full batch (J, its
+gradient, the moments of the preconditioner), of solver "relaxed", of the moments of columns and of
+sketches go through :class:`Rows`, which adds up one contribution for each block of rows. Today a
+block is a slice of a NumPy array; a chunk of a distributed collection only has to replace
+:meth:`Rows.reduce`. Mini-batches are local: what they sum over is the batch.
 """
 
 import numpy as np

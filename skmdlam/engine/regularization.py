@@ -37,8 +37,6 @@ class Regularization(NamedTuple):
         return {"activity_alpha": self.activity_alpha, "column_alpha": self.column_alpha}
 
 
-# For samples that cannot tell.
-USUAL_REGULARIZATION = Regularization(TUNED.usual_activity, TUNED.least_column)
 NO_REGULARIZATION = Regularization(0.0, 0.0)
 
 
@@ -50,14 +48,19 @@ def effective_column_alpha(column_alpha, total, n, n_columns):
     return min(1.0, total / n) * column_alpha * np.sqrt(max(n_columns, 1))
 
 
-def column_penalty(sizes):
+def column_penalty(sizes, floor=TUNED.column_floor):
     """``sum_j log(1 + ||w_j||^2 / floor)`` for squared norms of the weights of each column."""
-    return float(np.log1p(sizes / TUNED.column_floor).sum())
+    return float(np.log1p(sizes / floor).sum())
 
 
-def column_ridge(sizes, strength):
+def column_ridge(sizes, strength, floor=TUNED.column_floor):
     """The ridge on the weights of each column that has the slope of that penalty there."""
-    return strength / (TUNED.column_floor + sizes)
+    return strength / (floor + sizes)
+
+
+def usual_regularization(tuned=TUNED):
+    """Strengths for samples that cannot tell the noise."""
+    return Regularization(tuned.usual_activity, tuned.least_column)
 
 
 class Noise(NamedTuple):
@@ -93,7 +96,8 @@ def estimate_regularization(loss, inputs, Y, sample_weight=None, *, total=None, 
     loss : Loss
     inputs : callable
         ``inputs(rows)`` gives the samples of these indices in the coordinates that the first layer
-        sees, shape (len(rows), d). Asked once, for 400 rows at most.
+        sees, shape (len(rows), d): those of the metric in mini-batches, standardized columns on the
+        full batch. Asked once, for 400 rows at most.
     Y : ndarray of shape (n, K)
         Targets, those of a regression in its unit of the loss.
     sample_weight : ndarray of shape (n,) or None

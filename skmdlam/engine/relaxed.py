@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from ..penalties import USUAL_ALPHA
 from .constants import CONSTANTS, Constants
-from .loop.judges import Judge
+from .loop.judges import Accepting
 from .loop.run import ComposedRun
 from .loop.schedules import Halving
 from .loop.sources import Whole
-from .options import check_choice, check_flag, check_number
+from .options import check_choice, check_flag, check_kind, check_number
 from .records import Settings
 from .start import gaussian, glorot
 from .steps.block_sweep import BlockSweep
@@ -102,6 +102,7 @@ class Relaxed:
         check_number("epsilon_factor", self.epsilon_factor, "(0, 1]")
         check_number("start_scale", self.start_scale, "(0, inf)", optional=True)
         check_flag("row_space", self.row_space)
+        check_kind("constants", self.constants, Constants)
 
     def initial_weights(self, sizes, rng, dtype, activations):
         """Random start: Glorot, or ``N(0, start_scale^2)``.
@@ -201,5 +202,5 @@ class Relaxed:
         widest = settings.epsilon if settings.warm else max(settings.epsilon, self.epsilon_start)
         step = BlockSweep(self, problem, coefs, intercepts, rho, widest)
         schedule = Halving(widest, self.epsilon_factor, settings.epsilon)
-        judge = Judge(step.weights)
+        judge = Accepting(step.weights)
         return ComposedRun(Whole(), step, schedule, judge, step.objective, settings.rng, clock)

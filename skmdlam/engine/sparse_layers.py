@@ -32,6 +32,7 @@ class SparseInputLayer(InputLayer):
     def weigh(self, rows, values):
         if self.row_weights is not None:
             values.D[0] *= self.row_weights[rows].T
+        return None, values.D[0]
 
     def propose(self, a, D):
         D = np.ascontiguousarray(D.T)  # one sample a row

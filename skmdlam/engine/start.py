@@ -113,6 +113,36 @@ def gaussian(sizes, rng, dtype, scale):
     return _draw(sizes, dtype, lambda layer, shape: rng.normal(0.0, scale, shape))
 
 
+# How often a start is made smaller where J is beyond all numbers.
+_MOST_SHRINKINGS = 60
+
+
+def finite_start(evaluate, shrink):
+    """J at the start; as long as it is not finite, ``shrink()`` makes the start smaller.
+
+    The exponential of the Poisson loss may be beyond all numbers there.
+
+    Parameters
+    ----------
+    evaluate : callable
+        ``evaluate()`` gives J.
+    shrink : callable
+        Asked up to 60 times.
+
+    Returns
+    -------
+    value : float
+        Not finite where nothing helped.
+    """
+    value = evaluate()
+    for _ in range(_MOST_SHRINKINGS):
+        if np.isfinite(value):
+            break
+        shrink()
+        value = evaluate()
+    return value
+
+
 def _draw(sizes, dtype, draw):
     """``draw(layer, shape)`` for the weights and intercepts of every layer."""
     coefs, intercepts = [], []

@@ -21,8 +21,8 @@ from .loop.sources import Rounds
 from .loop.stream_state import StreamState, known_of, loss_key
 from .network import Prepared, network_of, starting_weights
 from .objective import LayerObjective, Terms
-from .preconditioners import RunningPreconditioner, StreamRhythm
-from .regularization import USUAL_REGULARIZATION
+from .preconditioners import StreamRhythm
+from .regularization import effective_column_alpha, usual_regularization
 from .steps.stream_step import StreamStep
 from .stream_units import Units, move, wake
 from .summary import DataSummary
@@ -138,28 +138,34 @@ class Chunk:
         problem, scaling = self.problem, units.scaling
         held = input_of(problem.X, units.basis, self.limits)
         Y = scaling.transform(problem.Y)
-        prepared = Prepared(
-            problem,
-            Frame(problem, units.basis, scaling),
-            held,
-            row_weights(held.norms, units.basis.total_variance, self.dtype),
-            np.ascontiguousarray(Y, dtype=self.dtype),
-            self.weight,
-            self.n,
-            self.dtype,
-            self.total,
-            estimated=estimated,
-        )
+        found = estimated
 
         def estimate():
-            prepared.estimated = self._estimated(units, held, Y, estimated)
-            return prepared.estimated or USUAL_REGULARIZATION
+            nonlocal found
+            found = self._estimated(units, held, Y, estimated)
+            return found or usual_regularization(self.tuned)
 
         regularization, _ = self.options.resolve_regularization(
             self.settings.activity_alpha, estimate
         )
-        prepared.regularize(regularization, self.summary.rows)
-        return prepared
+        return Prepared(
+            problem=problem,
+            frame=Frame(problem, units.basis, scaling),
+            input=held,
+            row_weights=row_weights(held.norms, units.basis.total_variance, self.dtype),
+            Y=np.ascontiguousarray(Y, dtype=self.dtype),
+            weight=self.weight,
+            total=self.total,
+            dtype=self.dtype,
+            regularization=regularization,
+            estimated=found,
+            column_alpha=effective_column_alpha(
+                regularization.column_alpha,
+                self.total,
+                self.summary.rows,
+                units.basis.columns.n_varying,
+            ),
+        )
 
     def _estimated(self, units, held, Y, estimated):
         """From the noise in a chunk that can tell it, or what was estimated before."""
@@ -171,7 +177,8 @@ class Chunk:
             )
             if self.n < tuned.stream_told_columns:
                 # Fewer rows take a rough function for noise: they do not tell this one.
-                estimated = estimated._replace(column_alpha=USUAL_REGULARIZATION.column_alpha)
+                usual = usual_regularization(tuned)
+                estimated = estimated._replace(column_alpha=usual.column_alpha)
         return estimated
 
     def network(self, prepared, V):
@@ -275,10 +282,7 @@ def _resume(chunk, state):
     prepared = chunk.prepare(units, state.estimated)
     network = chunk.network(prepared, V)
     for layer, velocity, kept in zip(network.layers, velocities, state.layers, strict=True):
-        layer.velocity, layer.accumulated = velocity, np.float64(kept["accumulated"])
-        layer.limit.usual, layer.limit.count = kept["usual"], kept["count"]
-        if layer.preconditioner is not None:
-            layer.preconditioner = RunningPreconditioner.from_arrays(kept["preconditioner"])
+        layer.restore(kept, velocity)
     counts = ("steps", "since_refresh", "averaged", "fitted", "damping_multiplier")
     followed = {name: getattr(state, name) for name in NOTHING_FOLLOWED}
     return Position(
@@ -302,6 +306,7 @@ def _run(chunk, position, clock):
         chunk.total,
         prepared.regularization.activity_alpha,
         prepared.column_alpha,
+        tuned.column_floor,
     )
     rhythm = StreamRhythm(
         tuned.stream_refresh_first, tuned.stream_observe_every, tuned.stream_refresh_every
@@ -353,15 +358,7 @@ class StreamRun(ComposedRun):
         chunk, position, step, judge = self._chunk, self._position, self.step, self.judge
         units = position.units
         layers = [
-            {
-                "V": layer.V,
-                "average": average,
-                "velocity": layer.velocity,
-                "accumulated": float(layer.accumulated),
-                "usual": layer.limit.usual,
-                "count": layer.limit.count,
-                "preconditioner": layer.preconditioner and layer.preconditioner.as_arrays(),
-            }
+            layer.as_arrays() | {"average": average}
             for layer, average in zip(position.network.layers, judge.averages, strict=True)
         ]
         rng = position.rng

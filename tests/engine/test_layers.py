@@ -9,7 +9,7 @@ from skmdlam.engine.preconditioners import RunningPreconditioner
 
 
 def layer_of(V, **options):
-    options = {"gain": 1.0, "momentum": 0.5, "limit": StepLimit(9.0, 0.1), **options}
+    options = {"gain": 1.0, "momentum": 0.5, "limit": StepLimit(9.0, 0.1, 5), **options}
     preconditioner = RunningPreconditioner(V.shape[0] - 1, 0.2, 0.05, V.dtype)
     return Layer(V, preconditioner=preconditioner, **options)
 
@@ -19,7 +19,7 @@ def random(*shape, seed=0):
 
 
 def test_average_and_length_of_steps_by_hand():
-    limit = StepLimit(2.0, 0.25)
+    limit = StepLimit(2.0, 0.25, 5)
     decreases = [1.0, 3.0, 50.0, 1.0, 2.0, 1.0]
     lengths = [limit.length(decrease) for decrease in decreases]
     assert lengths == [1.0] * 6  # the first six are taken as they are
@@ -112,7 +112,7 @@ def test_passes_of_a_network(hidden, views):
     shapes = [(5, 6), (7, 2)] if hidden else [(5, 2)]
     V = [random(*shape, seed=index) for index, shape in enumerate(shapes)]
     row_weights = np.random.default_rng(0).uniform(0, 1, (n, 1))
-    options = {"gain": 1.0, "momentum": 0.5, "limit": StepLimit(9.0, 0.1)}
+    options = {"gain": 1.0, "momentum": 0.5, "limit": StepLimit(9.0, 0.1, 5)}
     first = InputLayer(
         V[0], input=Held(U, views), row_weights=row_weights, last=not hidden, **options
     )
@@ -132,17 +132,17 @@ def test_passes_of_a_network(hidden, views):
     first.take(rows, values)
     D = random(*values.D[0].shape, seed=5)
     values.D[0][:] = D
-    first.weigh(rows, values)
-    np.testing.assert_allclose(values.D[0], D * row_weights[rows].T)
-    right = U[rows].T @ values.D[0].T
-    assert first.propose(values.inputs[0], values.D[0]) == pytest.approx(np.sum(right**2))
+    right = (U[rows] * row_weights[rows]).T @ D.T
+    assert first.propose(*first.weigh(rows, values)) == pytest.approx(np.sum(right**2))
+    np.testing.assert_array_equal(values.U, U[rows])  # the batch stays what it is
     start = V[0].copy()
     first.commit(0.5)
     np.testing.assert_allclose(first.V - start, 0.5 * right)
     first.row_weights = None
     values.D[0][:] = D
-    first.weigh(rows, values)
-    np.testing.assert_array_equal(values.D[0], D)
+    assert first.propose(*first.weigh(rows, values)) == pytest.approx(
+        np.sum((U[rows].T @ D.T) ** 2)
+    )
 
 
 def test_buffers():

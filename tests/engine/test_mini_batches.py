@@ -241,9 +241,9 @@ def test_what_a_run_says_of_itself():
     variance = (share @ (3.0 * (Y - share @ Y)) ** 2).mean()
     assert run.objective_unit == run.judge.unit == pytest.approx(variance)
     assert run.regularization[:2] == run.estimated[:2] and run.max_sweeps == 40
-    targets = run.step.prepared.targets
-    np.testing.assert_allclose(targets.mean, 3.0 * (share @ Y))
-    assert targets.std == pytest.approx(np.sqrt(variance))
+    scaling = run.step.prepared.frame.scaling
+    np.testing.assert_allclose(scaling.shift, 3.0 * (share @ Y))
+    assert scaling.scale == pytest.approx(np.sqrt(variance))
     assert run.cools_down and not run.ended
     record = next(run)
     assert record.iteration == 1 and record.gap == record.epsilon == 0.0 and not record.settled
@@ -406,7 +406,8 @@ def test_options_that_reach_the_step():
     assert run.judge.highest_allowed() == 3.0 * run.judge.best
     assert run.schedule.warm_up == 7 and run.objective.n == 50
     run = run_of(X, Y, rho=50.0, solver=Feasible(momentum=0.3))
-    assert run.step.rho == 50.0 and run.step.momentum == 0.3
+    assert run.step.rho == 50.0
+    assert all(layer.momentum == 0.3 for layer in run.step.network.layers)
     assert run_of(X, Y).step.rho == pytest.approx(45.0 * 4.0**0.58)
     for rho, times in ((1e-9, 1 / 8), (1e9, 8.0)):
         assert run_of(X, Y, rho=rho).step.rho == pytest.approx(times * 45.0 * 4.0**0.58)

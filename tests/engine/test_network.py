@@ -20,14 +20,16 @@ from skmdlam.penalties import get_penalty
 
 
 def case(X, Y, *, hidden=(8,), activation="relu", penalty="l2", alpha=0.0, weight=None,
-         limits=LIMITS, tuned=TUNED, single=False, **options):  # fmt: skip
+         limits=LIMITS, tuned=TUNED, single=False, alpha_of_activity=0.0, **options):  # fmt: skip
     """The prepared problem, the solver, and random weights meant for standardized columns."""
     solver = Feasible(constants=replace(CONSTANTS, limits=limits, tuned=tuned), **options)
     names = [activation] * len(hidden) if isinstance(activation, str) else activation
     activations = [get_activation(name) for name in names]
     problem = Problem(X, Y, activations, SquaredError(), get_penalty(penalty), alpha, weight)
     rng = np.random.RandomState(0)
-    prepared = prepare(problem, solver, Settings(activity_alpha=0.0), rng, single=single)
+    prepared = prepare(
+        problem, solver, Settings(activity_alpha=alpha_of_activity), rng, single=single
+    )
     sizes = [X.shape[1], *hidden, Y.shape[1]]
     return prepared, solver, *solver.initial_weights(sizes, rng, np.dtype(float), activations)
 
@@ -181,13 +183,7 @@ def test_columns_count_by_their_number_and_weights():
     X, Y = data()
     X[:, 2] = 3.0
     for weight, factor in ((None, 1.0), (np.full(90, 0.1), 0.1), (np.full(90, 3.0), 1.0)):
-        prepared, *_ = case(X, Y, weight=weight)
-        regularization = replace_column(prepared.regularization, 2.0)
-        prepared.regularize(regularization, 90)
-        assert prepared.regularization is regularization
+        prepared, *_ = case(X, Y, weight=weight, column_alpha=2.0, alpha_of_activity=1.0)
+        assert prepared.regularization.column_alpha == 2.0
         assert prepared.column_alpha == pytest.approx(2.0 * factor * np.sqrt(5))
         assert prepared.loss_scale == 1.0 and prepared.loss == SquaredError()
-
-
-def replace_column(regularization, alpha):
-    return regularization._replace(column_alpha=alpha)

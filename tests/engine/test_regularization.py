@@ -7,12 +7,12 @@ import pytest
 
 from skmdlam.engine.constants import TUNED
 from skmdlam.engine.regularization import (
-    USUAL_REGULARIZATION,
     column_penalty,
     column_ridge,
     effective_column_alpha,
     estimate_regularization,
     noise_of,
+    usual_regularization,
 )
 from skmdlam.losses import (
     AbsoluteError,
@@ -126,7 +126,7 @@ class TestNoiseShare:
         share, ratio = noise_of(X, Y)
         assert share == 1.0 and np.isnan(ratio)
         found = estimate_of(SquaredError(), X, Y)
-        assert found.column_alpha == USUAL_REGULARIZATION.column_alpha
+        assert found.column_alpha == usual_regularization().column_alpha
         assert np.isnan(found.ratio)
 
     def test_always_a_share(self):
@@ -166,7 +166,7 @@ class TestAutomaticColumnAlpha:
     def test_grows_with_the_noise_within_limits(self):
         alphas = [column_alpha_of(SquaredError(), *data(n=1000, noise=s)) for s in (0, 0.7, 9)]
         assert alphas == sorted(alphas)
-        assert alphas[0] == USUAL_REGULARIZATION.column_alpha < alphas[1]
+        assert alphas[0] == usual_regularization().column_alpha < alphas[1]
         np.testing.assert_allclose(alphas[-1], 2.5)
 
     def test_grows_with_the_number_of_samples_up_to_those_it_was_fitted_to(self):

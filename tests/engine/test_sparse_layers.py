@@ -49,7 +49,7 @@ def layers_of(*, size=12, momentum=0.9, weighted=True, last=False, power=1e-6, d
             row_weights=counts,
             gain=2.0,
             momentum=momentum,
-            limit=StepLimit(2.0, 0.1),
+            limit=StepLimit(2.0, 0.1, 5),
             last=last,
             **options,
         )
@@ -76,8 +76,7 @@ def walk(layers, steps, *, seed=0, settle_every=None, penalty=None, m=6):
             value.D[0][:] = (
                 0.01 / m * (goal[rows].T - np.tanh(z)) * (30.0 if step % 17 == 0 else 1.0)
             )
-            layer.weigh(rows, value)
-            decrease = layer.propose(value.inputs[0], value.D[0])
+            decrease = layer.propose(*layer.weigh(rows, value))
             length = layer.limit.length(decrease)
             layer.commit(length)
             lengths.append((decrease, length, z.copy()))
@@ -219,7 +218,7 @@ def test_all_weights_at_hand_in_other_coordinates(dual):
     basis = basis_of(held, columns, share, np.dtype(float), None, limits=limits)
     assert isinstance(basis, SamplesBasis) == dual
     V = np.random.default_rng(1).standard_normal((basis.size + 1, 3))
-    options = {"row_weights": None, "gain": 1.0, "momentum": 0.5, "limit": StepLimit(9.0, 0.1)}
+    options = {"row_weights": None, "gain": 1.0, "momentum": 0.5, "limit": StepLimit(9.0, 0.1, 5)}
     layers = [
         InputLayer(V.copy(), input=DenseInput(held, basis), **options),
         SparseInputLayer(V.copy(), input=SparseInput(held, basis, limits), **options),

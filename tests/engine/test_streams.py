@@ -13,11 +13,12 @@ from skmdlam.activations import ReLU
 from skmdlam.engine.constants import CONSTANTS, LIMITS, TUNED
 from skmdlam.engine.loop.stream_state import StreamState
 from skmdlam.engine.problem import Problem
-from skmdlam.engine.regularization import USUAL_REGULARIZATION
+from skmdlam.engine.regularization import usual_regularization
 from skmdlam.engine.summary import DataSummary
 from skmdlam.losses import AbsoluteError, Huber, SoftmaxCrossEntropy, SquaredError
 from skmdlam.penalties import L1, L2
 
+USUAL = usual_regularization()
 RNG = np.random.RandomState(0)
 X = RNG.standard_normal((400, 5)) @ RNG.standard_normal((5, 5)) + 3.0
 WEIGHT = RNG.randint(1, 4, size=400).astype(float)
@@ -334,10 +335,10 @@ class TestAfterAFit:
 
     def test_what_the_fit_estimated_holds(self):
         """Unless it could not tell, or a chunk can."""
-        estimated = USUAL_REGULARIZATION._replace(activity_alpha=12.0, column_alpha=3.0, ratio=0.1)
+        estimated = USUAL._replace(activity_alpha=12.0, column_alpha=3.0, ratio=0.1)
         for ratio, expected in (
             (0.1, estimated.penalties),
-            (np.nan, USUAL_REGULARIZATION.penalties),
+            (np.nan, USUAL.penalties),
         ):
             summary = DataSummary.of(X, Y, estimated=estimated._replace(ratio=ratio))
             run = learn(slice(0, 20), summary.as_arrays(), start=self.start)
@@ -349,15 +350,15 @@ class TestStrengths:
 
     def test_of_a_stream(self):
         few = learn(slice(0, 99))
-        assert few.regularization.penalties == USUAL_REGULARIZATION.penalties
+        assert few.regularization.penalties == USUAL.penalties
         assert few.estimated is None and few.state()["estimated"] is None
         run = learn(slice(0, 100))
-        assert run.regularization.activity_alpha != USUAL_REGULARIZATION.activity_alpha
+        assert run.regularization.activity_alpha != USUAL.activity_alpha
         given = learn(slice(200, 300), run.state(), activity_alpha=0.0)
         assert given.regularization.penalties == {"activity_alpha": 0.0, "column_alpha": 0.0}
         assert given.state()["estimated"] == tuple(run.regularization)
         more = learn(slice(99, 300), few.state())
-        assert more.regularization.penalties != USUAL_REGULARIZATION.penalties
+        assert more.regularization.penalties != USUAL.penalties
 
     def test_they_hold_after_the_first_samples(self):
         """With renewed units they are told anew, but of a long stream never again."""
@@ -376,7 +377,7 @@ class TestStrengths:
         noise = 5.0 * np.random.default_rng(0).standard_normal((400, 5))
         few, many = learn(slice(0, 399), inputs=noise), learn(slice(0, 400), inputs=noise)
         assert few.regularization.ratio > 0.5
-        assert few.regularization.column_alpha == USUAL_REGULARIZATION.column_alpha
+        assert few.regularization.column_alpha == USUAL.column_alpha
         assert many.regularization.column_alpha > 1.5
 
     def test_nobody_looks_at_the_noise_where_nothing_depends_on_it(self):
@@ -399,7 +400,7 @@ def test_options_are_passed_on():
     run = learn(slice(0, 100), solver=solver)
     layers = run.step.network.layers
     assert [layer.gain for layer in layers] == [7.0, 1.0]
-    assert run.step.momentum == layers[0].momentum == 0.4
+    assert [layer.momentum for layer in layers] == [0.4, 0.4]
     assert layers[1].preconditioner.damping == 0.6
     assert {V.dtype for V in run.step.network.weights} == {np.dtype(float)}
     assert learn(slice(0, 100)).step.network.weights[0].dtype == np.float32

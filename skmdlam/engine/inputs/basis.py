@@ -178,6 +178,12 @@ class Basis(Coordinates):
         charge = np.minimum(charge, _LARGEST_CHARGE).astype(V.dtype)
         self._shrink(V[:-1], variance, charge)
 
+    def in_weights(self, V):
+        """The metric of a step in the weights of X, for the block of a general penalty."""
+        raise NotImplementedError(
+            f"{type(self).__name__} turns the axes of X: penalties on single weights need others."
+        )
+
     def column_sizes(self, V):
         """Sum of squared weights of each standardized column, shape (d,)."""
         W = self.standard_weights(V[:-1])
@@ -243,41 +249,24 @@ class RotatedBasis(Basis):
         weights[:] = solve_positive(system, weights)
 
 
-class LeadingBasis(Basis):
-    """``R = g I + Q diag(g_i - g) Q'``: a metric for a few directions, one for all others.
+class SymmetricBasis(Basis):
+    """``R = g I + Q diag(g_i - g) Q'``: a factor for the directions Q, one for all others.
 
-    With Q of few columns the change of coordinates costs less than a product of X with a square
-    matrix, and the metric hardly tells the other directions apart.
-
-    Parameters
+    Attributes
     ----------
-    columns, dtype
-        As for :class:`Basis`.
-    values, vectors : ndarray of shape (k,) and (d, k)
-        Leading eigenvalues and eigenvectors of C.
-    bulk : float
-        The eigenvalue that stands for all others.
-    total : float
-        The trace of C.
-    exact : bool, default=False
-        Whether the block of the penalties is solved with all of R or with its diagonal.
+    vectors : ndarray of shape (d, k)
+        Q.
+    root, bulk : ndarray of shape (k,), float
+        ``g_i`` and ``g``.
     """
 
-    def __init__(self, columns, dtype, values, vectors, bulk, total, *, exact=False):
-        super().__init__(columns, dtype)
-        metric = tempered(np.append(values, bulk), total, columns)
-        root = np.sqrt(metric)
-        self.vectors, self.root, self.bulk = vectors, root[:-1], root[-1]
-        self.variance = values * metric[:-1]
-        self._variance_bulk = bulk * metric[-1]
-        self._exact = exact
-        self._set_factors()
+    # Whether the block of the penalties is solved with all of R or with its diagonal.
+    _exact = False
 
-    @classmethod
-    def without_directions(cls, columns, dtype):
-        """Standardized columns with one number for all directions."""
-        nothing = np.empty(0), np.empty((columns.std.size, 0))
-        return cls(columns, dtype, *nothing, 1.0, float(columns.n_varying))
+    def _set(self, vectors, root, bulk, variance, variance_bulk):
+        self.vectors, self.root, self.bulk = vectors, root, bulk
+        self.variance, self._variance_bulk = variance, variance_bulk
+        self._set_factors()
 
     def _set_factors(self):
         """The two factors of the change of coordinates, in the working precision if they fit."""
@@ -392,14 +381,45 @@ class LeadingBasis(Basis):
         return product, max(bulk, float((1.0 / self.root**2).max(initial=0.0))), rows, W
 
 
-class AxesBasis(LeadingBasis):
+class LeadingBasis(SymmetricBasis):
+    """``R = g I + Q diag(g_i - g) Q'``: a metric for a few directions, one for all others.
+
+    With Q of few columns the change of coordinates costs less than a product of X with a square
+    matrix, and the metric hardly tells the other directions apart.
+
+    Parameters
+    ----------
+    columns, dtype
+        As for :class:`Basis`.
+    values, vectors : ndarray of shape (k,) and (d, k)
+        Leading eigenvalues and eigenvectors of C.
+    bulk : float
+        The eigenvalue that stands for all others.
+    total : float
+        The trace of C.
+    exact : bool, default=False
+        Whether the block of the penalties is solved with all of R or with its diagonal.
+    """
+
+    def __init__(self, columns, dtype, values, vectors, bulk, total, *, exact=False):
+        super().__init__(columns, dtype)
+        metric = tempered(np.append(values, bulk), total, columns)
+        root = np.sqrt(metric)
+        self._exact = exact
+        self._set(vectors, root[:-1], root[-1], values * metric[:-1], bulk * metric[-1])
+
+    @classmethod
+    def without_directions(cls, columns, dtype):
+        """Standardized columns with one number for all directions."""
+        nothing = np.empty(0), np.empty((columns.std.size, 0))
+        return cls(columns, dtype, *nothing, 1.0, float(columns.n_varying))
+
+
+class AxesBasis(SymmetricBasis):
     """``R = P^(1/2)``, symmetric: nothing is left out, and constraints on weights survive."""
 
     def __init__(self, columns, dtype, values, vectors):
-        Basis.__init__(self, columns, dtype)
+        super().__init__(columns, dtype)
         values = np.maximum(values, 0.0)
         metric = tempered(values, values.sum(), columns)
-        self.vectors, self.root, self.bulk = vectors, np.sqrt(metric), 1.0
-        self.variance, self._variance_bulk = values * metric, 0.0
-        self._exact = False
-        self._set_factors()
+        self._set(vectors, np.sqrt(metric), 1.0, values * metric, 0.0)

@@ -1,37 +1,60 @@
 """Whether a sweep is accepted, and which weights a run returns."""
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 
 from ..constants import TUNED
 from ..records import Value
 
 
-class Judge:
+class Judge(ABC):
+    """Accepts a sweep or not, and knows which weights to return."""
+
+    @abstractmethod
+    def watch(self, rows):
+        """After each batch."""
+
+    @abstractmethod
+    def judge(self, value):
+        """At the end of a sweep: whether it is accepted."""
+
+    @abstractmethod
+    def reported(self, value):
+        """What is said of the sweep, in the user's units."""
+
+    @abstractmethod
+    def weights(self):
+        """``(coefs, intercepts)`` in the user's units."""
+
+
+class Accepting(Judge):
     """The step has judged: every sweep is accepted, and its weights are the ones to return.
 
     Parameters
     ----------
     weights : callable
         ``weights()`` gives those of the last complete sweep, in the user's units.
-    unit : float
+    unit : float, default=1.0
         What a value in the run's units is multiplied by to be one in the user's.
     """
 
     def __init__(self, weights, unit=1.0):
-        self.weights, self.unit = weights, unit
+        self._weights, self.unit = weights, unit
 
     def watch(self, rows):
-        """After each batch."""
+        pass
 
     def judge(self, value):
-        """At the end of a sweep: whether it is accepted."""
         return True
 
     def reported(self, value):
-        """What is said of the sweep, in the user's units."""
         if self.unit == 1.0:
             return value
         return value._replace(objective=value.objective * self.unit, loss=value.loss * self.unit)
+
+    def weights(self):
+        return self._weights()
 
 
 class KeepBest(Judge):
@@ -71,6 +94,9 @@ class KeepBest(Judge):
             return self._worst * self.best
         # A user's loss without its constant: a multiple of J means nothing, what it fell by does.
         return self.best + (self._worst - 1.0) * (self.first - self.best)
+
+    def watch(self, rows):
+        pass  # the end of the epoch decides
 
     def judge(self, value):
         """Put the kept weights back where J is not finite or far above its best."""

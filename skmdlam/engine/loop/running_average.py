@@ -35,13 +35,19 @@ class RunningAverage(Judge):
     def __init__(self, position, step, objective, tuned):
         self._step, self._objective, self._tuned = step, objective, tuned
         self._network, self._prepared = position.network, position.prepared
-        self.unit, self.averages = 1.0, position.averages
+        self.averages = position.averages
         self.followed = dict(position.followed)
-        self._unchecked = 0
+        self._unchecked, self.rounds, self._loss = 0, 1, np.nan
 
     def weights(self):
         """The average, in the units and the type of the user's X."""
         return self._prepared.frame.returned(self.averages)
+
+    def judge(self, value):
+        return True  # noise and drift were told before and between
+
+    def reported(self, value):
+        return value
 
     def before_learning(self):
         """The loss on the chunk before it was learned."""
@@ -51,14 +57,7 @@ class RunningAverage(Judge):
 
     def _of_average(self, chunks=None):
         """Loss of each sample under the average."""
-        layers = self._network.layers
-        running = self._network.weights
-        for layer, average in zip(layers, self.averages, strict=True):
-            layer.V = average.astype(self._prepared.dtype)
-        losses = self._objective.per_sample(chunks)
-        for layer, V in zip(layers, running, strict=True):
-            layer.V = V
-        return losses
+        return self._objective.per_sample(chunks, self.averages)
 
     def _penalty(self, V):
         """Penalty of the user's alpha per unit of weight, in units of the loss."""

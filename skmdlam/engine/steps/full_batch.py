@@ -129,6 +129,7 @@ def setting_of(
         float(activity_alpha) * scaling.loss_scale,
         strength * scaling.loss_scale,
         limits,
+        constants.tuned.column_floor,
     )
     V = [inputs.contract(coefs[0], intercepts[0])]
     V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]

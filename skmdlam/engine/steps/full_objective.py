@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..constants import LIMITS
+from ..constants import LIMITS, TUNED
 from ..reductions import Rows
 from ..regularization import column_penalty, column_ridge
 
@@ -38,6 +38,8 @@ class FullObjective:
         ``J`` has the term ``columns/2 sum_j log(1 + ||w_j||^2 / floor)`` over the columns j that
         vary, ``w_j`` the weights of the standardized column, in sums over samples.
     limits : Limits
+    floor : float
+        Of the columns' penalty.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class FullObjective:
         activity,
         columns=0.0,
         limits=LIMITS,
+        floor=TUNED.column_floor,
     ):
+        self.floor = floor
         self.inputs, self.loss, self.activations = inputs, loss, activations
         self.dtype, n = inputs.data.dtype, inputs.data.shape[0]
         self.rows = Rows(n, sample_weight, block_rows=limits.block_rows)
@@ -99,7 +103,7 @@ class FullObjective:
             if self.columns > 0:
                 W, ridge = self.views(theta)[0][:-1], self.column_ridge(theta)
                 sizes = np.einsum("jk,jk->j", W, W)[self.inputs.columns.vary]
-                value += 0.5 * self.columns * column_penalty(sizes)
+                value += 0.5 * self.columns * column_penalty(sizes, self.floor)
                 self.views(gradient)[0][:-1] += ridge * W
             result /= self.rows.total
             value = float(value / self.rows.total)
@@ -111,7 +115,8 @@ class FullObjective:
         """The ridge on the first layer that has the slope of the columns' penalty at ``theta``."""
         W = self.views(theta)[0][:-1]
         sizes = np.einsum("jk,jk->j", W, W, dtype=float)
-        return column_ridge(sizes, self.columns * self.inputs.columns.vary)[:, None]
+        strength = self.columns * self.inputs.columns.vary
+        return column_ridge(sizes, strength, self.floor)[:, None]
 
     def row_curvature(self, theta):
         """Mean curvature of J over the weights of each row, an array (n_{l-1} + 1, 1) a layer.
@@ -134,14 +139,14 @@ class FullObjective:
             means = self.rows.reduce(moments, self.inputs.data, self.target) / self.rows.total
             widths = [k for _, k in self.shapes]
             sizes = [widths[-1]] + [m for k in widths[:-1] for m in (k + 1, k)]
-            price, *rest = np.split(means, np.cumsum(sizes)[:-1])
+            slope, *rest = np.split(means, np.cumsum(sizes)[:-1])
             inputs = [np.ones(self.shapes[0][0]), *rest[::2]]
             rows = []
             for layer in range(self.depth - 1, -1, -1):
-                scale = price.mean() + self.activity / self.rows.total
+                scale = slope.mean() + self.activity / self.rows.total
                 rows.append((scale * inputs[layer])[:, None])
                 if layer > 0:
-                    price = (np.square(V[layer][:-1].astype(float)) @ price) * rest[2 * layer - 1]
+                    slope = (np.square(V[layer][:-1].astype(float)) @ slope) * rest[2 * layer - 1]
             if self.columns > 0:
                 rows[-1][:-1] += self.column_ridge(theta) / self.rows.total
         return rows[::-1]

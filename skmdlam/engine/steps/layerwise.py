@@ -25,7 +25,6 @@ class LayerwiseStep:
     rhythm : Rhythm
         When the preconditioners follow their inputs.
     rho : float
-    momentum : float
     sizes : list of int
         Numbers of samples that occur in a batch.
 
@@ -41,10 +40,10 @@ class LayerwiseStep:
 
     refused, stuck = 0, False
 
-    def __init__(self, network, prepared, penalties, rhythm, rho, momentum, sizes):
+    def __init__(self, network, prepared, penalties, rhythm, rho, sizes):
         self.network, self.prepared = network, prepared
         self.penalties, self.rhythm = penalties, rhythm
-        self.rho, self.momentum = rho, momentum
+        self.rho = rho
         self.loss, self.loss_scale = prepared.loss, prepared.loss_scale
         self.Y, self.weight = prepared.Y, prepared.weight
         self.epoch, self.steps, self.since_refresh = -1, 0, 0
@@ -95,10 +94,10 @@ class LayerwiseStep:
             layer.pull_back(D[index], below)
             below *= activations[index - 1].derivative(values.z[index - 1], values.a[index - 1])
             self._move(layer, inputs[index], D[index], factor)
-        self._move(first, first.weigh(rows, values), D[0], factor)
-        length = factor / (curvature * (1.0 - self.momentum))
+        self._move(first, *first.weigh(rows, values), factor)
+        length = factor / (curvature * (1.0 - first.momentum))
         for layer in network.layers:
-            layer.accumulated += length
+            layer.accumulate(length)
         if self.since_refresh >= self.rhythm.refresh_every:
             self._penalize()
 

@@ -3,7 +3,6 @@
 import numpy as np
 
 from ..linalg import accelerated_proximal
-from ..regularization import column_ridge
 
 
 class PenaltyBlock:
@@ -36,16 +35,14 @@ class PenaltyBlock:
         for index, layer in enumerate(layers):
             if not (first if index == 0 else layer.ready):
                 continue
-            length = layer.gain * layer.accumulated / terms.total
-            layer.accumulated = np.float64(0.0)
+            length = layer.take_accumulated() / terms.total
             if length == 0.0 or not np.isfinite(layer.V).all():
                 continue
             scale = terms.frame.scaling.scale if layer.last else 1.0
             ridge = 0.0 if penalty.ridge is None else terms.alpha * penalty.ridge * scale**2
             columns = ()
             if index == 0 and terms.column_alpha > 0:
-                sizes = layer.block.column_sizes(layer.V)
-                columns = (column_ridge(sizes, length * terms.column_alpha),)
+                columns = (terms.column_ridge(layer.block.column_sizes(layer.V), length),)
             layer.block.shrink(layer.V, length * terms.activity_alpha, length * ridge, *columns)
             if not problem.quadratic:
                 ramp = min(1.0, (epoch + 1) / self.ramp)

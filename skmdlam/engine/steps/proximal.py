@@ -3,14 +3,13 @@
 import numpy as np
 
 from ..constants import CONSTANTS
+from ..start import finite_start
 from .quasi_newton import SecantMethod, secant_memory
 
 # Lengths of the secant step that are tried before the proximal step alone.
 _SECANT_LENGTHS = (1.0, 0.3, 0.1)
 # Share of the promised decrease that a step must give.
 _SUFFICIENT = 1e-4
-# How often the start is quartered where J is not finite.
-_MOST_SHRINKINGS = 60
 # A decrease of J by less than this share of it is rounding.
 _ROUNDING = 4 * np.finfo(float).eps
 # Curvature of a row of weights, at least, over the mean of its layer; and over the largest mean of
@@ -66,12 +65,16 @@ class ProximalMethod:
     def start(self):
         """J at the start, on the penalty's domain."""
         self.theta, self._penalty = self._map(self.theta, None)
-        for _ in range(_MOST_SHRINKINGS):
+
+        def evaluate():
             self._smooth, self.gradient = self.objective(self.theta)
             self.value = self._smooth + self._penalty
-            if np.isfinite(self.value):
-                break
+            return self.value
+
+        def shrink():
             self.theta, self._penalty = self._map(0.25 * self.theta, None)
+
+        finite_start(evaluate, shrink)
         self._since_renewed = np.inf
 
     def start_freely(self):

@@ -3,14 +3,13 @@
 import numpy as np
 
 from ..constants import CONSTANTS
+from ..start import finite_start
 from .acceleration import Momentum
 from .kronecker import KroneckerPreconditioner
 from .secant import SecantMemory
 
 # Armijo's constant: the share of the promised decrease that a step must give.
 _SUFFICIENT = 1e-4
-# How often the last layer is quartered where J is not finite at the start.
-_MOST_SHRINKINGS = 60
 
 
 class Descent:
@@ -68,14 +67,14 @@ class Descent:
     def start(self):
         """J at the start; where it is not finite the last layer shrinks until it is."""
         last = self.objective.views(self.theta)[-1]
-        for _ in range(_MOST_SHRINKINGS):
+
+        def evaluate():
             self.value, self.gradient = self.objective(self.theta)
-            if np.isfinite(self.value):
-                break
-            last *= 0.25
-        else:
+            return self.value
+
+        if not np.isfinite(finite_start(evaluate, lambda: np.multiply(last, 0.25, out=last))):
             self.theta[:] = 0.0
-            self.value, self.gradient = self.objective(self.theta)
+            evaluate()
         self.previous = self.theta
         self._since_renewed = self._tuned.renew_every
         self.length = 1.0

@@ -23,7 +23,7 @@ class StreamStep(LayerwiseStep):
         tuned, options = chunk.tuned, chunk.options
         penalties = PenaltyBlock(terms, chunk.limits.fista, tuned.penalty_ramp)
         network, prepared, counts = position.network, position.prepared, position.counts
-        super().__init__(network, prepared, penalties, rhythm, 0.0, options.momentum, sizes)
+        super().__init__(network, prepared, penalties, rhythm, 0.0, sizes)
         self.steps, self.since_refresh = counts["steps"], counts["since_refresh"]
         self.epoch = 0  # every chunk is the second epoch of a fit
         self._options, self._tuned, self._given = options, tuned, chunk.settings.rho
@@ -47,8 +47,11 @@ class StreamStep(LayerwiseStep):
         # More at once is a swing, after which the weights grow again until the next turn.
         layers = self.network.layers
         gain = max(layer.gain for layer in layers)
-        owed = max(layer.accumulated for layer in layers) * gain
-        if self.since_refresh and owed * self._pull > self._tuned.stream_pull * self.prepared.total:
+        length = max(layer.accumulated for layer in layers) * gain
+        if (
+            self.since_refresh
+            and length * self._pull > self._tuned.stream_pull * self.prepared.total
+        ):
             first = self.first_every == self.rhythm.refresh_every
             self.penalties(layers, self.epoch, first=first)
 

@@ -10,7 +10,7 @@ from skmdlam.activations import get_activation
 from skmdlam.engine.constants import CONSTANTS, LIMITS, TUNED
 from skmdlam.engine.feasible import Feasible
 from skmdlam.engine.layers import InputLayer
-from skmdlam.engine.loop.judges import Judge, KeepBest
+from skmdlam.engine.loop.judges import Accepting, KeepBest
 from skmdlam.engine.loop.run import ComposedRun
 from skmdlam.engine.mini_batches import mini_batch_run
 from skmdlam.engine.problem import Problem
@@ -209,7 +209,7 @@ def test_height_of_a_negative_objective():
 
 def test_a_step_that_judges_itself_is_believed():
     weights = object()
-    plain, scaled = Judge(lambda: weights), Judge(lambda: weights, 3.0)
+    plain, scaled = Accepting(lambda: weights), Accepting(lambda: weights, 3.0)
     value = Value(2.0, 1.0, 0.5, 0.1)
     assert plain.judge(value) and plain.weights() is weights
     assert plain.reported(value) == value

@@ -44,7 +44,7 @@ def layers_of(*, rotate=True, sketched=False, length=(2.0, 5.0, 7.0), gains=(3.0
     )
     V = [rng.standard_normal(shape) for shape in ((5, 5), (6, 6), (7, 2))]
     options = [
-        {"gain": gain, "momentum": 0.9, "limit": StepLimit(9.0, 0.1), "last": index == 2}
+        {"gain": gain, "momentum": 0.9, "limit": StepLimit(9.0, 0.1, 5), "last": index == 2}
         for index, gain in enumerate(gains)
     ]
     layers = [First(V[0], basis, **options[0])]
@@ -69,6 +69,7 @@ def terms_of(penalty, *, alpha=0.0, activity_alpha=0.0, column_alpha=0.0, penali
         alpha=alpha,
         activity_alpha=activity_alpha,
         column_alpha=column_alpha,
+        column_ridge=lambda sizes, length: length * column_alpha / (0.1 + sizes),
     )
 
 
@@ -207,7 +208,7 @@ def test_one_weight_by_brute_force():
     new.refresh()
     V = np.array([[0.8], [0.1]])
     layer = Layer(
-        V, gain=2.0, momentum=0.9, limit=StepLimit(9.0, 0.1), preconditioner=new, last=True
+        V, gain=2.0, momentum=0.9, limit=StepLimit(9.0, 0.1, 5), preconditioner=new, last=True
     )
     layer.accumulated += 1.5
     M = float(new._centered()[0, 0])
