@@ -410,7 +410,7 @@ class TestMap:
         _, _, method = self.begin("l1")
         method.sweep()
         assert len(method.pairs) == 1
-        point, penalty, model = method._forward_backward(method.theta, method.gradient)
+        _, penalty, model = method._forward_backward(method.theta, method.gradient)
         promised = method._penalty - penalty - model
         assert promised > 0
         goals = []
