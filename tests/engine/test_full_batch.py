@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits, make_classification
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
 
 from skmdlam.activations import get_activation
-from skmdlam.engine.constants import CONSTANTS, LIMITS
+from skmdlam.engine.constants import CONSTANTS, LIMITS, TUNED
 from skmdlam.engine.feasible import Feasible
 from skmdlam.engine.loop.run import Chain, ComposedRun, minimize
 from skmdlam.engine.problem import Problem
@@ -153,6 +153,35 @@ def test_strengths_are_the_named_ones_or_those_of_the_data():
     assert run.step.setting.objective.activity == run.estimated.activity_alpha > 0
     none = start(problem, *first).regularization
     assert none[:2] == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("acceleration", METHODS)
+@pytest.mark.parametrize("penalty", ["l2", "l1"])
+def test_constants_reach_the_parts(penalty, acceleration):
+    problem, *first = make_problem(np.random.default_rng(0), penalty=penalty)
+    constants = replace(
+        CONSTANTS, tuned=replace(TUNED, free_sweeps=3), limits=replace(LIMITS, block_rows=7)
+    )
+    run = start(problem, *first, constants=constants, acceleration=acceleration)
+    method, settings = run.step.method, [run.step.setting]
+    assert method._tuned is constants.tuned
+    assert method._limits is constants.limits
+    if penalty == "l1":
+        settings.append(method._free())
+    assert all(len(setting.objective.rows.blocks) == 5 for setting in settings)
+
+
+def test_proximal_sweeps_begin_free_of_what_spoils_the_start():
+    """Without the penalty on weights and that on columns, but with the one on activity."""
+    problem, *first = make_problem(np.random.default_rng(0), penalty="nonnegative")
+    problem.constrained = True
+    run = start(problem, *first, activity_alpha=2.0, column_alpha=0.5)
+    objective = run.step.setting.objective
+    assert (objective.activity, objective.columns) == (2.0, pytest.approx(0.5 * np.sqrt(5)))
+    free = run.step.method._free()
+    assert not free.problem.penalized
+    assert (free.objective.activity, free.objective.columns) == (2.0, 0.0)
+    np.testing.assert_array_equal(free.objective.views(free.theta)[1][:-1], first[0][1])
 
 
 @pytest.mark.parametrize("penalty", ["none", "l1"])

@@ -24,6 +24,28 @@ def test_products_and_norms_are_kept(sparse, rank, width):
     assert np.linalg.norm(moved) == pytest.approx(np.linalg.norm(space.expand(moved)))
 
 
+def test_sparse_rows_have_as_many_coordinates_as_dimensions():
+    """What rounding leaves of the others is no direction."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(8, 5)) @ rng.normal(size=(5, 40))
+        assert RowSpace(sp.csr_array(X), rng.normal(size=(40, 3))).X.shape == (8, 5 + 3)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_what_is_outside_of_ill_conditioned_rows_is_outside(sparse):
+    """The first projection leaves rounding errors behind, which the second one takes away."""
+    rng = np.random.default_rng(0)
+    U, V = (np.linalg.qr(rng.normal(size=(size, 8)))[0] for size in (8, 40))
+    X = (U * np.geomspace(1.0, 1e-3, 8)) @ V.T
+    W = 1e6 * V @ rng.normal(size=(8, 3)) + rng.normal(size=(40, 3))
+    space = RowSpace(sp.csr_array(X) if sparse else X, W)
+    rank = space.X.shape[1] - 3
+    outside = space.expand(np.eye(rank + 3)[:, rank:])
+    np.testing.assert_allclose(V.T @ outside, 0, atol=1e-12)
+    np.testing.assert_allclose(space.expand(space.W), W, rtol=0, atol=1e-12 * 1e6)
+
+
 def test_pays_only_when_there_are_fewer_coordinates():
     assert RowSpace.pays(np.empty((10, 100)), 50)
     assert not RowSpace.pays(np.empty((10, 100)), 90)

@@ -44,8 +44,9 @@ def test_update_w(name, seed, alpha):
         model = np.sum(gradient * (V - W)) + theta / 2 * np.sum((V - W) ** 2)
         return model + (alpha * penalty.value(V) if alpha else 0.0)
 
-    best = value(blocks.update_w(W, gradient, theta, penalty, alpha))
-    for point in nearby(W, rng):
+    new = blocks.update_w(W, gradient, theta, penalty, alpha)
+    best = value(new)
+    for point in (*nearby(W, rng), *nearby(new, rng), *nearby(new, rng)):
         assert best <= value(penalty.prox(point, 0.0)) + 1e-10
 
 
@@ -82,6 +83,23 @@ def test_update_z(name, seed, epsilon):
         assert worse[feasible].all()
 
 
+def test_update_z_never_evicts_the_incumbent():
+    """An interval that rounding has narrowed, or left empty, is widened to hold it."""
+    z, v = np.array([[1.0, 5.0, 2.5]]), np.array([[0.0, 9.0, 2.2]])
+    lower, upper = np.full((1, 3), 2.0), np.full((1, 3), 3.0)
+    np.testing.assert_array_equal(blocks.update_z(v, z, lower, upper), [[1.0, 5.0, 2.2]])
+    v = np.array([[9.0, 0.0, 9.0]])
+    np.testing.assert_array_equal(blocks.update_z(v, z, lower, upper), [[3.0, 2.0, 3.0]])
+
+
+def test_update_z_last_begins_where_it_is_told():
+    class Told:
+        def prox(self, *arguments):
+            return arguments
+
+    assert blocks.update_z_last(Told(), "v", "y", 0.3, "start") == ("v", "y", 0.3, "start")
+
+
 @pytest.mark.parametrize("name", LOSSES)
 @few
 @given(seed=seeds, rho=rhos)
@@ -116,6 +134,7 @@ def test_update_a_minimizes_the_model_and_the_model_is_an_upper_bound(seed, rho,
     target = blocks.target_a(a, residual, W, rho, tau)
     new = blocks.update_a(target, activated, epsilon)
     best = model(new)
+    assert (np.abs(new - activated) <= epsilon * (1 + 1e-12) + 1e-12).all()
     assert rho / 2 * np.sum((new @ W + b - z_next) ** 2) <= best * (1 + 1e-9) + 1e-12
     for other in nearby(new, rng):
         feasible = np.clip(other, activated - epsilon, activated + epsilon)

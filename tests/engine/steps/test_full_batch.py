@@ -212,6 +212,11 @@ def test_row_space_needs_a_quadratic_penalty_and_few_coordinates():
         assert (setting.space is not None) == used
 
 
+def test_without_activity_there_is_no_penalty_on_columns():
+    problem, *start = make_problem()
+    assert setting_of(problem, *start, column_alpha=0.5).objective.columns == 0.0
+
+
 def test_limits_reach_the_objective():
     problem, *start = make_problem()
     constants = replace(CONSTANTS, limits=replace(LIMITS, block_rows=7))

@@ -152,8 +152,8 @@ def test_single_precision_is_near():
 
 
 def test_columns_pull_as_a_ridge_of_their_slope_and_constant_ones_not_at_all():
-    objective, X, *_ = make(columns=1.7)
-    X[:, 1] = 3.0
+    objective, X, Y, s = make(columns=1.7)
+    X[:, 1] = 0.0
     moments = column_moments(X, objective.rows.normalized())
     columns = Columns.of(*moments, objective.rows.total, 30, X.dtype)
     objective.inputs = scaled_input(X, columns)
@@ -163,13 +163,20 @@ def test_columns_pull_as_a_ridge_of_their_slope_and_constant_ones_not_at_all():
     expected = 1.7 / (0.1 + sizes)
     expected[1] = 0.0
     np.testing.assert_allclose(pull[:, 0], expected, rtol=1e-14)
+    assert objective(theta)[0] == pytest.approx(value_by_hand(objective, theta, X, Y, s), rel=1e-12)
 
 
 def test_overflow_is_infinite():
     objective = make("poisson", ())[0]
     for bad in (1e6, np.nan, np.inf):
         assert objective(np.full(objective.size, bad))[0] == np.inf
-    assert make()[0](np.full(make()[0].size, 1e200))[0] == np.inf
+    objective = make(activations=("identity",))[0]
+    assert objective(np.full(objective.size, 1e200))[0] == np.inf
+    # J is 1e300 and its slope 1e250, whose square is no number.
+    theta = np.full(objective.size, 1e50)
+    objective.views(theta)[1][:] = 1e100
+    with np.errstate(over="ignore"):  # as in a run
+        assert objective(theta)[0] == np.inf
 
 
 class TestRowCurvature:

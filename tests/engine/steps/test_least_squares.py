@@ -218,10 +218,11 @@ def test_top_eigenvalue_of_a_constant_input_is_positive():
         assert design.top_eigenvalue() >= np.linalg.norm(centre, 2) ** 2
 
 
+@pytest.mark.parametrize("rho", [0.7, 30.0])
 @pytest.mark.parametrize("shape", [(60, 8), (15, 30)])
-def test_lasso_and_elastic_net_equal_scikit_learn(shape):
+def test_lasso_and_elastic_net_equal_scikit_learn(shape, rho):
     A, T, _ = make(*shape, k=1)
-    n, rows, alpha, rho = len(A), Rows(len(A)), 0.8, 0.7
+    n, rows, alpha = len(A), Rows(len(A)), 0.8 * rho / 0.7
     start = np.zeros((shape[1], 1))
     design, targets = Design(A, rows), centered(T, rows)
     W = penalized(design, targets, rho, get_penalty("l1"), alpha, start, tol=1e-12, max_iter=20000)
@@ -231,6 +232,13 @@ def test_lasso_and_elastic_net_equal_scikit_learn(shape):
     W = penalized(design, targets, rho, penalty, alpha, start, tol=1e-12, max_iter=20000)
     oracle = ElasticNet(alpha=alpha / (rho * n), l1_ratio=0.4, tol=1e-12, max_iter=10**6)
     np.testing.assert_allclose(W.ravel(), oracle.fit(A, T.ravel()).coef_, atol=1e-6)
+
+
+def test_penalty_alone_where_the_input_says_nothing():
+    """Its strength over a curvature of zero stays finite."""
+    design = Design(np.zeros((5, 2)), Rows(5))
+    W = penalized(design, np.ones((5, 1)), 1.0, get_penalty("l1"), 1e3, np.ones((2, 1)))
+    np.testing.assert_array_equal(W, 0.0)
 
 
 def test_nonnegative_weights_equal_nnls():
@@ -273,6 +281,9 @@ def test_what_rounding_takes_from_a_mean_is_no_column(dtype, weighted):
     weight = rng.uniform(0.5, 2.0, 2000).astype(dtype) if weighted else None
     T = A[:, :1] + 0.1 * rng.standard_normal((2000, 1)).astype(dtype)
     rows = Rows(2000, weight)
-    W = Design(A, rows).ridge(T - rows.mean(T), 0.0, form="primal")
+    design = Design(A, rows)
+    W = design.ridge(T - rows.mean(T), 0.0, form="primal")
     np.testing.assert_array_equal(W[3:], 0.0)
+    np.testing.assert_array_equal(design.gram[3:], 0.0)
+    np.testing.assert_array_equal(design.gram[:, 3:], 0.0)
     np.testing.assert_allclose(W[:3, 0], [1.0, 0.0, 0.0], atol=0.02)

@@ -1,6 +1,7 @@
 """Exact proximal sweeps: right where the answer is known, and J that never rises."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import scipy.sparse as sp
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, MultiTaskLasso, Ridge
 
 from skmdlam.activations import get_activation
-from skmdlam.engine.constants import CONSTANTS, TUNED
+from skmdlam.engine.constants import CONSTANTS, LIMITS, TUNED
 from skmdlam.engine.feasible import Feasible
 from skmdlam.engine.loop.run import minimize
 from skmdlam.engine.problem import Problem
@@ -247,6 +248,22 @@ class TestStart:
         run = begin(problem, inside, intercepts, warm=True)
         assert next(run).loss <= expected * (1 + 1e-12)
 
+    @pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+    def test_free_sweeps_of_wide_data_are_in_the_row_space(self, container):
+        """And lead to weights of all columns, near which the penalized ones begin."""
+        data, target = X[:8] * UNITS, 30.0 * NONLINEAR[:8] + 7.0
+        problem, *first = problem_of(container(data), target, SquaredError(), "l1", 2.0, (3,))
+        free = setting_of(without_penalty(problem), *first)
+        assert free.space is not None
+        method = SecantMethod(free)
+        method.start()
+        for _ in range(TUNED.free_sweeps):
+            method.advance()
+        expected = problem.training_objective(*free.weights(method.theta)) / 8
+        setting, method = method_of(problem, *first)
+        method.start_freely()
+        assert method.value * setting.frame.scaling.factor == pytest.approx(expected, rel=1e-8)
+
     def test_is_inside_the_domain_and_shrinks_until_j_is_finite(self):
         problem, coefs, intercepts = problem_of(
             X, np.abs(NONLINEAR), get_loss("poisson"), "nonnegative", 1.0, hidden=(6,)
@@ -387,6 +404,56 @@ class TestMap:
         np.testing.assert_array_equal(method.theta, point)
         # Where it stands there is nothing to arrive at.
         assert not method._arrive(point, penalty, np.inf, np.inf)
+
+    def test_goal_of_every_trial_is_below_j(self):
+        """J less a share of what the model promises, which is what the proximal step falls by."""
+        _, _, method = self.begin("l1")
+        method.sweep()
+        assert len(method.pairs) == 1
+        _, penalty, model = method._forward_backward(method.theta, method.gradient)
+        promised = method._penalty - penalty - model
+        assert promised > 0
+        goals = []
+        method._try = lambda theta, goal: goals.append(goal)
+        method._arrive = lambda point, penalty, parabola, goal: goals.append(goal)
+        method._limits = replace(LIMITS, halvings=2)
+        assert method.sweep() == 5  # three lengths of the secant step, two of the other
+        assert method.stuck
+        assert len(method.pairs) == 0  # the model was wrong
+        assert goals[:4] == pytest.approx([method.value - 1e-4 * promised] * 4, rel=1e-15)
+        method.gamma *= 2.0
+        _, penalty, model = method._forward_backward(method.theta, method.gradient)
+        promised = method._penalty - penalty - model
+        assert goals[4] == pytest.approx(method.value - 1e-4 * promised, rel=1e-15)
+
+    def test_secant_step_needs_an_envelope_below_the_goal(self):
+        """Where J at T of its end is below the goal, and the model there is not, it is refused."""
+        _, _, method = self.begin("l1")
+        method.gamma = 1e-2
+        end = method.theta + 1e-3
+        smooth, gradient = method.objective(end)
+        point, penalty, model = method._forward_backward(end, gradient)
+        envelope, reached = smooth + model + penalty, method.objective(point)[0] + penalty
+        assert reached < envelope
+        before = method.theta
+        assert not method._try(end, 0.5 * (envelope + reached))
+        assert method.theta is before
+        assert method._try(end, envelope)
+        np.testing.assert_array_equal(method.theta, point)
+
+    def test_new_curvature_scales_by_the_last_pair(self):
+        _, _, method = self.begin("l1")
+        seen = []
+        method.pairs.rescale = seen.append
+        method.renew()
+        np.testing.assert_allclose(seen[0](method._metric), 1.0, rtol=1e-14)
+
+    def test_map_leaves_its_argument_alone(self):
+        _, _, method = self.begin("l1")
+        kept = method.theta.copy()
+        moved, _ = method._map(method.theta, [np.ones((12, 1)), np.ones((4, 1))])
+        np.testing.assert_array_equal(method.theta, kept)
+        assert not np.array_equal(moved, kept)
 
     def test_pairs_are_those_of_the_residual(self):
         _, _, method = self.begin("elasticnet")

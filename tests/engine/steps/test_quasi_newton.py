@@ -377,6 +377,19 @@ class TestSecant:
         np.testing.assert_allclose(y, method.gradient - before[1], rtol=1e-14)
         np.testing.assert_allclose(y, H @ s, rtol=1e-12)
 
+    def test_a_new_metric_is_scaled_by_the_last_pair(self):
+        H = np.diag([1.0, 0.05])
+        method = method_for(
+            lambda t: (0.5 * t @ H @ t, H @ t), [1.0, 1.0], SecantMethod, 0.1 * np.eye(2)
+        )
+        before = method.theta, method.gradient
+        method.advance()
+        s, y = method.theta - before[0], method.gradient - before[1]
+        method.preconditioner.metric = np.diag([3.0, 7.0])
+        method.renew()
+        expected = (s @ y) / (y @ method.preconditioner.metric @ y)
+        assert method.pairs.scale == pytest.approx(expected, rel=1e-12)
+
     def test_a_model_that_is_wrong_is_forgotten(self):
         H = np.diag([1.0, 0.05])
         method = method_for(
