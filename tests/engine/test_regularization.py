@@ -228,11 +228,12 @@ class TestAutomaticActivityAlpha:
             alpha_of(SoftmaxCrossEntropy(), X, both), alpha_of(LogisticLoss(), X, one), rtol=1e-3
         )
 
-    def test_small_weights_are_another_unit(self):
-        X, Y = data(n=100, noise=1.0)
+    @pytest.mark.parametrize("n", [100, 900])
+    def test_small_weights_are_another_unit(self, n):
+        X, Y = data(n=n, noise=1.0)
         alpha = alpha_of(SquaredError(), X, Y)
-        small = alpha_of(SquaredError(), X, Y, np.full(100, 1e-4))
-        np.testing.assert_allclose(small, 1e-4 * alpha, rtol=1e-8)
+        small = alpha_of(SquaredError(), X, Y, np.full(n, 2.0**-14))
+        np.testing.assert_allclose(small, alpha / 2**14, rtol=1e-8)
 
     def test_an_outlier_does_not_decide_for_a_robust_loss(self):
         X, Y = data()
@@ -318,15 +319,17 @@ class TestByHand:
             unit = float(np.vdot(y, np.linalg.solve(C, y))) / 59
             unlikely = 59 * np.log(unit) + np.linalg.slogdet(C)[1]
             if unlikely < best:
-                best, expected, variance = unlikely, ratio, unit
+                best, expected = unlikely, ratio
         noise = noise_of(X, Y)
         assert noise.ratio == pytest.approx(expected, rel=0.02)
-        e = expected * scale
-        for total in (60, 600):
+        # The share by its definition, at the very ratio that was found.
+        e = noise.ratio * scale
+        variance = float(np.vdot(y, np.linalg.solve(K + e * np.eye(59), y))) / 59
+        for total in (60, 120, 600):
             grown = values * total / 60
             df = np.sum(grown / (grown + e))
             share = e * variance / Y.var(ddof=1) / (1 - df / total)
-            assert noise_of(X, Y, total=total).share == pytest.approx(share, rel=0.02)
+            assert noise_of(X, Y, total=total).share == pytest.approx(share, rel=1e-6)
 
     def test_tangent_of_the_columns_penalty(self):
         """The ridge has the slope of the penalty, and its parabola lies above it."""
