@@ -8,6 +8,7 @@ import pytest
 from skmdlam.engine.constants import TUNED
 from skmdlam.engine.regularization import (
     USUAL_REGULARIZATION,
+    _pulled_in,
     column_penalty,
     column_ridge,
     effective_column_alpha,
@@ -331,6 +332,17 @@ class TestByHand:
             df = np.sum(grown / (grown + e))
             share = e * variance / Y.var(ddof=1) / (1 - df / total)
             assert noise_of(X, Y, total=total).share == pytest.approx(share, rel=1e-6)
+
+    def test_outliers_are_pulled_in_to_where_the_others_end(self):
+        """Huber's pseudo-values: 1.345 deviations of the middle half, or the loss's threshold."""
+        rng = np.random.default_rng(0)
+        residual = rng.standard_normal((5001, 2)) * (1.0, 3.0)
+        residual[:50] *= 100.0
+        limit = np.abs(_pulled_in(residual, 0.0, 1.345)).max(axis=0)
+        np.testing.assert_allclose(limit, (1.345, 3 * 1.345), rtol=0.05)
+        pulled = _pulled_in(residual, 2.5, 1.345)
+        limit = np.array([2.5, np.abs(pulled[:, 1]).max()])
+        np.testing.assert_allclose(pulled, np.clip(residual, -limit, limit))
 
     def test_tangent_of_the_columns_penalty(self):
         """The ridge has the slope of the penalty, and its parabola lies above it."""
