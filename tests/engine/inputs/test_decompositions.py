@@ -63,6 +63,8 @@ def test_covariance_of_a_part_of_the_rows():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((6000, 5)) @ rng.standard_normal((5, 5))
     weight = rng.uniform(0.0, 2.0, 6000)
+    # What is looked at are runs of 50 rows, every fourth of them: heavier ones, here.
+    weight *= np.repeat(np.tile([3.0, 1.0, 1.0, 1.0], 30), 50)
     share = weight / weight.sum()
     whole = basis_for(X, weight)
     limits = replace(LIMITS, covariance_rows=1500, covariance_ratio=1, transformed=5 * 50)
