@@ -7,6 +7,7 @@ import pytest
 
 from skmdlam.engine.constants import TUNED
 from skmdlam.engine.regularization import (
+    _pulled_in,
     column_penalty,
     column_ridge,
     effective_column_alpha,
@@ -82,9 +83,10 @@ class TestNoiseShare:
         np.testing.assert_allclose(noise_of(copies, Y[rows], **given), noise, rtol=1e-4)
 
     def test_equal_inputs_with_other_targets_are_no_copies(self):
-        X, Y = data(n=50, noise=1.0)
-        X, Y = np.vstack([X, X]), np.vstack([Y, Y + np.random.default_rng(1).normal(size=Y.shape)])
-        assert noise_of(X, Y) != noise_of(X[:50], Y[:50], total=100)
+        """They contradict each other: all is noise, where one half alone is none."""
+        X, Y = data(n=50)
+        assert noise_share(X, Y) < 0.5
+        assert noise_share(np.vstack([X, X]), np.vstack([Y, -Y])) > 0.95
 
     def test_outliers_are_no_noise_to_a_bounded_loss(self):
         """With one target in ten far off, what is left is the noise of the others, nearly."""
@@ -228,11 +230,12 @@ class TestAutomaticActivityAlpha:
             alpha_of(SoftmaxCrossEntropy(), X, both), alpha_of(LogisticLoss(), X, one), rtol=1e-3
         )
 
-    def test_small_weights_are_another_unit(self):
-        X, Y = data(n=100, noise=1.0)
+    @pytest.mark.parametrize("n", [100, 900])
+    def test_small_weights_are_another_unit(self, n):
+        X, Y = data(n=n, noise=1.0)
         alpha = alpha_of(SquaredError(), X, Y)
-        small = alpha_of(SquaredError(), X, Y, np.full(100, 1e-4))
-        np.testing.assert_allclose(small, 1e-4 * alpha, rtol=1e-8)
+        small = alpha_of(SquaredError(), X, Y, np.full(n, 2.0**-14))
+        np.testing.assert_allclose(small, alpha / 2**14, rtol=1e-8)
 
     def test_an_outlier_does_not_decide_for_a_robust_loss(self):
         X, Y = data()
@@ -318,15 +321,28 @@ class TestByHand:
             unit = float(np.vdot(y, np.linalg.solve(C, y))) / 59
             unlikely = 59 * np.log(unit) + np.linalg.slogdet(C)[1]
             if unlikely < best:
-                best, expected, variance = unlikely, ratio, unit
+                best, expected = unlikely, ratio
         noise = noise_of(X, Y)
         assert noise.ratio == pytest.approx(expected, rel=0.02)
-        e = expected * scale
-        for total in (60, 600):
+        # The share by its definition, at the very ratio that was found.
+        e = noise.ratio * scale
+        variance = float(np.vdot(y, np.linalg.solve(K + e * np.eye(59), y))) / 59
+        for total in (60, 120, 600):
             grown = values * total / 60
             df = np.sum(grown / (grown + e))
             share = e * variance / Y.var(ddof=1) / (1 - df / total)
-            assert noise_of(X, Y, total=total).share == pytest.approx(share, rel=0.02)
+            assert noise_of(X, Y, total=total).share == pytest.approx(share, rel=1e-6)
+
+    def test_outliers_are_pulled_in_to_where_the_others_end(self):
+        """Huber's pseudo-values: 1.345 deviations of the middle half, or the loss's threshold."""
+        rng = np.random.default_rng(0)
+        residual = rng.standard_normal((5001, 2)) * (1.0, 3.0)
+        residual[:50] *= 100.0
+        limit = np.abs(_pulled_in(residual, 0.0, 1.345)).max(axis=0)
+        np.testing.assert_allclose(limit, (1.345, 3 * 1.345), rtol=0.05)
+        pulled = _pulled_in(residual, 2.5, 1.345)
+        limit = np.array([2.5, np.abs(pulled[:, 1]).max()])
+        np.testing.assert_allclose(pulled, np.clip(residual, -limit, limit))
 
     def test_tangent_of_the_columns_penalty(self):
         """The ridge has the slope of the penalty, and its parabola lies above it."""

@@ -63,6 +63,8 @@ def test_covariance_of_a_part_of_the_rows():
     rng = np.random.default_rng(0)
     X = rng.standard_normal((6000, 5)) @ rng.standard_normal((5, 5))
     weight = rng.uniform(0.0, 2.0, 6000)
+    # What is looked at are runs of 50 rows, every fourth of them: heavier ones, here.
+    weight *= np.repeat(np.tile([3.0, 1.0, 1.0, 1.0], 30), 50)
     share = weight / weight.sum()
     whole = basis_for(X, weight)
     limits = replace(LIMITS, covariance_rows=1500, covariance_ratio=1, transformed=5 * 50)
@@ -86,6 +88,21 @@ def test_covariance_comes_from_all_over():
     limits = replace(LIMITS, covariance_rows=1500, transformed=2 * 50)
     basis, whole = basis_for(X, limits=limits), basis_for(X)
     np.testing.assert_allclose(basis.variance, whole.variance, rtol=0.2)
+
+
+def test_leading_directions_are_those_of_more_than_the_mean_variance():
+    """At most an eighth of the columns; all others share what is left of the variance."""
+    rng = np.random.default_rng(0)
+    for rank, most in ((2, 2), (9, 5)):
+        X = rng.standard_normal((300, rank)) @ rng.standard_normal((rank, 40))
+        X += 0.3 * rng.standard_normal((300, 40))
+        X[:, 3] = 1.0
+        basis = basis_for(X, limits=replace(LIMITS, rotation=10))
+        assert basis.variance.size == most
+        xs = (X - X.mean(axis=0)) * basis.columns.inverse_std
+        values = np.linalg.eigvalsh(xs.T @ xs / 300)
+        rest = (39.0 - values[-most:].sum()) / (39 - most)
+        assert basis.bulk**2 == pytest.approx(2 / np.sqrt(rest + 1.0), rel=1e-9)
 
 
 def test_weights_are_copies():
@@ -199,7 +216,7 @@ def test_input_is_dense_unless_it_would_be_large():
 
 
 def test_samples_far_from_all_others_count_less():
-    norms = np.array([0.0, 1.0, 2.0, 4.0, 40.0])
+    norms = np.array([0.0, 1.5, 2.0, 4.0, 40.0])
     weights = row_weights(norms, 1.0, np.float32)
     assert weights.dtype == np.float32 and weights.shape == (5, 1)
     np.testing.assert_allclose(weights[:, 0], [1.0, 1.0, 1.0, 0.5, 0.05], rtol=1e-6)

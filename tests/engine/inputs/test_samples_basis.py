@@ -94,3 +94,4 @@ def test_block_that_is_not_solved_to_the_end_never_rises(iterations):
         assert least <= after * (1 + 1e-12) and after < before
         missing.append((after - least) / before)
     assert iterations < 5 or max(missing) < 1e-4
+    assert iterations > 0 or max(missing) > 1e-4

@@ -169,7 +169,9 @@ def metric_of(layer):
 
 @pytest.mark.parametrize("sketched", [False, True])
 @pytest.mark.parametrize(
-    "penalty", [L1(), ElasticNet(0.5), GroupLasso(), Box(-0.4, 0.5), Smooth()], ids=str
+    "penalty",
+    [L1(), ElasticNet(0.5), GroupLasso(), Box(-0.4, 0.5), Smooth()],
+    ids=lambda penalty: type(penalty).__name__,
 )
 def test_general_penalty_by_brute_force(penalty, sketched):
     """``argmin 1/2 tr dW' M dW + length alpha penalty(scale W)``, on any metric and layer."""
