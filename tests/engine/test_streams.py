@@ -275,8 +275,9 @@ class TestUnits:
         solver = handed_in(replace(LIMITS, stream_covariance=4))
         state = learn(slice(0, 350), solver=solver).state()
         assert state["summary"]["joint"] is None and state["basis"]["kind"] == "LeadingBasis"
-        after = learn(slice(350, 400), state, solver=solver, penalty=L1(), alpha=0.1).state()
-        assert after["weight_at"] == 350.0
+        for penalty in (L1(), L2()):
+            after = learn(slice(350, 400), state, solver=solver, penalty=penalty, alpha=0.1)
+            assert after.state()["weight_at"] == 350.0
 
     def test_sparse_is_dense(self):
         for solver in (Feasible(), handed_in(replace(LIMITS, stream_covariance=4, small=1))):
@@ -389,6 +390,8 @@ class TestStrengths:
             run = learn(slice(0, 200), weight=weight)
             expected = share * run.regularization.column_alpha * np.sqrt(5)
             assert run.step.prepared.column_alpha == pytest.approx(expected)
+            later = learn(slice(200, 250), run.state(), weight=weight)
+            assert later.step.prepared.column_alpha == pytest.approx(expected)
             terms = run.judge._objective.terms
             assert terms.total == (200 if weight is None else pytest.approx(20.0))
 
