@@ -31,6 +31,8 @@ def test_deep_ramps_start_straight(activation, depth, dtype):
     np.testing.assert_allclose(
         image + forward(y, *model), forward(x + y, *model), atol=tolerance * np.abs(image).max()
     )
+    block = model[0][1][:6, :6].astype(float)
+    np.testing.assert_allclose(block @ block.T, 2.0 * np.eye(6), atol=1e-6)
     sizes = np.linalg.svd(image, compute_uv=False)
     assert sizes[-1] > 0.1 * sizes[0]
 
