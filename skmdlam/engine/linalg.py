@@ -6,6 +6,9 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse.linalg
 
+# Curvature below this share of the largest one, in units of its rounding, is none.
+_NO_CURVATURE = 0.1
+
 
 def _scaled_factor(matrix, jitter=0.0):
     """Cholesky factor of a positive definite matrix with its diagonal scaled to one.
@@ -135,13 +138,17 @@ def conjugate_gradients(product, right, *, start=None, tol=None, max_iter=None, 
     scaled = residual / preconditioner
     direction = scaled.copy()
     size = np.einsum("ij,ij->j", residual, scaled)
+    steepest, resolution = np.zeros_like(size), np.finfo(right.dtype)
     for _ in range(max_iter):
         active = size > goal
         if not active.any():
             break
         image = product(direction)
         curvature = np.einsum("ij,ij->j", direction, image)
-        active &= curvature > 0
+        # What rounding leaves in the null space of H has no curvature, and a step no bounds there.
+        length = np.einsum("ij,ij->j", direction, preconditioner * direction)
+        np.maximum(steepest, curvature / np.maximum(length, resolution.tiny), out=steepest)
+        active &= curvature > _NO_CURVATURE * resolution.eps * steepest * length
         step = np.zeros_like(size)
         np.divide(size, curvature, out=step, where=active)
         if not step.any():

@@ -53,6 +53,87 @@ def test_the_others_start_as_glorot(names):
         np.testing.assert_array_equal(W, V)
 
 
+@pytest.mark.parametrize("draw", [glorot, looks_linear])
+def test_range_of_the_start(draw):
+    """Uniform up to ``sqrt(c / (n_in + n_out))``, with c = 2 into layers of small slope."""
+    coefs, intercepts, _ = start([40, 60, 50, 30], ["logistic", "tanh"], draw=draw)
+    for W, b, factor in zip(coefs, intercepts, (2.0, 6.0, 6.0), strict=True):
+        bound = np.sqrt(factor / sum(W.shape))
+        assert 0.99 * bound < np.abs(W).max() <= bound
+        assert 0.8 * bound < np.abs(b).max() <= bound
+        assert W.std() == pytest.approx(bound / np.sqrt(3.0), rel=0.05)
+
+
+def test_normal_start():
+    coefs, intercepts = gaussian([60, 50, 40], np.random.RandomState(0), np.float32, 0.3)
+    for W, b in zip(coefs, intercepts, strict=True):
+        assert W.dtype == b.dtype == np.float32
+        assert W.std() == pytest.approx(0.3, rel=0.05) and b.any()
+
+
+def spreads(V, a, activations, share):
+    """Mean and spread of each layer's pre-activations."""
+    found = []
+    for layer, W in enumerate(V):
+        z = a @ W[:-1] + W[-1]
+        mean = share @ z
+        found.append((mean, np.sqrt(np.mean(share @ (z - mean) ** 2))))
+        if layer < len(activations):
+            a = activations[layer].value(z)
+    return found
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("names", "goals"),
+    [
+        (["logistic"], [3.0, 1.0]),
+        (["relu", "logistic"], [1.0, 3.0, 1.0]),
+        (["tanh"] * 3, [1.0] * 4),
+        (["logistic", "tanh", "relu", "logistic"], [3.0, 1.0, 1.0, 3.0, 1.0]),
+    ],
+)
+def test_pre_activations_start_with_mean_zero_and_a_spread(names, goals, weighted):
+    """Those of the weighted samples, layer by layer; each layer is only scaled and shifted."""
+    sizes = [5, *[7] * len(names), 3]
+    coefs, intercepts, activations = start(sizes, names)
+    V = [np.vstack([W, b]) for W, b in zip(coefs, intercepts, strict=True)]
+    a = 4.0 * np.random.default_rng(1).standard_normal((60, 5)) + 1.0
+    weight = np.random.default_rng(2).uniform(0.0, 3.0, 60) if weighted else None
+    share = np.full(60, 1 / 60) if weight is None else weight / weight.sum()
+    given = a.copy(), None if weight is None else weight.copy()
+    lsuv(V, lambda: a, activations, weight)
+    for (mean, spread), goal in zip(spreads(V, a, activations, share), goals, strict=True):
+        np.testing.assert_allclose(mean, 0.0, atol=1e-10)
+        assert spread == pytest.approx(goal, rel=1e-9)
+    for W, first in zip(V, coefs, strict=True):
+        ratio = W[:-1] / first
+        np.testing.assert_allclose(ratio, ratio[0, 0], rtol=1e-9)
+    np.testing.assert_array_equal(a, given[0])
+    assert weight is None or np.array_equal(weight, given[1])
+
+
+@pytest.mark.parametrize("names", [[], ["relu"], ["tanh", "relu"]])
+def test_shallow_nets_are_left_alone(names):
+    coefs, intercepts, activations = start([5, *[7] * len(names), 3], names)
+    V = [np.vstack([W, b]) for W, b in zip(coefs, intercepts, strict=True)]
+    copies = [W.copy() for W in V]
+    lsuv(V, None, activations)  # nobody asks for the samples
+    for W, copy in zip(V, copies, strict=True):
+        np.testing.assert_array_equal(W, copy)
+
+
+def test_samples_that_are_all_alike_have_no_spread():
+    """Nothing is divided by rounding errors; the mean is taken off all the same."""
+    coefs, intercepts, activations = start([5, 7, 3], ["logistic"])
+    V = [np.vstack([W, b]) for W, b in zip(coefs, intercepts, strict=True)]
+    a = np.full((20, 5), 0.1) / 3.0
+    lsuv(V, lambda: a, activations)
+    np.testing.assert_array_equal(V[0][:-1], coefs[0])
+    np.testing.assert_allclose(a @ V[0][:-1] + V[0][-1], 0.0, atol=1e-15)
+    assert all(np.isfinite(W).all() for W in V)
+
+
 @pytest.mark.parametrize("name", ["tanh", "logistic", "relu"])
 def test_glorot_by_hand(name):
     """Uniform with MLPClassifier's bounds, which are narrower into layers of small slope."""

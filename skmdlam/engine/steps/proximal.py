@@ -121,12 +121,15 @@ class ProximalMethod:
         if not 0 < floor < np.inf:
             floor = 1.0
         for layer, rows in enumerate(self._rows):
-            inner = rows[:-1]
+            inner, common = rows[:-1], None
             if not self.penalty.by_rows and len(inner):
                 # A map that cannot tell rows apart wants one step in the user's units.
                 squares = np.square(self._units[layer])
-                inner[:] = squares * (inner / squares).max()
+                common = squares * max((inner / squares).max(), floor / squares.max())
+                inner[:] = common
             rows[:] = np.maximum(rows, max(_SMALLEST_CURVATURE * rows.mean(), floor))
+            if common is not None:
+                inner[:] = common
             if not np.isfinite(rows).all():
                 rows[:] = 1.0
         shapes = self.objective.shapes

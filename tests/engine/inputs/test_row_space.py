@@ -1,7 +1,10 @@
+"""The row space of wide data keeps products, lengths and what moves within it."""
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from skmdlam.engine.row_space import RowSpace
+
+from skmdlam.engine.inputs.row_space import RowSpace
 
 
 @pytest.mark.parametrize("sparse", [False, True])

@@ -1,6 +1,9 @@
+"""Nesterov's sequence by its recursion, and the safeguard."""
+
 import numpy as np
 import pytest
-from skmdlam.engine.acceleration import Momentum, extrapolate, first_descent
+
+from skmdlam.engine.steps.acceleration import Momentum, extrapolate, first_descent
 
 
 def test_weights_follow_the_recursion_and_restart():

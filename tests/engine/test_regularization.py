@@ -1,9 +1,19 @@
 """The noise in the targets, and the strengths of the penalties that follow from it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from skmdlam.engine.calibration import USUAL_STRENGTHS, automatic_strengths, noise_of
+from skmdlam.engine.constants import TUNED
+from skmdlam.engine.regularization import (
+    USUAL_REGULARIZATION,
+    column_penalty,
+    column_ridge,
+    effective_column_alpha,
+    estimate_regularization,
+    noise_of,
+)
 from skmdlam.losses import (
     AbsoluteError,
     LogisticLoss,
@@ -21,16 +31,16 @@ def data(n=200, d=4, noise=0.0, seed=0):
     return X, signal * 1.16 + noise * rng.standard_normal((n, 1))
 
 
-def strengths_of(loss, X, Y, weight=None):
-    return automatic_strengths(loss, lambda rows: X[rows], Y, weight)
+def estimate_of(loss, X, Y, weight=None):
+    return estimate_regularization(loss, lambda rows: X[rows], Y, weight)
 
 
 def alpha_of(*args):
-    return strengths_of(*args).activity_alpha
+    return estimate_of(*args).activity_alpha
 
 
 def column_alpha_of(*args):
-    return strengths_of(*args).column_alpha
+    return estimate_of(*args).column_alpha
 
 
 def noise_share(*args, **kwargs):
@@ -58,13 +68,13 @@ class TestNoiseShare:
         X, Y = data(n=200, noise=0.5)
         assert 0.05 < noise_share(X, Y, total=10_000) < noise_share(X, Y)
 
-    @pytest.mark.parametrize("reach", [0.0, np.inf])
+    @pytest.mark.parametrize("threshold", [0.0, np.inf])
     @pytest.mark.parametrize("outputs", [1, 3])
-    def test_copies_say_nothing(self, outputs, reach):
+    def test_copies_say_nothing(self, outputs, threshold):
         X, Y = data(n=30, noise=0.5)
         Y = np.column_stack([Y * (k + 1) + X[:, k : k + 1] ** k for k in range(outputs)])
         _, rows = repeated(30, np.random.default_rng(1))
-        given = {"reach": reach, "total": len(rows)}
+        given = {"outlier_threshold": threshold, "total": len(rows)}
         noise = noise_of(X, Y, **given)
         # Rows in other coordinates are copies but for rounding.
         copies = X[rows] + 1e-9 * np.random.default_rng(2).standard_normal((len(rows), 4))
@@ -81,17 +91,19 @@ class TestNoiseShare:
         clean, plain, bounded = [], [], []
         for seed in range(5):
             X, Y = data(n=400, noise=0.3, seed=seed)
-            clean.append(noise_share(X, Y, reach=0.0))
+            clean.append(noise_share(X, Y, outlier_threshold=0.0))
             wrong = np.random.default_rng(seed + 100).random((400, 1)) < 0.1
             Y = Y + 8.0 * wrong
             plain.append(noise_share(X, Y))
-            bounded.append(noise_share(X, Y, reach=0.0))
+            bounded.append(noise_share(X, Y, outlier_threshold=0.0))
         assert np.mean(plain) > 0.8
         assert np.mean(bounded) < np.mean(clean) + 0.15
 
-    def test_far_reach_is_the_plain_share(self):
+    def test_far_threshold_is_the_plain_share(self):
         X, Y = data(noise=0.5)
-        np.testing.assert_allclose(noise_of(X, Y, reach=100.0), noise_of(X, Y), rtol=1e-8)
+        np.testing.assert_allclose(
+            noise_of(X, Y, outlier_threshold=100.0), noise_of(X, Y), rtol=1e-8
+        )
 
     def test_does_not_depend_on_units_or_rotations(self):
         X, Y = data(noise=0.5)
@@ -113,9 +125,9 @@ class TestNoiseShare:
     def test_nothing_to_tell(self, X, Y):
         share, ratio = noise_of(X, Y)
         assert share == 1.0 and np.isnan(ratio)
-        strengths = strengths_of(SquaredError(), X, Y)
-        assert strengths.column_alpha == USUAL_STRENGTHS.column_alpha
-        assert np.isnan(strengths.ratio)
+        found = estimate_of(SquaredError(), X, Y)
+        assert found.column_alpha == USUAL_REGULARIZATION.column_alpha
+        assert np.isnan(found.ratio)
 
     def test_always_a_share(self):
         for seed in range(20):
@@ -154,14 +166,14 @@ class TestAutomaticColumnAlpha:
     def test_grows_with_the_noise_within_limits(self):
         alphas = [column_alpha_of(SquaredError(), *data(n=1000, noise=s)) for s in (0, 0.7, 9)]
         assert alphas == sorted(alphas)
-        assert alphas[0] == USUAL_STRENGTHS.column_alpha < alphas[1]
+        assert alphas[0] == USUAL_REGULARIZATION.column_alpha < alphas[1]
         np.testing.assert_allclose(alphas[-1], 2.5)
 
     def test_grows_with_the_number_of_samples_up_to_those_it_was_fitted_to(self):
         X, Y = data(n=400, noise=2.0)
 
         def alpha(total):
-            return automatic_strengths(SquaredError(), lambda rows: X[rows], Y, total=total)
+            return estimate_regularization(SquaredError(), lambda rows: X[rows], Y, total=total)
 
         few, more, most = (alpha(total).column_alpha for total in (400, 4000, 1e6))
         np.testing.assert_allclose([more / few, most / more], [10.0**0.2, 2.5**0.2])
@@ -183,13 +195,13 @@ class TestWeights:
         Y = (Y > 0).astype(float) if classes else Y
         copies, rows = repeated(n, np.random.default_rng(0))
         rows = rows if n < 100 else np.sort(rows)
-        weighted = strengths_of(loss, X, Y, copies.astype(float))
-        np.testing.assert_allclose(weighted, strengths_of(loss, X[rows], Y[rows]), rtol=1e-8)
+        weighted = estimate_of(loss, X, Y, copies.astype(float))
+        np.testing.assert_allclose(weighted, estimate_of(loss, X[rows], Y[rows]), rtol=1e-8)
 
     def test_a_bootstrap_is_as_noisy_as_its_sample(self):
         X, Y = data(n=300, noise=1.0)
         rows = np.random.default_rng(0).integers(0, 300, 300)
-        bootstrap, sample = (strengths_of(SquaredError(), X[i], Y[i]) for i in (rows, slice(None)))
+        bootstrap, sample = (estimate_of(SquaredError(), X[i], Y[i]) for i in (rows, slice(None)))
         np.testing.assert_allclose(
             bootstrap.penalties["column_alpha"], sample.column_alpha, rtol=0.3
         )
@@ -228,14 +240,14 @@ class TestAutomaticActivityAlpha:
         spoilt[0] = 1e4
         assert alpha_of(AbsoluteError(), X, spoilt) < 0.5 * alpha_of(SquaredError(), X, spoilt)
 
-    def test_a_loss_says_its_reach(self):
+    def test_a_loss_says_from_where_on_residuals_are_outliers(self):
         class Mine(SquaredError):
-            reach = 0.0
+            outlier_threshold = 0.0
 
         X, Y = data(noise=0.3)
         Y[0] = 1e4
-        assert strengths_of(Mine(), X, Y) == strengths_of(AbsoluteError(), X, Y)
-        assert strengths_of(Mine(), X, Y) != strengths_of(SquaredError(), X, Y)
+        assert estimate_of(Mine(), X, Y) == estimate_of(AbsoluteError(), X, Y)
+        assert estimate_of(Mine(), X, Y) != estimate_of(SquaredError(), X, Y)
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     @pytest.mark.parametrize("n", [1, 2, 3, 1000])
@@ -251,3 +263,85 @@ class TestAutomaticActivityAlpha:
         order = np.argsort(Y[:, 0])
         share = alpha_of(SquaredError(), X, Y) / alpha_of(SquaredError(), X[order], Y[order])
         assert 0.5 < share < 2.0
+
+
+class TestByHand:
+    """The documented formulas, with the measured noise put in."""
+
+    @pytest.mark.parametrize("n", [100, 2000, 8000])
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_strengths(self, n, weighted):
+        X, Y = data(n=n, noise=0.8)
+        y = (Y > 0).astype(float)
+        weight = np.random.default_rng(0).integers(1, 4, n).astype(float) if weighted else None
+        total = n if weight is None else weight.sum()
+        share = np.full(n, 1 / n) if weight is None else weight / weight.sum()
+        found = estimate_of(LogisticLoss(), X, y, weight)
+        ends = np.cumsum(np.ones(n) if weight is None else weight)
+        rows = np.unique(np.searchsorted(ends, (np.arange(400) + 0.5) * total / 400))
+        rows = np.arange(n) if total <= 400 else rows
+        noise = noise_of(X[rows], y[rows], total=total)
+        p = share @ y[:, 0]
+        rule = 40 * total**0.25 * (p * (1 - p)) ** 1.5 * noise.share**2
+        blend = np.clip(np.log(total / 1000) / np.log(5), 0, 1)
+        assert found.ratio == pytest.approx(noise.ratio, rel=1e-9)
+        expected = max(rule, 0.5) ** (1 - blend) * 5.0**blend
+        assert found.activity_alpha == pytest.approx(expected, rel=1e-9)
+        rule = 2.5 * (min(total, 10_000) / 1000) ** 0.2 * min(noise.ratio, 1) ** 2
+        assert found.column_alpha == pytest.approx(max(rule, 0.75), rel=1e-9)
+
+    def test_tuned_numbers_are_those_handed_in(self):
+        X, Y = data(noise=2.0)
+        tuned = replace(TUNED, activity=4.0, column=0.25, least_column=0.0, least_activity=0.0)
+        plain = estimate_of(SquaredError(), X, Y)
+        tenth = estimate_regularization(SquaredError(), lambda rows: X[rows], Y, tuned=tuned)
+        assert tenth.activity_alpha == pytest.approx(plain.activity_alpha / 10)
+        assert tenth.column_alpha == pytest.approx(plain.column_alpha / 10)
+
+    def test_noise_of_a_relu_process(self):
+        """Against the likelihood of the same process, maximized on a fine grid."""
+        X, Y = data(n=60, noise=0.7)
+        centered = X - X.mean(axis=0)
+        gram = centered @ centered.T
+        gram = gram / gram.diagonal().mean() + 0.25
+        length = np.sqrt(gram.diagonal())
+        cosine = np.clip(gram / np.outer(length, length), -1, 1)
+        angle = np.arccos(cosine)
+        K = np.outer(length, length) * (np.sin(angle) + (np.pi - angle) * cosine)
+        # Without the direction of the mean.
+        basis = np.linalg.qr(np.hstack([np.ones((60, 1)), np.eye(60)[:, :59]]))[0][:, 1:]
+        K, y = basis.T @ K @ basis, basis.T @ Y
+        scale = K.trace() / 59
+        best, values = np.inf, np.linalg.eigvalsh(K)
+        for ratio in np.geomspace(0.01, 10, 2000):
+            C = K + ratio * scale * np.eye(59)
+            unit = float(np.vdot(y, np.linalg.solve(C, y))) / 59
+            unlikely = 59 * np.log(unit) + np.linalg.slogdet(C)[1]
+            if unlikely < best:
+                best, expected, variance = unlikely, ratio, unit
+        noise = noise_of(X, Y)
+        assert noise.ratio == pytest.approx(expected, rel=0.02)
+        e = expected * scale
+        for total in (60, 600):
+            grown = values * total / 60
+            df = np.sum(grown / (grown + e))
+            share = e * variance / Y.var(ddof=1) / (1 - df / total)
+            assert noise_of(X, Y, total=total).share == pytest.approx(share, rel=0.02)
+
+    def test_tangent_of_the_columns_penalty(self):
+        """The ridge has the slope of the penalty, and its parabola lies above it."""
+        sizes = np.array([0.0, 1e-3, 0.1, 7.0])
+        expected = np.log(1 + 10 * sizes).sum()
+        assert column_penalty(sizes) == pytest.approx(expected, rel=1e-12)
+        ridge = column_ridge(sizes, 0.5)
+        step = 1e-6
+        for j in range(4):
+            moved = sizes + step * (np.arange(4) == j)
+            slope = 0.5 * (column_penalty(moved) - column_penalty(sizes)) / step
+            assert ridge[j] == pytest.approx(slope, rel=1e-4)
+
+    def test_columns_count_by_the_root_of_their_number(self):
+        assert effective_column_alpha(2.0, 100.0, 100, 9) == pytest.approx(6.0)
+        assert effective_column_alpha(2.0, 300.0, 100, 9) == pytest.approx(6.0)
+        assert effective_column_alpha(2.0, 10.0, 100, 9) == pytest.approx(0.6)
+        assert effective_column_alpha(2.0, 100.0, 100, 0) == pytest.approx(2.0)

@@ -1,0 +1,234 @@
+"""J: its terms, and its value by forward passes over the layers of a run."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from skmdlam.activations import get_activation
+from skmdlam.engine.constants import CONSTANTS, LIMITS, TUNED
+from skmdlam.engine.feasible import Feasible
+from skmdlam.engine.mini_batches import mini_batch_run
+from skmdlam.engine.objective import LayerObjective
+from skmdlam.engine.problem import Problem, forward
+from skmdlam.engine.records import Settings
+from skmdlam.losses import AbsoluteError, Huber, LogisticLoss, Poisson, SquaredError
+from skmdlam.penalties import get_penalty
+
+
+def data(n=130, d=7, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, d)) * 10.0 ** rng.uniform(-1, 1, d) + 1.0
+    X[:, 2] = 4.0
+    Y = np.column_stack([np.sin(X[:, 0]) + X[:, 1], X[:, 3] - X[:, 0]])
+    return X, 20.0 + 5.0 * Y
+
+
+def target_of(loss, Y):
+    if isinstance(loss, LogisticLoss):
+        return (Y > 20.0).astype(float)
+    return np.floor(np.abs(Y)) if isinstance(loss, Poisson) else Y
+
+
+def run_of(X, Y, loss=SquaredError(), *, hidden=(8, 5), activation="tanh", penalty="l2",  # noqa: B008
+           alpha=0.3, activity_alpha=7.0, column_alpha=1.5, weight=None, batch_size=20,
+           limits=LIMITS, tuned=TUNED, **options):  # fmt: skip
+    solver = Feasible(
+        column_alpha=column_alpha,
+        constants=replace(CONSTANTS, limits=limits, tuned=tuned),
+        **{"single_precision": False, **options},
+    )
+    activations = [get_activation(activation)] * len(hidden)
+    problem = Problem(X, Y, activations, loss, get_penalty(penalty), alpha, weight)
+    rng = np.random.RandomState(0)
+    sizes = [X.shape[1], *hidden, Y.shape[1]]
+    start = solver.initial_weights(sizes, rng, np.dtype(float), activations)
+    settings = Settings(batch_size=batch_size, activity_alpha=activity_alpha, rng=rng)
+    return mini_batch_run(solver, problem, *start, settings)
+
+
+def unit_of(loss, Y, share):
+    """The unit of the loss and that of the output, from the documentation."""
+    centered = Y - share @ Y
+    std = np.sqrt((share @ centered**2).mean())
+    deviation = (share @ np.abs(centered)).mean()
+    if isinstance(loss, Huber):
+        return std**2 * min(1.0, loss.delta / std), std
+    if isinstance(loss, AbsoluteError):
+        return deviation, deviation
+    if isinstance(loss, Poisson):
+        return (share @ Y).mean(), 1.0
+    return (1.0, 1.0) if isinstance(loss, LogisticLoss) else (std**2, std)
+
+
+def documented(X, Y, coefs, intercepts, loss, *, activation, penalty, alpha, activity_alpha,
+               column_alpha, weight):  # fmt: skip
+    """J of the docstring of Feasible, per unit of weight."""
+    s = np.ones(len(X)) if weight is None else weight
+    share, total = s / s.sum(), s.sum()
+    unit, scale = unit_of(loss, Y, share)
+    h = get_activation(activation)
+    z, spread = X, 0.0
+    for layer, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
+        z = (h.value(z) if layer else z) @ W + b
+        size = scale if layer == len(coefs) - 1 else 1.0
+        spread += (share @ ((z - share @ z) / size) ** 2).sum()
+    std2 = share @ (X - share @ X) ** 2
+    columns = np.log(1 + 10 * std2 * (coefs[0] ** 2).sum(axis=1)).sum()
+    columns *= np.sqrt(np.sum(std2 > 1e-20)) * min(1.0, total / len(X))
+    J = s @ loss.value(z, Y)
+    J += alpha * sum(get_penalty(penalty).value(W) for W in coefs)
+    J += 0.5 * unit * (activity_alpha * spread + column_alpha * columns)
+    return J / total
+
+
+@pytest.mark.parametrize("mean", [None, 1.0, 0.1, 30.0])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"loss": Huber(0.5)},
+        {"loss": AbsoluteError(), "activation": "relu"},
+        {"loss": LogisticLoss(), "hidden": ()},
+        {"loss": Poisson(), "hidden": (6,)},
+        {"penalty": "l1", "alpha": 0.05},
+        {"alpha": 0.0, "activity_alpha": 0.0, "column_alpha": None},
+        {"activity_alpha": 3.0, "column_alpha": 0.0, "batch_size": 130},
+    ],
+    ids=str,
+)
+def test_last_loss_is_the_documented_objective(settings, mean):
+    """Recomputed by hand from the weights that are returned; with weights of any mean."""
+    X, Y = data()
+    settings = dict(settings)
+    loss = settings.pop("loss", SquaredError())
+    Y = target_of(loss, Y)
+    weight = None
+    if mean is not None:
+        weight = np.random.default_rng(1).uniform(0.2, 2.0, len(X))
+        weight *= mean / weight.mean()
+    given = None if weight is None else weight.copy()
+    run = run_of(X, Y, loss, weight=weight, **settings)
+    records = [next(run) for _ in range(4)]
+    assert weight is None or np.array_equal(weight, given)
+    settings.pop("hidden", None), settings.pop("batch_size", None)
+    terms = {"activation": "tanh", "penalty": "l2", "alpha": 0.3, "activity_alpha": 7.0,
+             "column_alpha": 1.5, **settings}  # fmt: skip
+    terms["column_alpha"] = terms["column_alpha"] or 0.0
+    J = documented(X, Y, *run.weights(), loss, weight=weight, **terms)
+    assert records[-1].loss == pytest.approx(J, rel=1e-7)
+    assert records[-1].objective == records[-1].loss
+
+    unit = unit_of(
+        loss, Y, np.full(len(X), 1 / len(X)) if weight is None else weight / weight.sum()
+    )
+    assert run.objective.terms.alpha == pytest.approx(terms["alpha"] / unit[0], abs=0)
+
+    # Also where the network is not that of the best epoch, and its data term.
+    value = run.objective()
+    frame, network = run.step.prepared.frame, run.step.network
+    coefs, intercepts = frame.projected(network.weights)
+    J = documented(X, Y, coefs, intercepts, loss, weight=weight, **terms)
+    assert value.objective * frame.unit == pytest.approx(J, rel=1e-7)
+    z = forward(X, coefs, intercepts, network.activations)
+    share = np.full(len(X), 1 / len(X)) if weight is None else weight / weight.sum()
+    assert value.data * frame.unit == pytest.approx(share @ loss.value(z, Y), rel=1e-7)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_of_a_sparse_matrix_and_in_any_chunks(lazy):
+    """Samples that have to become dense do so by the batch."""
+    X, Y = data(d=30)
+    X[np.random.default_rng(0).random(X.shape) < 0.8] = 0.0
+    limits = replace(LIMITS, small=1, entries=1, decomposition=10, sketch=5, sketch_numbers=500)
+    limits = replace(limits, measured_rows=17, lazy=lazy)
+    weight = np.random.default_rng(1).uniform(0.2, 2.0, len(X))
+    settings = {"activation": "tanh", "penalty": "l2", "alpha": 0.3, "activity_alpha": 7.0}
+    for hidden in ((8, 5), (60,)):
+        run = run_of(sp.csr_array(X), Y, hidden=hidden, limits=limits, weight=weight, batch_size=9)
+        record = next(run)
+        J = documented(
+            X, Y, *run.weights(), SquaredError(), column_alpha=1.5, weight=weight, **settings
+        )
+        assert record.loss == pytest.approx(J, rel=1e-6)
+        sizes = {rows.stop - rows.start for rows in run.objective.chunks}
+        assert max(sizes) == (17 if lazy or not run.step.network.first.dense else 9)
+
+
+def test_many_samples_are_measured_in_part():
+    """A random part, the same in every epoch and run; never of weighted samples."""
+    X, Y = data(n=400)
+    tuned = replace(TUNED, all_measured=399, measured=90, measured_share=0.25)
+    limits = replace(LIMITS, measured_rows=33)
+    run = run_of(X, Y, tuned=tuned, limits=limits)
+    rows = np.concatenate(run.objective.chunks)
+    assert run.objective.n == rows.size == np.unique(rows).size == 100
+    assert (np.diff(rows) > 0).all() and rows[0] < 20 and rows[-1] > 380
+    again = run_of(X, Y, tuned=tuned, limits=limits)
+    np.testing.assert_array_equal(rows, np.concatenate(again.objective.chunks))
+    record = next(run)
+    coefs, intercepts = run.weights()
+    # The variances are those of the part, units and columns those of all.
+    frame, whole = run.step.prepared.frame, np.full(400, 1 / 400)
+    unit, scale = unit_of(SquaredError(), Y, whole)
+    assert frame.unit == pytest.approx(unit)
+    z, spread = X[rows], 0.0
+    for layer, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
+        z = (np.tanh(z) if layer else z) @ W + b
+        spread += z.var(axis=0).sum() / (scale**2 if layer == 2 else 1.0)
+    columns = np.log(1 + 10 * X.var(axis=0) * (coefs[0] ** 2).sum(axis=1)).sum() * np.sqrt(6)
+    J = SquaredError().value(z, Y[rows]).mean()
+    J += (
+        0.3 / 2 * sum(np.sum(W**2) for W in coefs) + unit / 2 * (7 * spread + 1.5 * columns)
+    ) / 400
+    assert record.loss == pytest.approx(J, rel=1e-7)
+
+    more = replace(tuned, measured=200)
+    assert run_of(X, Y, tuned=more).objective.n == 200
+    assert run_of(X, Y, tuned=replace(tuned, all_measured=400)).objective.n == 400
+    weighted = run_of(X, Y, weight=np.full(400, 2.0), tuned=tuned)
+    assert weighted.objective.n == 400
+    # Exact sweeps go on from here and measure all.
+    assert run_of(X, Y, penalty="l1", tuned=tuned).objective.n == 400
+    step = run.step
+    everything = LayerObjective(
+        step.network, step.prepared, run.objective.terms, 20, all_samples=True, tuned=tuned
+    )
+    assert everything.n == 400
+
+
+def test_constraints_are_checked_inside_of_the_domain():
+    """Rounding of weights that end at a bound does not make J infinite."""
+    X, Y = data()
+    run = run_of(X, Y, penalty="nonnegative", activity_alpha=0.0)
+    next(run)
+    frame, network = run.step.prepared.frame, run.step.network
+    assert min(W.min() for W in frame.outer(network.weights)[0]) < 0.0
+    z = forward(X, *frame.projected(network.weights), network.activations)
+    assert np.isfinite(run.objective().objective) and np.isfinite(z).all()
+
+
+def test_loss_of_each_sample():
+    X, Y = data()
+    run = run_of(X, Y, limits=replace(LIMITS, measured_rows=40))
+    next(run)
+    network, frame = run.step.network, run.step.prepared.frame
+    z = forward(X, *frame.outer(network.weights), network.activations)
+    expected = SquaredError().value(z, Y) / frame.unit
+    np.testing.assert_allclose(run.objective.per_sample(), expected, rtol=1e-7)
+    chunks = run.objective.chunks[1:2]
+    np.testing.assert_allclose(run.objective.per_sample(chunks), expected[40:80], rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("settings", "none"),
+    [
+        ({"alpha": 0.0, "activity_alpha": 0.0}, True),
+        ({"alpha": 0.1, "activity_alpha": 0.0}, False),
+        ({"alpha": 0.0, "activity_alpha": 1.0}, False),
+    ],
+)
+def test_whether_there_is_any_penalty(settings, none):
+    X, Y = data()
+    assert run_of(X, Y, **settings).objective.terms.none == none
