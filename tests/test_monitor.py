@@ -105,6 +105,21 @@ class TestValidationData:
         assert 10 < model.n_iter_ <= 34
         assert model.stop_reason_ == "converged"
 
+    def test_no_stall_before_a_schedule_has_ended(self):
+        """Solver "relaxed" works on another problem until its tolerance is the final one."""
+        model = fit(
+            MDLAMRegressor,
+            fit_options=held_out(MDLAMRegressor),
+            solver="relaxed",
+            early_stopping=True,
+            tol=1e9,
+            n_iter_no_change=2,
+            max_iter=40,
+        )
+        settled = int(np.argmax(np.equal(model.epsilon_curve_, model.epsilon))) + 1
+        assert settled > 10
+        assert model.n_iter_ == settled + 1
+
     def test_class_weight_of_the_training_data(self):
         """Balanced weights come from y, not from y_val."""
         seen = []

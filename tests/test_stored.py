@@ -97,6 +97,17 @@ def test_stored_stream_goes_on_as_it_would_have(name):
     assert np.abs(later - now).max() > 0.02 * np.abs(now).max()  # there was something to learn
 
 
+def test_what_the_first_streams_did_not_say():
+    """Columns had units of their own; all say how small a spread may be taken to be."""
+    for _, stored in STORED.values():
+        state = pickle.loads(stored["stream"][0])._stream
+        assert state["basis"]["columns"]["one_unit"] is False
+    for name, (pickled, *_) in STREAMS.items():
+        layers = pickle.loads(pickled)._stream.get("layers", [])
+        assert len(layers) == 2 or name.endswith("a fit")
+        assert all(layer["preconditioner"]["least_spread"] > 0 for layer in layers[1:])
+
+
 @pytest.mark.parametrize("name", STREAMS)
 def test_what_a_stream_keeps_is_plain(name):
     """Arrays, numbers, names, None and collections of them: no objects of the engine."""

@@ -101,6 +101,11 @@ class TestClassWeight:
             sums = [each[column == label].sum() for label in np.unique(column)]
             assert_allclose(sums, total / len(sums))
 
+    def test_a_class_without_weight_does_not_count(self):
+        y, weight = np.array([0, 0, 1, 2]), np.array([1.0, 1.0, 2.0, 0.0])
+        by_class = balanced_weights(y, weight)
+        assert (by_class[0], by_class[1]) == (1.0, 1.0)
+
     @each_form
     def test_an_integer_weight_is_so_many_copies(self, y):
         weight = RNG.integers(1, 4, N)

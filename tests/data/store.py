@@ -80,6 +80,7 @@ def streams():
         "l1, a stream": (MDLAMRegressor(**few, penalty="l1", alpha=1.0), X, values),
         "multilabel, a stream": (MDLAMClassifier(**few), X, indicator),
         "huber, a stream": (MDLAMRegressor(**few, loss="huber"), X, values),
+        "a stream after a fit": (MDLAMRegressor(**few), X, values),
         "two layers, a fit": (
             MDLAMRegressor(**few | {"hidden_layer_sizes": (5, 4)}),
             X,
@@ -107,12 +108,12 @@ def stored_streams():
     """By name: pickle, samples, targets, and what the estimator said at three points."""
     stored = {}
     for name, (estimator, X, y) in streams().items():
-        if name.endswith("a fit"):
+        fitted = {"two layers, a fit": SEEN, "a stream after a fit": CHUNK}.get(name, 0)
+        if fitted:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                estimator.fit(X[:SEEN], y[:SEEN])
-        else:
-            learn(estimator, X, y, 0, SEEN)
+                estimator.fit(X[:fitted], y[:fitted])
+        learn(estimator, X, y, fitted, SEEN)
         pickled, said = pickle.dumps(estimator, protocol=4), [said_of(estimator, X)]
         for start, stop in ((SEEN, SEEN + CHUNK), (SEEN + CHUNK, len(X))):
             learn(estimator, X, y, start, stop)

@@ -65,6 +65,9 @@ def test_objective(inputs, weight, penalty):
     kept = v.copy()
     assert problem.training_objective(COEFS, INTERCEPTS, v) == pytest.approx(expected)
     np.testing.assert_array_equal(v, kept)
+    # What is known is not computed again.
+    shifted = problem.training_objective(COEFS, [INTERCEPTS[0] + 1.0, *INTERCEPTS[1:]])
+    assert problem.training_objective(COEFS, INTERCEPTS, v + 1.0) == pytest.approx(shifted)
     assert problem.rows.total == pytest.approx(s.sum())
     assert problem.sparse == sp.issparse(inputs)
 

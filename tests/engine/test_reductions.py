@@ -58,6 +58,7 @@ def test_blocks_are_all_rows_once(block_rows):
     rows = Rows(23, block_rows=block_rows)
     seen = np.concatenate([np.arange(23)[block] for block in rows.blocks])
     np.testing.assert_array_equal(seen, np.arange(23))
+    assert rows.blocks[-1].stop == 23
     assert all(block.stop - block.start <= (block_rows or 23) for block in rows.blocks)
 
 

@@ -20,10 +20,10 @@ def start(sizes, names, dtype=float, draw=looks_linear):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
-def test_deep_ramps_start_straight(activation, dtype):
+@pytest.mark.parametrize(("activation", "depth"), [("relu", 20), ("leaky_relu", 20), ("relu", 3)])
+def test_deep_ramps_start_straight(activation, depth, dtype):
     """However deep, the net is a linear map of full rank, so f(x) + f(y) = f(x + y)."""
-    model = start([6, *[12] * 20, 6], [activation] * 20, dtype)
+    model = start([6, *[12] * depth, 6], [activation] * depth, dtype)
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((2, 50, 6)).astype(dtype)
     image = forward(x, *model)
@@ -31,6 +31,8 @@ def test_deep_ramps_start_straight(activation, dtype):
     np.testing.assert_allclose(
         image + forward(y, *model), forward(x + y, *model), atol=tolerance * np.abs(image).max()
     )
+    block = model[0][1][:6, :6].astype(float)
+    np.testing.assert_allclose(block @ block.T, 2.0 * np.eye(6), atol=1e-6)
     sizes = np.linalg.svd(image, compute_uv=False)
     assert sizes[-1] > 0.1 * sizes[0]
 

@@ -276,8 +276,9 @@ class TestUnits:
         solver = handed_in(replace(LIMITS, stream_covariance=4))
         state = learn(slice(0, 350), solver=solver).state()
         assert state["summary"]["joint"] is None and state["basis"]["kind"] == "LeadingBasis"
-        after = learn(slice(350, 400), state, solver=solver, penalty=L1(), alpha=0.1).state()
-        assert after["weight_at"] == 350.0
+        for penalty in (L1(), L2()):
+            after = learn(slice(350, 400), state, solver=solver, penalty=penalty, alpha=0.1)
+            assert after.state()["weight_at"] == 350.0
 
     def test_sparse_is_dense(self):
         for solver in (Feasible(), handed_in(replace(LIMITS, stream_covariance=4, small=1))):
@@ -373,6 +374,24 @@ class TestStrengths:
         solver = handed_in(stream_calibrated=200)
         assert learn(slice(200, 390), state, solver=solver, **noisy).estimated == told
 
+    def test_all_that_was_seen_counts(self):
+        """Strengths depend on the number of samples, not on that of a chunk."""
+        noisy = Y + np.random.default_rng(0).standard_normal(Y.shape)
+        summary = DataSummary.of(np.tile(X, (7, 1)), np.tile(noisy, (7, 1))).as_arrays()
+        run = learn(slice(0, 400), summary, target=noisy)
+        prepared = run.step.prepared
+        expected = Feasible().estimate_regularization(
+            prepared.problem,
+            prepared.loss,
+            prepared.input.rotated_samples,
+            prepared.frame.scaling.transform(noisy),
+            total=3200.0,
+        )
+        assert run.estimated == pytest.approx(expected, rel=1e-6)
+        assert learn(slice(0, 400), target=noisy).estimated.activity_alpha != pytest.approx(
+            expected.activity_alpha, rel=0.1
+        )
+
     def test_few_rows_do_not_tell_the_strength_for_columns(self):
         noise = 5.0 * np.random.default_rng(0).standard_normal((400, 5))
         few, many = learn(slice(0, 399), inputs=noise), learn(slice(0, 400), inputs=noise)
@@ -390,6 +409,8 @@ class TestStrengths:
             run = learn(slice(0, 200), weight=weight)
             expected = share * run.regularization.column_alpha * np.sqrt(5)
             assert run.step.prepared.column_alpha == pytest.approx(expected)
+            later = learn(slice(200, 250), run.state(), weight=weight)
+            assert later.step.prepared.column_alpha == pytest.approx(expected)
             terms = run.judge._objective.terms
             assert terms.total == (200 if weight is None else pytest.approx(20.0))
 

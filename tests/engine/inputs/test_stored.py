@@ -9,6 +9,7 @@ from scipy.linalg import sqrtm
 from skmdlam.engine.constants import LIMITS, TUNED
 from skmdlam.engine.inputs.basis import AxesBasis, LeadingBasis, RotatedBasis
 from skmdlam.engine.inputs.stored import basis_as_arrays, basis_from_arrays, basis_of_summary
+from skmdlam.engine.moments import Moments
 from skmdlam.engine.summary import DataSummary
 
 RNG = np.random.RandomState(0)
@@ -79,11 +80,38 @@ def test_prior_is_the_one_that_is_handed_in():
     np.testing.assert_allclose(metric, np.sqrt(2.0) * np.eye(5), atol=1e-6)
 
 
+@pytest.mark.parametrize("limit", [1e3, 1.0])
+def test_columns_in_one_unit(limit):
+    """Spreads of few samples stay as they are to each other, below the limit that is handed in."""
+    few = X[:4] * [1, 2, 4, 8, 16]
+    limits = replace(LIMITS, one_unit=limit)
+    basis = basis_of("axes", DataSummary.of(few, Y[:4], joint=True), limits=limits)
+    assert basis.columns.one_unit == (limit > 1.0)
+    spread = few.std(axis=0)
+    unit = np.sqrt(np.mean(spread**2)) if limit > 1.0 else spread
+    C = (4 * np.corrcoef(few.T) + 20 * np.eye(5)) / 24
+    C *= (spread / unit) * (spread / unit)[:, None]
+    values, vectors = np.linalg.eigh(C)
+    P = 2.0 / np.sqrt(values + values.mean())
+    if limit > 1.0:  # all directions alike, the mean of both weighted by variance
+        P = np.full(5, values @ P / values.sum())
+    np.testing.assert_allclose(metric_of(basis), (vectors * P) @ vectors.T, atol=1e-9)
+    if limit > 1.0:
+        assert basis.total_variance == pytest.approx(P[0] * np.trace(C))
+
+
+@pytest.mark.parametrize("times", [1, 10**9])
 @pytest.mark.parametrize("kind", ["rotated", "axes"])
-def test_no_direction_is_lost(kind):
-    """Also of columns that are copies of each other, which may part later."""
+def test_no_direction_is_lost(kind, times):
+    """Also of columns that are copies of each other, which may part later in a long stream."""
     copies = np.column_stack([X, X[:, :2]])
-    basis = basis_of(kind, DataSummary.of(copies, Y, joint=True))
+    summary = DataSummary.of(copies, Y, joint=True)
+    more = {
+        name: Moments(times * part.weight, part.mean, times * part.square)
+        for name in ("columns", "joint")
+        for part in [getattr(summary, name)]
+    }
+    basis = basis_of(kind, replace(summary, rows=400 * times, **more))
     assert basis.size == 7
     W, b = RNG.standard_normal((7, 3)), RNG.standard_normal(3)
     W_back, b_back = basis.expand(basis.contract(W, b))

@@ -89,6 +89,20 @@ class TestLookAhead:
             found = state["loss_difference"], state["loss_difference_square"]
             np.testing.assert_allclose(found, sums, rtol=2e-3)
 
+    def test_latest_samples_count_more(self, state):
+        """However long the stream is, a thousand samples are most of the mean."""
+        solver = handed_in(stream_drift=np.inf, stream_too_noisy=np.inf)
+        run = learn(slice(200, 400), dict(state), solver=solver, run=False)
+        run.judge.look_ahead()
+        n = run.judge.followed["losses"]  # the first: nothing was followed before
+        before = np.array([3.0, 3.0])
+        state |= {"followed": 1e6, "losses": before}
+        later = learn(slice(200, 400), state, solver=solver, run=False)
+        later.judge.look_ahead()
+        share = 1.0 - np.exp(-200 / 1000)
+        np.testing.assert_allclose(later.judge.followed["losses"], before + share * (n - before))
+        np.testing.assert_array_equal(before, 3.0)
+
     @pytest.mark.parametrize("alpha", [0.0, 2.0])
     def test_what_is_compared_is_the_objective(self, alpha):
         """Without the penalty on columns, which does not pay."""
@@ -247,6 +261,10 @@ class TestAverage:
         next(run)
         assert run.step.steps - steps == rounds * 200 / 25
         assert run.step.averaged == pytest.approx(averaged + 200, rel=1e-12)
+
+    def test_rounds_of_a_long_chunk(self):
+        """It counts by its own length too."""
+        assert learn(np.arange(15_000) % 400, run=False).judge.set_rounds() == 4
 
     @pytest.mark.parametrize("averaged", [0.0, 3.0, 1000.0])
     def test_by_hand(self, state, averaged):

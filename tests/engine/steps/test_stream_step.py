@@ -97,6 +97,25 @@ def test_strong_penalties_do_not_swing():
         assert max(sizes[-10:]) < 2.0 * min(sizes[-10:])
 
 
+@pytest.mark.parametrize(("alpha", "times"), [(1e-3, 8), (3e4, 160)])
+def test_when_penalties_come(alpha, times):
+    """With the moments, every 20 steps; at every step where they would take much at once."""
+    run = learn(slice(0, 100), alpha=alpha, run=False, batch_size=5)
+    told, penalize = [], run.step.penalties
+
+    def recorded(layers, epoch, *, first=True):
+        told.append((epoch, first))
+        penalize(layers, epoch, first=first)
+
+    run.step.penalties = recorded
+    next(run)
+    assert run.step.steps == 160
+    assert abs(len(told) - times) <= 0.1 * times
+    # A stream has no epochs in which a penalty grows to its strength.
+    assert {epoch for epoch, _ in told} == {1}
+    assert all(first for _, first in told)
+
+
 def test_what_pulls():
     """The ridge in the run's units, at a column of the usual size, and the activity."""
     run = learn(slice(0, 400), alpha=7.0, activity_alpha=3.0, run=False)
