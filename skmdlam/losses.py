@@ -73,6 +73,14 @@ class Loss:
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         renamed(cls, {"kinks": "nonsmooth", "reach": "outlier_threshold"})
+        # What a known loss derives from its formula does not hold for another formula.
+        own, stale = vars(cls).keys(), set()
+        if own & {"gradient", "prox"}:
+            stale |= {"output_step", "curvature", "scaled"}
+        if own & {"gradient", "value"}:
+            stale |= {"value_and_gradient", "compact"}
+        for name in stale - own:
+            setattr(cls, name, getattr(Loss, name))
 
     def value(self, z, y):
         """Return the loss of every sample.
@@ -437,10 +445,20 @@ class _LossInUnits(Loss):
         out[:] = step
         return curvature * self.scale**2 / self.factor
 
+    def compact(self, y):
+        return self.loss.compact(y)
+
+    def value_and_gradient(self, z, y, out):
+        y = y.astype(float) if y.dtype.kind == "f" else y
+        gradient = np.empty(z.shape)
+        values = self.loss.value_and_gradient(self._outside(z), y, gradient)
+        out[:] = gradient * (self.scale / self.factor)
+        return values / self.factor
+
     def curvature(self, z, y):
         if type(self.loss).curvature is Loss.curvature:
             return super().curvature(z, y)
-        diagonal, factor = self.loss.curvature(self._outside(z), self.loss.compact(y))
+        diagonal, factor = self.loss.curvature(self._outside(z), y)
         unit = self.scale**2 / self.factor
         return diagonal * unit, None if factor is None else factor * np.sqrt(unit)
 

@@ -9,9 +9,8 @@ import scipy.sparse as sp
 from .constants import LIMITS
 from .reductions import Rows
 
-# A column whose spread is this many units in the last place of its mean is what rounding makes of
-# a constant: 0.1 + 0.2 beside 0.3, or a product that was computed in two orders.
-_CONSTANT = 10
+# Units in the last place of its mean up to which a column is constant, and the smallest spread.
+_CONSTANT, _SMALLEST = 5, float(np.sqrt(np.finfo(float).tiny))
 
 
 def in_blocks(n, weight, d=1, numbers=LIMITS.small):
@@ -78,8 +77,10 @@ def _centered_sparse(X, share, mean):
 def varies(mean, std, dtype):
     """Whether columns of these moments are more than constants: the rule of the whole package.
 
-    A column is constant when its standard deviation is at most 10 units in the last place of its
-    mean, in the type that it came in.
+    A column is constant when its standard deviation is at most 5 units in the last place of its
+    mean, in the type that it came in, which is what rounding makes of a constant: 0.1 + 0.2 beside
+    0.3, or a product that was computed in two orders. Or when it is so small that its square is no
+    number.
 
     Parameters
     ----------
@@ -92,7 +93,7 @@ def varies(mean, std, dtype):
     -------
     varies : ndarray of bool of shape (d,)
     """
-    return std > _CONSTANT * np.finfo(dtype).eps * np.abs(mean)
+    return std > np.maximum(_CONSTANT * np.finfo(dtype).eps * np.abs(mean), _SMALLEST)
 
 
 class TargetMoments(NamedTuple):
@@ -111,13 +112,17 @@ class TargetMoments(NamedTuple):
 
     @classmethod
     def of(cls, Y, share):
-        """Those of targets of shape (n, K), with weights that sum to one."""
+        """Those of targets of shape (n, K), with weights that sum to one.
+
+        What rounding leaves of a constant target is no spread.
+        """
         mean = share @ Y.astype(float)
         centered = Y - mean
-        deviation = float((share @ np.abs(centered)).mean())
-        return cls(
-            mean, float(np.sqrt((share @ np.square(centered, out=centered)).mean())), deviation
-        )
+        deviation = share @ np.abs(centered)
+        variance = share @ np.square(centered, out=centered)
+        vary = varies(mean, np.sqrt(variance), Y.dtype)
+        std = float(np.sqrt(np.where(vary, variance, 0.0).mean()))
+        return cls(mean, std, float(np.where(vary, deviation, 0.0).mean()))
 
 
 @dataclass(frozen=True)

@@ -262,7 +262,8 @@ def _resume(chunk, state):
         rng = np.random.RandomState(0)
         rng.set_state(state.rng)
     V, averages, velocities = (
-        [layer[name].copy() for layer in state.layers] for name in ("V", "average", "velocity")
+        [layer[name].astype(dtype) for layer in state.layers]
+        for name, dtype in (("V", chunk.dtype), ("average", float), ("velocity", chunk.dtype))
     )
     problem, loss = chunk.problem, chunk.problem.loss
     same_loss = state.loss == loss_key(loss)
@@ -270,7 +271,8 @@ def _resume(chunk, state):
     narrow = chunk.summary.columns.mean.size <= chunk.limits.stream_covariance
     same_axes = state.basis.rotated == (problem.quadratic and narrow)
     grown = chunk.total >= chunk.tuned.stream_growth * state.weight_at
-    if same_loss and same_axes and not grown:
+    same_type = state.basis.dtype == chunk.dtype
+    if same_loss and same_axes and same_type and not grown:
         moments = state.target["moments"]
         units = Units(state.basis, moments, loss.scaled(*moments), state.weight_at)
     else:

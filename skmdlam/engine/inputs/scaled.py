@@ -101,6 +101,8 @@ def scaled_input(X, columns):
 
 def uniform_columns(columns):
     """The same columns with one unit, their root mean square, where the axes mean nothing."""
+    if columns.std.size == 0:
+        return columns
     unit = np.sqrt(np.mean(columns.std**2))
     std = np.full_like(columns.std, unit)
     inverse_std = np.full_like(std, 1.0 / unit if unit > 0 else 0.0)

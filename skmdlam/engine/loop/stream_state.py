@@ -1,6 +1,9 @@
 """What a stream knows between two chunks, as objects and as arrays."""
 
+import hashlib
 from dataclasses import dataclass, field
+from numbers import Number
+from types import BuiltinFunctionType, FunctionType
 
 import numpy as np
 
@@ -105,6 +108,25 @@ def known_of(arrays):
 
 
 def loss_key(loss):
-    """What identifies a loss and its parameters."""
-    kind = type(loss)
-    return f"{kind.__module__}.{kind.__qualname__}{sorted(vars(loss).items())}"
+    """What identifies a loss and its parameters, in this process and after it was stored."""
+    return _content(loss)
+
+
+def _content(value):
+    """A text that is equal for equal values, whatever their address."""
+    if isinstance(value, np.ndarray):
+        digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
+        return f"{value.dtype}{value.shape}{digest}"
+    if value is None or isinstance(value, bool | Number | str | bytes | np.generic):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"{type(value).__name__}({', '.join(map(_content, value))})"
+    if isinstance(value, dict):
+        return _content(sorted((repr(key), _content(item)) for key, item in value.items()))
+    if isinstance(value, type | FunctionType | BuiltinFunctionType | np.ufunc):
+        return getattr(value, "__qualname__", value.__name__)
+    kind = type(value)
+    names = {name for base in kind.__mro__ for name in getattr(base, "__slots__", ())}
+    own = {name: getattr(value, name) for name in names if hasattr(value, name)}
+    own |= getattr(value, "__dict__", {})
+    return f"{kind.__module__}.{kind.__qualname__}{_content(own)}"
