@@ -106,7 +106,7 @@ def test_a_stall_in_the_cool_down_halves_the_steps():
         heights.append(schedule.factor(0.0))
         if schedule.advance(1.0):
             break
-    # The first loss of the cool-down is its best, whatever came before; two more epochs are a stall.
+    # Its first loss is its best, whatever came before; two more epochs are a stall.
     expected, height = [], 1.0
     for epoch in range(len(heights)):
         expected.append(max(height, 0.002))
