@@ -51,17 +51,19 @@ def test_patience_starts_the_cool_down(patience):
         assert epochs_of(schedule, loss) == (first + patience + 30, first + patience)
         assert not schedule.cut_short
     assert epochs_of(plateau(patience=1), lambda e: 0.989**e)[1] == 70
-    # With tol .2 an improvement of .15 is none; with the loss below zero 1 % of it means nothing.
-    assert epochs_of(plateau(patience=1, tol=0.2), lambda e: 100 - 0.15 * e)[1] == 2
+    # With tol .2 an improvement of .15 is none, although it is more than 1 % of the loss.
+    assert epochs_of(plateau(patience=1, tol=0.2), lambda e: 10 - 0.15 * e)[1] == 2
+    assert epochs_of(plateau(patience=1, tol=0.1), lambda e: 10 - 0.15 * e)[1] > 50
+    # With the loss below zero 1 % of it means nothing.
     assert epochs_of(plateau(patience=1, tol=0.0), lambda e: -1.0 - 0.001 * e)[1] == 70
 
 
 def test_an_improvement_is_counted_from_the_best():
     """Patience is in a row: an improvement starts it anew, a rise is none."""
-    losses = iter([1.0, 0.5, 0.6, 0.55, 0.4, 0.6, 0.6, 0.6])
-    schedule = plateau(patience=3)
-    cooling = [schedule.advance(loss) or schedule.cooling for loss in losses]
-    assert cooling == [False] * 7 + [True]
+    for losses in ([1.0, 0.5, 0.6, 0.55, 0.4, 0.6, 0.6, 0.6], [1.0, 0.5, 0.6, 0.55, 0.52]):
+        schedule = plateau(patience=3)
+        cooling = [schedule.advance(loss) or schedule.cooling for loss in losses]
+        assert cooling == [False] * (len(losses) - 1) + [True]
 
 
 def test_factors():
@@ -97,13 +99,14 @@ def test_warm_up_is_tuned():
 def test_a_stall_in_the_cool_down_halves_the_steps():
     schedule = plateau(cool_down_epochs=10, stall=2)
     schedule.steps = 100
+    schedule.advance(0.5)
     schedule.cool_down()
     heights = []
     for _ in range(10):
         heights.append(schedule.factor(0.0))
         if schedule.advance(1.0):
             break
-    # The first loss of the cool-down is its best, two more epochs are a stall.
+    # Its first loss is its best, whatever came before; two more epochs are a stall.
     expected, height = [], 1.0
     for epoch in range(len(heights)):
         expected.append(max(height, 0.002))
@@ -147,13 +150,16 @@ def test_a_stall_near_the_limit_still_cuts_the_cool_down_short():
 
 
 def test_cooling_down_by_hand_happens_once():
-    schedule = plateau(cool_down_epochs=3)
+    schedule = plateau(cool_down_epochs=3, longest=4, stall=2)
+    schedule.steps = 100
     schedule.advance(1.0)
     schedule.cool_down()
     assert schedule.cooling and not schedule.cut_short
     schedule.advance(0.9)
     schedule.cool_down()
-    assert not schedule.advance(0.8) and schedule.advance(0.7)
+    assert schedule.factor(0.0) == pytest.approx(2 / 3) and not schedule.cut_short
+    assert not schedule.advance(0.8)
+    assert schedule.factor(0.0) == pytest.approx(1 / 3) and schedule.advance(0.7)
 
 
 def test_warm_up_of_a_stream_goes_on():

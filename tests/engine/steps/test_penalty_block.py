@@ -142,6 +142,12 @@ def test_layers_that_have_to_wait():
     for index in (0, 1):
         np.testing.assert_array_equal(layers[index].V, start[index])
         assert layers[index].accumulated == 0.0
+    # What is not finite in a rotated first layer would spread.
+    layers = layers_of()
+    layers[0].V[0, 0] = np.nan
+    start = copies(layers)
+    block(layers, 0)
+    np.testing.assert_array_equal(layers[0].V, start[0])
     layers, start = layers_of(), copies(layers_of())
     PenaltyBlock(terms_of(L2(), penalized=False), 20, 10)(layers, 0)
     for layer, V in zip(layers, start, strict=True):
@@ -239,6 +245,14 @@ def test_iterations_are_limited():
         for layers in (one, two)
     ]
     assert distances[0] > distances[1] > 1e-6
+
+
+def test_iterations_begin_at_the_weights():
+    """A single one moves them as little as the strength says."""
+    layers, start = layers_of(rotate=False), copies(layers_of(rotate=False))
+    PenaltyBlock(terms_of(L1(), alpha=1e-10), 1, 1)(layers, 0)
+    for layer, V in zip(layers, start, strict=True):
+        np.testing.assert_allclose(layer.V, V, rtol=1e-6, atol=1e-8)
 
 
 def test_unit_free_penalties_go_with_a_general_one():
