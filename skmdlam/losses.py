@@ -75,7 +75,7 @@ class Loss:
         renamed(cls, {"kinks": "nonsmooth", "reach": "outlier_threshold"})
         # What a known loss derives from its formula does not hold for another formula.
         own, stale = vars(cls).keys(), set()
-        if own & {"gradient", "prox"}:
+        if "gradient" in own:
             stale |= {"output_step", "curvature", "scaled"}
         if own & {"gradient", "value"}:
             stale |= {"value_and_gradient", "compact"}

@@ -937,3 +937,66 @@ class TestUnitsOfTheDefault:
         assert loss.output_step(z, y, 5.0, 10.0, out) == 5.0
         np.testing.assert_allclose(out, [[2.0, -2.0]])
         assert loss.curvature(z, y)[0].tolist() == [[1.0, 1.0]]
+
+
+class TestSubclassOfAKnownLoss:
+    """Another formula is not optimized by what its parent derived from the old one."""
+
+    class Halved(SquaredError):
+        def value(self, z, y):
+            return 0.5 * super().value(z, y)
+
+        def gradient(self, z, y):
+            return 0.5 * super().gradient(z, y)
+
+        def prox(self, v, y, rho, start=None):
+            return super().prox(v, y, 2.0 * rho, start)
+
+    def test_step_is_its_own_prox(self):
+        loss, rng = self.Halved(), np.random.default_rng(0)
+        z, y = rng.standard_normal((2, 5, 1))
+        out = np.empty_like(z)
+        assert loss.output_step(z, y, 3.0, 0.5, out) == 3.0
+        np.testing.assert_allclose(out, 0.5 * (loss.prox(z, y, 3.0) - z))
+
+    def test_sweeps_see_its_own_gradient(self):
+        loss, rng = self.Halved(), np.random.default_rng(0)
+        z, y = rng.standard_normal((2, 5, 1))
+        out = np.empty_like(z)
+        np.testing.assert_array_equal(loss.value_and_gradient(z, y, out), loss.value(z, y))
+        np.testing.assert_array_equal(out, 0.5 * (z - y))
+
+    def test_units_are_those_of_any_loss(self):
+        scaling = self.Halved().scaled(np.array([3.0]), 2.0, 1.5)
+        z, y = np.array([[0.7]]), np.array([[4.0]])
+        inside = scaling.loss.value(z, scaling.transform(y)) * scaling.factor
+        np.testing.assert_allclose(inside, self.Halved().value(3.0 + 2.0 * z, y))
+
+    def test_a_value_without_its_constant_keeps_the_rest(self):
+        class Lowered(Poisson):
+            def value(self, z, y):
+                return super().value(z, y) - 4.0
+
+        assert Lowered.output_step is Poisson.output_step and Lowered.scaled is Poisson.scaled
+        assert Lowered.value_and_gradient is Loss.value_and_gradient
+
+
+def test_a_scaled_loss_of_a_user_hands_on_its_fused_evaluation():
+    class Fused(SquaredError):
+        calls = 0
+
+        def gradient(self, z, y):
+            return z - y
+
+        def value_and_gradient(self, z, y, out):
+            type(self).calls += 1
+            out[:] = z - y
+            return self.value(z, y)
+
+    loss = Fused().scaled(np.array([2.0]), 3.0, 1.0).loss
+    z, y = np.array([[0.3], [-1.0]]), np.array([[2.5], [0.0]])
+    out = np.empty_like(z)
+    values = loss.value_and_gradient(z, loss.compact(y), out)
+    assert Fused.calls == 1
+    np.testing.assert_allclose(values, loss.value(z, y))
+    np.testing.assert_allclose(out, loss.gradient(z, y))

@@ -15,7 +15,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 
-from skmdlam import MDLAMClassifier, MDLAMRegressor, Relaxed
+from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor, Relaxed
 from skmdlam.activations import ReLU
 
 RNG = np.random.RandomState(3)
@@ -588,3 +588,18 @@ class TestRefuses:
         model = feed(make(MDLAMRegressor), y=SEVERAL)
         with pytest.raises(ValueError, match="y has 1 outputs"):
             model.partial_fit(X, NUMBERS)
+
+
+def test_a_stream_may_change_its_precision():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((400, 3))
+    y = X[:, 0] - X[:, 1]
+    scores = []
+    for second in (True, False):
+        model = MDLAMRegressor((10,), random_state=0)
+        for chunk in range(4):
+            model.set_params(solver=Feasible(single_precision=chunk < 2 or second))
+            rows = slice(100 * chunk, 100 * chunk + 100)
+            model.partial_fit(X[rows], y[rows])
+        scores.append(model.score(X, y))
+    assert scores[1] == pytest.approx(scores[0], abs=0.01) and scores[0] > 0.9

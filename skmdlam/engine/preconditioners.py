@@ -216,7 +216,8 @@ class Rhythm:
     def due(self, steps, since_refresh):
         """Whether to observe and to refresh, after so many steps and so many since the last."""
         first = steps <= self.refresh_every
-        observe = steps % (self.observe_first if first else self.observe_every) == 1
+        every = self.observe_first if first else self.observe_every
+        observe = steps % every == 1 % every
         return observe, since_refresh >= self.refresh_every or (first and observe)
 
 

@@ -219,8 +219,8 @@ class TestColumns:
     def test_no_column_varies(self):
         columns = Columns.of(np.ones(2), np.zeros(2), 5.0, 5, float)
         assert columns.n_varying == 1 and not columns.inverse_variance.any()
-        tiny = Columns.of(np.zeros(1), np.array([1e-300]), 5.0, 5, float)
-        assert tiny.inverse_variance == np.finfo(float).max
+        tiny = Columns.of(np.zeros(2), np.array([1e-300, 1e-153]), 5.0, 5, float)
+        assert tiny.vary.tolist() == [False, True] and np.isfinite(tiny.inverse_variance).all()
 
 
 def test_blocks_fit_into_the_cache():
@@ -229,3 +229,34 @@ def test_blocks_fit_into_the_cache():
     rows = in_blocks(5000, None, 1)
     assert max(block.stop - block.start for block in rows.blocks) == LIMITS.converted_rows
     assert in_blocks(10, np.full(10, 2.0)).total == 20.0
+
+
+@pytest.mark.parametrize("batch_size", ["auto", None])
+def test_a_spread_whose_square_is_no_number_is_none(batch_size):
+    """Its inverse square is beyond all numbers: the others would be lost with it."""
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((150, 4))
+    y = X[:, 0] + np.sin(2 * X[:, 2])
+    X[:, 1] *= 1e-158
+    model = MDLAMRegressor((10,), batch_size=batch_size, tol=1e-3, random_state=0).fit(X, y)
+    assert model.score(X, y) > 0.8
+    np.testing.assert_array_equal(model.coefs_[0][1], 0.0)
+
+
+@pytest.mark.parametrize("n", [64, 65, 1000])
+def test_a_constant_target_has_no_spread(n):
+    Y = np.column_stack([np.full(n, 0.1), np.arange(n, dtype=float)])
+    share = np.full(n, 1.0 / n)
+    constant = TargetMoments.of(Y[:, :1], share)
+    assert constant.std == constant.deviation == 0.0
+    both = TargetMoments.of(Y, share)
+    assert both.std == pytest.approx(np.sqrt(np.var(Y[:, 1]) / 2))
+    spread = np.abs(Y[:, 1] - Y[:, 1].mean()).mean()
+    assert both.deviation == pytest.approx(spread / 2)
+
+
+def test_columns_of_a_few_steps_of_single_precision_are_data():
+    """A spread of 16 steps beside a mean of a million."""
+    X = (1e6 + np.random.default_rng(0).standard_normal((2000, 1))).astype(np.float32)
+    moments = column_moments(X, np.full(2000, 1 / 2000))
+    assert varies(*moments, X.dtype).all() and not varies(*moments, np.float16).any()

@@ -160,16 +160,16 @@ class Basis(Coordinates):
 
         ``argmin over V of 1/2 ||V - V_0||^2 + variance/2 sum_k Var(U V)_k + ridge/2 ||D R V||^2
         + 1/2 sum_j columns_j ||w_j||^2``, ``w_j`` the weights of the standardized column j. In
-        sketched form and where the axes are kept the last two terms count with the diagonal of
-        the metric alone.
+        sketched form and where the axes are kept the last two terms count in the other directions'
+        metric alone, so that there the block need not descend.
 
         Parameters
         ----------
         V : ndarray of shape (r + 1, n_1)
         variance, ridge : float
         columns : ndarray of shape (d,) or None
-            The tangent of the columns' penalty at V_0, which lies above it, so that the block never
-            rises.
+            The tangent of the columns' penalty at V_0, which lies above it: where the block is
+            solved exactly it never rises.
         """
         with np.errstate(over="ignore"):
             charge = ridge * self.columns.inverse_variance

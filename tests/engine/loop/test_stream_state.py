@@ -1,5 +1,8 @@
 """What a stream knows: arrays and numbers that say all, and what tells losses apart."""
 
+import copy
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -8,7 +11,7 @@ from skmdlam.activations import Tanh
 from skmdlam.engine.loop.stream_state import StreamState, known_of, loss_key
 from skmdlam.engine.problem import Problem
 from skmdlam.engine.summary import DataSummary
-from skmdlam.losses import AbsoluteError, Huber, Quantile, SquaredError
+from skmdlam.losses import AbsoluteError, Huber, Loss, Quantile, SquaredError
 from skmdlam.penalties import L1, L2
 
 RNG = np.random.default_rng(0)
@@ -71,3 +74,31 @@ def test_losses_are_told_apart_by_class_and_parameters():
     assert len(set(keys)) == len(keys)
     assert loss_key(Huber(2.0)) == keys[4]
     assert all(type(key) is str for key in keys)
+
+
+class Held:
+    """Anything a loss may hold that has an address."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True)
+class Slotted(Loss):
+    scale: float = 1.0
+
+
+class Holding(Loss):
+    def __init__(self, weights, link=np.tanh):
+        self.weights, self.link, self.held = weights, link, Held([weights, {"a": 1}])
+
+
+def test_a_loss_is_known_by_what_it_holds():
+    """Not by its address, nor by a text that is cut short."""
+    long = np.arange(5000.0)
+    other = long.copy()
+    other[2500] = 7.0
+    assert loss_key(Slotted(1.0)) == loss_key(Slotted(1.0)) != loss_key(Slotted(2.0))
+    assert loss_key(Holding(long)) == loss_key(copy.deepcopy(Holding(long)))
+    assert loss_key(Holding(long)) != loss_key(Holding(other))
+    assert loss_key(Holding(long)) != loss_key(Holding(long, np.arctan))
