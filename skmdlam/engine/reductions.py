@@ -33,12 +33,15 @@ class Rows:
         self.blocks = [slice(i, min(i + step, n_rows)) for i in range(0, n_rows, step)]
 
     def reduce(self, function, *arrays):
-        """Sum of ``function(s, *rows)`` over the blocks; ``s`` is None without weights."""
+        """Sum of ``function(s, *rows)`` over the blocks; ``s`` is None without weights.
+
+        The function may return a tuple, whose entries are summed each by itself.
+        """
         result = None
         for block in self.blocks:
             weight = None if self.weight is None else self.weight[block]
             part = function(weight, *(array[block] for array in arrays))
-            result = part if result is None else result + part
+            result = part if result is None else _sum(result, part)
         return result
 
     def normalized(self):
@@ -70,6 +73,16 @@ class Rows:
             gram -= self.total * np.outer(mean, mean).astype(gram.dtype)
             return gram
         return self.reduce(lambda s, a: _centered_gram(s, a, mean), A)
+
+
+def _sum(a, b):
+    """``a + b``, in the memory of an array that nobody else has."""
+    if isinstance(a, tuple):
+        return tuple(map(_sum, a, b))
+    if isinstance(a, np.ndarray) and a.base is None and a.shape == b.shape and a.dtype == b.dtype:
+        a += b
+        return a
+    return a + b
 
 
 def _weighted_sum(weight, values):

@@ -144,10 +144,9 @@ def _moments_along(X, columns, Q, share):
         x = x if sparse else columns.standardized(x)
         part = x @ Q - center
         weighted = s[:, None] * part
-        return np.vstack([x.T @ weighted, part.T @ weighted, weighted.sum(axis=0)])
+        return x.T @ weighted, part.T @ weighted, weighted.sum(axis=0)
 
-    sums = in_blocks(n, share, 1 if sparse else d).reduce(block, X)
-    image, small, total = sums[:d], sums[d : d + size], sums[-1]
+    image, small, total = in_blocks(n, share, 1 if sparse else d).reduce(block, X)
     if sparse:
         for column in range(size):  # one at a time: a copy of the image is what is large here
             image[:, column] -= total[column] * columns.mean
