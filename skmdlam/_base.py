@@ -354,7 +354,8 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 
     def _rng_of_stream(self, goes_on):
         rng = check_random_state(self.random_state)
-        begins = not goes_on or getattr(self, "_stream", None) is None
+        # After a fit there is a summary of the data, and no stream with a generator yet.
+        begins = not goes_on or "rng" not in (getattr(self, "_stream", None) or {})
         if begins and not isinstance(self.random_state, Integral):
             # The stream keeps it: the user's, or NumPy's own, would be shared with others.
             rng = np.random.RandomState(rng.randint(np.iinfo(np.int32).max))

@@ -20,7 +20,9 @@ from sklearn.preprocessing import StandardScaler
 
 from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor, Relaxed
 from skmdlam.activations import ELU, LeakyReLU, Logistic, ReLU, get_activations
+from skmdlam.engine.loop.run import Run
 from skmdlam.engine.problem import Problem
+from skmdlam.engine.records import Record
 from skmdlam.losses import LogisticLoss, Loss, SoftmaxCrossEntropy, SquaredError
 from skmdlam.penalties import L2, PENALTIES, Box
 
@@ -1582,3 +1584,44 @@ def test_losses_of_the_classifier():
     """Which loss goes with which target; the curves above rely on it."""
     assert isinstance(fit(MDLAMClassifier, sweeps=1)._loss, SoftmaxCrossEntropy)
     assert isinstance(fit(MDLAMClassifier, y=LABELS > 0, sweeps=1)._loss, LogisticLoss)
+
+
+def test_a_solver_may_change_the_starting_weights_that_it_is_given():
+    class Spoiling(Relaxed):
+        def start(self, problem, coefs, intercepts, **settings):
+            coefs[0][:] = 0.0
+            raise RuntimeError("spoiled")
+
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 3)), rng.standard_normal(30)
+    model = MDLAMRegressor((4,), random_state=0).fit(X, y)
+    before = model.coefs_[0].copy()
+    model.set_params(solver=Spoiling(), warm_start=True)
+    with pytest.raises(RuntimeError, match="spoiled"):
+        model.fit(X, y)
+    np.testing.assert_array_equal(model.coefs_[0], before)
+
+
+def test_by_score_the_objective_does_not_end_a_fit():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((40, 2))
+    w = np.array([[1.0], [-2.0]])
+
+    class Rising(Run):  # the objective only rises, the score gets better all the time
+        k = 0
+
+        def __next__(self):
+            self.k += 1
+            return Record(self.k, float(self.k), 1.0, 1.0, 0.0, 0.0, 0, True, 0.0)
+
+        def weights(self):
+            return [0.1 * self.k * w], [np.zeros(1)]
+
+    class Solver(Relaxed):
+        def start(self, problem, coefs, intercepts, **settings):
+            return Rising()
+
+    model = MDLAMRegressor((), solver=Solver(), early_stopping=True, n_iter_no_change=2, max_iter=8)
+    with pytest.warns(match="has not converged"):
+        model.fit(X, (X @ w).ravel())
+    assert model.n_iter_ == 8

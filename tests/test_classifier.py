@@ -299,3 +299,10 @@ def test_digits(parameters):
     )
     model.fit(train, y_train)
     assert model.score(test, y_test) > 0.9
+
+
+def test_the_only_class_is_predicted_whatever_the_score():
+    X = np.random.default_rng(0).standard_normal((30, 3))
+    model = MDLAMClassifier((3,), random_state=0).fit(X, np.full(30, 7))
+    model.intercepts_[-1][:] = 50.0  # as for rows far from those of the fit
+    assert (model.predict(X) == 7).all()

@@ -280,3 +280,15 @@ class TestRouting:
             warnings.simplefilter("ignore", ConvergenceWarning)
             pipeline.fit(X[TRAIN], LABELS[TRAIN], X_val=X[TEST], y_val=LABELS[TEST])
         assert pipeline[-1].validation_scores_[-1] == pipeline.score(X[TEST], LABELS[TEST])
+
+
+def test_weights_of_wide_data_can_be_looked_at_twice():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((12, 40)), rng.standard_normal(12)
+    model = MDLAMRegressor((3,), solver="relaxed", max_iter=5, tol=0, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain = model.fit(X, y).coefs_
+        watched = model.fit(X, y, X_val=X, y_val=y).coefs_
+    for one, other in zip(plain, watched, strict=True):
+        np.testing.assert_array_equal(one, other)

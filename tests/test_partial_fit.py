@@ -603,3 +603,18 @@ def test_a_stream_may_change_its_precision():
             model.partial_fit(X[rows], y[rows])
         scores.append(model.score(X, y))
     assert scores[1] == pytest.approx(scores[0], abs=0.01) and scores[0] > 0.9
+
+
+@pytest.mark.parametrize("begin", ["new", "fit", "stored"])
+def test_the_generator_of_a_stream_is_its_own(begin):
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 3)), rng.standard_normal(60)
+    mine = np.random.RandomState(0)
+    model = MDLAMRegressor((4,), random_state=mine)
+    if begin != "new":
+        model.fit(X, y)
+    if begin == "stored":  # by a version that did not keep what it had seen
+        del model._stream
+    model.partial_fit(X, y)
+    kept, state = model._stream["rng"]["state"], mine.get_state(legacy=False)["state"]
+    assert not (np.array_equal(kept["key"], state["key"]) and kept["pos"] == state["pos"])

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import types
 from pathlib import Path
 
 import joblib
@@ -12,7 +13,7 @@ from sklearn.datasets import load_iris
 
 import skmdlam
 from skmdlam import MDLAMClassifier, MDLAMRegressor
-from skmdlam._stored import check_stored_version
+from skmdlam._stored import _preconditioner_arrays, check_stored_version
 
 DATA = Path(__file__).parent / "data"
 FILES = sorted(DATA.glob("stored-[0-9]*.pkl"))
@@ -199,3 +200,10 @@ def test_other_releases_are_refused(Estimator, version, says):
         del state["_skmdlam_version"]
     with pytest.raises(ValueError, match=f"This {Estimator.__name__} was stored {says}"):
         Estimator().__setstate__(state)
+
+
+def test_a_stored_preconditioner_that_was_not_ready():
+    old = types.SimpleNamespace(
+        moments=np.eye(3), inverse=np.empty((3, 3)), ready=False, count=0, damping=0.1, memory=0.05
+    )
+    assert _preconditioner_arrays(old)["inverse"] is None

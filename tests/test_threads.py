@@ -1,5 +1,6 @@
 """BLAS threads of a fit: one for small products, and afterwards as many as before."""
 
+import contextlib
 import threading
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from joblib import Parallel, delayed
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skmdlam import MDLAMClassifier
+from skmdlam import MDLAMClassifier, MDLAMRegressor, _base
 from skmdlam._threads import blas_threads_for
 
 SMALL, LARGE = (100, [10, 20, 1]), (10_000, [1000, 1000, 1])
@@ -83,3 +84,17 @@ def test_joblib_threads():
     # Sums of two threads have another order.
     np.testing.assert_allclose(alone, together, rtol=1e-5, atol=1e-6)
     assert threads() == {2}
+
+
+def test_threads_of_a_chunk_are_those_of_its_batches(monkeypatch):
+    asked = []
+
+    def blas_threads_for(n_rows, sizes):
+        asked.append(n_rows)
+        return contextlib.nullcontext()
+
+    monkeypatch.setattr(_base, "blas_threads_for", blas_threads_for)
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 3)), rng.standard_normal(30)
+    MDLAMRegressor((4,), batch_size=10, random_state=0).partial_fit(X, y)
+    assert asked == [10]

@@ -380,3 +380,11 @@ class TestAcceleratedProximal:
         few = len(calls)
         accelerated_proximal(step, np.zeros((12, 2)), max_iter=5000, tol=1e-9)
         assert 2 < few < len(calls) - few < 5000
+
+
+def test_a_column_without_curvature_is_done():
+    H = np.diag([1.0, 2.0, 3.0, 0.0])
+    right = np.array([[1.0, 1.0], [0.0, 1.0], [0.0, 1.0], [1e-3, 0.0]])
+    W = conjugate_gradients(lambda V: H @ V, right)
+    np.testing.assert_allclose(W[:3], right[:3] / H.diagonal()[:3, None], atol=1e-5)
+    assert abs(W[3, 0]) < 0.01

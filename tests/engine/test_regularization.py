@@ -361,3 +361,10 @@ class TestByHand:
         assert effective_column_alpha(2.0, 300.0, 100, 9) == pytest.approx(6.0)
         assert effective_column_alpha(2.0, 10.0, 100, 9) == pytest.approx(0.6)
         assert effective_column_alpha(2.0, 100.0, 100, 0) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("unit", [1e-7, 1e7])
+def test_noise_of_labels_in_any_units(unit):
+    X = np.random.default_rng(0).standard_normal((60, 3))
+    Y = (X[:, :1] > 0).astype(float)
+    np.testing.assert_allclose(noise_of(unit * X, Y), noise_of(X, Y), rtol=1e-6)

@@ -201,7 +201,7 @@ def test_defaults():
     assert solver.rows_at_a_time(1234, 50) == 1234
 
 
-@pytest.mark.parametrize("scale", [None, 0.1])
+@pytest.mark.parametrize("scale", [None, 0.3])
 def test_starting_weights(scale):
     sizes, activations = [30, 20, 5], [get_activation("tanh")]
     arguments = sizes, np.random.RandomState(3), np.dtype(np.float32), activations
@@ -211,7 +211,7 @@ def test_starting_weights(scale):
         expected = glorot(sizes, rng, np.dtype(np.float32), activations)
     else:
         expected = gaussian(sizes, rng, np.dtype(np.float32), scale)
-        assert np.std(found[0][0]) == pytest.approx(0.1, rel=0.1)
+        assert np.std(found[0][0]) == pytest.approx(scale, rel=0.1)
     for W, V in zip(itertools.chain(*found), itertools.chain(*expected), strict=True):
         np.testing.assert_array_equal(W, V)
         assert W.dtype == np.float32

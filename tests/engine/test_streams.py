@@ -453,3 +453,43 @@ def test_a_net_of_no_hidden_layer():
     best = np.linalg.lstsq(A, Y, rcond=None)[0]
     worst = np.mean((X @ W + b - Y) ** 2) - np.mean((A @ best - Y) ** 2)
     assert 0 <= worst < 0.002 * Y.var()
+
+
+def test_last_step_keeps_its_size_where_the_mean_of_the_target_moves():
+    """A step has no intercept to be shifted: only the units of the target change."""
+    rng = np.random.RandomState(0)
+    X = rng.standard_normal((600, 4))
+    Y = X[:, :1] + 0.1 * rng.standard_normal((600, 1))
+    Y[300:] += 5.0
+    start = Feasible().initial_weights((4, 6, 1), rng, float, [ReLU()])
+
+    def chunk(rows, state):
+        problem = Problem(X[rows], Y[rows], [ReLU()], SquaredError(), L2(), 0.0)
+        return Feasible().stream(problem, *start, state, rng=np.random.RandomState(0))
+
+    run = chunk(slice(0, 300), None)
+    next(run)
+    state = run.state()
+    run = chunk(slice(300, 600), state)
+    ratio = state["target"]["scale"] / run.step.prepared.frame.scaling.scale
+    assert ratio < 0.5  # the units are new ones
+    velocity = run.step.network.layers[-1].velocity
+    np.testing.assert_allclose(velocity, ratio * state["layers"][-1]["velocity"], rtol=1e-5)
+
+
+def test_far_rows_of_a_chunk_count_less_even_when_all_of_them_are_far():
+    """Against the spread of the stream, not that of the chunk."""
+    rng = np.random.RandomState(0)
+    X, Y = rng.standard_normal((200, 4)), rng.standard_normal((200, 1))
+    start = Feasible().initial_weights((4, 6, 1), rng, float, [ReLU()])
+
+    def chunk(X, Y, state):
+        problem = Problem(X, Y, [ReLU()], SquaredError(), L2(), 0.0)
+        return Feasible().stream(problem, *start, state, rng=np.random.RandomState(0))
+
+    run = chunk(X, Y, None)
+    next(run)
+    prepared = chunk(30.0 * X[:1], Y[:1], run.state()).step.prepared
+    share = 2 * prepared.frame.coordinates.total_variance / prepared.input.norms[0]
+    assert share < 0.5
+    assert prepared.row_weights[0, 0] == pytest.approx(share, rel=1e-5)

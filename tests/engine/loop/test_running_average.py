@@ -287,3 +287,14 @@ class TestAverage:
         coefs, intercepts = run.step.prepared.frame.outer(expected)
         for found, W in zip(run.weights()[0] + run.weights()[1], coefs + intercepts, strict=True):
             np.testing.assert_allclose(found, W, rtol=1e-9)
+
+
+def test_what_it_saves_in_penalties_counts_within_a_chunk(state):
+    """Running weights that a new, strong penalty takes to zero are no noise."""
+    solver = handed_in(stream_checked=24, stream_drift=np.inf)
+    run = learn(slice(200, 400), state, solver=solver, alpha=1e3, run=False)
+    run.judge.set_rounds()
+    for V in run.step.network.weights:
+        V[:] = 0.0
+    run.judge.watch(np.arange(25))
+    assert run.step.damping_multiplier == 1.0

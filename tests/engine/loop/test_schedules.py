@@ -180,3 +180,14 @@ def test_tolerance_halves_from_the_second_sweep_on():
     for _ in range(4):
         found.append((schedule.factor(0.0), schedule.epsilon, schedule.settled))
     assert found == [(1.0, 1.0, False), (0.5, 0.5, False), (0.25, 0.25, False), (0.2, 0.2, True)]
+
+
+def test_a_schedule_stays_cut_short_where_the_whole_cool_down_fits():
+    schedule = PlateauSchedule(
+        epochs=100, cool_down_epochs=5, longest=40, patience=10, tol=0.0, stall=10
+    )
+    loss = 1.0
+    while not schedule.advance(loss):
+        loss *= 0.5
+    assert schedule.epoch == 40
+    assert schedule.cut_short

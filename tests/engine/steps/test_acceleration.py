@@ -42,3 +42,7 @@ def test_first_descent_is_lazy_and_refuses_what_is_not_finite():
     assert first_descent(candidates(), 1.0) == ("point 0.5", 3)
     assert seen[-1] == 0.5
     assert first_descent(iter([(2.0, "a")]), 1.0) == (None, 1)
+
+
+def test_what_costs_as_much_is_taken():
+    assert first_descent([(1.0, "first")], 1.0) == ("first", 0)
