@@ -242,7 +242,11 @@ class OwnAbsoluteError(Loss):
 
 @pytest.mark.parametrize(
     "options",
-    [{"batch_size": 50}, {"batch_size": 50, "penalty": "l1", "alpha": 0.1}, None],
+    [
+        {"batch_size": 50, "max_iter": 8},
+        {"batch_size": 50, "max_iter": 8, "penalty": "l1", "alpha": 0.1},
+        None,
+    ],
     ids=str,
 )
 def test_own_loss_with_kinks(options):
@@ -260,6 +264,6 @@ def test_own_loss_with_kinks(options):
     known, own = fits
     assert own.column_alpha_ == pytest.approx(known.column_alpha_, rel=1e-6)
     assert own.activity_alpha_ == pytest.approx(known.activity_alpha_, rel=1e-6)
-    # Across kinks rounding grows: the proximal map of the one is by bisection.
+    # The proximal map of the one is by bisection; in so few epochs rounding does not grow much.
     difference = own.predict(X) - known.predict(X)
-    assert np.sqrt(np.mean(difference**2)) < 0.05 * known.predict(X).std()
+    assert np.sqrt(np.mean(difference**2)) < 1e-3 * known.predict(X).std()
