@@ -9,6 +9,8 @@ last row of V, multiplies::
     V <- V + momentum (last step) + M^-1 a D'     propose, commit
 """
 
+import math
+
 import numpy as np
 
 
@@ -35,7 +37,7 @@ class StepLimit:
 
     def length(self, decrease):
         """What to multiply a step of this decrease with; None where that is not finite."""
-        if not np.isfinite(decrease):
+        if not math.isfinite(decrease):
             return None
         length = 1.0
         usual, count = self.usual, self.count
@@ -201,7 +203,7 @@ class InputLayer(Layer):
         """Input and targets of the step, in which samples far from all others count less."""
         if self.row_weights is None:
             return values.inputs[0], values.D[0]
-        np.multiply(values.U, self.row_weights[rows], out=values.U_weighted)
+        np.multiply(values.U, self.row_weights.take(rows, axis=0), out=values.U_weighted)
         return values.U_weighted.T, values.D[0]
 
     def propose(self, a, D):

@@ -40,7 +40,7 @@ class DenseInput:
             out[:] = self.data[rows]
         else:
             # The indices are in range; "clip" spares a buffered copy.
-            np.take(self.data, rows, axis=0, out=out, mode="clip")
+            self.data.take(rows, axis=0, out=out, mode="clip")
 
     def view(self, rows):
         """The samples of a slice without a copy; None where there is none."""

@@ -1,7 +1,5 @@
 """The step of mini-batches: targets backward, then a least-squares step of every layer."""
 
-import numpy as np
-
 from ..layers import Values
 
 
@@ -76,8 +74,8 @@ class LayerwiseStep:
         network, values = self.network, self._values[rows.size]
         first, activations = network.first, network.activations
         D, inputs = values.D, values.inputs
-        np.take(self.Y, rows, axis=0, out=values.Y, mode="clip")
-        weight = None if self.weight is None else self.weight[rows]
+        self.Y.take(rows, axis=0, out=values.Y, mode="clip")
+        weight = None if self.weight is None else self.weight.take(rows, axis=0)
 
         first.take(rows, values)
         output = network.forward(values)
