@@ -497,6 +497,11 @@ def _wright_omega(x):
     return w
 
 
+def _mean_variance(y, share):
+    """Return the mean variance of the columns of 0 and 1: ``p (1 - p)``, the information."""
+    return float((share @ np.square(y - share @ y)).mean())
+
+
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(Loss):
     """``R(z, y) = log sum_k exp(z_k) - z_y``, with ``y`` a one-hot row."""
@@ -582,7 +587,7 @@ class SoftmaxCrossEntropy(Loss):
         return p, p
 
     def information(self, y, share):
-        return float((share @ np.square(y - share @ y)).mean())
+        return _mean_variance(y, share)
 
 
 def _prox_softmax(v, y, start, rho):
@@ -723,7 +728,7 @@ class LogisticLoss(Loss):
         return p * (1.0 - p), None
 
     def information(self, y, share):
-        return float((share @ np.square(y - share @ y)).mean())
+        return _mean_variance(y, share)
 
 
 @dataclass(frozen=True)

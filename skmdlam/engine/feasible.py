@@ -402,10 +402,12 @@ class Feasible:
         # Proximal sweeps get stuck at the kinks of a non-smooth loss: they only finish.
         first = replace(settings, max_iter=-(-2 * settings.max_iter // 3))
         batches = mini_batch_run(self, problem, coefs, intercepts, first)
+        # Not the run itself, whose buffers are not needed any more by then.
+        found, moments = batches.regularization, batches.moments
 
         def finish(coefs, intercepts):
             warm = replace(settings, warm=True)
-            return proximal_run(self, problem, coefs, intercepts, warm, batches.regularization)
+            return proximal_run(self, problem, coefs, intercepts, warm, found, moments)
 
         return Chain(batches, finish)
 

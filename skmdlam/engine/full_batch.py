@@ -8,7 +8,7 @@ from .loop.judges import Accepting
 from .loop.run import ComposedRun
 from .loop.schedules import Schedule
 from .loop.sources import Whole
-from .moments import TargetMoments, standardized_samples
+from .moments import TargetMoments, column_moments, standardized_samples
 from .steps.full_batch import FullBatchStep, setting_of, without_penalty
 from .steps.proximal import ProximalMethod
 from .steps.quasi_newton import method_of
@@ -30,15 +30,18 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     run : ComposedRun
     """
     share = problem.rows.normalized()
+    moments = column_moments(problem.X, share)
 
     def estimate():
         scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share))
-        samples, Y = standardized_samples(problem.X, share), scaling.transform(problem.Y)
+        samples, Y = standardized_samples(problem.X, *moments), scaling.transform(problem.Y)
         return options.estimate_regularization(problem, scaling.loss, samples, Y)
 
     found, estimated = options.resolve_regularization(settings.activity_alpha, estimate)
     if not problem.quadratic:
-        return proximal_run(options, problem, coefs, intercepts, settings, found, estimated)
+        return proximal_run(
+            options, problem, coefs, intercepts, settings, found, moments, estimated
+        )
     clock = time.perf_counter()
     setting = setting_of(
         problem,
@@ -46,6 +49,7 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
         intercepts,
         **found.penalties,
         warm=settings.warm,
+        moments=moments,
         constants=options.constants,
     )
     rho = 1.0 if settings.rho is None else settings.rho
@@ -53,8 +57,13 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     return _sweeps(method, setting, settings.warm, clock, found, estimated)
 
 
-def proximal_run(options, problem, coefs, intercepts, settings, regularization, estimated=None):
-    """Proximal sweeps over all samples, with these strengths of the unit-free penalties."""
+def proximal_run(
+    options, problem, coefs, intercepts, settings, regularization, moments, estimated=None
+):
+    """Proximal sweeps over all samples, with these strengths of the unit-free penalties.
+
+    ``moments`` are those of the columns of X.
+    """
     clock = time.perf_counter()
     constants = options.constants
     setting = setting_of(
@@ -63,6 +72,7 @@ def proximal_run(options, problem, coefs, intercepts, settings, regularization, 
         intercepts,
         **regularization.penalties,
         warm=settings.warm,
+        moments=moments,
         constants=constants,
     )
 
@@ -73,6 +83,7 @@ def proximal_run(options, problem, coefs, intercepts, settings, regularization, 
             coefs,
             intercepts,
             activity_alpha=regularization.activity_alpha,
+            moments=moments,
             constants=constants,
         )
 

@@ -196,9 +196,8 @@ def share_one_unit(std, total, n, limits=LIMITS):
     return bool(high <= limits.one_unit * low)
 
 
-def standardized_samples(X, share):
-    """A function from indices to those samples with centered and scaled columns."""
-    mean, std = column_moments(X, share)
+def standardized_samples(X, mean, std):
+    """A function from indices to those samples with columns of these moments standardized."""
     scale = np.zeros_like(std)
     np.divide(1.0, std, out=scale, where=varies(mean, std, X.dtype))
 
@@ -220,21 +219,18 @@ class Moments:
     @classmethod
     def of(cls, values, weight=None, *, full=False):
         """Moments of the rows of an array or sparse matrix, the full matrix or its diagonal."""
-        n, d = values.shape
-        result = None
-        step = max(1, LIMITS.small // max(d, 1))
-        for start in range(0, n, step):
-            rows = slice(start, start + step)
-            x = values[rows]
+
+        def block(w, x):
             x = (x.toarray() if sp.issparse(x) else x).astype(float, copy=False)
-            w = np.ones(len(x)) if weight is None else weight[rows].astype(float)
+            w = np.ones(len(x)) if w is None else w.astype(float)
             total = float(w.sum())
             mean = (w / total) @ x
             x = x - mean
-            square = (x * w[:, None]).T @ x if full else w @ np.square(x)
-            part = cls(total, mean, square)
-            result = part if result is None else result + part
-        return result
+            return cls(total, mean, (x * w[:, None]).T @ x if full else w @ np.square(x))
+
+        n, d = values.shape
+        rows = Rows(n, weight, block_rows=max(1, LIMITS.small // max(d, 1)))
+        return rows.reduce(block, values)
 
     def __add__(self, other):
         total = self.weight + other.weight

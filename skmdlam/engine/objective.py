@@ -5,6 +5,7 @@ import numpy as np
 from .constants import LIMITS, TUNED
 from .layers import Values
 from .records import Value
+from .reductions import Rows
 from .regularization import column_penalty, column_ridge
 
 
@@ -96,7 +97,7 @@ class LayerObjective:
         whole = not first.dense or first.input.dense
         step = limits.measured_rows if whole else largest
         m = self.n = n if all_samples else self._measured(n, tuned)
-        slices = [slice(i, min(i + step, m)) for i in range(0, m, step)]
+        slices = Rows(m, block_rows=step).blocks
         self.chunks = slices
         if m < n:
             sample = np.sort(np.random.RandomState(0).permutation(n)[:m])

@@ -58,14 +58,6 @@ class RunningPreconditioner:
             "memory": self.memory,
         }
 
-    @classmethod
-    def from_arrays(cls, arrays):
-        """A preconditioner with a copy of the state that :meth:`as_arrays` gave."""
-        moments = arrays["moments"]
-        new = cls(len(moments) - 1, arrays["damping"], arrays["memory"], moments.dtype)
-        new.restore(arrays)
-        return new
-
     def restore(self, arrays):
         """Take over a copy of the state that :meth:`as_arrays` gave."""
         self.moments[:] = arrays["moments"]

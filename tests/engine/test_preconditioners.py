@@ -191,7 +191,8 @@ def test_state_is_taken_up_as_a_copy(ready):
     if ready:
         new.refresh()
     arrays = new.as_arrays()
-    other = RunningPreconditioner.from_arrays(arrays)
+    other = RunningPreconditioner(new.size, 9.0, 0.9, new.moments.dtype)
+    other.restore(arrays)
     for name in ("size", "damping", "memory", "count", "least_spread", "ready"):
         assert getattr(other, name) == getattr(new, name), name
     assert not np.shares_memory(other.moments, new.moments)

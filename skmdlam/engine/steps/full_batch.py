@@ -62,6 +62,7 @@ def setting_of(
     activity_alpha=0.0,
     column_alpha=0.0,
     warm=False,
+    moments=None,
     constants=CONSTANTS,
 ):
     """The problem in standardized units, and the starting weights there.
@@ -77,6 +78,8 @@ def setting_of(
         in samples.
     warm : bool, default=False
         Take the starting weights as they are, in the user's units.
+    moments : tuple of ndarray or None, default=None
+        Mean and standard deviation of the columns of X, where they are known already.
     constants : Constants
 
     Returns
@@ -87,7 +90,7 @@ def setting_of(
     X, n, width = problem.X, problem.X.shape[0], coefs[0].shape[1]
     rows, share, weight = problem.rows, problem.rows.normalized(), problem.sample_weight
     scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share))
-    moments = column_moments(X, share)
+    moments = column_moments(X, share) if moments is None else moments
     columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
     inputs = scaled_input(X, columns)
     coefs = [W.astype(float) for W in coefs]

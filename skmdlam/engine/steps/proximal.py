@@ -4,7 +4,7 @@ import numpy as np
 
 from ..constants import CONSTANTS
 from ..start import finite_start
-from .quasi_newton import SecantMethod, secant_memory
+from .quasi_newton import SecantMethod, SweepMethod, secant_memory
 
 # Lengths of the secant step that are tried before the proximal step alone.
 _SECANT_LENGTHS = (1.0, 0.3, 0.1)
@@ -17,7 +17,7 @@ _ROUNDING = 4 * np.finfo(float).eps
 _SMALLEST_CURVATURE, _SMALLEST_OF_LAYER = 1e-4, 1e-8
 
 
-class ProximalMethod:
+class ProximalMethod(SweepMethod):
     """Proximal quasi-Newton sweeps.
 
     Minimizes ``J = f + alpha sum_l penalty(W_l)``, f being the smooth rest: loss, activity and
@@ -51,7 +51,6 @@ class ProximalMethod:
         self._tuned, self._limits, self._constants = constants.tuned, constants.limits, constants
         self.setting, self._free = setting, free
         self.objective, self.theta = setting.objective, setting.theta
-        self.sweeps, self.stuck = 0, False
         self.pairs = secant_memory(self.theta.size, constants)
         self.gamma = 1.0
         problem, scaling = setting.problem, setting.frame.scaling
@@ -106,15 +105,6 @@ class ProximalMethod:
             total += penalty.value(W)
             V[:-1] = W / unit
         return theta, self._strength * total
-
-    def advance(self):
-        """One sweep, with new curvature where it is time; returns how many trials failed."""
-        if self.stuck:
-            return 0
-        if self._since_renewed >= self._tuned.renew_every:
-            self.renew()
-        self._since_renewed += 1
-        return self.sweep()
 
     def renew(self):
         """Take the curvature at the present weights, and dare a longer step."""

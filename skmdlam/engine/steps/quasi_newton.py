@@ -12,7 +12,33 @@ from .secant import SecantMemory
 _SUFFICIENT = 1e-4
 
 
-class Descent:
+class SweepMethod:
+    """Sweeps, with what they know of the curvature taken anew every few of them.
+
+    A method has ``renew()``, ``sweep()``, ``_tuned`` and a ``start()`` that sets
+    ``_since_renewed``, the number of sweeps since the curvature was taken.
+
+    Attributes
+    ----------
+    sweeps : int
+        Of the run, without those that are a part of the start.
+    stuck : bool
+        Whether no step descends any more.
+    """
+
+    sweeps, stuck = 0, False
+
+    def advance(self):
+        """One sweep, with new curvature where it is time; returns how many trials failed."""
+        if self.stuck:
+            return 0
+        if self._since_renewed >= self._tuned.renew_every:
+            self.renew()
+        self._since_renewed += 1
+        return self.sweep()
+
+
+class Descent(SweepMethod):
     """A point, its J and gradient, and the search along a step; a method adds which step.
 
     ::
@@ -38,7 +64,7 @@ class Descent:
     def __init__(self, setting, rho=1.0, constants=CONSTANTS):
         self._tuned, self._limits = constants.tuned, constants.limits
         self.objective, self.theta = setting.objective, setting.theta
-        self.rho, self.sweeps, self.stuck = float(rho), 0, False
+        self.rho = float(rho)
         self.preconditioner = KroneckerPreconditioner(
             self.objective,
             self._tuned.damping_in * self.rho,
@@ -92,15 +118,6 @@ class Descent:
         self.forget()
         self.stuck = False
         self.start()
-
-    def advance(self):
-        """One sweep, with a new preconditioner where it is time."""
-        if self.stuck:
-            return 0
-        if self._since_renewed >= self._tuned.renew_every:
-            self.renew()
-        self._since_renewed += 1
-        return self.sweep()
 
     def renew(self):
         """Take the preconditioner at the present weights."""
