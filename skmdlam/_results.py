@@ -116,9 +116,9 @@ def _keep_weights(estimator, coefs, intercepts, occasion):
 
 def _keep_regularization(estimator, run):
     """Strengths of the unit-free penalties, which only solver "feasible" has."""
-    activity_alpha, column_alpha, ratio = run.regularization
-    estimator.activity_alpha_, estimator.column_alpha_ = activity_alpha, column_alpha
-    estimator.noise_ratio_ = ratio
+    found = run.regularization
+    estimator.activity_alpha_, estimator.column_alpha_ = found.activity_alpha, found.column_alpha
+    estimator.upper_alpha_, estimator.noise_ratio_ = found.upper_alpha, found.ratio
 
 
 def _keep_validation(estimator, monitor):

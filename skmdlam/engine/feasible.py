@@ -128,6 +128,7 @@ class Feasible:
 
     activity_alpha: float | None = None
     column_alpha: float | None = None
+    upper_alpha: float | None = None
     hidden_gain: float | None = None
     damping: float | None = None
     momentum: float = 0.9
@@ -143,6 +144,7 @@ class Feasible:
     def __post_init__(self):
         check_number("activity_alpha", self.activity_alpha, "[0, inf)", optional=True)
         check_number("column_alpha", self.column_alpha, "[0, inf)", optional=True)
+        check_number("upper_alpha", self.upper_alpha, "[0, inf)", optional=True)
         check_number("hidden_gain", self.hidden_gain, "(0, inf)", optional=True)
         check_number("damping", self.damping, "[0, inf)", optional=True)
         check_number("momentum", self.momentum, "[0, 1)")
@@ -364,12 +366,16 @@ class Feasible:
         activity_alpha = first_given(activity_alpha, self.activity_alpha)
         if activity_alpha == 0:
             return Regularization(0.0, 0.0), None
-        named = activity_alpha, self.column_alpha
-        if None not in named and not (schedule and None in (self.cool_down, self.patience)):
-            return Regularization(*map(float, named)), None
+        named = {
+            "activity_alpha": activity_alpha,
+            "column_alpha": self.column_alpha,
+            "upper_alpha": self.upper_alpha,
+        }
+        named = {name: float(value) for name, value in named.items() if value is not None}
+        if len(named) == 3 and not (schedule and None in (self.cool_down, self.patience)):
+            return Regularization(**named), None
         found = estimate()
-        strengths = (float(first_given(*pair)) for pair in zip(named, found[:2], strict=True))
-        return Regularization(*strengths, found.ratio), found
+        return found._replace(**named), found
 
     def start(self, problem, coefs, intercepts, **settings):
         """Begin a run; the result is an iterator of records, one a sweep or epoch.

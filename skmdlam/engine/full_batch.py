@@ -83,6 +83,7 @@ def proximal_run(
             coefs,
             intercepts,
             activity_alpha=regularization.activity_alpha,
+            upper_alpha=regularization.upper_alpha,
             moments=moments,
             constants=constants,
         )

@@ -52,6 +52,7 @@ def mini_batch_run(options, problem, coefs, intercepts, settings):
         prepared.total,
         prepared.regularization.activity_alpha,
         prepared.column_alpha,
+        prepared.regularization.upper_alpha,
         tuned.column_floor,
     )
     step = LayerwiseStep(

@@ -15,31 +15,34 @@ class Terms:
     ::
 
         J / (total unit) = data / loss_scale + activity(sum of variances) + columns(sizes)
-                           + weights(coefs)
+                           + upper(weights of all layers but the first) + weights(coefs)
 
     Parameters
     ----------
     frame : Frame
     total : float
         Sum of the sample weights.
-    activity_alpha, column_alpha : float
+    activity_alpha, column_alpha, upper_alpha : float
         Strengths; the second as :func:`~skmdlam.engine.regularization.effective_column_alpha` gives
         it.
     floor : float
         Squared weight below which the penalty of a column is about quadratic.
     """
 
-    def __init__(self, frame, total, activity_alpha, column_alpha, floor=TUNED.column_floor):
+    def __init__(
+        self, frame, total, activity_alpha, column_alpha, upper_alpha, floor=TUNED.column_floor
+    ):
         self.floor = floor
         self.problem, self.frame, self.total = frame.problem, frame, total
         self.activity_alpha, self.column_alpha = activity_alpha, column_alpha
+        self.upper_alpha = upper_alpha
         # Strength of the penalty on weights in the run's units.
         self.alpha = self.problem.alpha / frame.unit
 
     @property
     def none(self):
         """Whether J is the data term alone."""
-        unit_free = self.activity_alpha > 0 or self.column_alpha > 0
+        unit_free = max(self.activity_alpha, self.column_alpha, self.upper_alpha) > 0
         return not (unit_free or self.problem.penalized)
 
     def activity(self, variance):
@@ -53,6 +56,11 @@ class Terms:
     def column_ridge(self, sizes, length):
         """The ridge that has the slope of ``length`` times that penalty there, for each column."""
         return column_ridge(sizes, length * self.column_alpha, self.floor)
+
+    def upper(self, V):
+        """Of the weights of all layers but the first, the intercepts as the last row."""
+        squares = sum(float(np.vdot(W[:-1], W[:-1])) for W in V)
+        return 0.5 * self.upper_alpha / self.total * squares
 
     def weights(self, coefs):
         """Of weights in the user's units."""
@@ -171,6 +179,8 @@ class LayerObjective:
         if terms.column_alpha > 0:
             V = self.network.first.V
             objective += terms.columns(self.network.first.input.basis.column_sizes(V))
+        if terms.upper_alpha > 0:
+            objective += terms.upper(self.network.weights[1:])
         if prepared.problem.penalized:
             coefs, _ = prepared.frame.projected(self.network.weights)
             objective += terms.weights(coefs)

@@ -30,11 +30,16 @@ class Regularization(NamedTuple):
     activity_alpha: float
     column_alpha: float
     ratio: float = np.nan
+    upper_alpha: float = 0.0
 
     @property
     def penalties(self):
-        """The first two, by name."""
-        return {"activity_alpha": self.activity_alpha, "column_alpha": self.column_alpha}
+        """The strengths by name."""
+        return {
+            "activity_alpha": self.activity_alpha,
+            "column_alpha": self.column_alpha,
+            "upper_alpha": self.upper_alpha,
+        }
 
 
 NO_REGULARIZATION = Regularization(0.0, 0.0)
@@ -132,7 +137,10 @@ def estimate_regularization(loss, inputs, Y, sample_weight=None, *, total=None, 
     column = tuned.column * min(noise.ratio, tuned.largest_ratio) ** tuned.column_ratio_power
     column *= (min(size, tuned.largest_size) / tuned.trusted[0]) ** tuned.column_size_power
     # A ratio that is not a number takes the smallest.
-    return Regularization(float(activity), float(np.fmax(column, tuned.least_column)), noise.ratio)
+    column = float(np.fmax(column, tuned.least_column))
+    ratio = np.fmax(noise.ratio, 0.003)
+    upper = unit * tuned.upper * size**tuned.upper_size_power * ratio**tuned.upper_ratio_power
+    return Regularization(float(activity), column, noise.ratio, float(upper))
 
 
 def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, tuned=TUNED):

@@ -308,6 +308,7 @@ def _run(chunk, position, clock):
         chunk.total,
         prepared.regularization.activity_alpha,
         prepared.column_alpha,
+        prepared.regularization.upper_alpha,
         tuned.column_floor,
     )
     rhythm = StreamRhythm(

@@ -61,6 +61,7 @@ def setting_of(
     *,
     activity_alpha=0.0,
     column_alpha=0.0,
+    upper_alpha=0.0,
     warm=False,
     moments=None,
     constants=CONSTANTS,
@@ -73,9 +74,9 @@ def setting_of(
     coefs, intercepts : list of ndarray
         Starting weights; they are not changed. Unless ``warm`` they are meant for standardized
         columns and a standardized target.
-    activity_alpha, column_alpha : float, default=0.0
-        Strengths of the penalties on the variances of the pre-activations and on the columns of X,
-        in samples.
+    activity_alpha, column_alpha, upper_alpha : float, default=0.0
+        Strengths of the penalties on the variances of the pre-activations, on the columns of X and
+        on the weights of all layers but the first, in samples.
     warm : bool, default=False
         Take the starting weights as they are, in the user's units.
     moments : tuple of ndarray or None, default=None
@@ -119,7 +120,7 @@ def setting_of(
     alpha = problem.alpha * (problem.penalty.ridge or 0.0) / scaling.factor
     ridge = [alpha] * len(coefs)
     ridge[-1] = alpha * scaling.scale**2
-    ridge[0] = ridge[0] * inputs.ridge
+    ridge = [ridge[0] * inputs.ridge] + [r + upper_alpha * scaling.loss_scale for r in ridge[1:]]
     dtype = problem.X.dtype
     objective = FullObjective(
         inputs,

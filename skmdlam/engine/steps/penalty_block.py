@@ -40,6 +40,8 @@ class PenaltyBlock:
                 continue
             scale = terms.frame.scaling.scale if layer.last else 1.0
             ridge = 0.0 if penalty.ridge is None else terms.alpha * penalty.ridge * scale**2
+            if index > 0:
+                ridge = ridge + terms.upper_alpha
             columns = ()
             if index == 0 and terms.column_alpha > 0:
                 columns = (terms.column_ridge(layer.block.column_sizes(layer.V), length),)
