@@ -106,7 +106,7 @@ def _summary_arrays(seen):
 def _regularization(strengths):
     """Strengths of the penalties; the first streams of all knew that of one."""
     if isinstance(strengths, float):
-        return tuple(usual_regularization()._replace(activity_alpha=strengths))
+        return tuple(usual_regularization(1.0)._replace(activity_alpha=strengths))
     return tuple(strengths)
 
 

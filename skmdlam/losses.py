@@ -34,6 +34,8 @@ _EPS = np.finfo(np.float64).eps
 _BLOCK_SIZE = 32768
 _MAX_ITERATIONS = 250
 _MAX_BISECTIONS = 1200
+# Of the interval in which the best constant lies.
+_MOST_DOUBLINGS, _HALVINGS, _ENOUGH_ROWS = 60, 40, 1000
 _LARGEST = 1e150
 
 
@@ -76,7 +78,7 @@ class Loss:
         # What a known loss derives from its formula does not hold for another formula.
         own, stale = vars(cls).keys(), set()
         if "gradient" in own:
-            stale |= {"output_step", "curvature", "scaled"}
+            stale |= {"output_step", "curvature", "scaled", "gradient_variance"}
         if own & {"gradient", "value"}:
             stale |= {"value_and_gradient", "compact"}
         for name in stale - own:
@@ -253,6 +255,45 @@ class Loss:
             Positive, at most about one.
         """
         return 1.0
+
+    def gradient_variance(self, y, share):
+        """Return the variance of ``dR/dz`` at the best constant prediction, summed over outputs.
+
+        The noise that a network may fit is a share of it. The default finds the constant by
+        bisection, output by output, and knows what it is where R is a sum over outputs.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n, K)
+            Target.
+        share : ndarray of shape (n,)
+            Weights of the samples, which sum to one.
+
+        Returns
+        -------
+        variance : float
+            Not negative.
+        """
+        step = max(1, len(y) // _ENOUGH_ROWS)
+        y, share = y[::step].astype(float), share[::step] / share[::step].sum()
+        low, high = np.full((2, y.shape[1]), [[-1.0], [1.0]])
+
+        def mean_slope(z):
+            return share @ self.gradient(np.broadcast_to(z, y.shape), y)
+
+        with np.errstate(all="ignore"):
+            for _ in range(_MOST_DOUBLINGS):
+                below, above = mean_slope(low) > 0.0, mean_slope(high) < 0.0
+                if not (below | above).any():
+                    break
+                low, high = np.where(below, 2.0 * low, low), np.where(above, 2.0 * high, high)
+            for _ in range(_HALVINGS):
+                z = 0.5 * (low + high)
+                rises = mean_slope(z) > 0.0
+                low, high = np.where(rises, low, z), np.where(rises, z, high)
+            gradient = self.gradient(np.broadcast_to(z, y.shape), y).astype(float)
+            variance = share @ np.square(gradient - share @ gradient)
+        return float(variance.sum()) if np.isfinite(variance).all() else float(y.shape[1])
 
     def scaled(self, mean, std, deviation):
         """Return the loss in units of its own, so that a fit does not depend on those of y.
@@ -497,6 +538,12 @@ def _wright_omega(x):
     return w
 
 
+def _variance(y, share):
+    """Variance of the targets, summed over outputs."""
+    y = y.astype(float)
+    return float((share @ np.square(y - share @ y)).sum())
+
+
 def _mean_variance(y, share):
     """Return the mean variance of the columns of 0 and 1: ``p (1 - p)``, the information."""
     return float((share @ np.square(y - share @ y)).mean())
@@ -588,6 +635,10 @@ class SoftmaxCrossEntropy(Loss):
 
     def information(self, y, share):
         return _mean_variance(y, share)
+
+    def gradient_variance(self, y, share):
+        """That of ``p - y``: the sum of p (1 - p)."""
+        return y.shape[1] * _mean_variance(y, share)
 
 
 def _prox_softmax(v, y, start, rho):
@@ -730,6 +781,10 @@ class LogisticLoss(Loss):
     def information(self, y, share):
         return _mean_variance(y, share)
 
+    def gradient_variance(self, y, share):
+        """That of ``p - y``: the sum of p (1 - p)."""
+        return y.shape[1] * _mean_variance(y, share)
+
 
 @dataclass(frozen=True)
 class SquaredError(Loss):
@@ -756,6 +811,10 @@ class SquaredError(Loss):
         np.subtract(y, z, out=out)
         out *= length / (1.0 + rho)
         return rho + 1.0
+
+    def gradient_variance(self, y, share):
+        """That of the target."""
+        return _variance(y, share)
 
     def scaled(self, mean, std, deviation):
         scale = _or_one(std)
@@ -929,6 +988,10 @@ class Poisson(Loss):
 
     def curvature(self, z, y):
         return np.exp(np.minimum(z.astype(float, copy=False), 30.0)), None
+
+    def gradient_variance(self, y, share):
+        """That of the target."""
+        return _variance(y, share)
 
     def scaled(self, mean, std, deviation):
         factor = _or_one(float(mean.mean()))

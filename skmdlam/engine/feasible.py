@@ -308,7 +308,7 @@ class Feasible:
         tuned = self.constants.tuned
         return first_given(self.damping, max(tuned.least_damping, tuned.damping * n_hidden))
 
-    def estimate_regularization(self, problem, loss, inputs, Y, *, total=None):
+    def estimate_regularization(self, problem, scaling, inputs, Y, *, total=None):
         """Strengths of the unit-free penalties for a problem, whatever the user names.
 
         Positively homogeneous activations (relu) in deep nets take less of the estimated
@@ -320,7 +320,7 @@ class Feasible:
         ----------
         problem : Problem
             The network and the sample weights.
-        loss : Loss
+        scaling : Scaling
             The loss in units of its own.
         inputs : callable
             ``inputs(rows)`` gives samples in the coordinates that the first layer sees.
@@ -336,7 +336,13 @@ class Feasible:
         """
         tuned = self.constants.tuned
         found = estimate_regularization(
-            loss, inputs, Y, problem.sample_weight, total=total, tuned=tuned
+            scaling.loss,
+            inputs,
+            Y,
+            problem.sample_weight,
+            total=total,
+            loss_scale=scaling.loss_scale,
+            tuned=tuned,
         )
         n_hidden = max(len(problem.activations), 1)
         curved = sum(not activation.homogeneous for activation in problem.activations) / n_hidden

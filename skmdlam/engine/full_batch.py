@@ -35,7 +35,7 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     def estimate():
         scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share))
         samples, Y = standardized_samples(problem.X, *moments), scaling.transform(problem.Y)
-        return options.estimate_regularization(problem, scaling.loss, samples, Y)
+        return options.estimate_regularization(problem, scaling, samples, Y)
 
     found, estimated = options.resolve_regularization(settings.activity_alpha, estimate)
     if not problem.quadratic:

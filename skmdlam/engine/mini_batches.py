@@ -125,7 +125,7 @@ def prepare(problem, options, settings, rng, *, single):
     held = input_of(X, basis, limits)
     regularization, estimated = options.resolve_regularization(
         settings.activity_alpha,
-        lambda: options.estimate_regularization(problem, scaling.loss, held.rotated_samples, Y),
+        lambda: options.estimate_regularization(problem, scaling, held.rotated_samples, Y),
         schedule=True,
     )
     return Prepared(

@@ -63,11 +63,6 @@ def column_ridge(sizes, strength, floor=TUNED.column_floor):
     return strength / (floor + sizes)
 
 
-def usual_regularization(tuned=TUNED):
-    """Strengths for samples that cannot tell the noise."""
-    return Regularization(tuned.usual_activity, tuned.least_column)
-
-
 class Noise(NamedTuple):
     """What a wide network leaves unexplained, and its variance over that of the process."""
 
@@ -75,26 +70,74 @@ class Noise(NamedTuple):
     ratio: float
 
 
-def estimate_regularization(loss, inputs, Y, sample_weight=None, *, total=None, tuned=TUNED):
-    """Strengths of the penalties on the pre-activations and on the columns of X, in samples.
+class Sensitivity(NamedTuple):
+    """How a loss answers to noise, at the best constant prediction and in units of the run.
+
+    Attributes
+    ----------
+    gradient_variance : float
+        Variance of the gradient in the outputs, summed over them; see
+        :meth:`~skmdlam.losses.Loss.gradient_variance`.
+    curvature : float
+        Mean second derivative in an output; see :meth:`~skmdlam.losses.Loss.information`.
+    """
+
+    gradient_variance: float = 1.0
+    curvature: float = 1.0
+
+    @classmethod
+    def of(cls, loss, Y, share, loss_scale=1.0):
+        """For targets of shape (n, K) with weights that sum to one."""
+        variance = loss.gradient_variance(Y, share) / loss_scale**2
+        return cls(float(variance), float(loss.information(Y, share)))
+
+    def dispersion(self, n_outputs):
+        """What the gradient varies in an output over what a likelihood would let it vary."""
+        return self.gradient_variance / (n_outputs * self.curvature)
+
+
+def regularization_of(noise, sensitivity, n_outputs, size, tuned=TUNED):
+    """Strengths for a number of samples, see :func:`estimate_regularization`."""
+    # A ratio that is not a number says nothing.
+    ratio = tuned.usual_ratio if np.isnan(noise.ratio) else noise.ratio
+    upper = tuned.upper * sensitivity.gradient_variance * noise.share * np.sqrt(size * ratio)
+    column = tuned.column * min(ratio, tuned.largest_ratio) ** tuned.column_ratio_power
+    column *= (min(size, tuned.largest_size) / 1000.0) ** tuned.column_size_power
+    column = max(column, tuned.least_column) * sensitivity.dispersion(n_outputs)
+    return Regularization(tuned.activity, float(column), noise.ratio, float(upper))
+
+
+def usual_regularization(total, tuned=TUNED):
+    """Strengths for samples of this total weight that cannot tell the noise."""
+    noise = Noise(tuned.usual_share, np.nan)
+    return regularization_of(noise, Sensitivity(), 1, total, tuned)
+
+
+def estimate_regularization(
+    loss, inputs, Y, sample_weight=None, *, total=None, loss_scale=1.0, tuned=TUNED
+):
+    """Strengths of the unit-free penalties, in samples.
 
     ::
 
-        activity_alpha = 40 n^(1/4) curvature^(3/2) share^2,                     at least 0.5
-        column_alpha   = 5/2 (min(n, 10000) / 1000)^(1/5) min(ratio, 1)^2,       at least 0.75
+        activity_alpha = 1
+        upper_alpha    = 4/3 V share sqrt(n ratio)
+        column_alpha   = D max(5/2 (min(n, 10000) / 1000)^(1/5) min(ratio, 1)^2, 0.75)
 
-    ``share`` and ``ratio`` are those of :func:`noise_of`, and ``curvature`` is
-    :meth:`~skmdlam.losses.Loss.information`, the mean second derivative of the loss, per output, at
-    the best constant: 1 for regression in units of its target, p (1 - p) for probabilities. A
-    sample of a flatter loss pulls less, and a penalty counted in samples has to be weaker by as
-    much to weigh the same. Between 1000 and 5000 samples the rule for ``activity_alpha`` fades into
-    the constant 5: with more samples the score hardly depends on it. The chance to find some use
+    ``share`` and ``ratio`` are those of :func:`noise_of`. ``V`` is
+    :meth:`~skmdlam.losses.Loss.gradient_variance`: what the gradient of the loss in the outputs
+    varies at the best constant, 1 for a regression in units of its target, and the sum of
+    p (1 - p) over classes or labels. ``V share`` is the noise in the gradients that n samples leave
+    a unit to fit, and ``sqrt(activity_alpha upper_alpha)`` is what the use of a unit costs. ``D``
+    is V over the number of outputs and their mean curvature
+    (:meth:`~skmdlam.losses.Loss.information`), the dispersion: 1 but for losses that are no
+    likelihood in their unit, as that of counts in units of their mean. The chance to find some use
     for a useless column grows with the noise, and what a smooth function loses when a column is
     held back is small: so it is the ratio that counts.
 
     Weights are numbers of copies, and ``n`` is their sum: they decide which rows are looked at, and
     equal rows are looked at once. Where they are smaller than one on average only their ratios
-    count, and ``activity_alpha`` is in their unit.
+    count, and ``activity_alpha`` and ``upper_alpha`` are in their unit.
 
     Parameters
     ----------
@@ -108,6 +151,8 @@ def estimate_regularization(loss, inputs, Y, sample_weight=None, *, total=None, 
     sample_weight : ndarray of shape (n,) or None
     total : float or None
         Total weight of the samples that these are a part of; None where they are all.
+    loss_scale : float, default=1.0
+        Size of the loss.
 
     Returns
     -------
@@ -120,27 +165,17 @@ def estimate_regularization(loss, inputs, Y, sample_weight=None, *, total=None, 
     # in which the penalty has to be counted too.
     unit = min(1.0, weight.sum() / n)
     weight = weight / unit
-    total, curvature = max(float(weight.sum()), (total or 0.0) / unit), loss.information(Y, share)
+    total = max(float(weight.sum()), (total or 0.0) / unit)
     rows = _some_rows(weight, tuned.noise_samples)
     inputs, shown = inputs(rows).astype(float), Y[rows].astype(float)
     noise = noise_of(
         inputs, shown, total=total, outlier_threshold=loss.outlier_threshold, tuned=tuned
     )
-    size = max(total, n)
-    blend = np.log(size / tuned.trusted[0]) / np.log(tuned.trusted[1] / tuned.trusted[0])
-    blend = float(np.clip(blend, 0.0, 1.0))
-    activity = (
-        tuned.activity * size**tuned.activity_size_power * curvature**tuned.activity_curvature_power
+    sensitivity = Sensitivity.of(loss, Y, share, loss_scale)
+    found = regularization_of(noise, sensitivity, Y.shape[1], max(total, n), tuned)
+    return found._replace(
+        activity_alpha=unit * found.activity_alpha, upper_alpha=unit * found.upper_alpha
     )
-    activity = max(activity * noise.share**tuned.activity_noise_power, tuned.least_activity)
-    activity = unit * activity ** (1.0 - blend) * tuned.usual_activity**blend
-    column = tuned.column * min(noise.ratio, tuned.largest_ratio) ** tuned.column_ratio_power
-    column *= (min(size, tuned.largest_size) / tuned.trusted[0]) ** tuned.column_size_power
-    # A ratio that is not a number takes the smallest.
-    column = float(np.fmax(column, tuned.least_column))
-    ratio = np.fmax(noise.ratio, 0.003)
-    upper = unit * tuned.upper * size**tuned.upper_size_power * ratio**tuned.upper_ratio_power
-    return Regularization(float(activity), column, noise.ratio, float(upper))
 
 
 def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, tuned=TUNED):

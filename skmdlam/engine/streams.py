@@ -143,7 +143,7 @@ class Chunk:
         def estimate():
             nonlocal found
             found = self._estimated(units, held, Y, estimated)
-            return found or usual_regularization(self.tuned)
+            return found or usual_regularization(self.total, self.tuned)
 
         regularization, _ = self.options.resolve_regularization(
             self.settings.activity_alpha, estimate
@@ -173,11 +173,11 @@ class Chunk:
         fresh = units.weight_at == self.total and self.before < tuned.stream_calibrated
         if self.n >= tuned.stream_told and (fresh or estimated is None):
             estimated = self.options.estimate_regularization(
-                self.problem, units.scaling.loss, held.rotated_samples, Y, total=self.total
+                self.problem, units.scaling, held.rotated_samples, Y, total=self.total
             )
             if self.n < tuned.stream_told_columns:
                 # Fewer rows take a rough function for noise: they do not tell this one.
-                usual = usual_regularization(tuned)
+                usual = usual_regularization(self.total, tuned)
                 estimated = estimated._replace(column_alpha=usual.column_alpha)
         return estimated
 
