@@ -315,12 +315,15 @@ def test_one_column_of_many_in_another_unit(how, dtype):
                     model.partial_fit(Z[start : start + 100], y[start : start + 100])
         else:
             if how in ("full batch", "row space"):
-                model.set_params(batch_size=None, max_iter=60)
+                model.set_params(batch_size=None, max_iter=40)
             if how == "row space":
                 model.set_params(activity_alpha=0)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 model.fit(Z[:300], y[:300])
-        scores.append(model.score(Z[300:], y[300:]))
-    assert scores[0] > 0.5
-    np.testing.assert_allclose(scores, scores[0], atol=0.05)
+        # Without penalties more columns than rows say nothing of other rows.
+        rows = slice(0, 300) if how == "row space" else slice(300, None)
+        scores.append(model.score(Z[rows], y[rows]))
+    assert min(scores) > (0.9 if how == "row space" else scores[0] - 0.02)
+    # Whatever the unit is, the fit is the same.
+    np.testing.assert_allclose(scores[1], scores[2], atol=2e-3)

@@ -106,7 +106,8 @@ def setting_of(
         strength = effective_column_alpha(column_alpha, rows.total, n, n_columns)
     wide = RowSpace.pays(X, width, limits) and n + width <= limits.row_space
     # Rotated columns have one unit: a run in the row space is not for columns in different ones.
-    alike = not wide or in_like_units(moments[1][columns.vary], limits)
+    spread = moments[1][columns.vary]
+    alike = not (wide and columns.one_unit) or in_like_units(spread, limits)
     if wide and problem.quadratic and not (warm and strength > 0) and (alike or strength > 0):
         unit = 1.0 if alike else inputs.unit
         found = RowSpace(X if alike else _in_units(X, unit), coefs[0] / unit)
