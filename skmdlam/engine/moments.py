@@ -113,11 +113,13 @@ class TargetMoments(NamedTuple):
     deviation: float
 
     @classmethod
-    def of(cls, Y, share):
+    def of(cls, Y, share, *, bounded=False):
         """Those of targets of shape (n, K), with weights that sum to one.
 
-        What rounding leaves of a constant target is no spread.
+        What rounding leaves of a constant target is no spread. ``bounded=True`` says that the loss
+        bounds the influence of outliers: they do not own its unit either, see :func:`pulled_in`.
         """
+        Y = pulled_in(Y, share) if bounded else Y
         mean = share @ Y.astype(float)
         centered = Y - mean
         deviation = share @ np.abs(centered)
@@ -125,6 +127,35 @@ class TargetMoments(NamedTuple):
         vary = varies(mean, np.sqrt(variance), Y.dtype)
         std = float(np.sqrt(np.where(vary, variance, 0.0).mean()))
         return cls(mean, std, float(np.where(vary, deviation, 0.0).mean()))
+
+
+def pulled_in(Y, share):
+    """Targets with wild outliers brought nearer; the argument itself where there are none.
+
+    Nearer is 4 times the 90 % quantile of the distances from the median, 6.6 standard deviations
+    of a normal variable. Where that is zero, as with many zeros in y, it is 10 times the median of
+    the distances that are not.
+    """
+    y = Y.astype(float)
+    median = 0.5 * (_quantile(y, share, 0.5) - _quantile(-y, share, 0.5))
+    distance = np.abs(y - median)
+    tied = distance <= _CONSTANT * np.finfo(Y.dtype).eps * np.abs(median)
+    ties = share @ tied
+    common = ties >= 1.0 - _FEW
+    level = np.where(common, ties + 0.5 * (1.0 - ties), 1.0 - _FEW)
+    limit = np.where(common, 10.0, 4.0) * _quantile(distance, share, level)
+    limit[ties >= 1.0 - 1e-9] = np.inf
+    if not (distance > limit).any():
+        return Y
+    return np.clip(y, median - limit, median + limit).astype(Y.dtype)
+
+
+def _quantile(values, share, level):
+    """The smallest value of each column that is not below so large a share of the weight."""
+    order = np.argsort(values, axis=0, kind="stable")
+    index = (np.cumsum(share[order], axis=0) < np.asarray(level) - 1e-9).sum(axis=0)
+    order = np.take_along_axis(order, np.minimum(index, len(values) - 1)[None], axis=0)
+    return np.take_along_axis(values, order, axis=0)[0]
 
 
 @dataclass(frozen=True)

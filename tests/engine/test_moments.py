@@ -327,3 +327,26 @@ def test_one_column_of_many_in_another_unit(how, dtype):
     assert min(scores) > (0.9 if how == "row space" else scores[0] - 0.02)
     # Whatever the unit is, the fit is the same.
     np.testing.assert_allclose(scores[1], scores[2], atol=2e-3)
+
+
+@pytest.mark.parametrize("loss", ["huber", "absolute_error"])
+@pytest.mark.parametrize("batch_size", [None, "auto"])
+def test_outliers_do_not_own_the_unit(loss, batch_size):
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((500, 4))
+    y = 3.0 * X[:, 0] + X[:, 1] ** 2
+    wild = y[:300].copy()
+    wild[[3, 90, 200]] = 4e7, -2e5, 3e3
+    model = MDLAMRegressor((20,), loss=loss, batch_size=batch_size, random_state=0)
+    assert model.fit(X[:300], wild).score(X[300:], y[300:]) > 0.9
+
+
+def test_moments_without_outliers_stay():
+    rng = np.random.default_rng(2)
+    share = np.full(1000, 1e-3)
+    zeros = np.where(rng.random((1000, 1)) < 0.95, 0.0, rng.normal(80, 5, (1000, 1)))
+    for Y in (rng.standard_normal((1000, 2)), zeros, np.full((1000, 1), 0.1)):
+        for one, other in zip(
+            TargetMoments.of(Y, share), TargetMoments.of(Y, share, bounded=True), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)

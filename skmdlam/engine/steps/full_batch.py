@@ -90,7 +90,8 @@ def setting_of(
     limits = constants.limits
     X, n, width = problem.X, problem.X.shape[0], coefs[0].shape[1]
     rows, share, weight = problem.rows, problem.rows.normalized(), problem.sample_weight
-    scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share))
+    bounded = problem.loss.outlier_threshold < np.inf
+    scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share, bounded=bounded))
     moments = column_moments(X, share) if moments is None else moments
     columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
     inputs = scaled_input(X, columns)
