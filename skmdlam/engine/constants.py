@@ -146,6 +146,8 @@ class Limits:
     sketch_numbers: int = _number(3 * 2**19, "numbers", "memory, metric", _SCALING)
     sketch_entries: int = _number(2, "numbers for each entry of X", "memory, metric", _SCALING)
     one_unit: float = _number(1e3, "ratio of spreads", "columns in one unit", _SCALING)
+    apart_above: float = _number(30.0, "ratio of spreads", "large columns, other units", _SCALING)
+    apart_below: float = _number(1e3, "ratio of spreads", "rare columns, other units", _SCALING)
     far_from_zero: float = _number(1e3, "standard deviations", "time, digits", _UNITS)
     cg_tolerance: float = _number(1e-2, "sqrt(eps)", "time, penalty block", _SCALING)
     cg_iterations: int = _number(200, "iterations", "time, penalty block", _SCALING)

@@ -33,7 +33,8 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     moments = column_moments(problem.X, share)
 
     def estimate():
-        scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share))
+        bounded = problem.loss.outlier_threshold < np.inf
+        scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share, bounded=bounded))
         samples, Y = standardized_samples(problem.X, *moments), scaling.transform(problem.Y)
         return options.estimate_regularization(problem, scaling, samples, Y)
 

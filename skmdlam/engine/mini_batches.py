@@ -116,7 +116,8 @@ def prepare(problem, options, settings, rng, *, single):
     weight = None
     if problem.sample_weight is not None:
         weight = (share * n).astype(dtype)[:, None]
-    scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share))
+    bounded = problem.loss.outlier_threshold < np.inf
+    scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share, bounded=bounded))
     Y = scaling.transform(problem.Y)
 
     moments = column_moments(X, share)

@@ -11,6 +11,8 @@ from .reductions import Rows
 
 # Units in the last place of its mean up to which a column is constant, and the smallest spread.
 _CONSTANT, _SMALLEST = 5, float(np.sqrt(np.finfo(float).tiny))
+# Share of the columns on either side that may be in other units than the rest.
+_FEW = 0.1
 
 
 def in_blocks(n, weight, d=1, numbers=LIMITS.small):
@@ -111,11 +113,13 @@ class TargetMoments(NamedTuple):
     deviation: float
 
     @classmethod
-    def of(cls, Y, share):
+    def of(cls, Y, share, *, bounded=False):
         """Those of targets of shape (n, K), with weights that sum to one.
 
-        What rounding leaves of a constant target is no spread.
+        What rounding leaves of a constant target is no spread. ``bounded=True`` says that the loss
+        bounds the influence of outliers: they do not own its unit either, see :func:`pulled_in`.
         """
+        Y = pulled_in(Y, share) if bounded else Y
         mean = share @ Y.astype(float)
         centered = Y - mean
         deviation = share @ np.abs(centered)
@@ -123,6 +127,35 @@ class TargetMoments(NamedTuple):
         vary = varies(mean, np.sqrt(variance), Y.dtype)
         std = float(np.sqrt(np.where(vary, variance, 0.0).mean()))
         return cls(mean, std, float(np.where(vary, deviation, 0.0).mean()))
+
+
+def pulled_in(Y, share):
+    """Targets with wild outliers brought nearer; the argument itself where there are none.
+
+    Nearer is 4 times the 90 % quantile of the distances from the median, 6.6 standard deviations
+    of a normal variable. Where that is zero, as with many zeros in y, it is 10 times the median of
+    the distances that are not.
+    """
+    y = Y.astype(float)
+    median = 0.5 * (_quantile(y, share, 0.5) - _quantile(-y, share, 0.5))
+    distance = np.abs(y - median)
+    tied = distance <= _CONSTANT * np.finfo(Y.dtype).eps * np.abs(median)
+    ties = share @ tied
+    common = ties >= 1.0 - _FEW
+    level = np.where(common, ties + 0.5 * (1.0 - ties), 1.0 - _FEW)
+    limit = np.where(common, 10.0, 4.0) * _quantile(distance, share, level)
+    limit[ties >= 1.0 - 1e-9] = np.inf
+    if not (distance > limit).any():
+        return Y
+    return np.clip(y, median - limit, median + limit).astype(Y.dtype)
+
+
+def _quantile(values, share, level):
+    """The smallest value of each column that is not below so large a share of the weight."""
+    order = np.argsort(values, axis=0, kind="stable")
+    index = (np.cumsum(share[order], axis=0) < np.asarray(level) - 1e-9).sum(axis=0)
+    order = np.take_along_axis(order, np.minimum(index, len(values) - 1)[None], axis=0)
+    return np.take_along_axis(values, order, axis=0)[0]
 
 
 @dataclass(frozen=True)
@@ -134,7 +167,8 @@ class Columns:
     mean, std, inverse_std : ndarray of shape (d,)
         Both ``std`` and ``inverse_std`` are 0 for a constant column.
     one_unit : bool
-        Whether the columns share one unit, see :func:`share_one_unit`.
+        Whether the columns share one unit, see :func:`share_one_unit`, but for a few that stand
+        :func:`apart`.
     """
 
     mean: np.ndarray
@@ -152,8 +186,9 @@ class Columns:
         one_unit = share_one_unit(std[vary], total, n, limits)
         if one_unit:
             # A rare column blown up to the size of the others is noise that owns directions.
-            unit = float(np.sqrt(np.mean(std[vary] ** 2)))
-            std[vary], inverse_std[vary] = unit, 1.0 / unit
+            alike = np.flatnonzero(vary)[~apart(std[vary], limits)]
+            unit = float(np.sqrt(np.mean(std[alike] ** 2)))
+            std[alike], inverse_std[alike] = unit, 1.0 / unit
         return cls(mean, std, inverse_std, one_unit)
 
     @property
@@ -188,12 +223,51 @@ def share_one_unit(std, total, n, limits=LIMITS):
     """Whether columns of these spreads are taken to be in one unit, and are not scaled each.
 
     So it is where they outnumber the samples, whose weights are numbers of copies, and four fifths
-    of them are within a factor of 1000 of each other.
+    of them are within a factor of 1000 of each other. The others may be in units of their own, see
+    :func:`apart`.
     """
-    if std.size <= max(total, n):
-        return False
-    low, high = np.quantile(std, (0.1, 0.9))
+    return std.size > max(total, n) and mostly_alike(std, limits)
+
+
+def mostly_alike(std, limits=LIMITS):
+    """Whether four fifths of these spreads are within a factor of 1000 of each other."""
+    if std.size == 0:
+        return True
+    low, high = np.quantile(std, (_FEW, 1.0 - _FEW))
     return bool(high <= limits.one_unit * low)
+
+
+def apart(std, limits=LIMITS):
+    """Which of the columns of these spreads stand apart: a few, in units of their own.
+
+    An id among gene expressions is one. Of the tenth with the largest spreads they are those above
+    a gap of a factor of 30, of the tenth with the smallest ones those below a gap of a factor of
+    1000: a rare word, or a pixel at the border, is a small column in the unit of the others.
+
+    Parameters
+    ----------
+    std : ndarray of shape (d,)
+        Spreads of columns that are not constant.
+
+    Returns
+    -------
+    apart : ndarray of bool of shape (d,)
+    """
+    few = int(_FEW * std.size)
+    if few == 0:
+        return np.zeros(std.size, dtype=bool)
+    order = np.sort(std)
+    upper, lower = order[-few - 1 :], order[few::-1]
+    above = np.flatnonzero(upper[1:] > limits.apart_above * upper[:-1])
+    below = np.flatnonzero(limits.apart_below * lower[1:] < lower[:-1])
+    most = upper[above[0]] if above.size else np.inf
+    least = lower[below[0]] if below.size else 0.0
+    return (std > most) | (std < least)
+
+
+def in_like_units(std, limits=LIMITS):
+    """Whether columns of these spreads are all in one unit, as far as spreads can tell."""
+    return mostly_alike(std, limits) and not apart(std, limits).any()
 
 
 def standardized_samples(X, mean, std):

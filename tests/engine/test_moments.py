@@ -1,11 +1,13 @@
 """Moments of columns, and one rule of when a column is constant for every way to fit."""
 
+import warnings
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.exceptions import ConvergenceWarning
 
 from skmdlam import MDLAMRegressor, Relaxed
 from skmdlam.engine.constants import LIMITS
@@ -13,9 +15,11 @@ from skmdlam.engine.moments import (
     Columns,
     Moments,
     TargetMoments,
+    apart,
     chunks,
     column_moments,
     in_blocks,
+    in_like_units,
     share_one_unit,
     standardized_samples,
     varies,
@@ -217,6 +221,34 @@ class TestColumns:
         assert not share_one_unit(spread, 10, 10)
         assert share_one_unit(spread, 10, 10, replace(LIMITS, one_unit=1e5))
 
+    def test_a_few_stand_apart(self):
+        """They get units of their own and say nothing about that of the others."""
+        std = np.random.default_rng(0).uniform(1.0, 20.0, 60)
+        far = np.array([4, 17, 31])
+        std[far] = 3e7, 5e-9, 4e12
+        mean = np.zeros(60)
+        columns = Columns.of(mean, std, 40.0, 40, float)
+        others = np.setdiff1d(np.arange(60), far)
+        assert columns.one_unit
+        np.testing.assert_array_equal(np.flatnonzero(apart(std)), far)
+        np.testing.assert_array_equal(columns.std[far], std[far])
+        alone = Columns.of(mean[others], std[others], 40.0, 40, float)
+        np.testing.assert_array_equal(columns.std[others], alone.std)
+        assert in_like_units(std[others]) and not in_like_units(std)
+
+    @pytest.mark.parametrize(
+        ("factor", "found"), [(20.0, False), (40.0, True), (2e-3, False), (5e-4, True)]
+    )
+    def test_gap(self, factor, found):
+        std = np.ones(50)
+        std[7] = factor
+        assert apart(std)[7] == found and apart(std).sum() == found
+        std[:6] = factor  # more than a tenth are no exception
+        assert not apart(std).any()
+
+    def test_too_few_columns_to_stand_apart(self):
+        assert not apart(np.array([1.0, 1.0, 1e9])).any() and in_like_units(np.zeros(0))
+
     def test_no_column_varies(self):
         columns = Columns.of(np.ones(2), np.zeros(2), 5.0, 5, float)
         assert columns.n_varying == 1 and not columns.inverse_variance.any()
@@ -261,3 +293,60 @@ def test_columns_of_a_few_steps_of_single_precision_are_data():
     X = (1e6 + np.random.default_rng(0).standard_normal((2000, 1))).astype(np.float32)
     moments = column_moments(X, np.full(2000, 1 / 2000))
     assert varies(*moments, X.dtype).all() and not varies(*moments, np.float16).any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("how", ["mini-batches", "full batch", "row space", "sparse", "stream"])
+def test_one_column_of_many_in_another_unit(how, dtype):
+    """An id beside gene expressions: the fit is what it is without the change of unit."""
+    rng = np.random.default_rng(5)
+    X = rng.standard_normal((600, 400))
+    y = X[:, :5].sum(axis=1)
+    scores = []
+    for unit in (1.0, 2e5, 4e10):
+        Z = X.copy()
+        Z[:, 60] *= unit
+        Z = Z.astype(dtype)
+        Z = sp.csr_array(Z) if how == "sparse" else Z
+        model = MDLAMRegressor((10,), random_state=0)
+        if how == "stream":
+            for _ in range(3):
+                for start in range(0, 300, 100):
+                    model.partial_fit(Z[start : start + 100], y[start : start + 100])
+        else:
+            if how in ("full batch", "row space"):
+                model.set_params(batch_size=None, max_iter=40)
+            if how == "row space":
+                model.set_params(activity_alpha=0)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.fit(Z[:300], y[:300])
+        # Without penalties more columns than rows say nothing of other rows.
+        rows = slice(0, 300) if how == "row space" else slice(300, None)
+        scores.append(model.score(Z[rows], y[rows]))
+    assert min(scores) > (0.9 if how == "row space" else scores[0] - 0.02)
+    # Whatever the unit is, the fit is the same.
+    np.testing.assert_allclose(scores[1], scores[2], atol=2e-3)
+
+
+@pytest.mark.parametrize("loss", ["huber", "absolute_error"])
+@pytest.mark.parametrize("batch_size", [None, "auto"])
+def test_outliers_do_not_own_the_unit(loss, batch_size):
+    rng = np.random.default_rng(2)
+    X = rng.standard_normal((500, 4))
+    y = 3.0 * X[:, 0] + X[:, 1] ** 2
+    wild = y[:300].copy()
+    wild[[3, 90, 200]] = 4e7, -2e5, 3e3
+    model = MDLAMRegressor((20,), loss=loss, batch_size=batch_size, random_state=0)
+    assert model.fit(X[:300], wild).score(X[300:], y[300:]) > 0.9
+
+
+def test_moments_without_outliers_stay():
+    rng = np.random.default_rng(2)
+    share = np.full(1000, 1e-3)
+    zeros = np.where(rng.random((1000, 1)) < 0.95, 0.0, rng.normal(80, 5, (1000, 1)))
+    for Y in (rng.standard_normal((1000, 2)), zeros, np.full((1000, 1), 0.1)):
+        for one, other in zip(
+            TargetMoments.of(Y, share), TargetMoments.of(Y, share, bounded=True), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.sparse as sp
 
 from ..constants import CONSTANTS
 from ..frame import Frame
 from ..inputs.row_space import RowSpace
 from ..inputs.scaled import scaled_input, uniform_columns
-from ..moments import Columns, TargetMoments, column_moments
+from ..moments import Columns, TargetMoments, column_moments, in_like_units
 from ..records import Value
 from ..regularization import effective_column_alpha
 from ..start import lsuv
@@ -90,7 +91,8 @@ def setting_of(
     limits = constants.limits
     X, n, width = problem.X, problem.X.shape[0], coefs[0].shape[1]
     rows, share, weight = problem.rows, problem.rows.normalized(), problem.sample_weight
-    scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share))
+    bounded = problem.loss.outlier_threshold < np.inf
+    scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share, bounded=bounded))
     moments = column_moments(X, share) if moments is None else moments
     columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
     inputs = scaled_input(X, columns)
@@ -105,13 +107,17 @@ def setting_of(
         n_columns = int(columns.vary.sum())
         strength = effective_column_alpha(column_alpha, rows.total, n, n_columns)
     wide = RowSpace.pays(X, width, limits) and n + width <= limits.row_space
-    if wide and problem.quadratic and not (warm and strength > 0):
-        found = RowSpace(X, coefs[0])
+    # Rotated columns have one unit: a run in the row space is not for columns in different ones.
+    spread = moments[1][columns.vary]
+    alike = not (wide and columns.one_unit) or in_like_units(spread, limits)
+    if wide and problem.quadratic and not (warm and strength > 0) and (alike or strength > 0):
+        unit = 1.0 if alike else inputs.unit
+        found = RowSpace(X if alike else _in_units(X, unit), coefs[0] / unit)
         # What the start has outside of the rows says nothing about them: it is dropped.
         rank = found.X.shape[1] - width
         found.W[rank:] = 0.0
         if strength > 0:  # the row space knows no columns
-            coefs[0] = found.expand(found.W)
+            coefs[0] = found.expand(found.W) * unit
         else:
             space, coefs[0] = found, found.W[:rank]
             X = np.ascontiguousarray(space.X[:, :rank], dtype=problem.X.dtype)
@@ -150,6 +156,11 @@ def setting_of(
     theta = np.concatenate([W.ravel() for W in V])
     frame = Frame(problem, inputs, scaling)
     return Setting(problem, frame, objective, space, theta, moments)
+
+
+def _in_units(X, unit):
+    """The columns of X times their units, dense or sparse."""
+    return X.multiply(unit.T.astype(X.dtype)).tocsr() if sp.issparse(X) else X * unit.T
 
 
 class FullBatchStep:
