@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .admission import admitted
 from .frame import Frame
 from .inputs.decompositions import input_of, row_weights
 from .inputs.stored import basis_of_summary
@@ -25,7 +26,6 @@ from .preconditioners import StreamRhythm
 from .regularization import effective_column_alpha, usual_regularization
 from .steps.stream_step import StreamStep
 from .stream_units import Units, move, wake
-from .summary import DataSummary
 
 
 def stream_run(options, problem, coefs, intercepts, known, settings):
@@ -104,11 +104,10 @@ class Chunk:
     """
 
     def __init__(self, options, problem, before, settings):
-        self.options, self.problem, self.settings = options, problem, settings
+        self.options, self.settings = options, settings
         self.tuned, self.limits = options.constants.tuned, options.constants.limits
+        self.problem, self.summary = admitted(problem, before, self.tuned, self.limits)
         X, weight = problem.X, problem.sample_weight
-        found = DataSummary.of(X, problem.Y, weight, joint=True, limits=self.limits)
-        self.summary = found if before is None else before + found
         self.before = 0 if before is None else before.rows
         self.n, self.total = X.shape[0], self.summary.weight
         self.dtype = np.dtype(np.float32) if options.single_precision else X.dtype
