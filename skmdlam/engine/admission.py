@@ -30,20 +30,19 @@ def admitted(problem, before, tuned=TUNED, limits=LIMITS):
     problem : Problem
         The very same where nothing is far.
     summary : DataSummary
+    another : bool
+        Whether what was far is believed now: the units before are not those of the data.
     """
     if before is not None and before.first is None:
-        (X, reach), (Y, target_reach) = (
-            pulled_in(values, moments, reach, before.rows, tuned)
-            for values, moments, reach in zip(
-                (problem.X, problem.Y),
-                (before.columns, before.targets),
-                before.reached(),
-                strict=True,
-            )
+        rows, (reach, target_reach) = before.rows, before.reached()
+        X, reach, another = pulled_in(problem.X, before.columns, reach, rows, tuned)
+        Y, target_reach, other = pulled_in(
+            problem.Y, before.targets, target_reach, rows, tuned, to_edge=True
         )
         problem = _with(problem, X, Y)
-        return problem, before + _summary(problem, (reach, target_reach), limits)
-    return _among_the_first(problem, before, tuned, limits)
+        summary = before + _summary(problem, (reach, target_reach), limits)
+        return problem, summary, another or other
+    return *_among_the_first(problem, before, tuned, limits), False
 
 
 def _with(problem, X, Y):
@@ -70,9 +69,8 @@ def _among_the_first(problem, before, tuned, limits):
     earlier = None if before is None else before.first
     if earlier is not None:
         everything = _joined(earlier, problem)
-    (X, reach), (Y, target_reach) = (
-        pulled_in_alone(values, tuned) for values in (everything.X, everything.Y)
-    )
+    X, reach = pulled_in_alone(everything.X, tuned)
+    Y, target_reach = pulled_in_alone(everything.Y, tuned, to_edge=True)
     pulled = not (X is everything.X and Y is everything.Y)
     if pulled:
         new = slice(X.shape[0] - problem.X.shape[0], None)

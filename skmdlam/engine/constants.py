@@ -129,8 +129,9 @@ class Tuned:
     stream_far: float = _number(3.0, "distance of the others", "wrong cells, tails", _STREAM)
     stream_far_spread: float = _number(2.0, "one-in-a-million cells", "the same", _STREAM)
     stream_far_share: float = _number(0.05, "share of the first rows", "the same", _STREAM)
-    stream_far_expected: float = _number(0.005, "share of the rows", "the same, drift", _STREAM)
-    stream_far_cells: float = _number(5.0, "cells", "wrong cells, drift", _STREAM)
+    stream_far_tail: float = _number(10.0, "squared cells", "tails of few cells, the same", _STREAM)
+    stream_far_expected: float = _number(0.002, "share of the rows", "the same, drift", _STREAM)
+    stream_far_cells: float = _number(4.5, "cells", "wrong cells, drift", _STREAM)
     stream_first: int = _number(30, "samples", "wrong cells at the start, memory", _STREAM)
 
 

@@ -71,7 +71,7 @@ def largest_usual(rows, tuned=TUNED):
     return tuned.stream_far_spread * stdtrit(np.maximum(rows - 1.0, 1.0), 1.0 - _RARE)
 
 
-def pulled_in(values, moments, reach, rows, tuned=TUNED):
+def pulled_in(values, moments, reach, rows, tuned=TUNED, *, to_edge=False):
     """A chunk after others, with its far cells at the edge of what is believed.
 
     Parameters
@@ -83,6 +83,8 @@ def pulled_in(values, moments, reach, rows, tuned=TUNED):
         Of what came before.
     rows : int
         Samples that came before.
+    to_edge : bool, default=False
+        Whether far cells become the farthest that is believed, on their side, or the center.
 
     Returns
     -------
@@ -90,36 +92,54 @@ def pulled_in(values, moments, reach, rows, tuned=TUNED):
         The very same where no cell is far.
     reach : Reach
         Of those cells that are not.
+    believed : bool
+        Whether cells beyond a gap are now taken for data.
     """
     mean, spread = moments.mean, moments.spread
     known = varies(mean, spread, values.dtype)
     found, n = Reach.of(values), values.shape[0]
     usual = largest_usual(rows, tuned) * spread
     extent = reach.from_center(mean)
+    factor = _factor(extent, spread, rows, tuned)
+    believed = False
     expected = tuned.stream_far_expected * n
     far = np.maximum(reach.far - expected, 0.0)
-    beyond = found.from_center(mean) > np.maximum(tuned.stream_far * extent, usual)
+    beyond = found.from_center(mean) > np.maximum(factor * extent, usual)
     columns = np.flatnonzero(known & beyond)
     if columns.size:
         x = _dense(values, columns)
         center = mean[columns]
         before = reach.far[columns]
         needed = np.ceil(tuned.stream_far_cells - before + expected)
-        limit, seen, number = _limits(x, center, extent[columns], usual[columns], needed, tuned)
-        after = np.maximum(before + number - expected, 0.0)
-        far[columns] = np.where(number >= needed, 0.0, after)
-        values, found = _replaced(values, found, columns, x, center, limit, seen)
+        limit, seen, number = _limits(
+            x, center, extent[columns], usual[columns], factor[columns], needed
+        )
+        enough = number >= needed
+        believed = bool(enough.any())
+        far[columns] = np.where(enough, 0.0, np.maximum(before + number - expected, 0.0))
+        values, found = _replaced(values, found, columns, x, center, limit, seen, to_edge)
     # What has been constant so far has no size but that of the chunk.
-    values, found = _by_themselves(values, found, ~known, tuned)
-    return values, Reach(found.low, found.high, far - reach.far)
+    values, found = _by_themselves(values, found, ~known, tuned, to_edge)
+    return values, Reach(found.low, found.high, far - reach.far), believed
 
 
-def pulled_in_alone(values, tuned=TUNED):
-    """The first samples of a stream, by what most of them are; returns what the other does."""
-    return _by_themselves(values, Reach.of(values), np.ones(values.shape[1], bool), tuned)
+def pulled_in_alone(values, tuned=TUNED, *, to_edge=False):
+    """The first samples of a stream, by what most of them are; returns values and reach."""
+    everywhere = np.ones(values.shape[1], bool)
+    return _by_themselves(values, Reach.of(values), everywhere, tuned, to_edge)
 
 
-def _by_themselves(values, found, asked, tuned):
+def _factor(extent, spread, rows, tuned):
+    """How many times farther than all others a cell may be.
+
+    Where a few cells have all of the spread, these few are all that is known of the tail: the
+    column is rare, or its tail heavy.
+    """
+    cells = rows * np.square(np.divide(spread, extent, out=np.ones(spread.size), where=extent > 0))
+    return tuned.stream_far * (1.0 + tuned.stream_far_tail / np.square(np.maximum(cells, 1.0)))
+
+
+def _by_themselves(values, found, asked, tuned, to_edge):
     """The cells of some columns by nothing but what most cells of the chunk are."""
     n = values.shape[0]
     few = max(1, int(tuned.stream_far_share * n))
@@ -143,21 +163,21 @@ def _by_themselves(values, found, asked, tuned):
     x, center, columns = x[:, vary], center[vary], columns[vary]
     usual = largest_usual(n - few, tuned) * spread[vary]
     extent = inner[:, vary].max(axis=0)
-    never = np.full(columns.size, np.inf)
-    limit, seen, number = _limits(x, center, extent, usual, never, tuned)
-    if not number.any():
-        return values, found
-    return _replaced(values, found, columns, x, center, limit, seen)
+    factor = _factor(extent, spread[vary], n - few, tuned)
+    needed = np.full(columns.size, np.ceil(tuned.stream_far_cells + tuned.stream_far_expected * n))
+    limit, seen, _ = _limits(x, center, extent, usual, factor, needed)
+    return _replaced(values, found, columns, x, center, limit, seen, to_edge)
 
 
-def _limits(x, center, extent, usual, needed, tuned):
+def _limits(x, center, extent, usual, factor, needed):
     """How far from the center cells may be, by the gaps between them.
 
     Parameters
     ----------
     x : ndarray of shape (n, m)
-    center, extent, usual : ndarray of shape (m,)
-        Where distances count from, how far cells have reached, what is usual of any data.
+    center, extent, usual, factor : ndarray of shape (m,)
+        Where distances count from, how far cells have reached, what is usual of any data, and how
+        many times farther than all others a cell may be.
     needed : ndarray of shape (m,)
         So many cells beyond a gap are believed; from the farthest of them on it goes on.
 
@@ -172,7 +192,7 @@ def _limits(x, center, extent, usual, needed, tuned):
     n, m = x.shape
     distance = np.sort(np.abs(x - center), axis=0)
     before = np.maximum(np.vstack([extent, distance[:-1]]), extent)
-    gap = distance > np.maximum(tuned.stream_far * before, usual)
+    gap = distance > np.maximum(factor * before, usual)
     # A row more, which stands for no gap at all.
     gap = np.vstack([gap, np.ones(m, bool)])
     first = gap.argmax(axis=0)
@@ -182,7 +202,7 @@ def _limits(x, center, extent, usual, needed, tuned):
     last = gap.argmax(axis=0)
     before = np.vstack([before, np.maximum(distance[-1], extent)])
     seen = before[last, np.arange(m)]
-    limit = np.where(last < n, np.maximum(tuned.stream_far * seen, usual), np.inf)
+    limit = np.where(last < n, np.maximum(factor * seen, usual), np.inf)
     return limit, seen, number
 
 
@@ -192,7 +212,7 @@ def _dense(values, columns):
     return (x.toarray() if sp.issparse(x) else x).astype(float)
 
 
-def _replaced(values, found, columns, x, center, limit, seen):
+def _replaced(values, found, columns, x, center, limit, seen, to_edge):
     """The values with these columns within their limits, and the reach of what was within."""
     away = x - center
     far = np.abs(away) > limit
@@ -202,7 +222,9 @@ def _replaced(values, found, columns, x, center, limit, seen):
     low[columns] = np.maximum(low[columns], center - seen)
     high[columns] = np.minimum(high[columns], center + seen)
     row, column = np.nonzero(far)
-    moved = center[column] + np.sign(away[row, column]) * limit[column]
+    moved = center[column]
+    if to_edge:
+        moved = moved + np.sign(away[row, column]) * seen[column]
     moved = moved.astype(values.dtype)
     if sp.issparse(values):
         values = _with_entries(values, row, columns[column], moved)

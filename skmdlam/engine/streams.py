@@ -92,6 +92,9 @@ class Chunk:
     ----------
     summary : DataSummary
         Of the chunk and all that came before.
+    another : bool
+        Whether the units are no longer those of the data, see
+        :func:`~skmdlam.engine.admission.admitted`.
     n : int
         Samples of the chunk.
     before : int
@@ -106,7 +109,9 @@ class Chunk:
     def __init__(self, options, problem, before, settings):
         self.options, self.settings = options, settings
         self.tuned, self.limits = options.constants.tuned, options.constants.limits
-        self.problem, self.summary = admitted(problem, before, self.tuned, self.limits)
+        self.problem, self.summary, self.another = admitted(
+            problem, before, self.tuned, self.limits
+        )
         X, weight = problem.X, problem.sample_weight
         self.before = 0 if before is None else before.rows
         self.n, self.total = X.shape[0], self.summary.weight
@@ -269,7 +274,7 @@ def _resume(chunk, state):
     # Of many columns no axes are turned, whatever the penalty.
     narrow = chunk.summary.columns.mean.size <= chunk.limits.stream_covariance
     same_axes = state.basis.rotated == (problem.quadratic and narrow)
-    grown = chunk.total >= chunk.tuned.stream_growth * state.weight_at
+    grown = chunk.another or chunk.total >= chunk.tuned.stream_growth * state.weight_at
     same_type = state.basis.dtype == chunk.dtype
     if same_loss and same_axes and same_type and not grown:
         moments = state.target["moments"]
