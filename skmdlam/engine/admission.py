@@ -30,19 +30,20 @@ def admitted(problem, before, tuned=TUNED, limits=LIMITS):
     problem : Problem
         The very same where nothing is far.
     summary : DataSummary
-    another : bool
-        Whether what was far is believed now: the units before are not those of the data.
+    another : ndarray of bool of shape (d,) or None
+        Columns whose far cells are believed now. They are of another kind than before, and the
+        units are not those of the data; None where nothing is (targets may be, without a column).
     """
     if before is not None and before.first is None:
         rows, (reach, target_reach) = before.rows, before.reached()
-        X, reach, another = pulled_in(problem.X, before.columns, reach, rows, tuned)
-        Y, target_reach, other = pulled_in(
+        X, reach, columns = pulled_in(problem.X, before.columns, reach, rows, tuned)
+        Y, target_reach, targets = pulled_in(
             problem.Y, before.targets, target_reach, rows, tuned, to_edge=True
         )
         problem = _with(problem, X, Y)
         summary = before + _summary(problem, (reach, target_reach), limits)
-        return problem, summary, another or other
-    return *_among_the_first(problem, before, tuned, limits), False
+        return problem, summary, columns if targets.any() or columns.any() else None
+    return *_among_the_first(problem, before, tuned, limits), None
 
 
 def _with(problem, X, Y):

@@ -92,8 +92,8 @@ def pulled_in(values, moments, reach, rows, tuned=TUNED, *, to_edge=False):
         The very same where no cell is far.
     reach : Reach
         Of those cells that are not.
-    believed : bool
-        Whether cells beyond a gap are now taken for data.
+    believed : ndarray of bool of shape (d,)
+        Where cells beyond a gap are now taken for data.
     """
     mean, spread = moments.mean, moments.spread
     known = varies(mean, spread, values.dtype)
@@ -101,7 +101,7 @@ def pulled_in(values, moments, reach, rows, tuned=TUNED, *, to_edge=False):
     usual = largest_usual(rows, tuned) * spread
     extent = reach.from_center(mean)
     factor = _factor(extent, spread, rows, tuned)
-    believed = False
+    believed = np.zeros(mean.size, bool)
     expected = tuned.stream_far_expected * n
     far = np.maximum(reach.far - expected, 0.0)
     beyond = found.from_center(mean) > np.maximum(factor * extent, usual)
@@ -115,12 +115,12 @@ def pulled_in(values, moments, reach, rows, tuned=TUNED, *, to_edge=False):
             x, center, extent[columns], usual[columns], factor[columns], needed
         )
         enough = number >= needed
-        believed = bool(enough.any())
+        believed[columns] = enough
         far[columns] = np.where(enough, 0.0, np.maximum(before + number - expected, 0.0))
         values, found = _replaced(values, found, columns, x, center, limit, seen, to_edge)
     # What has been constant so far has no size but that of the chunk.
     values, found = _by_themselves(values, found, ~known, tuned, to_edge)
-    return values, Reach(found.low, found.high, far - reach.far), believed
+    return values, Reach(found.low, found.high, found.far + far - reach.far), believed
 
 
 def pulled_in_alone(values, tuned=TUNED, *, to_edge=False):
@@ -164,8 +164,10 @@ def _by_themselves(values, found, asked, tuned, to_edge):
     usual = largest_usual(n - few, tuned) * spread[vary]
     extent = inner[:, vary].max(axis=0)
     factor = _factor(extent, spread[vary], n - few, tuned)
-    needed = np.full(columns.size, np.ceil(tuned.stream_far_cells + tuned.stream_far_expected * n))
-    limit, seen, _ = _limits(x, center, extent, usual, factor, needed)
+    expected = tuned.stream_far_expected * n
+    needed = np.full(columns.size, np.ceil(tuned.stream_far_cells + expected))
+    limit, seen, number = _limits(x, center, extent, usual, factor, needed)
+    found.far[columns] = np.where(number < needed, np.maximum(number - expected, 0.0), 0.0)
     return _replaced(values, found, columns, x, center, limit, seen, to_edge)
 
 

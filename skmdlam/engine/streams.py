@@ -92,8 +92,8 @@ class Chunk:
     ----------
     summary : DataSummary
         Of the chunk and all that came before.
-    another : bool
-        Whether the units are no longer those of the data, see
+    another : ndarray of bool of shape (d,) or None
+        Columns of another kind than before, and that the units are not those of the data, see
         :func:`~skmdlam.engine.admission.admitted`.
     n : int
         Samples of the chunk.
@@ -274,7 +274,8 @@ def _resume(chunk, state):
     # Of many columns no axes are turned, whatever the penalty.
     narrow = chunk.summary.columns.mean.size <= chunk.limits.stream_covariance
     same_axes = state.basis.rotated == (problem.quadratic and narrow)
-    grown = chunk.another or chunk.total >= chunk.tuned.stream_growth * state.weight_at
+    grown = chunk.another is not None
+    grown = grown or chunk.total >= chunk.tuned.stream_growth * state.weight_at
     same_type = state.basis.dtype == chunk.dtype
     if same_loss and same_axes and same_type and not grown:
         moments = state.target["moments"]
@@ -283,7 +284,8 @@ def _resume(chunk, state):
         units = chunk.units()
         settled = chunk.before >= chunk.tuned.stream_unsettled
         for weights in (V, averages, velocities):
-            move(weights, state, units, settled, shifted=weights is not velocities)
+            shifted = weights is not velocities
+            move(weights, state, units, settled, shifted=shifted, another=chunk.another)
         wake(state, units, V, averages)
     prepared = chunk.prepare(units, state.estimated)
     network = chunk.network(prepared, V)
