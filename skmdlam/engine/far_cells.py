@@ -2,68 +2,21 @@
 
 One wrong cell of a million standard deviations has nearly all of the spread of its column: every
 other sample then lies at zero. A cell is *far* where a gap separates it from all others, those seen
-before and those of the chunk. Where few are far they are taken for errors and moved to the edge of
-the gap; where many are, they are the data: a drift, another unit, a heavy tail.
+before and those of the chunk. Where few are far they are taken for errors and replaced; where many
+are, they are the data: a drift, another unit, a heavy tail.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.special import stdtrit
 
 from .constants import TUNED
-from .moments import varies
+from .moments import Reach, varies
 
 # Of a normal column so many cells lie beyond the quantile that limits are multiples of.
 _RARE = 1e-6
 # Sparse columns with fewer entries than this share say nothing of how far these may lie.
 _MOSTLY_ZERO = 0.1
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How far the cells of each column have reached, without those that were pulled in.
-
-    Attributes
-    ----------
-    low, high : ndarray of shape (d,)
-    far : ndarray of shape (d,)
-        Cells that were far lately, less what errors are expected: at ``stream_far_cells`` they are
-        the data. Of a chunk: by how much it changes that.
-    """
-
-    low: np.ndarray
-    high: np.ndarray
-    far: np.ndarray
-
-    @classmethod
-    def of(cls, values):
-        """That of an array or sparse matrix."""
-        low, high = extremes(values)
-        return cls(low, high, np.zeros(low.size))
-
-    @classmethod
-    def at_most(cls, moments):
-        """The most that samples of these moments can have reached."""
-        reach = np.sqrt(moments.weight) * moments.spread
-        return cls(moments.mean - reach, moments.mean + reach, np.zeros(reach.size))
-
-    def __add__(self, other):
-        low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
-        return Reach(low, high, self.far + other.far)
-
-    def from_center(self, center):
-        """The larger distance from there."""
-        return np.maximum(self.high - center, center - self.low)
-
-
-def extremes(values):
-    """Smallest and largest value of each column, in double precision."""
-    low, high = values.min(axis=0), values.max(axis=0)
-    if sp.issparse(values):
-        low, high = low.toarray().ravel(), high.toarray().ravel()
-    return low.astype(float), high.astype(float)
 
 
 def largest_usual(rows, tuned=TUNED):
@@ -72,7 +25,7 @@ def largest_usual(rows, tuned=TUNED):
 
 
 def pulled_in(values, moments, reach, rows, tuned=TUNED, *, to_edge=False):
-    """A chunk after others, with its far cells at the edge of what is believed.
+    """A chunk after others, with other cells where some are far.
 
     Parameters
     ----------

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .constants import LIMITS, TUNED
-from .far_cells import Reach
-from .moments import Moments, column_moments
+from .moments import Moments, Reach, column_moments
 from .reductions import Rows
 from .regularization import Regularization
 
