@@ -116,7 +116,7 @@ def _by_themselves(values, found, asked, tuned, to_edge):
     x, center, columns = x[:, vary], center[vary], columns[vary]
     usual = largest_usual(n - few, tuned) * spread[vary]
     extent = inner[:, vary].max(axis=0)
-    factor = _factor(extent, spread[vary], n - few, tuned)
+    factor = np.full(columns.size, tuned.stream_far)
     expected = tuned.stream_far_expected * n
     needed = np.full(columns.size, np.ceil(tuned.stream_far_cells + expected))
     limit, seen, number = _limits(x, center, extent, usual, factor, needed)
