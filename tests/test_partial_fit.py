@@ -618,3 +618,28 @@ def test_the_generator_of_a_stream_is_its_own(begin):
     model.partial_fit(X, y)
     kept, state = model._stream["rng"]["state"], mine.get_state(legacy=False)["state"]
     assert not (np.array_equal(kept["key"], state["key"]) and kept["pos"] == state["pos"])
+
+
+@pytest.mark.parametrize("wrong", [{"cell": 3e2}, {"cell": -7e5}, {"row": 4e7}, {"target": 2e5}])
+@pytest.mark.parametrize("at", [0, 8])
+def test_one_wrong_chunk_is_a_dent_at_most(wrong, at):
+    """Few chunks later and at the end the stream is where it would have been without it."""
+    rng = np.random.default_rng(5)
+    X = rng.uniform(size=(1400, 5))
+    y = np.sin(4 * X[:, 0]) + 2 * X[:, 1] * X[:, 2] + 0.1 * rng.standard_normal(1400)
+    scores = []
+    for dirty in (False, True):
+        model, found = MDLAMRegressor(random_state=0), []
+        for chunk in range(22):
+            A, b = X[50 * chunk : 50 * chunk + 50].copy(), y[50 * chunk : 50 * chunk + 50].copy()
+            if dirty and chunk == at:
+                A[4, 1] = wrong.get("cell", A[4, 1])
+                A[4] = wrong.get("row", A[4])
+                b[4] = wrong.get("target", b[4])
+            model.partial_fit(A, b)
+            found.append(model.score(X[1100:], y[1100:]))
+        scores.append(found)
+    clean, found = np.array(scores)
+    assert clean[-1] > 0.9
+    assert found[at + 4] > clean[at + 4] - 0.03
+    assert found[-1] > clean[-1] - 0.01

@@ -123,6 +123,13 @@ class Tuned:
     stream_told_columns: int = _number(400, "samples", "the same for columns", _STREAM)
     stream_calibrated: int = _number(5000, "samples", "time, strengths that hold", _STREAM)
     stream_supposed: int = _number(1000, "samples", "weights of unknown origin, data", _STREAM)
+    stream_far: float = _number(3.0, "distance of the others", "wrong cells, tails", _STREAM)
+    stream_far_spread: float = _number(2.0, "one-in-a-million cells", "the same", _STREAM)
+    stream_far_share: float = _number(0.05, "share of the first rows", "the same", _STREAM)
+    stream_far_tail: float = _number(10.0, "squared cells", "tails of few cells, the same", _STREAM)
+    stream_far_expected: float = _number(0.002, "share of the rows", "the same, drift", _STREAM)
+    stream_far_cells: float = _number(4.5, "cells", "wrong cells, drift", _STREAM)
+    stream_first: int = _number(30, "samples", "wrong cells at the start, memory", _STREAM)
 
 
 @dataclass(frozen=True)

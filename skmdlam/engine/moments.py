@@ -321,3 +321,48 @@ class Moments:
         """Standard deviation of each column."""
         square = self.square.diagonal() if self.square.ndim == 2 else self.square
         return np.sqrt(np.maximum(square, 0.0) / self.weight)
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far the cells of each column have reached, without those that were pulled in.
+
+    Attributes
+    ----------
+    low, high : ndarray of shape (d,)
+    far : ndarray of shape (d,)
+        Cells that were far lately, less what errors are expected: at ``stream_far_cells`` they are
+        the data. Of a chunk: by how much it changes that.
+    """
+
+    low: np.ndarray
+    high: np.ndarray
+    far: np.ndarray
+
+    @classmethod
+    def of(cls, values):
+        """That of an array or sparse matrix."""
+        low, high = extremes(values)
+        return cls(low, high, np.zeros(low.size))
+
+    @classmethod
+    def at_most(cls, moments):
+        """The most that samples of these moments can have reached."""
+        reach = np.sqrt(moments.weight) * moments.spread
+        return cls(moments.mean - reach, moments.mean + reach, np.zeros(reach.size))
+
+    def __add__(self, other):
+        low, high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        return Reach(low, high, self.far + other.far)
+
+    def from_center(self, center):
+        """The larger distance from there."""
+        return np.maximum(self.high - center, center - self.low)
+
+
+def extremes(values):
+    """Smallest and largest value of each column, in double precision."""
+    low, high = values.min(axis=0), values.max(axis=0)
+    if sp.issparse(values):
+        low, high = low.toarray().ravel(), high.toarray().ravel()
+    return low.astype(float), high.astype(float)

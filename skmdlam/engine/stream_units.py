@@ -27,13 +27,18 @@ class Units:
     weight_at: float
 
 
-def move(weights, state, units, settled, *, shifted):
+def move(weights, state, units, settled, *, shifted, another=None):
     """Weights in the old coordinates and units become weights in the new ones.
 
     The function stays or, where too little has been seen for a spread to be right, what
-    standardized columns weigh. ``shifted`` says that they are weights and not steps.
+    standardized columns weigh. ``shifted`` says that they are weights and not steps. Of columns
+    that are ``another`` now, by a mask, what they weigh stays too: of a column that moved or grew
+    by far the function says nothing where its samples are now.
     """
-    weights[0] = _moved(weights[0], state.basis, units.basis, keep_function=settled)
+    fresh = None if settled else np.ones(units.basis.columns.std.size, bool)
+    if settled and another is not None and another.any():
+        fresh = another
+    weights[0] = _moved(weights[0], state.basis, units.basis, fresh)
     if settled:
         scale, shift = state.target["scale"], state.target["shift"]
         weights[-1] *= scale / units.scaling.scale
@@ -42,15 +47,21 @@ def move(weights, state, units, settled, *, shifted):
             weights[-1][-1] += step.astype(weights[-1].dtype)
 
 
-def _moved(V, old, new, *, keep_function):
-    """Weights of the first layer for new coordinates from those for old ones."""
+def _moved(V, old, new, fresh):
+    """Weights of the first layer for new coordinates from those for old ones.
+
+    The function stays in all columns but those of the mask ``fresh``.
+    """
     W, b = old.expand(V)
-    if keep_function:
+    if fresh is None:
         return new.contract(W, b).astype(V.dtype)
     ratio = np.zeros_like(new.columns.std)
     np.divide(old.columns.std, new.columns.std, out=ratio, where=new.columns.vary)
-    moved = new.contract(W * ratio[:, None], b).astype(V.dtype)
+    moved = new.contract(np.where(fresh[:, None], W * ratio[:, None], W), b).astype(V.dtype)
     moved[-1] = V[-1]
+    if not fresh.all():
+        step = np.where(fresh, 0.0, new.columns.mean - old.columns.mean)
+        moved[-1] += (step @ W).astype(V.dtype)
     return moved
 
 

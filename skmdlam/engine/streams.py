@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .admission import admitted
 from .frame import Frame
 from .inputs.decompositions import input_of, row_weights
 from .inputs.stored import basis_of_summary
@@ -25,7 +26,6 @@ from .preconditioners import StreamRhythm
 from .regularization import effective_column_alpha, usual_regularization
 from .steps.stream_step import StreamStep
 from .stream_units import Units, move, wake
-from .summary import DataSummary
 
 
 def stream_run(options, problem, coefs, intercepts, known, settings):
@@ -92,6 +92,9 @@ class Chunk:
     ----------
     summary : DataSummary
         Of the chunk and all that came before.
+    another : ndarray of bool of shape (d,) or None
+        Columns of another kind than before, and that the units are not those of the data, see
+        :func:`~skmdlam.engine.admission.admitted`.
     n : int
         Samples of the chunk.
     before : int
@@ -104,11 +107,12 @@ class Chunk:
     """
 
     def __init__(self, options, problem, before, settings):
-        self.options, self.problem, self.settings = options, problem, settings
+        self.options, self.settings = options, settings
         self.tuned, self.limits = options.constants.tuned, options.constants.limits
+        self.problem, self.summary, self.another = admitted(
+            problem, before, self.tuned, self.limits
+        )
         X, weight = problem.X, problem.sample_weight
-        found = DataSummary.of(X, problem.Y, weight, joint=True, limits=self.limits)
-        self.summary = found if before is None else before + found
         self.before = 0 if before is None else before.rows
         self.n, self.total = X.shape[0], self.summary.weight
         self.dtype = np.dtype(np.float32) if options.single_precision else X.dtype
@@ -270,7 +274,8 @@ def _resume(chunk, state):
     # Of many columns no axes are turned, whatever the penalty.
     narrow = chunk.summary.columns.mean.size <= chunk.limits.stream_covariance
     same_axes = state.basis.rotated == (problem.quadratic and narrow)
-    grown = chunk.total >= chunk.tuned.stream_growth * state.weight_at
+    grown = chunk.another is not None
+    grown = grown or chunk.total >= chunk.tuned.stream_growth * state.weight_at
     same_type = state.basis.dtype == chunk.dtype
     if same_loss and same_axes and same_type and not grown:
         moments = state.target["moments"]
@@ -279,7 +284,8 @@ def _resume(chunk, state):
         units = chunk.units()
         settled = chunk.before >= chunk.tuned.stream_unsettled
         for weights in (V, averages, velocities):
-            move(weights, state, units, settled, shifted=weights is not velocities)
+            shifted = weights is not velocities
+            move(weights, state, units, settled, shifted=shifted, another=chunk.another)
         wake(state, units, V, averages)
     prepared = chunk.prepare(units, state.estimated)
     network = chunk.network(prepared, V)

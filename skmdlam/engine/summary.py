@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .constants import LIMITS, TUNED
-from .moments import Moments, column_moments
+from .moments import Moments, Reach, column_moments
 from .reductions import Rows
 from .regularization import Regularization
 
@@ -26,6 +26,11 @@ class DataSummary:
         are none or too many columns.
     estimated : Regularization or None
         What was estimated in a fit that has seen the samples.
+    reach, target_reach : Reach or None
+        How far inputs and targets have reached; None where only the moments are known.
+    first : dict or None
+        ``X``, ``Y`` and ``weight`` of the first samples as they came, and ``pulled``, whether some
+        of their cells are others in the sums; None once there are enough to tell errors by.
     """
 
     rows: int
@@ -34,12 +39,27 @@ class DataSummary:
     deviation: float
     joint: Moments | None = None
     estimated: Regularization | None = None
+    reach: Reach | None = None
+    target_reach: Reach | None = None
+    first: dict | None = None
 
     @classmethod
-    def of(cls, X, Y, weight=None, *, joint=False, moments=None, estimated=None, limits=LIMITS):
+    def of(
+        cls,
+        X,
+        Y,
+        weight=None,
+        *,
+        joint=False,
+        moments=None,
+        estimated=None,
+        reaches=None,
+        limits=LIMITS,
+    ):
         """What a chunk says; without ``joint`` its covariances are left out.
 
-        ``moments`` are mean and standard deviation of the columns where they are known already.
+        ``moments`` are mean and standard deviation of the columns, ``reaches`` those of inputs and
+        targets, where they are known already.
         """
         rows = Rows(X.shape[0], weight)
         share = rows.normalized()
@@ -53,6 +73,7 @@ class DataSummary:
             float((share @ np.abs(Y - targets.mean)).mean()),
             Moments.of(X, weight, full=True) if joint else None,
             estimated,
+            *((Reach.of(X), Reach.of(Y)) if reaches is None else reaches),
         )
 
     @classmethod
@@ -92,6 +113,15 @@ class DataSummary:
             self.targets + other.targets,
             float(np.average([self.deviation, other.deviation], weights=weights)),
             joint,
+            reach=self.reached()[0] + other.reached()[0],
+            target_reach=self.reached()[1] + other.reached()[1],
+        )
+
+    def reached(self):
+        """How far inputs and targets have reached, at most where only the moments are known."""
+        return (
+            Reach.at_most(self.columns) if self.reach is None else self.reach,
+            Reach.at_most(self.targets) if self.target_reach is None else self.target_reach,
         )
 
     def target_moments(self):
@@ -108,12 +138,17 @@ class DataSummary:
             "deviation": self.deviation,
             "joint": None if self.joint is None else vars(self.joint),
             "estimated": None if self.estimated is None else tuple(self.estimated),
+            "reach": None if self.reach is None else vars(self.reach),
+            "target_reach": None if self.target_reach is None else vars(self.target_reach),
+            "first": self.first,
         }
 
     @classmethod
     def from_arrays(cls, arrays):
         """The inverse of :meth:`as_arrays`."""
         joint, estimated = arrays["joint"], arrays["estimated"]
+        # Those of older versions do not know the last three.
+        reaches = [arrays.get(name) for name in ("reach", "target_reach")]
         return cls(
             arrays["rows"],
             Moments(**arrays["columns"]),
@@ -121,4 +156,6 @@ class DataSummary:
             arrays["deviation"],
             None if joint is None else Moments(**joint),
             None if estimated is None else Regularization(*estimated),
+            *(None if reach is None else Reach(**reach) for reach in reaches),
+            arrays.get("first"),
         )

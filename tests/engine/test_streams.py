@@ -489,7 +489,7 @@ def test_far_rows_of_a_chunk_count_less_even_when_all_of_them_are_far():
 
     run = chunk(X, Y, None)
     next(run)
-    prepared = chunk(30.0 * X[:1], Y[:1], run.state()).step.prepared
+    prepared = chunk(4.0 * X[:1], Y[:1], run.state()).step.prepared
     share = 2 * prepared.frame.coordinates.total_variance / prepared.input.norms[0]
     assert share < 0.5
     assert prepared.row_weights[0, 0] == pytest.approx(share, rel=1e-5)
