@@ -12,6 +12,7 @@ from ..moments import Columns, TargetMoments, column_moments
 from ..records import Value
 from ..regularization import effective_column_alpha
 from ..start import lsuv
+from ..tails import tails_of
 from .full_objective import FullObjective
 
 
@@ -63,6 +64,7 @@ def setting_of(
     column_alpha=0.0,
     warm=False,
     moments=None,
+    tails=None,
     constants=CONSTANTS,
 ):
     """The problem in standardized units, and the starting weights there.
@@ -80,6 +82,8 @@ def setting_of(
         Take the starting weights as they are, in the user's units.
     moments : tuple of ndarray or None, default=None
         Mean and standard deviation of the columns of X, where they are known already.
+    tails : Tails or None, default=None
+        Of the columns of X, where they are known already.
     constants : Constants
 
     Returns
@@ -92,6 +96,12 @@ def setting_of(
     scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share))
     moments = column_moments(X, share) if moments is None else moments
     columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
+    if tails is None:
+        tails = tails_of(X, columns, weight, tuned=constants.tuned, limits=limits)
+    variance_weight = None
+    if tails is not None:
+        columns = tails.centered(columns)
+        variance_weight = (rows.total * tails.share(share)).astype(X.dtype)
     inputs = scaled_input(X, columns)
     coefs = [W.astype(float) for W in coefs]
     intercepts = [b.astype(float) for b in intercepts]
@@ -133,6 +143,7 @@ def setting_of(
         strength * scaling.loss_scale,
         limits,
         constants.tuned.column_floor,
+        variance_weight,
     )
     V = [inputs.contract(coefs[0], intercepts[0])]
     V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]
