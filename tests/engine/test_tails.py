@@ -66,6 +66,7 @@ def test_usual_and_rare_columns_have_none():
     assert tails_of(X, columns_of(X)) is None
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("batch_size", ["auto", None])
 def test_heavy_tails_are_not_underfitted(batch_size):
     scores = {None: [], 0: []}
