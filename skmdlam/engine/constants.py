@@ -97,6 +97,7 @@ class Tuned:
     outlier: float = _number(1.345, "deviations", "outliers, noise", _ROBUST)
     tail_quantile: float = _number(0.9, "share of a column", "far samples, others", _ROBUST)
     tail_factor: float = _number(3.0, "quantiles", "far samples, others", _ROBUST)
+    tail_least: int = _number(30, "values of a column", "far samples, chance", _ROBUST)
     outlier_rounds: int = _number(5, "rounds", "outliers, time", _ROBUST)
     # -- the full batch -------------------------------------------------------------------------
     damping_in: float = _number(0.1, "mean eigenvalue", "speed, refused steps", _FULL)

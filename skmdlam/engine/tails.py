@@ -15,7 +15,7 @@ class Tails:
 
     A value is *far* when it is more than 3 times the 9th decile of ``|x - median|`` from the median
     of its column; values at the median do not count in that decile, so that rare values of a sparse
-    column are compared with each other. With ``u_ij = (x_ij - median_j) / std_j``, and
+    column are compared with each other; fewer than 30 have no tails. With ``u_ij = (x_ij - median_j) / std_j``, and
     ``v_ij`` the same with far values moved to where the tail begins, a sample has the weight ::
 
         omega_i = sum_j v_ij^2 / sum_j u_ij^2
@@ -133,7 +133,9 @@ def _limits_by_column(x, weight, tuned):
     away = np.abs(value - median[column])
     counts = away > 0
     spread = _quantile(away[counts], column[counts], share[counts], tuned.tail_quantile, d)
-    limit = np.where(spread > 0, tuned.tail_factor * spread, np.inf)
+    # Of a few values the largest are far by chance.
+    enough = np.bincount(column, counts, d) >= tuned.tail_least
+    limit = np.where(enough & (spread > 0), tuned.tail_factor * spread, np.inf)
     return median, limit
 
 
