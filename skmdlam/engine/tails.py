@@ -15,8 +15,9 @@ class Tails:
 
     A value is *far* when it is more than 3 times the 9th decile of ``|x - median|`` from the median
     of its column; values at the median do not count in that decile, so that rare values of a sparse
-    column are compared with each other; fewer than 30 have no tails. With ``u_ij = (x_ij - median_j) / std_j``, and
-    ``v_ij`` the same with far values moved to where the tail begins, a sample has the weight ::
+    column are compared with each other. Columns of fewer than 30 of these have no far values. With
+    ``u_ij = (x_ij - median_j) / std_j``, and ``v_ij`` the same with far values moved to where the
+    tail begins, a sample has the weight ::
 
         omega_i = sum_j v_ij^2 / sum_j u_ij^2
 
