@@ -92,6 +92,9 @@ class Tuned:
     noise_samples: int = _number(400, "samples", "time, error of the noise", _STRENGTHS)
     kernel_constant: float = _number(0.25, "mean square input", "prior of the noise", _STRENGTHS)
     outlier: float = _number(1.345, "deviations", "outliers, noise", _ROBUST)
+    tail_quantile: float = _number(0.9, "share of a column", "far samples, others", _ROBUST)
+    tail_factor: float = _number(3.0, "quantiles", "far samples, others", _ROBUST)
+    tail_least: int = _number(30, "values of a column", "far samples, chance", _ROBUST)
     outlier_rounds: int = _number(5, "rounds", "outliers, time", _ROBUST)
     # -- the full batch -------------------------------------------------------------------------
     damping_in: float = _number(0.1, "mean eigenvalue", "speed, refused steps", _FULL)
@@ -142,6 +145,7 @@ class Limits:
     converted_rows: int = _number(2048, "samples", "cache, calls", _TABLES)
     measured_rows: int = _number(512, "samples", "cache, calls", _TABLES)
     block_rows: int = _number(4096, "samples", "cache, calls", _FULL)
+    tail_rows: int = _number(2000, "samples", "time, error of the tails", _SCALING)
     start_rows: int = _number(1000, "samples", "time, scale of the start", _DEEP)
     decomposition: int = _number(1500, "columns", "time, metric of all directions", _SCALING)
     rotation: int = _number(400, "columns", "time of a step, metric", _SCALING)

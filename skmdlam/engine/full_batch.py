@@ -8,10 +8,11 @@ from .loop.judges import Accepting
 from .loop.run import ComposedRun
 from .loop.schedules import Schedule
 from .loop.sources import Whole
-from .moments import TargetMoments, column_moments, standardized_samples
+from .moments import Columns, TargetMoments, column_moments, standardized_samples
 from .steps.full_batch import FullBatchStep, setting_of, without_penalty
 from .steps.proximal import ProximalMethod
 from .steps.quasi_newton import method_of
+from .tails import tails_of
 
 
 def full_batch_run(options, problem, coefs, intercepts, settings):
@@ -31,17 +32,23 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     """
     share = problem.rows.normalized()
     moments = column_moments(problem.X, share)
+    X, rows, constants = problem.X, problem.rows, options.constants
+    columns = Columns.of(*moments, rows.total, X.shape[0], X.dtype, constants.limits)
+    tails = tails_of(X, columns, rows.weight, tuned=constants.tuned, limits=constants.limits)
 
     def estimate():
         bounded = problem.loss.outlier_threshold < np.inf
         scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share, bounded=bounded))
-        samples, Y = standardized_samples(problem.X, *moments), scaling.transform(problem.Y)
+        samples, Y = standardized_samples(X, *moments), scaling.transform(problem.Y)
+        if tails is not None:
+            near = tails.pulled_in
+            samples = lambda rows: standardized_samples(near(X[rows]), *moments)(slice(None))  # noqa: E731
         return options.estimate_regularization(problem, scaling, samples, Y)
 
     found, estimated = options.resolve_regularization(settings.activity_alpha, estimate)
     if not problem.quadratic:
         return proximal_run(
-            options, problem, coefs, intercepts, settings, found, moments, estimated
+            options, problem, coefs, intercepts, settings, found, moments, estimated, tails
         )
     clock = time.perf_counter()
     setting = setting_of(
@@ -51,6 +58,7 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
         **found.penalties,
         warm=settings.warm,
         moments=moments,
+        tails=tails,
         constants=options.constants,
     )
     rho = 1.0 if settings.rho is None else settings.rho
@@ -59,11 +67,19 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
 
 
 def proximal_run(
-    options, problem, coefs, intercepts, settings, regularization, moments, estimated=None
+    options,
+    problem,
+    coefs,
+    intercepts,
+    settings,
+    regularization,
+    moments,
+    estimated=None,
+    tails=None,
 ):
     """Proximal sweeps over all samples, with these strengths of the unit-free penalties.
 
-    ``moments`` are those of the columns of X.
+    ``moments`` and ``tails`` are those of the columns of X.
     """
     clock = time.perf_counter()
     constants = options.constants
@@ -74,6 +90,7 @@ def proximal_run(
         **regularization.penalties,
         warm=settings.warm,
         moments=moments,
+        tails=tails,
         constants=constants,
     )
 
@@ -86,6 +103,7 @@ def proximal_run(
             activity_alpha=regularization.activity_alpha,
             upper_alpha=regularization.upper_alpha,
             moments=moments,
+            tails=tails,
             constants=constants,
         )
 

@@ -19,6 +19,7 @@ from .regularization import effective_column_alpha
 from .start import finite_start
 from .steps.layerwise import LayerwiseStep
 from .steps.penalty_block import PenaltyBlock
+from .tails import tails_of
 
 
 def mini_batch_run(options, problem, coefs, intercepts, settings):
@@ -122,11 +123,27 @@ def prepare(problem, options, settings, rng, *, single):
 
     moments = column_moments(X, share)
     columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
+    tails = tails_of(
+        X, columns, problem.sample_weight, tuned=options.constants.tuned, limits=limits
+    )
+    tail_weight = variance_weight = None
+    if tails is not None:
+        columns, share = tails.centered(columns), tails.share(share)
+        tail_weight = tails.weights.astype(dtype)[:, None]
+        variance_weight = (share * n).astype(dtype)[:, None]
     basis = basis_of(X, columns, share, dtype, rng, rotate=problem.quadratic, limits=limits)
     held = input_of(X, basis, limits)
+
+    def samples(rows):
+        """Samples that tell the noise."""
+        if tails is None:
+            return held.rotated_samples(rows)
+        near = input_of(tails.pulled_in(X[rows]), basis, limits)
+        return near.rotated_samples(np.arange(len(rows)))
+
     regularization, estimated = options.resolve_regularization(
         settings.activity_alpha,
-        lambda: options.estimate_regularization(problem, scaling, held.rotated_samples, Y),
+        lambda: options.estimate_regularization(problem, scaling, samples, Y),
         schedule=True,
     )
     return Prepared(
@@ -144,6 +161,8 @@ def prepare(problem, options, settings, rng, *, single):
             regularization.column_alpha, rows.total, n, columns.n_varying
         ),
         moments=moments,
+        tail_weight=tail_weight,
+        variance_weight=variance_weight,
     )
 
 

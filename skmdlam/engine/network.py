@@ -29,6 +29,11 @@ class Prepared:
         Scaled targets, in the type of the run.
     weight : ndarray of shape (n, 1) or None
         Sample weights with a mean of one.
+    tail_weight : ndarray of shape (n, 1) or None
+        What a sample counts in the steps of hidden layers, see
+        :class:`~skmdlam.engine.tails.Tails`.
+    variance_weight : ndarray of shape (n, 1) or None
+        What it counts in the variances of J, with a mean of one; None where that is its weight.
     total : float
         Sum of the sample weights, of all of a stream's.
     dtype : dtype
@@ -55,6 +60,8 @@ class Prepared:
     estimated: Regularization | None
     column_alpha: float
     moments: tuple | None = None
+    tail_weight: np.ndarray | None = None
+    variance_weight: np.ndarray | None = None
 
     @property
     def n(self):

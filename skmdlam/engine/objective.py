@@ -159,22 +159,25 @@ class LayerObjective:
         """J and its data term at the present weights, per unit of weight, in the run's units."""
         prepared, terms, layers = self.prepared, self.terms, self.network.layers
         variances = terms.activity_alpha > 0
-        data, n = 0.0, self.n
+        tails = prepared.variance_weight
+        data, n, total = 0.0, self.n, 0.0
         sums, squares = [0.0] * len(layers), [0.0] * len(layers)
         for rows, values in self.passes():
             weight = None if prepared.weight is None else prepared.weight[rows, 0]
             if variances:
+                counted = weight if tails is None else tails[rows, 0]
+                total += values.output.shape[0] if tails is None else float(counted.sum())
                 for index, z in enumerate([*values.z, values.output.T]):
-                    ones = self._ones[: z.shape[1]] if weight is None else weight
+                    ones = self._ones[: z.shape[1]] if counted is None else counted
                     sums[index] = sums[index] + (z @ ones).astype(float)
-                    squares[index] += _weighted_square(z, weight)
+                    squares[index] += _weighted_square(z, counted)
             losses = prepared.loss.value(values.output, prepared.Y[rows])
             data += float(losses.sum() if weight is None else losses @ weight.astype(float))
         data /= n * prepared.frame.scaling.loss_scale
         objective = data
         if variances:
             for s, square in zip(sums, squares, strict=True):
-                variance = max(square / n - float(np.sum((s / n) ** 2)), 0.0)
+                variance = max(square / total - float(np.sum((s / total) ** 2)), 0.0)
                 objective += terms.activity(variance)
         if terms.column_alpha > 0:
             V = self.network.first.V

@@ -13,6 +13,7 @@ from ..moments import Columns, TargetMoments, column_moments, in_like_units
 from ..records import Value
 from ..regularization import effective_column_alpha
 from ..start import lsuv
+from ..tails import tails_of
 from .full_objective import FullObjective
 
 
@@ -65,6 +66,7 @@ def setting_of(
     upper_alpha=0.0,
     warm=False,
     moments=None,
+    tails=None,
     constants=CONSTANTS,
 ):
     """The problem in standardized units, and the starting weights there.
@@ -82,6 +84,8 @@ def setting_of(
         Take the starting weights as they are, in the user's units.
     moments : tuple of ndarray or None, default=None
         Mean and standard deviation of the columns of X, where they are known already.
+    tails : Tails or None, default=None
+        Of the columns of X, where they are known already.
     constants : Constants
 
     Returns
@@ -95,6 +99,12 @@ def setting_of(
     scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share, bounded=bounded))
     moments = column_moments(X, share) if moments is None else moments
     columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
+    if tails is None:
+        tails = tails_of(X, columns, weight, tuned=constants.tuned, limits=limits)
+    variance_weight = None
+    if tails is not None:
+        columns = tails.centered(columns)
+        variance_weight = (rows.total * tails.share(share)).astype(X.dtype)
     inputs = scaled_input(X, columns)
     coefs = [W.astype(float) for W in coefs]
     intercepts = [b.astype(float) for b in intercepts]
@@ -140,6 +150,7 @@ def setting_of(
         strength * scaling.loss_scale,
         limits,
         constants.tuned.column_floor,
+        variance_weight,
     )
     V = [inputs.contract(coefs[0], intercepts[0])]
     V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]

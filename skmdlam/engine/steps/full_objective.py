@@ -40,6 +40,8 @@ class FullObjective:
     limits : Limits
     floor : float
         Of the columns' penalty.
+    variance_weight : ndarray of shape (n,) or None
+        Weights in the variances, of the same sum as the sample weights; None takes these.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class FullObjective:
         columns=0.0,
         limits=LIMITS,
         floor=TUNED.column_floor,
+        variance_weight=None,
     ):
         self.floor = floor
         self.inputs, self.loss, self.activations = inputs, loss, activations
@@ -72,6 +75,7 @@ class FullObjective:
         for a in self._a:
             a[:, -1] = 1.0
         self._mean = None
+        self._tails = () if variance_weight is None else (variance_weight,)
 
     def _empty(self, rows, columns):
         # Column-major: the ones beside the activations leave them contiguous.
@@ -87,12 +91,12 @@ class FullObjective:
     def __call__(self, theta):
         """J per unit of weight and its gradient; J is inf where anything overflows."""
         V = self.views(theta.astype(self.dtype, copy=False))
-        data = self.inputs.data, self.target
+        data = self.inputs.data, self.target, *self._tails
         with np.errstate(all="ignore"):
             if self.activity > 0:
-                self._mean = self.rows.reduce(lambda s, x, y: self._sums(V, s, x), *data)
+                self._mean = self.rows.reduce(lambda *block: self._sums(V, *block), *data)
                 self._mean /= self.rows.total
-            result = self.rows.reduce(lambda s, x, y: self._block(V, s, x, y), *data)
+            result = self.rows.reduce(lambda *block: self._block(V, *block), *data)
             value, gradient = result[0], result[1:]
             for ridge, W, G in zip(
                 self.ridge, self.views(theta), self.views(gradient), strict=True
@@ -165,12 +169,13 @@ class FullObjective:
             np.matmul(a[layer], V[layer + 1], out=z[layer + 1])
         return z, a
 
-    def _sums(self, V, weight, x):
+    def _sums(self, V, weight, x, y, *tails):
+        weight = tails[0] if tails else weight
         z, _ = self.forward(V, x)
         sums = [layer.sum(axis=0, dtype=float) if weight is None else weight @ layer for layer in z]
         return np.concatenate(sums).astype(float)
 
-    def _block(self, V, weight, x, y):
+    def _block(self, V, weight, x, y, *tails):
         """What a block of rows adds to J, and to its gradient."""
         z, a = self.forward(V, x)
         m = x.shape[0]
@@ -179,6 +184,7 @@ class FullObjective:
         value = values.sum() if weight is None else values @ weight.astype(float)
         if weight is not None:
             D[-1] *= weight[:, None]
+        counted = tails[0] if tails else weight
         if self.activity > 0:
             means = np.split(self._mean, np.cumsum([layer.shape[1] for layer in z])[:-1])
         gradient = np.empty(self.size, dtype=self.dtype)
@@ -187,8 +193,8 @@ class FullObjective:
             if self.activity > 0:
                 centered = z[layer] - means[layer].astype(self.dtype)
                 pull = centered * (self.activity / self.rows.total)
-                if weight is not None:
-                    pull *= weight[:, None]
+                if counted is not None:
+                    pull *= counted[:, None]
                 value += 0.5 * float(np.einsum("ij,ij->", pull, centered, dtype=float))
                 D[layer] += pull
             if layer == 0:

@@ -44,6 +44,7 @@ class LayerwiseStep:
         self.rho = rho
         self.loss, self.loss_scale = prepared.loss, prepared.loss_scale
         self.Y, self.weight = prepared.Y, prepared.weight
+        self.tail_weight, self.variance_weight = prepared.tail_weight, prepared.variance_weight
         self.epoch, self.steps, self.since_refresh = -1, 0, 0
         shapes = [V.shape for V in network.weights]
         dense = network.first.dense
@@ -86,12 +87,16 @@ class LayerwiseStep:
             values.D_output *= weight
         self.steps += 1
         self.since_refresh += 1
+        far = None
+        if self.tail_weight is not None:
+            far = self.tail_weight.take(rows, axis=0).T
+            weight = self.variance_weight.take(rows, axis=0)
         self._follow(inputs, weight)
         for index in range(len(network.above), 0, -1):
             layer, below = network.layers[index], D[index - 1]
             layer.pull_back(D[index], below)
             below *= activations[index - 1].derivative(values.z[index - 1], values.a[index - 1])
-            self._move(layer, inputs[index], D[index], factor)
+            self._move(layer, inputs[index], D[index] if far is None else D[index] * far, factor)
         self._move(first, *first.weigh(rows, values), factor)
         length = factor / (curvature * (1.0 - first.momentum))
         for layer in network.layers:

@@ -62,6 +62,7 @@ class Reference:
         self.U, self.Y, self.loss = prepared.input.data, prepared.Y, prepared.loss
         self.scale, self.weight = prepared.loss_scale, prepared.weight
         self.row_weights = prepared.row_weights
+        self.tail_weight, self.variance_weight = prepared.tail_weight, prepared.variance_weight
         self.V = [V.copy() for V in run.step.network.weights]
         self.h = run.step.network.activations
         self.gains = [layer.gain for layer in run.step.network.layers]
@@ -92,7 +93,8 @@ class Reference:
             if layer > 0:
                 below = D @ self.V[layer][:-1].T
                 below = below * self.h[layer - 1].derivative(z[layer - 1], a[layer][:, :-1])
-                right = a[layer].T @ D
+                far = 1.0 if self.tail_weight is None else self.tail_weight[rows]
+                right = a[layer].T @ (D * far)
                 step = self.M[layer] @ right
             else:
                 if self.row_weights is not None:
@@ -120,7 +122,8 @@ class Reference:
         self.count += observe
         for layer in range(1, len(self.V)):
             if observe:
-                s = np.ones((len(rows), 1)) if self.weight is None else self.weight[rows]
+                weight = self.weight if self.variance_weight is None else self.variance_weight
+                s = np.ones((len(rows), 1)) if weight is None else weight[rows]
                 S = (a[layer] * s).T @ a[layer] / s.sum()
                 rate = max(TUNED.memory, 1.0 / self.count)
                 old = self.S[layer] if self.count > 1 else S
