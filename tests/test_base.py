@@ -1,10 +1,10 @@
 """What both estimators share: one class of tests for each feature that a user can name."""
 
-import copy
 import inspect
 import pickle
 import sys
 import warnings
+from copy import copy as shallow_copy
 from itertools import pairwise
 
 import joblib
@@ -246,7 +246,7 @@ def training_objective(model, weight=None, *, activity_alpha=0.0):
 
 def with_weights(model, coefs, intercepts):
     """A fitted estimator with other weights."""
-    other = copy.copy(model)
+    other = shallow_copy(model)
     other.coefs_, other.intercepts_ = coefs, intercepts
     return other
 
