@@ -108,10 +108,8 @@ print(f"{'':27}{'test':>9}{'':9}{'epochs,':>8}")
 print(f"{'':27}{'accuracy':>9}{'seconds':>9}{'sweeps':>8}")
 print("\n".join(lines))
 
-J = model.loss_curve_
-print(
-    f"\nJ of the first one rose in {np.sum(np.diff(J) > 0)} of {len(J)} epochs. Its lowest value is"
-)
+rises = np.sum(np.diff(model.loss_curve_) > 0)
+print(f"\nJ of the first one rose in {rises} of {model.n_iter_} epochs. Its lowest value is")
 print(f"{model.best_loss_:.4f}; that of the weights returned is {model.loss_:.4f}.")
 
 # %%
