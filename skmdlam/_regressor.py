@@ -265,7 +265,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
 
     >>> model.loss_ == model.best_loss_ == min(model.loss_curve_)
     True
-    >>> full = MDLAMRegressor((20,), batch_size=None, random_state=0).fit(X, y)
+    >>> full = MDLAMRegressor((20,), batch_size=None, max_iter=1000, random_state=0).fit(X, y)
     >>> all(b <= a for a, b in zip(full.loss_curve_, full.loss_curve_[1:]))
     True
 
