@@ -54,7 +54,7 @@ def check(task, X, **parameters):
     same_stage = epsilon[1:] == epsilon[:-1]
     assert np.all((F[1:] <= F[:-1] * (1 + 1e-9))[same_stage])
     if isinstance(model.solver, str) and model.solver == "feasible":
-        # In mini-batches F is the lowest J so far: all there is to see is that it is no more than any.
+        # In mini-batches F is the lowest J so far: there only that it is not above J is looked at.
         assert same_stage.all()
         assert np.all(np.minimum.accumulate(model.loss_curve_) >= F)
         if model.batch_size is None and model.activation != "sign":
