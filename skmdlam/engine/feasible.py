@@ -42,11 +42,12 @@ class Feasible:
         W_l       <-  prox of the penalties in the metric of the step           (now and then)
 
     An epoch after which J is not finite or more than 1.5 times its best is taken back and rho
-    doubled. J is measured by a forward pass at the end of each epoch, and what is reported and
-    returned belongs to the weights with the lowest J so far: it never rises. The pass is over all
-    samples, but of more than 10,000 samples without weights over a random part of them that stays
-    the same for the whole run: 5000 samples, or a sixteenth where that is more. With penalties
-    other than "l2" and "none", where sweeps over all samples follow, it is over all of them.
+    doubled. J is measured by a forward pass at the end of each epoch, and the weights with the
+    lowest J so far are kept and returned. From one epoch to the next J may rise; on all samples
+    (``batch_size=None``) it does not, because every sweep descends. The pass is over all samples,
+    but of more than 10,000 samples without weights over a random part of them that stays the same
+    for the whole run: 5000 samples, or a sixteenth where that is more. With penalties other than
+    "l2" and "none", where sweeps over all samples follow, it is over all of them.
 
     Parameters
     ----------
