@@ -153,21 +153,26 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     n_iter_ : int
         Complete epochs or sweeps.
     loss_ : float
-        J per unit of sample weight at the weights that were kept.
+        J per unit of sample weight of the weights that were returned, ``coefs_``: for solver
+        "feasible" the lowest J that there was or, with ``early_stopping``, that of the weights with
+        the best score; for "relaxed" that of the last sweep, as ``loss_`` of MLPClassifier is.
     activity_alpha_, column_alpha_ : float
         Strengths of the two unit-free penalties in J, given or automatic; 0 for solver "relaxed".
         Sample weights of less than one on average scale ``column_alpha_`` down in J.
     best_loss_ : float
-        Smallest entry of ``loss_curve_``.
+        Lowest J that was reached: the smallest entry of ``loss_curve_``, or J at the start where no
+        epoch was better. It is there with ``early_stopping`` too, where MLPClassifier has None.
     loss_curve_ : list of float
-        J per unit of sample weight after each epoch or sweep, from a forward pass over all training
-        samples; in mini-batches of more than 10,000 samples without weights, and a penalty that is
-        None or "l2", from one over 5000 of them, or a sixteenth if that is more. For solver
-        "feasible" it is that of the best weights so far, which are the ones that a fit returns: it
-        never rises. For solver "relaxed" it may.
+        J per unit of sample weight of the weights after each epoch or sweep, from a forward pass
+        over all training samples; in mini-batches of more than 10,000 samples without weights, and
+        a penalty that is None or "l2", from one over 5000 of them, or a sixteenth if that is more.
+        In mini-batches it may rise; an epoch that was taken back has the J that it was taken back
+        for, the largest float where that was not finite. With ``batch_size=None`` every sweep of
+        solver "feasible" descends and it never rises, see Notes. For solver "relaxed" it may.
     objective_curve_ : list of float
-        What the solver guards: J again for solver "feasible"; F per unit of sample weight for
-        "relaxed", which does not rise between two changes of epsilon.
+        What the solver guards, per unit of sample weight: for "feasible" J of the weights that are
+        kept after each epoch, the lowest so far; for "relaxed" F, which does not rise between two
+        changes of epsilon.
     epsilon_curve_, rho_curve_ : list of float
         Tolerance and penalty that were in force in each sweep; the tolerance of solver "feasible"
         is 0.
@@ -179,12 +184,12 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         schedule), "max_iter", "interrupted" (Ctrl-C), or "requested" (the validation score
         stalled, or a callback asked for it).
     validation_scores_ : list of float or None
-        Score on the samples for validation after each epoch or sweep; None without
-        ``early_stopping`` and ``X_val``.
+        Score on the samples for validation after each epoch or sweep, of the weights that are kept
+        then; None without ``early_stopping`` and ``X_val``.
     best_validation_score_ : float or None
         The largest of them; with ``early_stopping`` that of the weights that were kept.
     validation_loss_curve_ : list of float or None
-        Loss on these samples, without penalties and per unit of sample weight.
+        Loss of the same weights on these samples, without penalties and per unit of sample weight.
 
     Raises
     ------
@@ -211,9 +216,14 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     studying it; on ordinary tables it is slow. Both solvers take every activation, loss and
     penalty, those with kinks and constraints too.
 
+    *Descent.* On all samples (``batch_size=None``) J falls or stays in every sweep of solver
+    "feasible", whatever the parameters are, but for the activation "sign": it has no slope, is
+    trained as mini-batches are, and J may rise.
+
     *Streams.* :meth:`partial_fit` learns data chunk by chunk, by itself or after a fit, with solver
     "feasible" only. ``loss_curve_`` then has an entry for each call, the loss on its chunk before
-    that was learned, and may rise; ``stop_reason_`` is "partial_fit".
+    that was learned, and may rise; ``loss_`` is the last one and ``best_loss_`` the smallest;
+    ``stop_reason_`` is "partial_fit".
 
     *Memory.* Mini-batches hold a copy of X in the coordinates of the first layer's step (float32,
     also for float64 data), the values of one batch, and a few square matrices for each layer:
@@ -247,12 +257,15 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     >>> model.predict_proba(X[:2]).shape
     (2, 3)
 
-    The curve of J never rises:
+    The weights with the lowest J are returned. On all samples J never rises:
 
-    >>> all(b <= a for a, b in zip(model.loss_curve_, model.loss_curve_[1:]))
+    >>> model.loss_ == model.best_loss_ == min(model.loss_curve_)
     True
     >>> model.stop_reason_
     'converged'
+    >>> full = MDLAMClassifier((20,), batch_size=None, random_state=0).fit(X, y)
+    >>> all(b <= a for a, b in zip(full.loss_curve_, full.loss_curve_[1:]))
+    True
 
     A network that keeps all its weights between 0 and 1:
 

@@ -27,7 +27,8 @@ class ValidationMonitor:
     Attributes
     ----------
     scores, losses : list of float
-        Score, and loss without penalties per unit of weight, after each sweep.
+        Score, and loss without penalties per unit of weight, of the weights that are kept after
+        each sweep.
     best : tuple or None
         Weights, intercepts and training objective of the sweep with the best score.
     """
@@ -73,7 +74,7 @@ class ValidationMonitor:
         self._idle = self._idle + 1 if stalled and may_stop else 0
         if score > self._best_score:
             self._best_score = score
-            self.best = estimator.coefs_, estimator.intercepts_, record.loss
+            self.best = estimator.coefs_, estimator.intercepts_, record.kept
         if not self._must_score or self._idle < self._patience:
             return False
         if run.cools_down:

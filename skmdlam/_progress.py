@@ -65,6 +65,8 @@ class Progress:
 
 def _text(record):
     text = f"loss {record.loss:.6g}"
+    if record.kept < record.loss:
+        text += f", best {record.kept:.6g}"
     if record.epsilon > 0:  # only a relaxed objective is another number than the loss
         text = f"objective {record.objective:.6g}, {text}, epsilon {record.epsilon:.3g}"
     return text

@@ -61,12 +61,14 @@ def keep_fit(estimator, result, monitor):
     estimator.n_iter_ = len(records)
     # Far from the data exp(z) of the Poisson loss is larger than any float.
     estimator.loss_curve_ = [min(record.loss, LARGEST) for record in records]
+    kept = [min(record.kept, LARGEST) for record in records]
     estimator.objective_curve_ = [min(record.objective, LARGEST) for record in records]
     estimator.epsilon_curve_ = [record.epsilon for record in records]
     estimator.rho_curve_ = [record.rho for record in records]
     estimator.gap_curve_ = [record.gap for record in records]
-    estimator.loss_ = estimator.loss_curve_[-1] if records else np.inf
-    estimator.best_loss_ = min(estimator.loss_curve_, default=np.inf)
+    estimator.loss_ = kept[-1] if records else np.inf
+    # The start was kept where J of it was lower than that of any epoch.
+    estimator.best_loss_ = min(estimator.loss_curve_ + kept, default=np.inf)
     estimator.stop_reason_ = result.stop_reason
     _keep_validation(estimator, monitor)
     if result.stop_reason == "max_iter":

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from ._monitor import LARGEST
+
 # Okabe and Ito: told apart by color-blind readers, and in print. Yellow is too pale for a line.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DIVERGING = "RdBu_r"
@@ -26,10 +28,12 @@ class _Curve(NamedTuple):
     panel: str
     style: str = "-"
     absent: str = "it was not recorded"
+    best: bool = False
 
 
 _CURVES = {
     "loss": _Curve("loss_curve_", "loss"),
+    "best_loss": _Curve("loss_curve_", "loss", "-.", best=True),
     "objective": _Curve("objective_curve_", "loss", "--"),
     "validation_loss": _Curve(
         "validation_loss_curve_", "loss", ":", "the fit had no validation samples"
@@ -61,7 +65,8 @@ class ConvergenceDisplay:
         For each name that the legend is to show a dict of its curves: ``{"loss": values, ...}``,
         a value for each epoch. What :meth:`from_estimator` knows are the names of curves.
     kept : dict, default=None
-        For each name the epoch, counted from 1, whose weights were kept, or None. It is marked.
+        For each name the epoch, counted from 1, whose weights the fit has returned, or None where
+        it is the last one. It is marked.
 
     Attributes
     ----------
@@ -103,7 +108,8 @@ class ConvergenceDisplay:
             Where to draw: one for each panel. None makes a new figure.
         scale : {"auto", "log", "linear"}, default="auto"
             Of the vertical axes. "auto" is "log", but "linear" for scores and for curves with
-            negative values. A log scale leaves out zeros; the legend says where all are zero.
+            negative values. A log scale leaves out zeros; the legend says where all are zero. A
+            loss that overflowed, which is the largest float in ``loss_curve_``, is left out too.
         line_kw : dict, default=None
             Passed to :meth:`matplotlib.axes.Axes.plot` for every curve.
 
@@ -156,14 +162,17 @@ class ConvergenceDisplay:
         curves : str or sequence of str, default="loss"
             Which curves, each from an attribute:
 
-            - "loss": ``loss_curve_``, the training objective J of the network itself;
+            - "loss": ``loss_curve_``, the training objective J of the network after each epoch;
+            - "best_loss": the lowest entry of ``loss_curve_`` so far; it ends at ``best_loss_``;
             - "objective": ``objective_curve_``, what the solver guards (F for "relaxed");
             - "validation_loss": ``validation_loss_curve_``, the loss on the validation samples,
               without penalties;
             - "validation": ``validation_scores_``, on the validation samples;
             - "rho", "gap" and "epsilon": ``rho_curve_``, ``gap_curve_`` and ``epsilon_curve_``.
 
-            Estimators that lack one are left out of it, as long as another one has it.
+            Estimators that lack one are left out of it, as long as another one has it. The epoch
+            whose weights were returned is marked: with ``early_stopping=True`` the first one with
+            the best score, else that of the lowest J, unless it is the last epoch.
         scale : {"auto", "log", "linear"}, default="auto"
             Of the vertical axes, see :meth:`plot`.
         ax : matplotlib Axes or sequence of Axes, default=None
@@ -197,6 +206,14 @@ class ConvergenceDisplay:
         >>> display = ConvergenceDisplay.from_estimator([ours, theirs])
         >>> [line.get_label() for line in display.lines_]
         ['MDLAMClassifier', 'MLPClassifier']
+
+        J after each epoch and the lowest so far; in mini-batches the first may rise:
+
+        >>> noisy = MDLAMClassifier((20,), batch_size=5, random_state=0).fit(X, y)
+        >>> display = ConvergenceDisplay.from_estimator(noisy, curves=["loss", "best_loss"])
+        >>> J, best = (line.get_ydata() for line in display.lines_)
+        >>> bool((best <= J).all() and best[-1] == noisy.best_loss_)
+        True
 
         The validation score in a panel of its own, with the epoch whose weights were kept:
 
@@ -273,7 +290,8 @@ class ConvergenceDisplay:
             style = {"color": color, "linestyle": _CURVES[curve].style if by_name else "-"}
             style |= {"label": label, **_long_names(line_kw)}
             epochs = np.arange(1, len(values) + 1)
-            shown = np.where(values > 0, values, np.nan) if scale == "log" else values
+            shown = np.where(values < LARGEST, values, np.nan)
+            shown = np.where(shown > 0, shown, np.nan) if scale == "log" else shown
             (line,) = axis.plot(epochs, shown, **style)
             self.lines_.append(line)
         axis.set_yscale(scale)
@@ -633,16 +651,23 @@ def _short(value):
 
 def _values(model, curve):
     values = getattr(model, _CURVES[curve].attribute, None)
-    return values if values is not None and len(values) else None
+    if values is None or not len(values):
+        return None
+    return np.minimum.accumulate(values).tolist() if _CURVES[curve].best else values
 
 
 def _kept_epoch(model):
-    """The first epoch with the best validation score, counted from 1; None where it did not count.
+    """The epoch whose weights were returned, counted from 1; None where it is the last, or none.
 
-    Without early stopping the validation samples were only watched.
+    With early stopping it is the first one with the best validation score. Else the validation
+    samples were only watched, and it is the one whose J is that of the weights, ``loss_``.
     """
     scores = _values(model, "validation") if getattr(model, "early_stopping", False) else None
-    return None if scores is None else int(np.argmax(scores)) + 1
+    if scores is not None:
+        return int(np.argmax(scores)) + 1
+    curve = _values(model, "loss")
+    found = [] if curve is None else np.flatnonzero(np.equal(curve, getattr(model, "loss_", None)))
+    return int(found[-1]) + 1 if len(found) and found[-1] < len(curve) - 1 else None
 
 
 # -- arguments ------------------------------------------------------------------------------------

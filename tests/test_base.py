@@ -4,6 +4,7 @@ import inspect
 import pickle
 import sys
 import warnings
+from copy import copy as shallow_copy
 from itertools import pairwise
 
 import joblib
@@ -20,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor, Relaxed
 from skmdlam.activations import ELU, LeakyReLU, Logistic, ReLU, get_activations
+from skmdlam.engine.loop.judges import Accepting, KeepBest
 from skmdlam.engine.loop.run import Run
 from skmdlam.engine.problem import Problem
 from skmdlam.engine.records import Record
@@ -160,8 +162,9 @@ class TestFittedAttributes:
         assert [b.shape for b in model.intercepts_] == [(8,), (4,), (n_outputs,)]
         assert (model.n_layers_, model.n_outputs_, model.n_features_in_) == (4, n_outputs, 5)
         assert 5 < model.n_iter_ <= 30
-        assert model.loss_ == model.loss_curve_[-1]
-        assert model.best_loss_ == min(model.loss_curve_)
+        best = min(model.loss_curve_)
+        assert model.loss_ == (model.loss_curve_[-1] if solver is RELAXED else best)
+        assert model.best_loss_ == best
         assert model.validation_scores_ is None
         assert model.best_validation_score_ is None
         curves = ("loss", "objective", "epsilon", "rho", "gap")
@@ -239,6 +242,36 @@ def training_objective(model, weight=None, *, activity_alpha=0.0):
         strength = min(1.0, s.mean()) * model.column_alpha_ * np.sqrt(5)
         J += 0.5 * strength * units[0] * logarithms.sum()
     return J / s.sum()
+
+
+def with_weights(model, coefs, intercepts):
+    """A fitted estimator with other weights."""
+    other = shallow_copy(model)
+    other.coefs_, other.intercepts_ = coefs, intercepts
+    return other
+
+
+def after_each_epoch(monkeypatch):
+    """Watch fits: the weights after each epoch, as the steps left them, and what was taken back."""
+    weights, taken_back = [], []
+
+    def watch(judge, returned):
+        plain = judge.judge
+
+        def watched(self, value):
+            weights.append(returned(self))
+            accepted = plain(self, value)
+            taken_back.append(not accepted)
+            return accepted
+
+        monkeypatch.setattr(judge, "judge", watched)
+
+    watch(Accepting, lambda judge: judge.weights())
+    watch(
+        KeepBest,
+        lambda judge: judge._frame.returned([layer.V.copy() for layer in judge._network.layers]),
+    )
+    return weights, taken_back
 
 
 class TestStrengths:
@@ -395,22 +428,79 @@ class TestCurves:
                 **solver,
             )
             J = training_objective(model, weight, activity_alpha=activity_alpha)
-            assert model.loss_curve_[-1] == pytest.approx(J, rel=tolerance, abs=0)
+            assert model.loss_ == pytest.approx(J, rel=tolerance, abs=0)
 
     @both
     @feasible
     @pytest.mark.parametrize("rho", [1e-8, "auto", 1e8])
-    def test_loss_of_feasible_never_rises(self, estimator, solver, rho):
-        """In batches the curve is the lowest J so far: what could rise is J of the weights."""
+    @pytest.mark.parametrize("activity_alpha", [4.0, 0.0])
+    def test_loss_curve_is_j_of_the_weights_after_each_epoch(
+        self, estimator, solver, rho, activity_alpha, monkeypatch
+    ):
+        """Of those at its very end, whether they are kept or not."""
+        weights, taken_back = after_each_epoch(monkeypatch)
+        model = fit(estimator, sweeps=40, rho=rho, activity_alpha=activity_alpha, **solver)
         tolerance = 1e-5 if solver is FEASIBLE["mini-batches"] else 1e-9
-        for activity_alpha in (4.0, 0.0):
-            model = fit(estimator, sweeps=60, rho=rho, activity_alpha=activity_alpha, **solver)
+        J = [
+            training_objective(with_weights(model, *found), activity_alpha=activity_alpha)
+            for found in weights
+        ]
+        np.testing.assert_allclose(model.loss_curve_, J, rtol=tolerance)
+        kept = np.minimum.accumulate(J)
+        np.testing.assert_allclose(model.objective_curve_, kept, rtol=tolerance)
+        assert model.best_loss_ == min(model.loss_curve_) == model.loss_
+        assert training_objective(model, activity_alpha=activity_alpha) == pytest.approx(
+            model.loss_, rel=tolerance, abs=0
+        )
+        assert model.loss_curve_[-1] < model.loss_curve_[0]
+        assert model.epsilon_curve_ == model.gap_curve_ == [0.0] * model.n_iter_
+        if solver is FEASIBLE["full batch"]:  # by descent: every sweep is one
             assert (np.diff(model.loss_curve_) <= 0).all()
-            assert model.loss_curve_[-1] < model.loss_curve_[0]
-            J = training_objective(model, activity_alpha=activity_alpha)
-            assert min(model.loss_curve_) == pytest.approx(J, rel=tolerance, abs=0)
-            assert model.objective_curve_ == model.loss_curve_
-            assert model.epsilon_curve_ == model.gap_curve_ == [0.0] * model.n_iter_
+            assert model.loss_curve_ == model.objective_curve_
+            assert not any(taken_back)
+
+    @both
+    def test_loss_curve_of_mini_batches_rises_where_j_does(self, estimator, monkeypatch):
+        """Not a running minimum: batches of two samples and long steps are noise."""
+        weights, _ = after_each_epoch(monkeypatch)
+        parameters = {"batch_size": 2, "rho": 1e-8, "alpha": 0.0, "activity_alpha": 0.0}
+        model = fit(estimator, sweeps=40, **parameters)
+        J = [training_objective(with_weights(model, *found)) for found in weights]
+        rises = np.diff(model.loss_curve_) > 0
+        assert 3 < rises.sum() < 35
+        np.testing.assert_array_equal(rises, np.diff(J) > 0)
+        assert (np.diff(model.objective_curve_) <= 0).all()
+
+    @both
+    @pytest.mark.parametrize("sweeps", [1, 2, 7])
+    def test_loss_curve_of_the_full_batch_is_that_of_shorter_fits(self, estimator, sweeps):
+        model = fit(estimator, batch_size=None, alpha=0.3, activity_alpha=2.0)
+        shorter = fit(estimator, batch_size=None, alpha=0.3, activity_alpha=2.0, sweeps=sweeps)
+        assert shorter.loss_curve_ == model.loss_curve_[:sweeps]
+        J = training_objective(shorter, activity_alpha=2.0)
+        assert model.loss_curve_[sweeps - 1] == pytest.approx(J, rel=1e-9, abs=0)
+
+    @both
+    def test_loss_curve_of_relaxed_is_that_of_shorter_fits(self, estimator):
+        """J of the last sweep, which is returned: not the lowest."""
+        model = fit(estimator, solver="relaxed", sweeps=12)
+        J = [training_objective(fit(estimator, solver="relaxed", sweeps=k + 1)) for k in range(12)]
+        np.testing.assert_allclose(model.loss_curve_, J, rtol=1e-9)
+        assert model.loss_ == model.loss_curve_[-1] and model.best_loss_ == min(model.loss_curve_)
+
+    @both
+    def test_sweeps_that_finish_go_on_from_what_was_kept(self, estimator):
+        """A penalty with a kink: mini-batches, then sweeps on all samples, each a descent."""
+        parameters = {"penalty": "l1", "alpha": 0.2, "activity_alpha": 0.0, "batch_size": 10}
+        model = fit(estimator, sweeps=60, **parameters)
+        curve, kept = np.array(model.loss_curve_), np.array(model.objective_curve_)
+        finishing = int(np.argmax(np.array(model.rho_curve_) == 1.0))
+        assert 5 < finishing < model.n_iter_ - 5
+        # The parts round differently.
+        assert (curve[finishing:] <= kept[finishing - 1] * (1 + 1e-6)).all()
+        assert (np.diff(curve[finishing:]) <= 0).all()
+        np.testing.assert_array_equal(kept, np.minimum.accumulate(curve))
+        assert model.loss_ == curve[-1] == pytest.approx(training_objective(model), rel=1e-9)
 
     @both
     @pytest.mark.parametrize("rho", [1e-4, 1.0])
@@ -497,20 +587,25 @@ class TestSafeguard:
         rho = model.rho_curve_[0]
         assert model.rho_curve_[: epoch + 1] == [rho] * epoch + [2.0 * rho]
         assert model.rho_curve_[epoch + 1 :] == [2.0 * rho] * (model.n_iter_ - epoch - 1)
-        assert model.loss_curve_[epoch] == model.loss_curve_[epoch - 1]
+        assert model.objective_curve_[epoch] == model.objective_curve_[epoch - 1]
         np.testing.assert_array_equal(seen[epoch], seen[epoch - 1])
-        assert model.loss_ < 0.8 * model.loss_curve_[epoch]
+        assert model.loss_ < 0.8 * model.objective_curve_[epoch]
+        # The curve has what was measured before the epoch was taken back.
+        assert np.argmax(model.loss_curve_[1:]) + 1 == epoch
+        assert model.loss_curve_[epoch] > 1.5 * model.objective_curve_[epoch]
+        assert model.best_loss_ == model.loss_ == min(model.loss_curve_)
 
     def test_nothing_but_bad_epochs(self):
-        """The start is kept, and its J is what is said of it."""
+        """The start is kept; its J is the lowest, which no entry of the curve is."""
         parameters = {"activity_alpha": 0.0, "alpha": 0.0, "batch_size": 10}
         model = fit(MDLAMRegressor, loss=Misled(lies=True), sweeps=5, **parameters)
         np.testing.assert_array_equal(
             model.rho_curve_[:4], model.rho_curve_[0] * 2.0 ** np.arange(4)
         )
-        assert len(set(model.loss_curve_)) == 1
         J = 0.5 * np.mean((model.predict(X) - NUMBERS) ** 2)
         assert model.loss_ == pytest.approx(J, rel=1e-5, abs=0)
+        assert model.objective_curve_ == [model.loss_] * 5
+        assert model.best_loss_ == model.loss_ < min(model.loss_curve_)
 
     @pytest.mark.parametrize("penalty", ["l2", "l1"])
     @pytest.mark.parametrize("size", [1.0, 1e5])
@@ -1200,9 +1295,9 @@ class TestSign:
 
     @both
     @feasible
-    def test_loss_curve_is_that_of_the_steps(self, estimator, solver):
+    def test_objective_curve_is_that_of_the_steps(self, estimator, solver):
         model = fit(estimator, activation="sign", sweeps=100, activity_alpha=0.0, **solver)
-        curve = model.loss_curve_
+        curve = model.objective_curve_
         assert all(after <= before for before, after in pairwise(curve))
         assert curve[-1] < 0.8 * curve[0]
         if estimator is MDLAMRegressor:

@@ -41,6 +41,20 @@ def fitted():
         }
 
 
+@pytest.fixture(scope="module")
+def noisy():
+    """In mini-batches so small J rises now and then, and in the last epoch."""
+    X, y = load_iris(return_X_y=True)
+    parameters = {"batch_size": 2, "rho": 1e-8, "activity_alpha": 0, "max_iter": 15}
+    model = MDLAMClassifier((8,), random_state=1, **parameters)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y)
+    best = int(np.argmin(model.loss_curve_))
+    assert 0 < best < model.n_iter_ - 1 and (np.diff(model.loss_curve_[: best + 1]) > 0).any()
+    return model
+
+
 @pytest.fixture
 def pyplot():
     """matplotlib without a screen; every figure is closed at the end."""
@@ -155,16 +169,59 @@ class TestConvergence:
         assert "weights kept" in labels(display.ax_[0])
         assert [axis.get_yscale() for axis in display.ax_] == ["log", "linear"]
 
+    def test_loss_of_each_epoch_and_the_best_so_far(self, pyplot, noisy):
+        display = ConvergenceDisplay.from_estimator(noisy, curves=["loss", "best_loss"])
+        loss, best = display.lines_
+        curve = noisy.loss_curve_
+        assert loss.get_ydata().tolist() == curve
+        lowest = [min(curve[: k + 1]) for k in range(len(curve))]
+        assert best.get_ydata().tolist() == lowest != curve
+        assert lowest[-1] == noisy.best_loss_
+        assert labels(display.ax_) == ["loss", "best loss", "weights kept"]
+        assert loss.get_color() != best.get_color()
+        assert np.ptp(drawn(display)) > 0
+
+    def test_marks_the_best_epoch_where_its_weights_were_returned(self, pyplot, noisy, fitted):
+        (mark,) = ConvergenceDisplay.from_estimator(noisy).marks_
+        epoch = noisy.loss_curve_.index(noisy.best_loss_)
+        assert mark.get_xdata().tolist() == [epoch + 1]
+        assert mark.get_ydata().tolist() == [noisy.best_loss_] == [noisy.loss_]
+        # The last one needs no mark; relaxed and MLPClassifier return no other.
+        for name in ("relaxed", "mlp"):
+            assert ConvergenceDisplay.from_estimator(fitted[name]).marks_ == []
+
+    def test_the_best_so_far_of_several(self, pyplot, noisy, fitted):
+        display = ConvergenceDisplay.from_estimator(
+            {"ours": noisy, "theirs": fitted["mlp"]}, curves=["loss", "best_loss"]
+        )
+        loss, best, theirs, lowest = display.lines_
+        assert loss.get_color() == best.get_color() != theirs.get_color() == lowest.get_color()
+        assert loss.get_linestyle() == theirs.get_linestyle() != best.get_linestyle()
+        assert lowest.get_ydata()[-1] == fitted["mlp"].best_loss_
+
+    @pytest.mark.parametrize("scale", ["log", "linear"])
+    def test_a_loss_that_overflowed_is_left_out(self, pyplot, scale):
+        curve = [2.0, sys.float_info.max, 1.0]
+        display = ConvergenceDisplay({"fit": {"loss": curve}}).plot(scale=scale)
+        np.testing.assert_array_equal(display.lines_[0].get_ydata(), [2.0, np.nan, 1.0])
+        drawn(display)
+        assert display.ax_.get_ylim()[1] < 10.0
+
     @pytest.mark.parametrize("early_stopping", [False, True])
     def test_validation_loss_of_own_samples(self, pyplot, early_stopping):
-        """Beside the loss; an epoch is marked only where validation chose the weights."""
+        """Beside the loss; validation chooses the epoch that is marked only with early stopping."""
         X, y = load_iris(return_X_y=True)
         model = MDLAMClassifier((8,), early_stopping=early_stopping, random_state=0)
         model.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
         display = ConvergenceDisplay.from_estimator(model, curves=["loss", "validation_loss"])
         assert display.lines_[1].get_ydata().tolist() == model.validation_loss_curve_
         assert labels(display.ax_)[:2] == ["loss", "validation loss"]
-        assert len(display.marks_) == 2 * early_stopping
+        best = int(np.argmax(model.validation_scores_)) + 1
+        lowest = int(np.argmin(model.loss_curve_)) + 1
+        assert best < lowest
+        expected = best if early_stopping else lowest
+        marked = [mark.get_xdata().tolist() for mark in display.marks_]
+        assert marked == [[expected]] * (2 if expected < model.n_iter_ else 0)
 
     def test_estimator_without_a_curve_is_left_out_of_it(self, pyplot, fitted):
         models = [fitted["stopped"], fitted["mlp"]]

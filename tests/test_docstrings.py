@@ -83,6 +83,7 @@ DIFFERENT = {
     ("class", "Attributes", "out_activation_"): "other losses, other links",
     ("class", "Extended Summary", "where R is"): "the loss, and its unit",
     ("class", "Notes", '*Scaling.* Solver "feasible"'): "a target of numbers is scaled too",
+    ("class", "Notes", "*Descent.* On all"): "losses with kinks are for regression",
     ("class", "Notes", "With one class"): "numbers have no classes",
     ("class", "Notes", "The loss of"): "class labels have no units",
     ("partial_fit", "Parameters", "y"): "labels, or numbers",

@@ -72,11 +72,17 @@ class TestInFull:
 
     def test_quickstart(self, tmp_path):
         out = run("plot_quickstart", tmp_path)
-        assert "J rose in 0 of" in out
-        rows = re.findall(r"^  (.{25})\s*([01]\.\d{3})", out, re.MULTILINE)
+        assert re.search(r"J of the first one rose in \d+ of \d+ epochs", out)
+        lowest, returned = re.search(r"value is\n(\S+); .* is (\S+)\.\n", out).groups()
+        assert lowest == returned
+        rows = re.findall(r"^  (.{25})\s*([01]\.\d{3}) ", out, re.MULTILINE)
         accuracy = [float(value) for name, value in rows if name.strip() == "MDLAMClassifier"]
         assert len(accuracy) == 2 and accuracy[0] >= 0.97 and accuracy[1] >= 0.95
-        assert sum("relaxed" in name for name, _ in rows) == 1
+        # The names stand in the table of fits, and in that of the same objective.
+        curves = re.findall(r"^  (.{25})\s*\d\.\d{4}\s*(\d\.\d{4}) +(\d+) of", out, re.MULTILINE)
+        assert [name.strip() for name, *_ in curves] == [name.strip() for name, _ in rows]
+        last = [float(value) for _, value, _ in curves]
+        assert max(last[0], last[3]) < 0.5 * min(last[1:3] + last[4:])
 
     def test_grid_search(self, tmp_path):
         run("plot_grid_search", tmp_path)

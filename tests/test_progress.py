@@ -12,7 +12,9 @@ def sweeps(progress, n):
     with progress:
         for k in range(1, n + 1):
             progress.update(
-                SimpleNamespace(iteration=k, objective=1 / k, loss=2 / k, epsilon=100 / 2**k)
+                SimpleNamespace(
+                    iteration=k, objective=1 / k, loss=2 / k, kept=2 / k, epsilon=100 / 2**k
+                )
             )
 
 
@@ -41,12 +43,24 @@ class TestLines:
     def test_last_sweep_is_said_when_the_fit_fails(self, capsys):
         def interrupted():
             with Progress(True, 200) as progress:
-                progress.update(SimpleNamespace(iteration=7, objective=1, loss=2, epsilon=1))
+                record = SimpleNamespace(iteration=7, objective=1, loss=2, kept=2, epsilon=1)
+                progress.update(record)
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
             interrupted()
         assert capsys.readouterr().out.startswith("Iteration   7:")
+
+    def test_the_kept_loss_where_it_is_another_one(self, capsys):
+        with Progress(True, 2) as progress:
+            for k, loss in enumerate((0.5, 0.75), start=1):
+                progress.update(
+                    SimpleNamespace(iteration=k, objective=0.5, loss=loss, kept=0.5, epsilon=0)
+                )
+        assert capsys.readouterr().out.splitlines() == [
+            "Iteration 1: loss 0.5",
+            "Iteration 2: loss 0.75, best 0.5",
+        ]
 
 
 class TestBar:

@@ -25,8 +25,10 @@ def record(iteration, loss=1.0):
     return Record(iteration, 2 * loss, loss, 45.0, 0.0, 0.0, 0, True, 0.1)
 
 
-def result(losses=(3.0, 2.0), reason="converged", weight=1.0):
+def result(losses=(3.0, 2.0), reason="converged", weight=1.0, kept=None):
     records = [record(k + 1, loss) for k, loss in enumerate(losses)]
+    for said, value in zip(records, kept or (), strict=False):
+        said.kept = value
     return Result([np.full((2, 1), weight)], [np.zeros(1)], reason, records)
 
 
@@ -57,6 +59,22 @@ class TestFit:
         assert all(value <= LARGEST for value in estimator.loss_curve_ + estimator.objective_curve_)
         assert estimator.best_loss_ == min(losses, default=np.inf)
         assert estimator.loss_ == (estimator.loss_curve_[-1] if losses else np.inf)
+
+    @pytest.mark.parametrize(
+        ("losses", "kept", "best"),
+        [
+            ((3.0, 1.0, 2.0), (3.0, 1.0, 1.0), 1.0),
+            ((3.0, np.inf), (3.0, 3.0), 3.0),
+            ((3.0, 4.0), (2.5, 2.5), 2.5),  # the start
+            ((3.0, 1.0, 2.0), None, 1.0),  # those of the last sweep are returned
+        ],
+    )
+    def test_loss_is_that_of_the_weights_and_best_loss_the_lowest(self, losses, kept, best):
+        estimator = MDLAMRegressor()
+        keep_fit(estimator, result(losses, kept=kept), None)
+        assert estimator.loss_curve_ == [min(loss, LARGEST) for loss in losses]
+        assert estimator.loss_ == (losses if kept is None else kept)[-1]
+        assert estimator.best_loss_ == best
 
     @pytest.mark.parametrize("reason", STOP_REASONS)
     def test_warns_of_an_early_end_only(self, reason):

@@ -19,7 +19,7 @@ from .options import (
 )
 from .records import Settings
 from .regularization import Regularization, estimate_regularization
-from .start import looks_linear
+from .start import DEEP, looks_linear
 from .streams import stream_run
 
 ACCELERATIONS = ("anderson", "nesterov", None)
@@ -42,11 +42,12 @@ class Feasible:
         W_l       <-  prox of the penalties in the metric of the step           (now and then)
 
     An epoch after which J is not finite or more than 1.5 times its best is taken back and rho
-    doubled. J is measured by a forward pass at the end of each epoch, and what is reported and
-    returned belongs to the weights with the lowest J so far: it never rises. The pass is over all
-    samples, but of more than 10,000 samples without weights over a random part of them that stays
-    the same for the whole run: 5000 samples, or a sixteenth where that is more. With penalties
-    other than "l2" and "none", where sweeps over all samples follow, it is over all of them.
+    doubled. J is measured by a forward pass at the end of each epoch, and the weights with the
+    lowest J so far are kept and returned. From one epoch to the next J may rise; on all samples
+    (``batch_size=None``) it does not, because every sweep descends. The pass is over all samples,
+    but of more than 10,000 samples without weights over a random part of them that stays the same
+    for the whole run: 5000 samples, or a sixteenth where that is more. With penalties other than
+    "l2" and "none", where sweeps over all samples follow, it is over all of them.
 
     Parameters
     ----------
@@ -199,6 +200,31 @@ class Feasible:
         activity_alpha = first_given(activity_alpha, self.activity_alpha)
         return 0.0 if penalty.ridge is not None and activity_alpha != 0 else USUAL_ALPHA
 
+    def takes_all_samples(self, problem, settings):
+        """Whether a fit makes sweeps over all samples rather than mini-batches.
+
+        Parameters
+        ----------
+        problem : Problem
+            What is minimized.
+        settings : Settings
+            Where ``batch_size`` is None the choice is ours: of up to 10,000 samples in up to 500
+            dense columns and for up to two hidden layers sweeps generalize better, and cost two
+            to four times as much. A ``max_iter`` of less than 50 is too few of them, and a
+            non-smooth loss stops them at its kinks.
+
+        Returns
+        -------
+        all_samples : bool
+        """
+        n, d = problem.X.shape
+        if settings.batch_size is not None:
+            return settings.batch_size >= n
+        tuned = self.constants.tuned
+        small = n <= tuned.full_batch_rows and d <= tuned.full_batch_columns
+        shallow = len(problem.activations) < DEEP and settings.max_iter >= tuned.full_batch_sweeps
+        return small and shallow and not (problem.sparse or problem.loss.nonsmooth)
+
     def auto_batch_size(self, n):
         """Samples in a batch when the user leaves the choice to us.
 
@@ -346,7 +372,7 @@ class Feasible:
         )
         n_hidden = max(len(problem.activations), 1)
         curved = sum(not activation.homogeneous for activation in problem.activations) / n_hidden
-        part = (1.0 - curved) * min(1.0, tuned.depth_straight / n_hidden)
+        part = (1.0 - curved) * min(n_hidden, tuned.depth_straight)
         part += curved * min(1.0, max(tuned.least_curved, tuned.depth_curved * n_hidden))
         return found._replace(activity_alpha=part * found.activity_alpha)
 
@@ -404,7 +430,7 @@ class Feasible:
             Iterate it for one record a sweep or epoch; ``weights()`` gives the weights.
         """
         settings = Settings(**settings)
-        full = settings.batch_size is not None and settings.batch_size >= problem.X.shape[0]
+        full = self.takes_all_samples(problem, settings)
         exact = all(activation.exact_derivative for activation in problem.activations)
         # All but mini-batches descend along slopes, which have to be those of J.
         if full and exact and (problem.quadratic or not problem.loss.nonsmooth):

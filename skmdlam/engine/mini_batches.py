@@ -174,17 +174,23 @@ def _rhythm(V, tuned):
 
 
 def _schedule(options, prepared, n_batches, settings):
-    """How many epochs: fewer where they are many steps, or where the targets are noisy."""
+    """As long as epochs gain; the longer one is, and the noisier the targets, the more it has to."""
     tuned, ratio = options.constants.tuned, prepared.regularization.ratio
-    enough = max(tuned.fewest_epochs, tuned.steps // n_batches)
     noisy, clear = ratio >= tuned.noisy, ratio < tuned.noisy
     # An epoch of one batch is one step: half as many of them would be too few.
     usual = tuned.cool_down // 2 if noisy and n_batches > 1 else tuned.cool_down
+    # An epoch of many samples is many steps: a few of them are a long cool-down.
+    least = min(usual, max(tuned.fewest_epochs, tuned.cool_down_steps // n_batches))
+    patience = 2 * tuned.patience if clear else tuned.patience
     return PlateauSchedule(
-        epochs=first_given(options.epochs, min(tuned.epochs, enough)),
-        cool_down_epochs=first_given(options.cool_down, min(usual, enough)),
+        epochs=first_given(options.epochs, tuned.epochs),
+        cool_down_epochs=first_given(options.cool_down, usual),
+        least_cool_down=first_given(options.cool_down, least),
         longest=settings.max_iter,
-        patience=first_given(options.patience, 2 * tuned.patience if clear else tuned.patience),
+        patience=first_given(
+            options.patience,
+            max(tuned.least_patience, min(patience, tuned.patient_steps // n_batches)),
+        ),
         tol=settings.tol,
         stall=settings.n_iter_no_change,
         tuned=tuned,

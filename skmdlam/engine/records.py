@@ -65,12 +65,15 @@ class Value(NamedTuple):
         Its data term, which a schedule goes by.
     gap : float
         Root mean square of the constraints' residuals, see :class:`Record`.
+    kept : float or None
+        J of the weights that are returned so far; None where they are those of this point.
     """
 
     objective: float
     loss: float
     data: float = np.nan
     gap: float = 0.0
+    kept: float | None = None
 
 
 @dataclass
@@ -82,9 +85,12 @@ class Record:
     iteration : int
         Sweeps done, counted from 1.
     objective : float
-        The solver's own objective F, per unit of sample weight.
+        What the solver guards and a stall is told by, per unit of sample weight: its own objective
+        F, or J of the weights that are kept.
     loss : float
-        The training objective J from a forward pass, per unit of sample weight.
+        The training objective J of the weights after the sweep, from a forward pass, per unit of
+        sample weight. Of a sweep that was taken back it is what J was before that; infinite where
+        it was not a number.
     rho, epsilon : float
         Penalty and tolerance in force.
     gap : float
@@ -95,6 +101,8 @@ class Record:
         Whether the solver's schedules have ended, so that a stall means convergence.
     seconds : float
         Time since the start of the run.
+    kept : float or None
+        J of the weights that ``run.weights()`` gives now; None stands for ``loss``.
     """
 
     iteration: int
@@ -106,6 +114,11 @@ class Record:
     restarts: int
     settled: bool
     seconds: float
+    kept: float | None = None
+
+    def __post_init__(self):
+        if self.kept is None:
+            self.kept = self.loss
 
 
 @dataclass

@@ -145,7 +145,7 @@ def estimate_regularization(
     inputs : callable
         ``inputs(rows)`` gives the samples of these indices in the coordinates that the first layer
         sees, shape (len(rows), d): those of the metric in mini-batches, standardized columns on the
-        full batch. Asked once, for 400 rows at most.
+        full batch. Asked once, for 1,200 rows at most.
     Y : ndarray of shape (n, K)
         Targets, those of a regression in its unit of the loss.
     sample_weight : ndarray of shape (n,) or None
@@ -166,16 +166,43 @@ def estimate_regularization(
     unit = min(1.0, weight.sum() / n)
     weight = weight / unit
     total = max(float(weight.sum()), (total or 0.0) / unit)
-    rows = _some_rows(weight, tuned.noise_samples)
+    size, n_blocks = noise_blocks(n, tuned)
+    rows = _some_rows(weight, size * n_blocks)
     inputs, shown = inputs(rows).astype(float), Y[rows].astype(float)
-    noise = noise_of(
-        inputs, shown, total=total, outlier_threshold=loss.outlier_threshold, tuned=tuned
+    noise = _mean_noise(
+        noise_of(
+            inputs[block::n_blocks],
+            shown[block::n_blocks],
+            total=total,
+            outlier_threshold=loss.outlier_threshold,
+            tuned=tuned,
+        )
+        for block in range(n_blocks)
     )
     sensitivity = Sensitivity.of(loss, Y, share, loss_scale)
     found = regularization_of(noise, sensitivity, Y.shape[1], max(total, n), tuned)
     return found._replace(
         activity_alpha=unit * found.activity_alpha, upper_alpha=unit * found.upper_alpha
     )
+
+
+def noise_blocks(n, tuned=TUNED):
+    """How many rows of n tell the noise together, and how many times: what one says has an error.
+
+    The time for it grows with the third power of the rows. More of them, which take less of a rough
+    function for noise, are worth it where there are many.
+    """
+    size = int(np.clip(n // tuned.noise_every, tuned.noise_samples, tuned.most_noise_samples))
+    few = size == tuned.noise_samples
+    return size, int(np.clip(n // (2 * size), 1, tuned.noise_blocks)) if few else 1
+
+
+def _mean_noise(found):
+    """Mean share, and geometric mean of the ratios that could be told."""
+    shares, ratios = np.array(list(found)).T
+    ratios = ratios[np.isfinite(ratios)]
+    ratio = float(np.exp(np.log(ratios).mean())) if ratios.size else np.nan
+    return Noise(float(shares.mean()), ratio)
 
 
 def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, tuned=TUNED):

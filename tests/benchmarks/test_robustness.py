@@ -22,8 +22,16 @@ def test_nothing_rises_or_overflows(robustness, seed):
 
 def test_a_rise_is_seen(robustness):
     model, *_ = robustness.draw(0)
-    model.solver = "feasible"
-    model.loss_curve_ = [2.0, 1.0, np.nextafter(1.0, 2.0)]
+    rising = [2.0, 1.0, np.nextafter(1.0, 2.0)]
+    model.set_params(solver="feasible", batch_size=None, activation="relu", penalty="l2")
+    model.loss_curve_ = rising
+    assert robustness.largest_rise(model, "float64") > 0
+    # In mini-batches J may, and so it may with slopes that are not those of J.
+    model.objective_curve_ = [2.0, 1.0, 1.0]
+    for parameters in ({"batch_size": 20}, {"batch_size": None, "hidden_layer_sizes": (3,)}):
+        model.set_params(activation="sign", **parameters)
+        assert robustness.largest_rise(model, "float64") == 0
+    model.objective_curve_ = rising
     assert robustness.largest_rise(model, "float64") > 0
     model.solver, model.objective_curve_ = "relaxed", [3.0, 1.0, 2.0, 1.0]
     model.epsilon_curve_ = [4.0, 4.0, 2.0, 2.0]

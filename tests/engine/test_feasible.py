@@ -201,8 +201,8 @@ def test_weights_that_exact_sweeps_go_on_from_are_measured_in_full():
         coefs, intercepts = run.weights()
         z = forward(X, coefs, intercepts, [get_activation("relu")])
         J = 0.5 * np.sum((z - Y) ** 2) + 0.1 * sum(np.abs(W).sum() for W in coefs)
-        assert record.loss == pytest.approx(J / 200, rel=1e-5)
-        losses.append(record.loss)
+        assert record.kept == pytest.approx(J / 200, rel=1e-5)
+        losses.append(record.kept)
     assert record.settled
     assert all(later <= earlier for earlier, later in pairwise(losses))
 

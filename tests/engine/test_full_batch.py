@@ -64,6 +64,19 @@ def assert_monotone(records):
         assert after.loss <= before.loss
 
 
+def assert_finish_is_a_descent(records):
+    """Of a chain: J may rise in mini-batches, and falls from the best of them."""
+    batches = [record for record in records if not record.settled]
+    finish = records[len(batches) :]
+    assert len(batches) > 3 and len(finish) > 3 and all(record.settled for record in finish)
+    assert_monotone(finish)
+    lowest = min(record.loss for record in batches)
+    assert batches[-1].kept == lowest
+    assert finish[0].loss <= lowest * (1 + 1e-6)  # the parts round differently
+    kept = [record.objective for record in records]
+    np.testing.assert_array_equal(kept, np.minimum.accumulate([r.loss for r in records]))
+
+
 @pytest.mark.parametrize("acceleration", METHODS)
 @pytest.mark.parametrize("penalty", ["l2", "l1"])
 def test_record_is_of_the_weights(acceleration, penalty):
@@ -423,13 +436,13 @@ class TestChain:
         first = next(second).loss / second.objective_unit
         assert first <= value * (1 + 1e-12)
         assert first > 0.9 * value
-        assert_monotone(records + list(itertools.islice(run, 4)))
+        assert_finish_is_a_descent(records + list(itertools.islice(run, 4)))
 
     @pytest.mark.parametrize("loss", ["absolute_error", "quantile"])
     def test_losses_with_kinks_are_polished_from_one_batch(self, loss):
         run = self.start(*self.problem(loss), batch_size=60, max_iter=40)
         assert isinstance(run, Chain)
-        assert_monotone(list(itertools.islice(run, 40)))
+        assert_finish_is_a_descent(list(itertools.islice(run, 40)))
 
     def test_useless_inputs_are_exactly_zero(self):
         rng = np.random.default_rng(3)
@@ -442,7 +455,7 @@ class TestChain:
             run = self.start(problem, *first, batch_size=batch_size, max_iter=90)
             assert type(run) is kind
             records = list(itertools.islice(run, 90))
-            assert_monotone(records)
+            (assert_finish_is_a_descent if kind is Chain else assert_monotone)(records)
             used = np.abs(run.weights()[0][0]).sum(axis=1) > 0
             np.testing.assert_array_equal(used[:2], True)
             assert used[2:].sum() <= 1

@@ -29,6 +29,13 @@ def test_a_value_without_a_data_term_has_none():
     assert np.isnan(value.data) and value.gap == 0.0
 
 
+def test_what_is_kept_is_the_point_itself_unless_a_run_says_otherwise():
+    assert Value(2.0, 1.0).kept is None
+    plain = Record(1, 2.0, 1.0, 1.0, 0.0, 0.0, 0, True, 0.1)
+    assert plain.kept == 1.0
+    assert Record(1, 2.0, 1.0, 1.0, 0.0, 0.0, 0, True, 0.1, kept=0.5).kept == 0.5
+
+
 def test_results_do_not_share_their_records():
     one, other = (Result([], [], "converged") for _ in range(2))
     one.records.append(Record(1, 2.0, 1.0, 1.0, 0.0, 0.0, 0, True, 0.1))

@@ -112,9 +112,10 @@ class KeepBest(Judge):
         return True
 
     def reported(self, value):
-        """J of the kept weights: it never rises."""
-        loss = self.best * self.unit
-        return Value(loss, loss)
+        """J as it was measured, before an epoch was taken back, and J of the kept weights."""
+        kept = self.best * self.unit
+        loss = np.inf if np.isnan(value.loss) else value.loss * self.unit
+        return Value(kept, loss, kept=kept)
 
     def weights(self):
         """The kept weights, in the units and the type of the user's X."""

@@ -162,6 +162,7 @@ class ComposedRun(Run):
             restarts=refused,
             settled=self.schedule.settled,
             seconds=time.perf_counter() - self.clock,
+            kept=None if value.kept is None else float(value.kept),
         )
 
     @property
@@ -184,7 +185,7 @@ class Chain(Run):
 
     The steps of mini-batches meet a non-smooth penalty every now and then and with a metric of
     their own: what they end with is near a minimum of J, but hardly a weight is exactly zero. The
-    exact sweeps of the second run take it from there. J as it is reported never rises.
+    exact sweeps of the second run take it from there, from the weights that the first one kept.
 
     Parameters
     ----------
@@ -216,13 +217,12 @@ class Chain(Run):
         record = next(self._run)
         if finishing:
             self.ended = self._run.ended
-        # The two parts round differently.
-        self._best = min(self._best, record.loss)
+        # What a stall is told by does not rise where the two parts round differently.
+        self._best = min(self._best, record.kept)
         self._last = replace(
             record,
             iteration=record.iteration + self._done,
             objective=self._best,
-            loss=self._best,
             settled=finishing,
             seconds=record.seconds + self._seconds,
         )

@@ -46,6 +46,8 @@ class PlateauSchedule(Schedule):
         Largest number of epochs at full step.
     cool_down_epochs : int
         Epochs in which the factor falls to zero, if so many are left.
+    least_cool_down : int
+        It may be as short as this, where that is half of the epochs before it.
     longest : int
         Epochs that there will be at most. A part of them, 30 % or the cool-down, is kept for the
         cool-down.
@@ -62,8 +64,20 @@ class PlateauSchedule(Schedule):
     cools_down = True
     settled = False
 
-    def __init__(self, *, epochs, cool_down_epochs, longest, patience, tol, stall, tuned=TUNED):
+    def __init__(
+        self,
+        *,
+        epochs,
+        cool_down_epochs,
+        longest,
+        patience,
+        tol,
+        stall,
+        least_cool_down=None,
+        tuned=TUNED,
+    ):
         self.warm_up, self.epochs, self.cool_down_epochs = tuned.warm_up, epochs, cool_down_epochs
+        self.least_cool_down = cool_down_epochs if least_cool_down is None else least_cool_down
         self.smallest, self._share = tuned.smallest_step, tuned.stalled
         self.longest = longest
         self._kept = min(cool_down_epochs, max(1, round(tuned.kept_for_cool_down * longest)))
@@ -106,8 +120,9 @@ class PlateauSchedule(Schedule):
 
     def cool_down(self):
         if not self.cooling:
-            epochs = max(1, min(self.cool_down_epochs, self.longest - self.epoch))
-            self.cut_short |= epochs < self.cool_down_epochs
+            wanted = min(self.cool_down_epochs, max(self.least_cool_down, self.epoch // 2))
+            epochs = max(1, min(wanted, self.longest - self.epoch))
+            self.cut_short |= epochs < wanted
             self.cooling, self._slope = True, 1.0 / epochs
             self._best, self._idle = np.inf, 0
 

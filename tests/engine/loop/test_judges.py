@@ -110,7 +110,13 @@ def test_a_bad_epoch_is_taken_back(spoil, sparse):
     assert [record.restarts for record in records] == [0, 0, 0, 1]
     assert run.step.rho == records[-1].rho == 2.0 * rho == 2.0 * records[0].rho
     assert run.judge.best == best and run.schedule._idle == idle + 1
-    assert records[-1].loss == records[-2].loss == best * run.judge.unit
+    assert records[-1].kept == records[-2].kept == best * run.judge.unit
+    # What is said of the epoch is J as it was before that.
+    measured = records[-1].loss
+    assert measured > 1.5 * records[-1].kept
+    if spoil is not too_large:
+        assert measured == np.inf
+    assert records[-1].objective == records[-1].kept
 
     after = [next(run) for _ in range(6)]
     assert all(record.restarts == 0 and record.rho == 2.0 * rho for record in after)
@@ -140,7 +146,9 @@ def test_how_much_worse_j_may_be(factor):
     best, kept = run.judge.best, [V.copy() for V in run.judge.kept]
     records.append(next(run))
     assert records[-1].restarts == (not factor < 1.5)
-    assert run.judge.best == best and records[-1].loss == best * run.judge.unit
+    assert run.judge.best == best and records[-1].kept == best * run.judge.unit
+    said = np.inf if np.isnan(factor) else factor * best * run.judge.unit
+    assert records[-1].loss == said
     for layer, V, ours in zip(run.step.network.layers, kept, run.judge.kept, strict=True):
         np.testing.assert_array_equal(ours, V)
         assert np.array_equal(layer.V, V) == (not factor < 1.5)
@@ -176,8 +184,10 @@ def test_best_weights_are_returned_as_copies():
     for value in (4.0, 6.0, 3.0, 3.0, 4.4):
         for layer in layers:
             layer.V += 1.0
-        assert judge.judge(Value(value, value, value))
-        assert judge.reported(None).loss == judge.reported(None).objective == 5.0 * judge.best
+        measured = Value(value, value, value)
+        assert judge.judge(measured)
+        said = judge.reported(measured)
+        assert said.kept == said.objective == 5.0 * judge.best and said.loss == 5.0 * value
     assert judge.best == 3.0
     for V, start in zip(judge.weights()[0], (0.0, 1.0), strict=True):
         np.testing.assert_array_equal(V, start + 3.0)

@@ -438,8 +438,9 @@ class TestChain:
         assert self.given == [3.0]
         assert [record.iteration for record in records] == [1, 2, 3, 4, 5]
         assert [record.seconds for record in records] == [0.5, 1.0, 1.5, 2.0, 2.5]
-        # J never rises, neither in a part nor from one to the other.
-        assert [record.loss for record in records] == [5.0, 3.0, 3.0, 3.0, 2.0]
+        # J is what it is; what a stall is told by never rises, nor from one part to the other.
+        assert [record.loss for record in records] == [5.0, 3.0, 4.0, 3.5, 2.0]
+        assert [record.kept for record in records] == [5.0, 3.0, 4.0, 3.5, 2.0]
         assert [record.objective for record in records] == [5.0, 3.0, 3.0, 3.0, 2.0]
         assert [record.settled for record in records] == [False, False, False, True, True]
         assert chain.weights()[0][0][0, 0] == 2.0
