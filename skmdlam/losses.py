@@ -61,6 +61,8 @@ class Loss:
         mini-batches began.
     positive_target : bool
         Whether targets must not be negative.
+    bounded_gradient : bool
+        Whether ``dR/dz`` is bounded, so that no sample pulls more than others however far it is.
     outlier_threshold : float
         Residual from which on the influence of a sample is bounded, as Huber's delta; infinity
         where it is not.
@@ -71,6 +73,7 @@ class Loss:
     nonsmooth: bool = False
     outlier_threshold: float = np.inf
     positive_target: bool = False
+    bounded_gradient: bool = False
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -456,6 +459,10 @@ class _LossInUnits(Loss):
     def outlier_threshold(self):
         return self.loss.outlier_threshold  # the targets stay as they are
 
+    @property
+    def bounded_gradient(self):
+        return self.loss.bounded_gradient
+
     def _outside(self, z):
         return self.shift + self.scale * z.astype(float)
 
@@ -554,6 +561,7 @@ class SoftmaxCrossEntropy(Loss):
     """``R(z, y) = log sum_k exp(z_k) - z_y``, with ``y`` a one-hot row."""
 
     name = "softmax_cross_entropy"
+    bounded_gradient = True
     out_activation = "softmax"
 
     def value(self, z, y):
@@ -724,6 +732,7 @@ class LogisticLoss(Loss):
     """``R(z, y) = sum_k log(1 + exp(-m_k))``, ``m = (2 y - 1) z``, with ``y`` 0 or 1."""
 
     name = "logistic"
+    bounded_gradient = True
     out_activation = "logistic"
 
     def value(self, z, y):
@@ -826,6 +835,7 @@ class AbsoluteError(Loss):
     """``R(z, y) = sum_k |z_k - y_k|``."""
 
     name = "absolute_error"
+    bounded_gradient = True
     nonsmooth = True
     outlier_threshold = 0.0
 
@@ -855,6 +865,7 @@ class Quantile(Loss):
     """
 
     name = "quantile"
+    bounded_gradient = True
     nonsmooth = True
     outlier_threshold = 0.0
     quantile: float = 0.5
@@ -902,6 +913,7 @@ class Huber(Loss):
     """
 
     name = "huber"
+    bounded_gradient = True
     delta: float = 1.35
 
     def __post_init__(self):

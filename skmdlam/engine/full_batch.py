@@ -12,7 +12,7 @@ from .moments import Columns, TargetMoments, column_moments, standardized_sample
 from .steps.full_batch import FullBatchStep, setting_of, without_penalty
 from .steps.proximal import ProximalMethod
 from .steps.quasi_newton import method_of
-from .tails import tails_of
+from .tails import tails_for
 
 
 def full_batch_run(options, problem, coefs, intercepts, settings):
@@ -34,7 +34,7 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     moments = column_moments(problem.X, share)
     X, rows, constants = problem.X, problem.rows, options.constants
     columns = Columns.of(*moments, rows.total, X.shape[0], X.dtype, constants.limits)
-    tails = tails_of(X, columns, rows.weight, tuned=constants.tuned, limits=constants.limits)
+    tails = tails_for(problem, columns, constants)
 
     def estimate():
         bounded = problem.loss.outlier_threshold < np.inf

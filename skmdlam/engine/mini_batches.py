@@ -19,7 +19,7 @@ from .regularization import effective_column_alpha
 from .start import finite_start
 from .steps.layerwise import LayerwiseStep
 from .steps.penalty_block import PenaltyBlock
-from .tails import tails_of
+from .tails import tails_for
 
 
 def mini_batch_run(options, problem, coefs, intercepts, settings):
@@ -123,9 +123,7 @@ def prepare(problem, options, settings, rng, *, single):
 
     moments = column_moments(X, share)
     columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
-    tails = tails_of(
-        X, columns, problem.sample_weight, tuned=options.constants.tuned, limits=limits
-    )
+    tails = tails_for(problem, columns, options.constants)
     tail_weight = variance_weight = None
     if tails is not None:
         columns, share = tails.centered(columns), tails.share(share)

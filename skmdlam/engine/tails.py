@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
-from .constants import LIMITS, TUNED
+from .constants import CONSTANTS, LIMITS, TUNED
 from .moments import chunks
 
 
@@ -64,6 +64,34 @@ class Tails:
             x.data = data * self.stretch[x.indices]
             return x
         return self.median + self.stretch * np.clip(x - self.median, -self.limit, self.limit)
+
+
+def tails_for(problem, columns, constants=CONSTANTS):
+    """Those of the samples of a problem, where far ones must not count more than others.
+
+    A loss of bounded gradient pulls at a far sample no more than at any other, and the penalty on
+    the variances must not let it pay more. Others, as the squared error, ask for the right value
+    out there too.
+
+    Parameters
+    ----------
+    problem : Problem
+    columns : Columns
+    constants : Constants
+
+    Returns
+    -------
+    tails : Tails or None
+    """
+    if not problem.loss.bounded_gradient:
+        return None
+    return tails_of(
+        problem.X.tocsr() if problem.sparse else problem.X,
+        columns,
+        problem.sample_weight,
+        tuned=constants.tuned,
+        limits=constants.limits,
+    )
 
 
 def tails_of(X, columns, weight=None, *, tuned=TUNED, limits=LIMITS):

@@ -13,7 +13,7 @@ from ..moments import Columns, TargetMoments, column_moments, in_like_units
 from ..records import Value
 from ..regularization import effective_column_alpha
 from ..start import lsuv
-from ..tails import tails_of
+from ..tails import tails_for
 from .full_objective import FullObjective
 
 
@@ -100,7 +100,7 @@ def setting_of(
     moments = column_moments(X, share) if moments is None else moments
     columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
     if tails is None:
-        tails = tails_of(X, columns, weight, tuned=constants.tuned, limits=limits)
+        tails = tails_for(problem, columns, constants)
     variance_weight = None
     if tails is not None:
         columns = tails.centered(columns)
