@@ -172,7 +172,7 @@ def _rhythm(V, tuned):
 
 
 def _schedule(options, prepared, n_batches, settings):
-    """As long as epochs gain; the longer one is, and the noisier the targets, the more it has to."""
+    """As long as epochs gain: a long one, or one on noisy targets, has to gain at once."""
     tuned, ratio = options.constants.tuned, prepared.regularization.ratio
     noisy, clear = ratio >= tuned.noisy, ratio < tuned.noisy
     # An epoch of one batch is one step: half as many of them would be too few.

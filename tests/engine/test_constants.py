@@ -80,7 +80,8 @@ HANDED_IN = [
     (with_tuned(refresh_every=11), lambda run: run.step.rhythm.refresh_every, 11),
     (with_tuned(observe_every=11), lambda run: run.step.rhythm.observe_every, 11),
     (with_tuned(batch_share=2), lambda run: run.source.n_batches, 2),
-    (with_tuned(activity=0.0, least_activity=3.0), lambda run: run.estimated.activity_alpha, 0.9),
+    (with_tuned(activity=3.0), lambda run: run.estimated.activity_alpha, 0.9),
+    (with_tuned(upper=0.0), lambda run: run.estimated.upper_alpha, 0.0),
     (with_tuned(column=0.0, least_column=2.0), lambda run: run.estimated.column_alpha, 2.0),
     (with_limits(measured_rows=50), lambda run: len(run.objective.chunks), 3),
     (with_tuned(all_measured=100, measured=60), lambda run: run.objective.n, 60),
@@ -90,9 +91,11 @@ HANDED_IN = [
 @pytest.mark.parametrize("case", range(len(HANDED_IN)))
 def test_what_is_handed_in_is_used(case):
     solver, ask, expected = HANDED_IN[case]
-    size = None if solver.constants.tuned.batch_share != TUNED.batch_share else 50
-    assert ask(start(solver=solver, batch_size=size)) == pytest.approx(expected)
-    assert ask(start(solver=Feasible(), batch_size=size)) != pytest.approx(expected)
+    given = solver.constants.tuned.batch_share == TUNED.batch_share
+    size, longest = (50, 200) if given else (None, 40)
+    settings = {"batch_size": size, "max_iter": longest}
+    assert ask(start(solver=solver, **settings)) == pytest.approx(expected)
+    assert ask(start(solver=Feasible(), **settings)) != pytest.approx(expected)
 
 
 def test_the_full_batch_uses_them_too():

@@ -18,7 +18,7 @@ from skmdlam.engine.summary import DataSummary
 from skmdlam.losses import AbsoluteError, Huber, SoftmaxCrossEntropy, SquaredError
 from skmdlam.penalties import L1, L2
 
-USUAL = usual_regularization()
+USUAL = usual_regularization(99.0)
 RNG = np.random.RandomState(0)
 X = RNG.standard_normal((400, 5)) @ RNG.standard_normal((5, 5)) + 3.0
 WEIGHT = RNG.randint(1, 4, size=400).astype(float)
@@ -336,10 +336,11 @@ class TestAfterAFit:
 
     def test_what_the_fit_estimated_holds(self):
         """Unless it could not tell, or a chunk can."""
+        usual = usual_regularization(float(len(X)) + 20.0)
         estimated = USUAL._replace(activity_alpha=12.0, column_alpha=3.0, ratio=0.1)
         for ratio, expected in (
             (0.1, estimated.penalties),
-            (np.nan, USUAL.penalties),
+            (np.nan, usual.penalties),
         ):
             summary = DataSummary.of(X, Y, estimated=estimated._replace(ratio=ratio))
             run = learn(slice(0, 20), summary.as_arrays(), start=self.start)
@@ -354,9 +355,9 @@ class TestStrengths:
         assert few.regularization.penalties == USUAL.penalties
         assert few.estimated is None and few.state()["estimated"] is None
         run = learn(slice(0, 100))
-        assert run.regularization.activity_alpha != USUAL.activity_alpha
+        assert run.regularization.upper_alpha != USUAL.upper_alpha
         given = learn(slice(200, 300), run.state(), activity_alpha=0.0)
-        assert given.regularization.penalties == {"activity_alpha": 0.0, "column_alpha": 0.0}
+        assert given.regularization.penalties == dict.fromkeys(USUAL.penalties, 0.0)
         assert given.state()["estimated"] == tuple(run.regularization)
         more = learn(slice(99, 300), few.state())
         assert more.regularization.penalties != USUAL.penalties
@@ -382,14 +383,14 @@ class TestStrengths:
         prepared = run.step.prepared
         expected = Feasible().estimate_regularization(
             prepared.problem,
-            prepared.loss,
+            prepared.frame.scaling,
             prepared.input.rotated_samples,
             prepared.frame.scaling.transform(noisy),
             total=3200.0,
         )
         assert run.estimated == pytest.approx(expected, rel=1e-6)
-        assert learn(slice(0, 400), target=noisy).estimated.activity_alpha != pytest.approx(
-            expected.activity_alpha, rel=0.1
+        assert learn(slice(0, 400), target=noisy).estimated.upper_alpha != pytest.approx(
+            expected.upper_alpha, rel=0.1
         )
 
     def test_few_rows_do_not_tell_the_strength_for_columns(self):
@@ -400,7 +401,9 @@ class TestStrengths:
         assert many.regularization.column_alpha > 1.5
 
     def test_nobody_looks_at_the_noise_where_nothing_depends_on_it(self):
-        run = learn(slice(0, 200), solver=Feasible(column_alpha=2.0), activity_alpha=1.0)
+        run = learn(
+            slice(0, 200), solver=Feasible(column_alpha=2.0, upper_alpha=3.0), activity_alpha=1.0
+        )
         assert run.estimated is None and np.isnan(run.regularization.ratio)
 
     def test_columns_count_against_all_that_was_seen(self):
