@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from ..penalties import USUAL_ALPHA
 from .constants import CONSTANTS, Constants
 from .full_batch import full_batch_run, proximal_run
@@ -20,13 +18,14 @@ from .options import (
 from .records import Settings
 from .regularization import Regularization, estimate_regularization
 from .start import DEEP, looks_linear
+from .step_sizes import StepSizes
 from .streams import stream_run
 
 ACCELERATIONS = ("anderson", "nesterov", None)
 
 
 @dataclass(frozen=True)
-class Feasible:
+class Feasible(StepSizes):
     """Alternating minimization of the training objective itself, from feasible points.
 
     Minimizes ``J(W, b) = sum_i s_i R_i(z_L) + alpha sum_l penalty(W_l)
@@ -261,78 +260,6 @@ class Feasible:
             The size of a batch.
         """
         return min(n, self.auto_batch_size(n) if batch_size is None else batch_size)
-
-    def auto_rho(self, n, batch_size):
-        """Where rho starts in mini-batches when the user leaves the choice to us.
-
-        Parameters
-        ----------
-        n : int
-            Number of samples.
-        batch_size : int
-            Samples in a batch: the more of them, the less noise, and the smaller rho may be.
-
-        Returns
-        -------
-        rho : float
-            45 for batches of 100.
-        """
-        tuned = self.constants.tuned
-        if batch_size >= n:  # no noise of batches; and repeated rows must not count
-            batch_size = 100
-        return tuned.rho * (100.0 / batch_size) ** tuned.rho_power
-
-    def rho_within_range(self, rho, auto):
-        """The user's rho, held near the automatic one; None is that one.
-
-        Parameters
-        ----------
-        rho : float or None
-            What the user asks for.
-        auto : float
-            What :meth:`auto_rho` gives.
-
-        Returns
-        -------
-        rho : float
-            Within a factor of 8 of ``auto``.
-        """
-        if rho is None:
-            return auto
-        most = self.constants.tuned.rho_range
-        return float(np.clip(rho, auto / most, auto * most))
-
-    def gain_of(self, flat):
-        """How many times longer than those of the output layer the steps of a hidden layer are.
-
-        Parameters
-        ----------
-        flat : bool
-            Whether the activation has a small slope.
-
-        Returns
-        -------
-        gain : float
-            ``hidden_gain`` where it is given.
-        """
-        tuned = self.constants.tuned
-        return first_given(self.hidden_gain, tuned.flat_gain if flat else tuned.hidden_gain)
-
-    def damping_of(self, n_hidden):
-        """Damping of the steps of a net of so many hidden layers.
-
-        Parameters
-        ----------
-        n_hidden : int
-            Hidden layers.
-
-        Returns
-        -------
-        damping : float
-            ``damping`` where it is given.
-        """
-        tuned = self.constants.tuned
-        return first_given(self.damping, max(tuned.least_damping, tuned.damping * n_hidden))
 
     def estimate_regularization(self, problem, scaling, inputs, Y, *, total=None):
         """Strengths of the unit-free penalties for a problem, whatever the user names.

@@ -120,7 +120,7 @@ class TestLookAhead:
             hidden.observe(values.inputs[1])
         V = step.network.weights
         value = judge._objective()
-        found = judge._penalty(V) + judge._activity(V)
+        found = judge._penalty(V) + judge._unit_free(V)
         assert found == pytest.approx(value.objective - value.data, rel=0.02)
 
     def test_noise_is_seen_beside_a_penalty_that_both_pay(self):

@@ -59,7 +59,9 @@ def layers_of(*, rotate=True, sketched=False, length=(2.0, 5.0, 7.0), gains=(3.0
     return layers
 
 
-def terms_of(penalty, *, alpha=0.0, activity_alpha=0.0, column_alpha=0.0, penalized=True):
+def terms_of(
+    penalty, *, alpha=0.0, activity_alpha=0.0, column_alpha=0.0, upper_alpha=0.0, penalized=True
+):
     quadratic = penalty.ridge is not None
     return SimpleNamespace(
         none=activity_alpha == 0 and not penalized,
@@ -69,6 +71,7 @@ def terms_of(penalty, *, alpha=0.0, activity_alpha=0.0, column_alpha=0.0, penali
         alpha=alpha,
         activity_alpha=activity_alpha,
         column_alpha=column_alpha,
+        upper_alpha=upper_alpha,
         column_ridge=lambda sizes, length: length * column_alpha / (0.1 + sizes),
     )
 
@@ -79,19 +82,25 @@ def copies(layers):
 
 @pytest.mark.parametrize("penalty", [L2(), ElasticNet(0.0)])
 def test_strengths_of_every_layer(penalty):
-    """Gain and length, per unit of weight; the output's ridge counts its scale twice."""
+    """Gain and length, per unit of weight; the output's ridge counts its scale twice.
+
+    But not that of ``upper_alpha``, which is in units of the run and spares the first layer.
+    """
     assert penalty.ridge == 1.0
-    alpha, activity, column = 0.7, 2.0, 1.5
+    alpha, activity, column, upper = 0.7, 2.0, 1.5, 4.0
     layers = layers_of()
     expected = copies(layers)
     for index, (layer, V) in enumerate(zip(layers, expected, strict=True)):
         length = layer.gain * layer.accumulated / TOTAL
         ridge = length * alpha * (SCALE**2 if index == 2 else 1.0)
+        ridge += length * upper * (index > 0)
         columns = ()
         if index == 0:
             columns = (length * column / (0.1 + layer.block.column_sizes(V)),)
         layer.block.shrink(V, length * activity, ridge, *columns)
-    terms = terms_of(penalty, alpha=alpha, activity_alpha=activity, column_alpha=column)
+    terms = terms_of(
+        penalty, alpha=alpha, activity_alpha=activity, column_alpha=column, upper_alpha=upper
+    )
     PenaltyBlock(terms, 20, 10)(layers, 0)
     for layer, V in zip(layers, expected, strict=True):
         np.testing.assert_allclose(layer.V, V, rtol=1e-10)
@@ -102,14 +111,15 @@ def test_strengths_of_every_layer(penalty):
         np.testing.assert_allclose(layer.V, V, rtol=1e-10)
 
 
-def test_a_ridge_of_the_output_by_brute_force():
-    """``1/2 tr dW' M dW + length alpha/2 ||scale W||^2``, the weights of the user."""
+@pytest.mark.parametrize("upper", [0.0, 11.0])
+def test_a_ridge_of_the_output_by_brute_force(upper):
+    """``1/2 tr dW' M dW + length/2 (alpha ||scale W||^2 + upper_alpha ||W||^2)``."""
     layers = layers_of()
     last = layers[2]
     M = last.block._centered()
     start = last.V[:-1].copy()
-    PenaltyBlock(terms_of(L2(), alpha=0.7), 20, 10)(layers, 0)
-    system = M + 0.7 * 7.0 / TOTAL * SCALE**2 * np.eye(6)
+    PenaltyBlock(terms_of(L2(), alpha=0.7, upper_alpha=upper), 20, 10)(layers, 0)
+    system = M + (0.7 * SCALE**2 + upper) * 7.0 / TOTAL * np.eye(6)
     np.testing.assert_allclose(last.V[:-1], np.linalg.solve(system, M @ start), rtol=1e-9)
 
 
@@ -258,9 +268,10 @@ def test_iterations_begin_at_the_weights():
 def test_unit_free_penalties_go_with_a_general_one():
     """First what they take, then the proximal steps."""
     one, two = layers_of(rotate=False), layers_of(rotate=False)
-    PenaltyBlock(terms_of(L1(), alpha=0.6, activity_alpha=2.0, column_alpha=1.0), 50, 1)(one, 0)
+    free = {"activity_alpha": 2.0, "column_alpha": 1.0, "upper_alpha": 3.0}
+    PenaltyBlock(terms_of(L1(), alpha=0.6, **free), 50, 1)(one, 0)
     lengths = [layer.accumulated for layer in two]
-    PenaltyBlock(terms_of(L2(), activity_alpha=2.0, column_alpha=1.0), 50, 1)(two, 0)
+    PenaltyBlock(terms_of(L2(), **free), 50, 1)(two, 0)
     for layer, length in zip(two, lengths, strict=True):
         layer.accumulated = length
     PenaltyBlock(terms_of(L1(), alpha=0.6), 50, 1)(two, 0)
