@@ -166,18 +166,18 @@ def estimate_regularization(
     unit = min(1.0, weight.sum() / n)
     weight = weight / unit
     total = max(float(weight.sum()), (total or 0.0) / unit)
-    size, n_blocks = noise_blocks(n, tuned)
-    rows = _some_rows(weight, size * n_blocks)
+    blocks = _blocks_of_rows(weight, *noise_blocks(round(weight.sum()), tuned))
+    rows = np.unique(np.concatenate(blocks))
     inputs, shown = inputs(rows).astype(float), Y[rows].astype(float)
     noise = _mean_noise(
         noise_of(
-            inputs[block::n_blocks],
-            shown[block::n_blocks],
+            inputs[block],
+            shown[block],
             total=total,
             outlier_threshold=loss.outlier_threshold,
             tuned=tuned,
         )
-        for block in range(n_blocks)
+        for block in (np.searchsorted(rows, block) for block in blocks)
     )
     sensitivity = Sensitivity.of(loss, Y, share, loss_scale)
     found = regularization_of(noise, sensitivity, Y.shape[1], max(total, n), tuned)
@@ -187,7 +187,7 @@ def estimate_regularization(
 
 
 def noise_blocks(n, tuned=TUNED):
-    """How many rows of n tell the noise together, and how many times: what one says has an error.
+    """How many of n samples tell the noise together, and how many times: one try has an error.
 
     The time for it grows with the third power of the rows. More of them, which take less of a rough
     function for noise, are worth it where there are many.
@@ -318,13 +318,18 @@ def _pulled_in(residual, threshold, deviations):
     return np.clip(residual, -limit, limit)
 
 
-def _some_rows(weight, most):
-    """Indices of at most so many rows, evenly spread over all copies: files may be sorted."""
+def _blocks_of_rows(weight, size, n_blocks):
+    """Indices of so many rows, some times over, evenly spread over all copies: files may be sorted.
+
+    Each block skips what the others take, but for copies.
+    """
     ends = np.cumsum(weight)
-    if ends[-1] <= most:
-        return np.arange(len(weight))
+    if ends[-1] <= size:
+        return [np.arange(len(weight))]
+    most = size * n_blocks
     places = (np.arange(most) + 0.5) * (ends[-1] / most)
-    return np.unique(np.minimum(np.searchsorted(ends, places), len(weight) - 1))
+    rows = np.minimum(np.searchsorted(ends, places), len(weight) - 1)
+    return [np.unique(rows[block::n_blocks]) for block in range(n_blocks)]
 
 
 def _relu_kernel(gram, constant):

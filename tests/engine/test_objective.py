@@ -1,6 +1,7 @@
 """J: its terms, and its value by forward passes over the layers of a run."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,10 +10,13 @@ import scipy.sparse as sp
 from skmdlam.activations import get_activation
 from skmdlam.engine.constants import CONSTANTS, LIMITS, TUNED
 from skmdlam.engine.feasible import Feasible
+from skmdlam.engine.full_batch import full_batch_run, proximal_run
 from skmdlam.engine.mini_batches import mini_batch_run
+from skmdlam.engine.moments import column_moments
 from skmdlam.engine.objective import LayerObjective
 from skmdlam.engine.problem import Problem, forward
 from skmdlam.engine.records import Settings
+from skmdlam.engine.regularization import Regularization
 from skmdlam.losses import AbsoluteError, Huber, LogisticLoss, Poisson, SquaredError
 from skmdlam.penalties import get_penalty
 
@@ -32,10 +36,12 @@ def target_of(loss, Y):
 
 
 def run_of(X, Y, loss=SquaredError(), *, hidden=(8, 5), activation="tanh", penalty="l2",  # noqa: B008
-           alpha=0.3, activity_alpha=7.0, column_alpha=1.5, weight=None, batch_size=20,
+           alpha=0.3, activity_alpha=7.0, column_alpha=1.5, upper_alpha=2.5, weight=None,
+           batch_size=20,
            limits=LIMITS, tuned=TUNED, **options):  # fmt: skip
     solver = Feasible(
         column_alpha=column_alpha,
+        upper_alpha=upper_alpha,
         constants=replace(CONSTANTS, limits=limits, tuned=tuned),
         **{"single_precision": False, **options},
     )
@@ -63,23 +69,24 @@ def unit_of(loss, Y, share):
 
 
 def documented(X, Y, coefs, intercepts, loss, *, activation, penalty, alpha, activity_alpha,
-               column_alpha, weight):  # fmt: skip
+               column_alpha, upper_alpha, weight):  # fmt: skip
     """J of the docstring of Feasible, per unit of weight."""
     s = np.ones(len(X)) if weight is None else weight
     share, total = s / s.sum(), s.sum()
     unit, scale = unit_of(loss, Y, share)
     h = get_activation(activation)
-    z, spread = X, 0.0
+    z, spread, upper = X, 0.0, 0.0
     for layer, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
         z = (h.value(z) if layer else z) @ W + b
         size = scale if layer == len(coefs) - 1 else 1.0
         spread += (share @ ((z - share @ z) / size) ** 2).sum()
+        upper += np.sum((W / size) ** 2) if layer else 0.0
     std2 = share @ (X - share @ X) ** 2
     columns = np.log(1 + 10 * std2 * (coefs[0] ** 2).sum(axis=1)).sum()
     columns *= np.sqrt(np.sum(std2 > 1e-20)) * min(1.0, total / len(X))
     J = s @ loss.value(z, Y)
     J += alpha * sum(get_penalty(penalty).value(W) for W in coefs)
-    J += 0.5 * unit * (activity_alpha * spread + column_alpha * columns)
+    J += 0.5 * unit * (activity_alpha * spread + column_alpha * columns + upper_alpha * upper)
     return J / total
 
 
@@ -93,7 +100,8 @@ def documented(X, Y, coefs, intercepts, loss, *, activation, penalty, alpha, act
         {"loss": LogisticLoss(), "hidden": ()},
         {"loss": Poisson(), "hidden": (6,)},
         {"penalty": "l1", "alpha": 0.05},
-        {"alpha": 0.0, "activity_alpha": 0.0, "column_alpha": None},
+        {"alpha": 0.0, "activity_alpha": 0.0, "column_alpha": None, "upper_alpha": None},
+        {"alpha": 0.0, "activity_alpha": 0.01, "upper_alpha": 40.0},
         {"activity_alpha": 3.0, "column_alpha": 0.0, "batch_size": 130},
     ],
     ids=str,
@@ -114,8 +122,9 @@ def test_last_loss_is_the_documented_objective(settings, mean):
     assert weight is None or np.array_equal(weight, given)
     settings.pop("hidden", None), settings.pop("batch_size", None)
     terms = {"activation": "tanh", "penalty": "l2", "alpha": 0.3, "activity_alpha": 7.0,
-             "column_alpha": 1.5, **settings}  # fmt: skip
-    terms["column_alpha"] = terms["column_alpha"] or 0.0
+             "column_alpha": 1.5, "upper_alpha": 2.5, **settings}  # fmt: skip
+    for name in ("column_alpha", "upper_alpha"):
+        terms[name] = terms[name] or 0.0
     J = documented(X, Y, *run.weights(), loss, weight=weight, **terms)
     assert records[-1].loss == pytest.approx(J, rel=1e-7)
     assert records[-1].objective == records[-1].loss
@@ -136,6 +145,61 @@ def test_last_loss_is_the_documented_objective(settings, mean):
     assert value.data * frame.unit == pytest.approx(share @ loss.value(z, Y), rel=1e-7)
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "penalty", "alpha"),
+    [
+        (SquaredError(), "l2", 0.4),
+        (Huber(0.5), "l2", 0.0),
+        (LogisticLoss(), "l1", 0.05),
+        (Poisson(), "l2", 0.0),
+        (AbsoluteError(), "l1", 0.05),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("hidden", [(5,), (6, 4)])
+def test_every_run_has_the_same_objective(loss, penalty, alpha, hidden, weighted):
+    """That of the documentation, at weights and with strengths that are handed in."""
+    X, Y = data()
+    Y = target_of(loss, Y)
+    rng = np.random.default_rng(3)
+    weight = rng.uniform(0.1, 0.9, len(X)) if weighted else None
+    sizes = [7, *hidden, 2]
+    coefs = [rng.standard_normal((m, k)) / m for m, k in pairwise(sizes)]
+    coefs[0][2] = 0.0  # a constant column has no weights
+    intercepts = [rng.standard_normal(k) for k in sizes[1:]]
+    strengths = {"activity_alpha": 3.0, "column_alpha": 0.8, "upper_alpha": 6.0}
+    solver = Feasible(single_precision=False, patience=2, cool_down=2, **strengths)
+    activations = [get_activation("tanh")] * len(hidden)
+    problem = Problem(X, Y, activations, loss, get_penalty(penalty), alpha, weight)
+    settings = Settings(batch_size=20, warm=True, rng=np.random.RandomState(0))
+    moments = column_moments(X, problem.rows.normalized())
+    named = Regularization(3.0, 0.8, upper_alpha=6.0)
+    runs = [
+        mini_batch_run(solver, problem, coefs, intercepts, settings),
+        full_batch_run(solver, problem, coefs, intercepts, settings),
+    ]
+    if problem.penalized:
+        runs.append(proximal_run(solver, problem, coefs, intercepts, settings, named, moments))
+    given = {"loss": loss, "activation": "tanh", "penalty": penalty, "alpha": alpha,
+             "weight": weight, **strengths}  # fmt: skip
+    # Sweeps over all samples do not divide by the slope of Huber's loss.
+    frame = runs[0].step.prepared.frame
+    units = [frame.unit, *[frame.scaling.factor] * (len(runs) - 1)]
+    J = documented(X, Y, coefs, intercepts, **given)
+    without = documented(X, Y, coefs, intercepts, **{**given, "upper_alpha": 0.0})
+    assert J > 1.001 * without
+    for run, unit in zip(runs, units, strict=True):
+        assert tuple(run.regularization.penalties.values()) == (3.0, 0.8, 6.0)
+        assert run.estimated is None
+        assert run.objective().objective * unit == pytest.approx(J, rel=1e-9)
+    # A stream, at the weights that it begins with.
+    run = solver.stream(problem, coefs, intercepts, None, rng=np.random.RandomState(0))
+    frame = run.step.prepared.frame
+    J = documented(X, Y, *frame.projected(run.step.network.weights), **given)
+    assert run.judge._objective().objective * frame.unit == pytest.approx(J, rel=1e-9)
+
+
 @pytest.mark.parametrize("lazy", [False, True])
 def test_of_a_sparse_matrix_and_in_any_chunks(lazy):
     """Samples that have to become dense do so by the batch."""
@@ -144,7 +208,8 @@ def test_of_a_sparse_matrix_and_in_any_chunks(lazy):
     limits = replace(LIMITS, small=1, entries=1, decomposition=10, sketch=5, sketch_numbers=500)
     limits = replace(limits, measured_rows=17, lazy=lazy)
     weight = np.random.default_rng(1).uniform(0.2, 2.0, len(X))
-    settings = {"activation": "tanh", "penalty": "l2", "alpha": 0.3, "activity_alpha": 7.0}
+    settings = {"activation": "tanh", "penalty": "l2", "alpha": 0.3, "activity_alpha": 7.0,
+                "upper_alpha": 2.5}  # fmt: skip
     for hidden in ((8, 5), (60,)):
         run = run_of(sp.csr_array(X), Y, hidden=hidden, limits=limits, weight=weight, batch_size=9)
         record = next(run)
@@ -173,15 +238,15 @@ def test_many_samples_are_measured_in_part():
     frame, whole = run.step.prepared.frame, np.full(400, 1 / 400)
     unit, scale = unit_of(SquaredError(), Y, whole)
     assert frame.unit == pytest.approx(unit)
-    z, spread = X[rows], 0.0
+    z, spread, upper = X[rows], 0.0, 0.0
     for layer, (W, b) in enumerate(zip(coefs, intercepts, strict=True)):
         z = (np.tanh(z) if layer else z) @ W + b
         spread += z.var(axis=0).sum() / (scale**2 if layer == 2 else 1.0)
+        upper += np.sum(W**2) * (0.0, 1.0, scale**-2)[layer]
     columns = np.log(1 + 10 * X.var(axis=0) * (coefs[0] ** 2).sum(axis=1)).sum() * np.sqrt(6)
     J = SquaredError().value(z, Y[rows]).mean()
-    J += (
-        0.3 / 2 * sum(np.sum(W**2) for W in coefs) + unit / 2 * (7 * spread + 1.5 * columns)
-    ) / 400
+    J += 0.3 / 2 * sum(np.sum(W**2) for W in coefs) / 400
+    J += unit / 2 * (7 * spread + 1.5 * columns + 2.5 * upper) / 400
     assert record.loss == pytest.approx(J, rel=1e-7)
 
     more = replace(tuned, measured=200)
@@ -227,6 +292,7 @@ def test_loss_of_each_sample():
         ({"alpha": 0.0, "activity_alpha": 0.0}, True),
         ({"alpha": 0.1, "activity_alpha": 0.0}, False),
         ({"alpha": 0.0, "activity_alpha": 1.0}, False),
+        ({"alpha": 0.0, "activity_alpha": 0.0, "upper_alpha": 3.0}, True),
     ],
 )
 def test_whether_there_is_any_penalty(settings, none):
