@@ -5,17 +5,27 @@ from itertools import islice, pairwise
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from skmdlam.activations import Sign, get_activation
 from skmdlam.engine.constants import CONSTANTS, TUNED
 from skmdlam.engine.feasible import Feasible
 from skmdlam.engine.loop.run import Chain, ComposedRun
 from skmdlam.engine.problem import Problem, forward
-from skmdlam.engine.regularization import Regularization, estimate_regularization
+from skmdlam.engine.records import Settings
+from skmdlam.engine.regularization import Regularization, estimate_regularization, noise_of
 from skmdlam.engine.start import glorot, looks_linear
 from skmdlam.engine.steps.full_batch import FullBatchStep
 from skmdlam.engine.steps.layerwise import LayerwiseStep
-from skmdlam.losses import AbsoluteError, SquaredError
+from skmdlam.losses import (
+    AbsoluteError,
+    Huber,
+    LogisticLoss,
+    Poisson,
+    Quantile,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
 from skmdlam.penalties import get_penalty
 
 
@@ -46,15 +56,23 @@ def run_of(X, Y, *, loss=None, penalty="l2", alpha=0.0, activation="relu", hidde
         ({"batch_size": 120}, FullBatchStep),
         ({"batch_size": 500}, FullBatchStep),
         ({"batch_size": 119}, LayerwiseStep),
-        ({}, LayerwiseStep),
+        ({}, FullBatchStep),
+        ({"max_iter": 49}, LayerwiseStep),
+        ({"hidden": (4, 4, 4)}, LayerwiseStep),
+        ({"loss": AbsoluteError()}, LayerwiseStep),
         ({"batch_size": 120, "penalty": "l1", "alpha": 0.1}, FullBatchStep),
         ({"batch_size": 120, "penalty": "l1"}, FullBatchStep),
-        ({"penalty": "l1"}, LayerwiseStep),  # without strength there is no penalty
-        ({"penalty": "l1", "alpha": 0.1}, Chain),
+        ({"penalty": "l1"}, FullBatchStep),
+        ({"penalty": "l1", "alpha": 0.1}, FullBatchStep),
+        ({"penalty": "l1", "batch_size": 40}, LayerwiseStep),  # no strength: there is no penalty
+        ({"penalty": "l1", "alpha": 0.1, "batch_size": 40}, Chain),
+        ({"penalty": "l1", "alpha": 0.1, "max_iter": 49}, Chain),
         ({"penalty": "elasticnet", "alpha": 0.1, "batch_size": 40}, Chain),
         ({"batch_size": 120, "penalty": "l1", "alpha": 0.1, "loss": AbsoluteError()}, Chain),
+        ({"penalty": "l1", "alpha": 0.1, "loss": AbsoluteError()}, Chain),
         ({"batch_size": 120, "loss": AbsoluteError()}, FullBatchStep),
         ({"batch_size": 120, "activation": Sign()}, LayerwiseStep),
+        ({"activation": Sign()}, LayerwiseStep),
         ({"penalty": "l1", "alpha": 0.1, "activation": Sign()}, LayerwiseStep),
     ],
 )
@@ -64,6 +82,35 @@ def test_which_run_begins(options, kind):
         assert type(run) is Chain
     else:
         assert type(run) is ComposedRun and type(run.step) is kind
+
+
+def takes_all_samples(n=30, d=3, n_hidden=1, *, sparse=False, loss=None, tuned=None, **settings):
+    X = sp.csr_array((n, d)) if sparse else np.zeros((n, d))
+    activations = [get_activation("relu")] * n_hidden
+    problem = Problem(X, np.zeros((n, 1)), activations, loss or SquaredError(), get_penalty("l2"), 0)
+    solver = Feasible(constants=replace(CONSTANTS, tuned=replace(TUNED, **(tuned or {}))))
+    return solver.takes_all_samples(problem, Settings(**settings))
+
+
+def test_all_samples_are_a_batch_of_small_data_by_default():
+    """Each condition alone, from both sides; a size that the user names stands."""
+    assert takes_all_samples()
+    assert takes_all_samples(n=10_000) and not takes_all_samples(n=10_001)
+    assert takes_all_samples(d=500) and not takes_all_samples(d=501)
+    assert takes_all_samples(n_hidden=0)
+    assert takes_all_samples(n_hidden=2) and not takes_all_samples(n_hidden=3)
+    assert takes_all_samples(max_iter=50) and not takes_all_samples(max_iter=49)
+    assert not takes_all_samples(sparse=True)
+    for loss, smooth in (
+        (Huber(), True), (Poisson(), True), (LogisticLoss(), True), (SoftmaxCrossEntropy(), True),
+        (AbsoluteError(), False), (Quantile(0.2), False),
+    ):  # fmt: skip
+        assert takes_all_samples(loss=loss) == smooth
+    assert not takes_all_samples(batch_size=29)
+    large = {"n": 10_001, "d": 501, "n_hidden": 3, "sparse": True, "max_iter": 3}
+    assert takes_all_samples(**large, loss=AbsoluteError(), batch_size=10_001)
+    for numbers in ({"full_batch_rows": 29}, {"full_batch_columns": 2}, {"full_batch_sweeps": 201}):
+        assert not takes_all_samples(tuned=numbers)
 
 
 def test_sizes_of_batches():
@@ -104,54 +151,77 @@ def test_start_is_that_of_deep_ramps():
     [
         ([], 1.0),
         (["relu"], 1.0),
-        (["relu"] * 3, 1.0),
-        (["relu"] * 8, 0.4),
+        (["relu"] * 3, 3.0),
+        (["relu"] * 8, 3.2),
         (["tanh"], 0.3),
         (["logistic"] * 5, 0.5),
         (["tanh"] * 20, 1.0),
-        (["relu", "tanh"] * 2, 0.5 * 0.8 + 0.5 * 0.4),
+        (["relu", "tanh"] * 2, 0.5 * 3.2 + 0.5 * 0.4),
+        (["relu", "tanh", "relu"], 2 / 3 * 3.0 + 1 / 3 * 0.3),
     ],
 )
 def test_part_of_the_estimated_strength(names, part):
+    """That on activity counts by the layers, the others do not."""
     X, Y = data()
-    Y = Y / Y.std()
     weight = np.random.default_rng(0).integers(1, 4, len(X)).astype(float)
     problem = Problem(
         X, Y, [get_activation(name) for name in names], SquaredError(), get_penalty("l2"), 0, weight
     )
-    given = (SquaredError(), lambda rows: X[rows], Y)
+    scaling = SquaredError().scaled(Y.mean(axis=0), Y.std(), 1.0)
+    inputs, target = (lambda rows: X[rows]), scaling.transform(Y)
     for total in (None, 3000.0):
-        found = Feasible().estimate_regularization(problem, *given, total=total)
-        plain = estimate_regularization(*given, weight, total=total)
-        assert found.activity_alpha == pytest.approx(part * plain.activity_alpha, rel=1e-12)
-        assert found[1:] == plain[1:]
-    tuned = replace(TUNED, activity=4.0, least_activity=0.0)
+        found = Feasible().estimate_regularization(problem, scaling, inputs, target, total=total)
+        plain = estimate_regularization(SquaredError(), inputs, target, weight, total=total)
+        assert found.activity_alpha == pytest.approx(part, rel=1e-12)
+        assert found[1:] == plain[1:] and plain.upper_alpha > 0.0
+    tuned = replace(TUNED, activity=0.1, upper=0.133)
     less = Feasible(constants=replace(CONSTANTS, tuned=tuned))
-    tenth = less.estimate_regularization(problem, *given)
-    plain = estimate_regularization(*given, weight, tuned=replace(tuned, activity=40.0))
-    assert tenth.activity_alpha == pytest.approx(0.1 * part * plain.activity_alpha, rel=1e-12)
+    tenth = less.estimate_regularization(problem, scaling, inputs, target, total=3000.0)
+    assert tenth.activity_alpha == pytest.approx(0.1 * part, rel=1e-12)
+    assert tenth.upper_alpha == pytest.approx(0.1 * found.upper_alpha, rel=1e-12)
+    assert tenth.column_alpha == found.column_alpha
 
 
-FOUND = Regularization(2.0, 3.0, 0.5)
+def test_strengths_are_in_the_size_of_the_loss():
+    """A Huber loss of small delta: J is divided by its slope, the gradient too."""
+    X, Y = data()
+    problem = Problem(X, Y, [get_activation("relu")], Huber(1e-3), get_penalty("l2"), 0)
+    scaling = problem.loss.scaled(Y.mean(axis=0), Y.std(), 1.0)
+    assert scaling.loss_scale == pytest.approx(1e-3 / Y.std())
+    target = scaling.transform(Y)
+    found = Feasible().estimate_regularization(problem, scaling, lambda rows: X[rows], target)
+    noise = noise_of(X, target, outlier_threshold=scaling.loss.delta)
+    # Two outputs whose gradient is the sign of the residual, nearly.
+    expected = 1.33 * 2.0 * noise.share * np.sqrt(len(X) * noise.ratio)
+    assert found.upper_alpha == pytest.approx(expected, rel=0.02)
+
+
+FOUND = Regularization(2.0, 3.0, 0.5, 4.0)
+NAMED = {"column_alpha": 6.0, "upper_alpha": 8.0}
 
 
 @pytest.mark.parametrize(
     ("options", "activity", "schedule", "expected", "asked"),
     [
-        ({}, None, False, (2.0, 3.0, 0.5), True),
-        ({}, 7.0, False, (7.0, 3.0, 0.5), True),
-        ({"activity_alpha": 4.0}, None, False, (4.0, 3.0, 0.5), True),
-        ({"activity_alpha": 4.0}, 7.0, False, (7.0, 3.0, 0.5), True),
-        ({"column_alpha": 0.0}, None, False, (2.0, 0.0, 0.5), True),
-        ({"column_alpha": 6.0}, 7.0, False, (7.0, 6.0, np.nan), False),
-        ({"column_alpha": 6.0}, 7.0, True, (7.0, 6.0, 0.5), True),
-        ({"column_alpha": 6.0, "patience": 2}, 7.0, True, (7.0, 6.0, 0.5), True),
-        ({"column_alpha": 6.0, "cool_down": 2}, 7.0, True, (7.0, 6.0, 0.5), True),
-        ({"column_alpha": 6.0, "cool_down": 2, "patience": 2}, 7, True, (7, 6, np.nan), False),
-        ({"cool_down": 2, "patience": 2}, 7.0, True, (7.0, 3.0, 0.5), True),
-        ({"activity_alpha": 0.0, "column_alpha": 6.0}, None, True, (0.0, 0.0, np.nan), False),
-        ({"activity_alpha": 4.0}, 0.0, True, (0.0, 0.0, np.nan), False),
-        ({"activity_alpha": 0.0}, 7.0, False, (7.0, 3.0, 0.5), True),
+        ({}, None, False, (2.0, 3.0, 0.5, 4.0), True),
+        ({}, 7.0, False, (7.0, 3.0, 0.5, 4.0), True),
+        ({"activity_alpha": 4.0}, None, False, (4.0, 3.0, 0.5, 4.0), True),
+        ({"activity_alpha": 4.0}, 7.0, False, (7.0, 3.0, 0.5, 4.0), True),
+        ({"column_alpha": 0.0}, None, False, (2.0, 0.0, 0.5, 4.0), True),
+        ({"upper_alpha": 0.0}, None, False, (2.0, 3.0, 0.5, 0.0), True),
+        ({"column_alpha": 6.0}, 7.0, False, (7.0, 6.0, 0.5, 4.0), True),
+        ({"upper_alpha": 8.0}, 7.0, False, (7.0, 3.0, 0.5, 8.0), True),
+        (NAMED, None, False, (2.0, 6.0, 0.5, 8.0), True),
+        (NAMED, 7.0, False, (7.0, 6.0, np.nan, 8.0), False),
+        (NAMED | {"activity_alpha": 4}, None, False, (4.0, 6.0, np.nan, 8.0), False),
+        (NAMED, 7.0, True, (7.0, 6.0, 0.5, 8.0), True),
+        (NAMED | {"patience": 2}, 7.0, True, (7.0, 6.0, 0.5, 8.0), True),
+        (NAMED | {"cool_down": 2}, 7.0, True, (7.0, 6.0, 0.5, 8.0), True),
+        (NAMED | {"cool_down": 2, "patience": 2}, 7, True, (7, 6, np.nan, 8), False),
+        ({"cool_down": 2, "patience": 2}, 7.0, True, (7.0, 3.0, 0.5, 4.0), True),
+        (NAMED | {"activity_alpha": 0.0}, None, True, (0.0, 0.0, np.nan, 0.0), False),
+        ({"activity_alpha": 4.0, "upper_alpha": 1.0}, 0.0, True, (0.0, 0.0, np.nan, 0.0), False),
+        ({"activity_alpha": 0.0}, 7.0, False, (7.0, 3.0, 0.5, 4.0), True),
     ],
 )
 def test_strengths_that_hold(options, activity, schedule, expected, asked):

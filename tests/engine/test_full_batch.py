@@ -45,9 +45,14 @@ def make_problem(rng, *, loss="squared_error", activations=("relu",), n=30, d=5,
     return problem, *glorot([d, *widths, Y.shape[1]], seed, dtype, activations)
 
 
-def start(problem, coefs, intercepts, *, activity_alpha=0.0, column_alpha=0.0,
+def start(problem, coefs, intercepts, *, activity_alpha=0.0, column_alpha=0.0, upper_alpha=0.0,
           acceleration="anderson", constants=CONSTANTS, **settings):  # fmt: skip
-    solver = Feasible(column_alpha=column_alpha, acceleration=acceleration, constants=constants)
+    solver = Feasible(
+        column_alpha=column_alpha,
+        upper_alpha=upper_alpha,
+        acceleration=acceleration,
+        constants=constants,
+    )
     return solver.start(
         problem, coefs, intercepts, batch_size=problem.X.shape[0], activity_alpha=activity_alpha,
         **settings,
@@ -141,7 +146,7 @@ def test_warm_start_goes_on(penalty):
     """J of the first record is at most that of the weights; a cold start would be somewhere."""
     problem, *first = make_problem(np.random.default_rng(0), activations=("tanh",), penalty=penalty)
     problem.Y = 1e3 * problem.Y + 1e4
-    options = {"activity_alpha": 1.0, "column_alpha": 0.5}
+    options = {"activity_alpha": 1.0, "column_alpha": 0.5, "upper_alpha": 0.3}
     early = fit(problem, *first, max_iter=40, **options)
     run = start(problem, early.coefs, early.intercepts, warm=True, **options)
     again = next(run).loss
@@ -155,17 +160,25 @@ def test_warm_start_goes_on(penalty):
 
 def test_strengths_are_the_named_ones_or_those_of_the_data():
     problem, *first = make_problem(np.random.default_rng(0), activations=("tanh",))
-    run = start(problem, *first, activity_alpha=2.0, column_alpha=0.5)
-    assert run.regularization[:2] == (2.0, 0.5)
+    run = start(problem, *first, activity_alpha=2.0, column_alpha=0.5, upper_alpha=1.5)
+    assert tuple(run.regularization.penalties.values()) == (2.0, 0.5, 1.5)
     assert run.estimated is None
     objective = run.step.setting.objective
     assert objective.activity == 2.0
     assert objective.columns == pytest.approx(0.5 * np.sqrt(5))
-    run = start(problem, *first, activity_alpha=None, column_alpha=None)
+    assert objective.ridge[1] == pytest.approx(problem.alpha + 1.5)
+    none = dict.fromkeys(("activity_alpha", "column_alpha", "upper_alpha"))
+    run = start(problem, *first, **none)
     assert run.regularization == run.estimated
-    assert run.step.setting.objective.activity == run.estimated.activity_alpha > 0
-    none = start(problem, *first).regularization
-    assert none[:2] == (0.0, 0.0)
+    objective = run.step.setting.objective
+    assert objective.activity == run.estimated.activity_alpha == 0.3
+    assert objective.ridge[1] == pytest.approx(problem.alpha + run.estimated.upper_alpha)
+    run = start(problem, *first, **(none | {"upper_alpha": 7.0, "activity_alpha": 1.0}))
+    assert run.regularization == run.estimated._replace(upper_alpha=7.0, activity_alpha=1.0)
+    # Without the one on activity there is none.
+    run = start(problem, *first, column_alpha=0.5, upper_alpha=1.5)
+    assert set(run.regularization.penalties.values()) == {0.0}
+    assert run.step.setting.objective.ridge[1] == pytest.approx(problem.alpha)
 
 
 @pytest.mark.parametrize("acceleration", METHODS)
@@ -185,15 +198,16 @@ def test_constants_reach_the_parts(penalty, acceleration):
 
 
 def test_proximal_sweeps_begin_free_of_what_spoils_the_start():
-    """Without the penalty on weights and that on columns, but with the one on activity."""
+    """Without the penalty on weights and that on columns, but with the other two."""
     problem, *first = make_problem(np.random.default_rng(0), penalty="nonnegative")
     problem.constrained = True
-    run = start(problem, *first, activity_alpha=2.0, column_alpha=0.5)
+    run = start(problem, *first, activity_alpha=2.0, column_alpha=0.5, upper_alpha=4.0)
     objective = run.step.setting.objective
     assert (objective.activity, objective.columns) == (2.0, pytest.approx(0.5 * np.sqrt(5)))
     free = run.step.method._free()
     assert not free.problem.penalized
     assert (free.objective.activity, free.objective.columns) == (2.0, 0.0)
+    assert free.objective.ridge[1:] == [4.0]
     np.testing.assert_array_equal(free.objective.views(free.theta)[1][:-1], first[0][1])
 
 
@@ -283,7 +297,8 @@ def test_integer_weights_are_repeated_rows(acceleration):
     )
     losses = [
         [r.loss for r in itertools.islice(
-            start(p, *first, acceleration=acceleration, activity_alpha=1.0, column_alpha=0.5), 15
+            start(p, *first, acceleration=acceleration, activity_alpha=1.0, column_alpha=0.5,
+                  upper_alpha=0.4), 15
         )]
         for p in (weighted, repeated)
     ]  # fmt: skip
@@ -296,7 +311,7 @@ def test_units_of_columns_and_target_do_not_matter_without_a_penalty_on_weights(
     problem, *first = make_problem(rng, alpha=0.0, k=1)
     units = 10.0 ** rng.integers(-6, 7, 5)
     scaled = replace(problem, X=problem.X * units + 3 * units, Y=1e6 * problem.Y - 1e7)
-    options = {"activity_alpha": 1.0, "column_alpha": 0.5} if penalized else {}
+    options = {"activity_alpha": 1.0, "column_alpha": 0.5, "upper_alpha": 2.0} if penalized else {}
     plain, other = (
         [r.loss for r in itertools.islice(start(p, *first, **options), 10)]
         for p in (problem, scaled)
@@ -379,7 +394,7 @@ def test_batches_of_any_size_have_the_same_objective(loss, sparse):
         problem.Y = 30.0 * problem.Y
     copies = [W.copy() for W in (*coefs, *intercepts)]
     settings = {"activity_alpha": 3.0, "warm": True, "max_iter": 5}
-    solver = Feasible(single_precision=False, column_alpha=0.7)
+    solver = Feasible(single_precision=False, column_alpha=0.7, upper_alpha=0.9)
     batches = solver.start(problem, coefs, intercepts, batch_size=10, **settings)
     full = solver.start(problem, coefs, intercepts, batch_size=30, **settings)
     assert full.objective().loss * full.judge.unit == pytest.approx(

@@ -179,7 +179,9 @@ def test_samples_without_weight_do_not_matter(batch_size, hidden):
     other = Y.copy()
     other[::3] += 50.0 * np.random.default_rng(2).standard_normal((67, 2))
     # Named, as the noise is told from these rows too.
-    solver = Feasible(single_precision=False, column_alpha=1.0, cool_down=9, patience=9)
+    solver = Feasible(
+        single_precision=False, column_alpha=1.0, upper_alpha=3.0, cool_down=9, patience=9
+    )
     options = {"batch_size": batch_size, "hidden": hidden, "alpha": 0.1, "solver": solver}
     one, two = (fitted(X, target, weight=weight, epochs=3, **options) for target in (Y, other))
     for a, b in zip(one[1] + one[2], two[1] + two[2], strict=True):
@@ -259,7 +261,10 @@ def test_strengths_are_estimated_on_the_samples_of_the_run():
     target = centered / np.sqrt((share @ centered**2).mean())
     prepared = run.step.prepared
     found = Feasible().estimate_regularization(
-        prepared.problem, SquaredError(), lambda rows: prepared.input.data[rows, :-1], target
+        prepared.problem,
+        prepared.frame.scaling,
+        lambda rows: prepared.input.data[rows, :-1],
+        target,
     )
     np.testing.assert_allclose(run.estimated, found, rtol=1e-9)
     np.testing.assert_allclose(run.regularization, found, rtol=1e-9)

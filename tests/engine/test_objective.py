@@ -10,13 +10,13 @@ import scipy.sparse as sp
 from skmdlam.activations import get_activation
 from skmdlam.engine.constants import CONSTANTS, LIMITS, TUNED
 from skmdlam.engine.feasible import Feasible
-from skmdlam.engine.full_batch import full_batch_run, proximal_run
+from skmdlam.engine.full_batch import full_batch_run
 from skmdlam.engine.mini_batches import mini_batch_run
-from skmdlam.engine.moments import column_moments
 from skmdlam.engine.objective import LayerObjective
 from skmdlam.engine.problem import Problem, forward
 from skmdlam.engine.records import Settings
-from skmdlam.engine.regularization import Regularization
+from skmdlam.engine.steps.proximal import ProximalMethod
+from skmdlam.engine.steps.quasi_newton import SecantMethod
 from skmdlam.losses import AbsoluteError, Huber, LogisticLoss, Poisson, SquaredError
 from skmdlam.penalties import get_penalty
 
@@ -168,28 +168,24 @@ def test_every_run_has_the_same_objective(loss, penalty, alpha, hidden, weighted
     coefs = [rng.standard_normal((m, k)) / m for m, k in pairwise(sizes)]
     coefs[0][2] = 0.0  # a constant column has no weights
     intercepts = [rng.standard_normal(k) for k in sizes[1:]]
+    if loss.out_activation == "identity":
+        coefs[-1], intercepts[-1] = 10.0 * coefs[-1], 10.0 * intercepts[-1] + 20.0
     strengths = {"activity_alpha": 3.0, "column_alpha": 0.8, "upper_alpha": 6.0}
     solver = Feasible(single_precision=False, patience=2, cool_down=2, **strengths)
     activations = [get_activation("tanh")] * len(hidden)
     problem = Problem(X, Y, activations, loss, get_penalty(penalty), alpha, weight)
     settings = Settings(batch_size=20, warm=True, rng=np.random.RandomState(0))
-    moments = column_moments(X, problem.rows.normalized())
-    named = Regularization(3.0, 0.8, upper_alpha=6.0)
-    runs = [
-        mini_batch_run(solver, problem, coefs, intercepts, settings),
-        full_batch_run(solver, problem, coefs, intercepts, settings),
-    ]
-    if problem.penalized:
-        runs.append(proximal_run(solver, problem, coefs, intercepts, settings, named, moments))
+    batches = mini_batch_run(solver, problem, coefs, intercepts, settings)
+    full = full_batch_run(solver, problem, coefs, intercepts, settings)
+    assert type(full.step.method) is (SecantMethod if problem.quadratic else ProximalMethod)
     given = {"loss": loss, "activation": "tanh", "penalty": penalty, "alpha": alpha,
              "weight": weight, **strengths}  # fmt: skip
     # Sweeps over all samples do not divide by the slope of Huber's loss.
-    frame = runs[0].step.prepared.frame
-    units = [frame.unit, *[frame.scaling.factor] * (len(runs) - 1)]
+    frame = batches.step.prepared.frame
     J = documented(X, Y, coefs, intercepts, **given)
     without = documented(X, Y, coefs, intercepts, **{**given, "upper_alpha": 0.0})
     assert J > 1.001 * without
-    for run, unit in zip(runs, units, strict=True):
+    for run, unit in ((batches, frame.unit), (full, frame.scaling.factor)):
         assert tuple(run.regularization.penalties.values()) == (3.0, 0.8, 6.0)
         assert run.estimated is None
         assert run.objective().objective * unit == pytest.approx(J, rel=1e-9)
