@@ -318,7 +318,7 @@ def test_a_loss_may_be_negative():
 
     class Lowered(Poisson):
         def value(self, z, y):
-            return super().value(z, y) - 4.0
+            return super().value(z, y) - 20.0
 
     X, Y = data()
     counts = np.random.default_rng(0).poisson(np.exp(Y)).astype(float)
@@ -327,24 +327,36 @@ def test_a_loss_may_be_negative():
         one, two = next(plain), next(lowered)
         assert two.loss < 0.0 < one.loss
         unit = counts.mean()
-        assert (two.loss + 4.0 * unit) == pytest.approx(one.loss, rel=1e-6)
+        assert (two.loss + 20.0 * unit) == pytest.approx(one.loss, rel=1e-6)
         assert one.rho == two.rho
 
 
 @pytest.mark.parametrize(
-    ("options", "sweeps"),
-    [({}, 10), ({"epochs": 7}, 12), ({"cool_down": 3}, 8), ({"epochs": 3, "cool_down": 2}, 5)],
+    ("options", "batch_size", "epochs", "cool_down", "least", "patience"),
+    [
+        ({}, 100, 150, 30, 30, 10),
+        ({}, 5, 150, 30, 24, 7),  # 201 batches: 5000 steps of the cool-down, 1500 of no gain
+        ({}, 1, 150, 30, 5, 3),  # 1001 of them
+        ({"epochs": 7}, 1, 7, 30, 5, 3),
+        ({"cool_down": 3}, 1, 150, 3, 3, 3),
+        ({"epochs": 3, "cool_down": 2}, 1, 3, 2, 2, 3),
+        ({"patience": 20}, 1, 150, 30, 5, 20),
+    ],
 )
-def test_many_batches_take_fewer_epochs_unless_told(options, sweeps):
-    """5000 steps of each kind, but at least 5 epochs; a number that the user gives stands."""
+def test_many_batches_are_less_patient_unless_told(
+    options, batch_size, epochs, cool_down, least, patience
+):
+    """At least 3 epochs without a gain, and 5 of cool-down; numbers that the user gives stand."""
     X = np.random.default_rng(0).standard_normal((1001, 2))
-    run = run_of(X, X[:, :1], hidden=(), batch_size=1, solver=Feasible(**options))
-    assert run.max_sweeps == sweeps
-    few = run_of(X, X[:, :1], hidden=(), batch_size=100, solver=Feasible(**options))
-    epochs, cool = options.get("epochs", 70), options.get("cool_down", 30)
-    assert few.max_sweeps == epochs + cool
-    middle = run_of(X, X[:, :1], hidden=(), batch_size=10)  # 101 batches: 49 epochs of 5000 steps
-    assert (middle.schedule.epochs, middle.schedule.cool_down_epochs) == (49, 30)
+    run = run_of(X, X[:, :1], hidden=(), batch_size=batch_size, solver=Feasible(**options))
+    schedule = run.schedule
+    found = schedule.epochs, schedule.cool_down_epochs, schedule.least_cool_down, schedule.patience
+    assert found == (epochs, cool_down, least, patience)
+    assert run.max_sweeps == epochs + cool_down
+    short = run_of(
+        X, X[:, :1], hidden=(), batch_size=batch_size, solver=Feasible(**options), max_iter=4
+    )
+    assert short.max_sweeps == 4
 
 
 def test_number_of_records():
@@ -358,7 +370,7 @@ def test_number_of_records():
     assert len(list(cut)) == 3 and cut.cut_short and cut.max_sweeps == 3
 
 
-@pytest.mark.parametrize(("noise", "cool_down", "patience"), [(0.05, 30, 6), (2.0, 15, 3)])
+@pytest.mark.parametrize(("noise", "cool_down", "patience"), [(0.05, 30, 10), (2.0, 15, 5)])
 def test_schedule_by_the_noise(noise, cool_down, patience):
     X, _ = data(n=400)
     Y = X[:, :1] + noise * np.random.default_rng(1).standard_normal((400, 1))
@@ -373,13 +385,13 @@ def test_schedule_by_the_noise(noise, cool_down, patience):
     schedule = run_of(X, Y, **{**options, "batch_size": 400}).schedule
     assert schedule.cool_down_epochs == 30
     # The noise is asked for its own sake too: strengths of the user do not hide it.
-    told = Feasible(column_alpha=1.0)
+    told = Feasible(column_alpha=1.0, upper_alpha=2.0)
     schedule = run_of(X, Y, solver=told, **{**options, "activity_alpha": 1.0}).schedule
     assert (schedule.cool_down_epochs, schedule.patience) == (cool_down, patience)
     # And nobody asks where there is no penalty.
     run = run_of(X, Y, **{**options, "activity_alpha": 0.0})
     assert np.isnan(run.regularization.ratio) and run.estimated is None
-    assert (run.schedule.cool_down_epochs, run.schedule.patience) == (30, 3)
+    assert (run.schedule.cool_down_epochs, run.schedule.patience) == (30, 5)
 
 
 def test_weights_are_copies_in_the_unit_of_the_columns_too():
