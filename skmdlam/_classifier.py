@@ -156,9 +156,10 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         J per unit of sample weight of the weights that were returned, ``coefs_``: for solver
         "feasible" the lowest J that there was or, with ``early_stopping``, that of the weights with
         the best score; for "relaxed" that of the last sweep, as ``loss_`` of MLPClassifier is.
-    activity_alpha_, column_alpha_ : float
-        Strengths of the two unit-free penalties in J, given or automatic; 0 for solver "relaxed".
-        Sample weights of less than one on average scale ``column_alpha_`` down in J.
+    activity_alpha_, column_alpha_, upper_alpha_ : float
+        Strengths of the three unit-free penalties in J, on what layers say, on columns and on the
+        weights of all layers but the first; given or automatic, 0 for solver "relaxed". Sample
+        weights of less than one on average scale ``column_alpha_`` down in J.
     best_loss_ : float
         Lowest J that was reached: the smallest entry of ``loss_curve_``, or J at the start where no
         epoch was better. It is there with ``early_stopping`` too, where MLPClassifier has None.

@@ -16,6 +16,8 @@ from .constants import TUNED
 _NOISE = np.geomspace(0.003, 1000.0, 36)
 # Rows whose squared distance is this share of their squared lengths are the same row.
 _SAME = 1e-10
+# A spread of this share of the size is none: constants.
+_ROUNDING = 1e-14
 # A normal variable's standard deviation over its median absolute deviation.
 _MEDIAN_TO_DEVIATION = 1.4826
 
@@ -93,6 +95,8 @@ class Sensitivity(NamedTuple):
 
     def dispersion(self, n_outputs):
         """What the gradient varies in an output over what a likelihood would let it vary."""
+        if self.curvature == 0:  # of a single class: the loss is flat
+            return 1.0
         return self.gradient_variance / (n_outputs * self.curvature)
 
 
@@ -253,10 +257,11 @@ def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, tuned=TUNED):
     m, n_outputs = Y.shape
     total = max(m, total or 0.0)
     kernel = _relu_kernel(gram, tuned.kernel_constant)
+    rounding = _ROUNDING * float(kernel.trace())
     mean = kernel.mean(axis=0)
     kernel += mean.mean() - mean - mean[:, None]
     spread = float(kernel.trace())
-    if m < 3 or not (np.isfinite(spread) and spread > 0):
+    if m < 3 or not (np.isfinite(spread) and spread > rounding):
         return unknown
 
     values, vectors = scipy.linalg.eigh(kernel, overwrite_a=True, check_finite=False)
