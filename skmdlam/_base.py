@@ -21,6 +21,7 @@ from ._compat import (
 )
 from ._monitor import Callbacks, ValidationMonitor
 from ._progress import Progress
+from ._range import keep_range, within_range
 from ._results import keep_chunk, keep_fit, keep_network, keep_start
 from ._stored import readable_state
 from ._threads import blas_threads_for
@@ -106,6 +107,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "scoring": [None, StrOptions(set(get_scorer_names())), callable],
         "shuffle": ["boolean"],
+        "clip": ["boolean"],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -221,6 +223,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             )
             run = as_run(run)
             keep_start(self, run, samples)
+            keep_range(self, samples.X)
             result, monitor = self._minimize(run, validation, callbacks)
         keep_fit(self, result, monitor)
         callbacks.end()
@@ -253,6 +256,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             run = as_run(run)
             record = next(run)
         keep_chunk(self, run, record)
+        keep_range(self, samples.X, goes_on=goes_on)
         with Progress(self.verbose, 1) as progress:
             progress.update(record)
 
@@ -365,7 +369,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 
     def _output(self, X):
         """Pre-activations of the output layer, shape (n_samples, n_outputs_)."""
-        X = check_new_X(self, X)
+        X = within_range(self, check_new_X(self, X))
         return forward(X, self.coefs_, self.intercepts_, self._activations)
 
     def __getstate__(self):

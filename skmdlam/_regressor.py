@@ -125,6 +125,11 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     shuffle : bool, default=True
         Whether the samples for ``early_stopping`` are drawn at random or are the last ones. It has
         no other effect: mini-batches are drawn anew in each epoch in any case.
+    clip : bool, default=True
+        Clip the columns of new samples to their range in training, ``data_min_`` to ``data_max_``,
+        as ``MinMaxScaler(clip=True)`` does: a row far outside, as a typing error makes it, gets the
+        prediction of the nearest edge and not one far outside of the targets. False extrapolates
+        the network. The zeros of a sparse X stay.
     warm_start : bool, default=False
         Go on from the weights of the last fit, for solver "relaxed" with epsilon at its final
         value. Layer sizes must be the same; from or to ``loss="poisson"`` there is no going on.
@@ -163,6 +168,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         Strengths of the three unit-free penalties in J, on what layers say, on columns and on the
         weights of all layers but the first; given or automatic, 0 for solver "relaxed". Sample
         weights of less than one on average scale ``column_alpha_`` down in J.
+    data_min_, data_max_ : ndarray of shape (n_features_in_,)
+        Range of each column in training, which ``clip`` is to.
     best_loss_ : float
         Lowest J that was reached: the smallest entry of ``loss_curve_``, or J at the start where no
         epoch was better. It is there with ``early_stopping`` too, where MLPRegressor has None.
@@ -310,6 +317,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         validation_fraction=0.1,
         scoring=None,
         shuffle=True,
+        clip=True,
         warm_start=False,
         random_state=None,
         verbose=False,
@@ -333,6 +341,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         self.validation_fraction = validation_fraction
         self.scoring = scoring
         self.shuffle = shuffle
+        self.clip = clip
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose

@@ -6,6 +6,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 
 from ._compat import with_column_names
+from ._range import within_range
 from ._validation import check_new_X
 from .engine.problem import hidden_activations
 
@@ -96,7 +97,7 @@ def _transform(self, X, layer=-1):
     activations : ndarray of shape (n_samples, n_units)
         In the floating type of the fit; a data frame after ``set_output``.
     """
-    data = check_new_X(self, X)
+    data = within_range(self, check_new_X(self, X))
     n_layers = len(self.coefs_) - 1
     if not isinstance(layer, Integral) or isinstance(layer, bool):
         raise TypeError(f"layer must be an integer; got {layer!r}.")

@@ -1,0 +1,50 @@
+"""Range of the columns in training, which new samples are clipped to."""
+
+import numpy as np
+import scipy.sparse as sp
+
+
+def keep_range(estimator, X, *, goes_on=False):
+    """Keep ``data_min_`` and ``data_max_`` of the training samples.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+    goes_on : bool, default=False
+        Whether they count beside what was kept before, as the chunks of a stream do.
+    """
+    low, high = X.min(axis=0), X.max(axis=0)
+    if sp.issparse(X):
+        low, high = low.toarray().ravel(), high.toarray().ravel()
+    if goes_on:
+        if not hasattr(estimator, "data_min_"):
+            return  # stored by a version that did not know the range
+        low = np.minimum(low, estimator.data_min_)
+        high = np.maximum(high, estimator.data_max_)
+    estimator.data_min_, estimator.data_max_ = low, high
+
+
+def within_range(estimator, X):
+    """New samples with each column inside of its range in training.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+        It is not changed.
+
+    Returns
+    -------
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+        The argument itself with ``clip=False``.
+    """
+    if not (hasattr(estimator, "data_min_") and estimator.clip):
+        return X
+    low, high = estimator.data_min_, estimator.data_max_
+    if not sp.issparse(X):
+        return np.clip(X, low, high)
+    X = X.tocsr(copy=True)
+    # The zeros stay: a column without any in training is not made dense for it.
+    X.data = np.clip(X.data, np.minimum(low, 0)[X.indices], np.maximum(high, 0)[X.indices])
+    return X
