@@ -80,6 +80,39 @@ class ForeignRun(Run):
         return self._run.state()
 
 
+def _of_the_run(name):
+    return property(lambda self: getattr(self._run, name))
+
+
+class ConvertedRun(Run):
+    """A run on a problem in other units than the user's.
+
+    Parameters
+    ----------
+    run : Run
+    convert : callable
+        ``convert(coefs, intercepts)`` gives the weights in the user's units.
+    """
+
+    ended, cut_short, max_sweeps = map(_of_the_run, ("ended", "cut_short", "max_sweeps"))
+    objective_unit, cools_down = map(_of_the_run, ("objective_unit", "cools_down"))
+    regularization, estimated, moments = map(
+        _of_the_run, ("regularization", "estimated", "moments")
+    )
+
+    def __init__(self, run, convert):
+        self._run, self._convert = run, convert
+
+    def __next__(self):
+        return next(self._run)
+
+    def weights(self):
+        return self._convert(*self._run.weights())
+
+    def cool_down(self):
+        self._run.cool_down()
+
+
 def as_run(run):
     """What a solver's ``start`` returned, as a :class:`Run`."""
     return run if isinstance(run, Run) else ForeignRun(run)
