@@ -103,8 +103,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     tol : float, default=1e-4
         Smallest improvement that counts, per unit of sample weight. In mini-batches it is
         one of the data term (in units of ``unit``), and one by less than 1 % is none. On the
-        full batch it is one of J, in units of ``unit`` too, for solver "relaxed" of F, and with ``early_stopping=True`` of
-        the validation score.
+        full batch it is one of J, in units of ``unit`` too, for solver "relaxed" of F, and with
+        ``early_stopping=True`` of the validation score.
     n_iter_no_change : int or inf, default=10
         The fit ends after so many sweeps in a row without such an improvement; solver "relaxed"
         counts them once epsilon has reached its final value. In mini-batches the schedule decides:

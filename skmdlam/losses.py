@@ -47,7 +47,8 @@ class Loss:
     z and y; a closed form is faster. What else the solvers ask of a loss has a default too, and a
     subclass that knows better says so: :meth:`output_step`, the step of mini-batches;
     :meth:`curvature`, for sweeps over all samples; :meth:`scaled`, the units in which both work;
-    :meth:`scaled_targets`, those of each of several targets; :meth:`information`, by which penalties are counted.
+    :meth:`scaled_targets`, those of each of several targets; :meth:`information`, by which
+    penalties are counted.
 
     Attributes
     ----------
@@ -974,7 +975,10 @@ class Huber(Loss):
         return super().output_step(z, y, rho, length, out, loss_scale) + 1.0
 
     def curvature(self, z, y):
-        return np.where(np.abs(z.astype(float, copy=False) - y) <= self.delta, 1.0, 0.1), None
+        """One in the parabola; on the lines a tenth, and less far out."""
+        size = np.abs(z.astype(float, copy=False) - y)
+        lines = np.minimum(0.1, self.delta / np.maximum(size, self.delta))
+        return np.where(size <= self.delta, 1.0, lines), None
 
     def scaled(self, mean, std, deviation):
         scale = _or_one(std)

@@ -142,13 +142,17 @@ class EachTarget(NamedTuple):
         Y = pulled_in(Y, share) if bounded else Y
         mean = share @ Y.astype(float)
         centered = Y - mean
-        deviation = share @ np.abs(centered)
+        deviation, missing = share @ np.abs(centered), share @ centered
         variance = share @ np.square(centered, out=centered)
-        return cls(mean, variance, deviation).without_rounding(Y.dtype)
+        return cls(mean, variance, deviation).without_rounding(Y.dtype, missing)
 
-    def without_rounding(self, dtype):
-        """The same, with no spread where targets of this type are constant."""
-        vary = varies(self.mean, np.sqrt(self.variance), dtype)
+    def without_rounding(self, dtype, missing=0.0):
+        """The same, with no spread where targets of this type are constant.
+
+        ``missing`` is what rounding took from the means.
+        """
+        std = np.sqrt(np.maximum(self.variance - np.square(missing), 0.0))
+        vary = varies(self.mean + missing, std, dtype)
         return EachTarget(
             self.mean, np.where(vary, self.variance, 0.0), np.where(vary, self.deviation, 0.0)
         )

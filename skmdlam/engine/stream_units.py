@@ -43,7 +43,7 @@ class Units:
 
     @property
     def scale(self):
-        """What an output of the user is for one of the run, with :attr:`shift`: one or K numbers."""
+        """What an output of the user is for one of the run, besides :attr:`shift`."""
         return self.targets.scale * self.scaling.scale
 
     @property

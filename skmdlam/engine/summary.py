@@ -45,6 +45,7 @@ class DataSummary:
         share = rows.normalized()
         mean, std = column_moments(X, share) if moments is None else moments
         targets = Moments.of(Y, weight)
+        targets.square[(Y[0] == Y).all(axis=0)] = 0.0  # no spread from rounding
         joint = joint and X.shape[1] <= limits.stream_covariance
         return cls(
             X.shape[0],
@@ -102,7 +103,9 @@ class DataSummary:
         moments : EachTarget
         """
         variance = np.maximum(self.targets.square, 0.0) / self.weight
-        return EachTarget(self.targets.mean, variance, self.deviation).without_rounding(dtype)
+        # Rows that come one by one do not deviate from the mean of their time.
+        deviation = np.where(self.deviation > 0, self.deviation, np.sqrt(variance))
+        return EachTarget(self.targets.mean, variance, deviation).without_rounding(dtype)
 
     def as_arrays(self):
         """The summary in arrays and numbers."""

@@ -96,8 +96,7 @@ class TargetUnits:
             return coefs, intercepts
         W, b = coefs[-1], intercepts[-1]
         W, b = (
-            new.astype(old.dtype)
-            for new, old in zip(way(self.scaling)(W, b), (W, b), strict=True)
+            new.astype(old.dtype) for new, old in zip(way(self.scaling)(W, b), (W, b), strict=True)
         )
         return [*coefs[:-1], W], [*intercepts[:-1], b]
 

@@ -3,6 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from operator import attrgetter
 
 import numpy as np
 
@@ -80,10 +81,6 @@ class ForeignRun(Run):
         return self._run.state()
 
 
-def _of_the_run(name):
-    return property(lambda self: getattr(self._run, name))
-
-
 class ConvertedRun(Run):
     """A run on a problem in other units than the user's.
 
@@ -94,11 +91,14 @@ class ConvertedRun(Run):
         ``convert(coefs, intercepts)`` gives the weights in the user's units.
     """
 
-    ended, cut_short, max_sweeps = map(_of_the_run, ("ended", "cut_short", "max_sweeps"))
-    objective_unit, cools_down = map(_of_the_run, ("objective_unit", "cools_down"))
-    regularization, estimated, moments = map(
-        _of_the_run, ("regularization", "estimated", "moments")
-    )
+    ended = property(attrgetter("_run.ended"))
+    cut_short = property(attrgetter("_run.cut_short"))
+    max_sweeps = property(attrgetter("_run.max_sweeps"))
+    objective_unit = property(attrgetter("_run.objective_unit"))
+    regularization = property(attrgetter("_run.regularization"))
+    estimated = property(attrgetter("_run.estimated"))
+    moments = property(attrgetter("_run.moments"))
+    cools_down = property(attrgetter("_run.cools_down"))
 
     def __init__(self, run, convert):
         self._run, self._convert = run, convert
