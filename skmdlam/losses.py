@@ -422,6 +422,19 @@ class Scaling:
             return (Y - self.target_shift) / self.target_scale
         return Y / self.target_scale if np.any(self.target_scale != 1.0) else Y
 
+    def normalized(self):
+        """Return the same with R' of order one: its size becomes a part of the unit of the loss.
+
+        Returns
+        -------
+        scaling : Scaling
+            Itself where R' is of order one.
+        """
+        if self.loss_scale == 1.0:
+            return self
+        loss = _LossInUnits(self.loss, np.zeros(self.shift.size), 1.0, self.loss_scale)
+        return replace(self, loss=loss, factor=self.factor * self.loss_scale, loss_scale=1.0)
+
     def inner(self, W, b):
         """Return weights of the output layer for z' from those for z.
 

@@ -229,6 +229,18 @@ def test_a_stream_after_a_fit():
     assert (after > before - 0.02).all()
 
 
+@pytest.mark.parametrize("loss", ["huber", "absolute_error"])
+def test_outliers_of_a_fit_do_not_own_the_unit_of_the_stream_after_it(loss):
+    Y = targets(1e3)
+    wild = Y[:200].copy()
+    wild[[3, 70], [0, 1]] = 1e9, -1e12
+    model = MDLAMRegressor((30,), loss=loss, random_state=0).fit(X[:200], wild)
+    for start in range(200, 300, 20):
+        model.partial_fit(X[start : start + 20], Y[start : start + 20])
+    after = r2_score(Y[TEST], model.predict(X[TEST]), multioutput="raw_values")
+    assert min(after) > 0.8
+
+
 def test_a_stream_whose_penalty_gets_bounds():
     """Targets have no units of their own then: the weights are those of before all the same."""
     Y = targets(1e-4)

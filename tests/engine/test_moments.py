@@ -353,3 +353,13 @@ def test_moments_without_outliers_stay():
             TargetMoments.of(Y, share), TargetMoments.of(Y, share, bounded=True), strict=True
         ):
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("unit", [3e2, 2e5])
+def test_huber_of_targets_far_wider_than_delta(unit):
+    """The size of the loss is delta times that of the targets: ``tol`` counts in it."""
+    rng = np.random.default_rng(4)
+    X = rng.uniform(-1.0, 1.0, (400, 4))
+    y = unit * (np.sin(3.0 * X[:, 0]) + X[:, 1] * X[:, 2])
+    model = MDLAMRegressor((20,), loss="huber", batch_size=None, tol=1e-3, random_state=0)
+    assert model.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.95
