@@ -38,10 +38,11 @@ from ._validation import (
 from ._version import __version__
 from .activations import ACTIVATIONS, Activation, get_activations
 from .engine.feasible import Feasible
-from .engine.loop.run import as_run, minimize
+from .engine.loop.run import ConvertedRun, as_run, minimize
 from .engine.problem import Problem, forward
 from .engine.relaxed import Relaxed
 from .engine.summary import DataSummary
+from .engine.target_units import TargetUnits
 from .penalties import PENALTIES, USUAL_ALPHA, Penalty, constrains, get_penalty
 
 DOCUMENTATION = "https://skmdlam.readthedocs.io/en/stable/"
@@ -206,6 +207,10 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         if goes_on:  # in the type of this X, and never the fitted arrays themselves
             dtype = samples.X.dtype
             coefs, intercepts = ([w.astype(dtype) for w in part] for part in (coefs, intercepts))
+        units = TargetUnits.of_all(problem) if network.target.numeric else TargetUnits()
+        problem = units.problem(problem)
+        if goes_on:
+            coefs, intercepts = units.inner(coefs, intercepts)
         settings = self._resolve_settings(len(samples))
         n_rows = network.solver.rows_at_a_time(len(samples), settings["batch_size"])
         with blas_threads_for(n_rows, network.sizes(samples)):
@@ -221,10 +226,10 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 rng=rng,
                 **settings,
             )
-            run = as_run(run)
+            run = ConvertedRun(as_run(run), units.outer)
             keep_start(self, run, samples)
             keep_range(self, samples.X)
-            result, monitor = self._minimize(run, validation, callbacks)
+            result, monitor = self._minimize(run, units, validation, callbacks)
         keep_fit(self, result, monitor)
         callbacks.end()
 
@@ -282,9 +287,9 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         keep_network(self, problem, network.target, sizes)
         return problem, coefs, intercepts
 
-    def _minimize(self, run, validation, callbacks):
+    def _minimize(self, run, units, validation, callbacks):
         """Run the solver and watch it; return what it found, and the monitor or None."""
-        monitor = None if validation is None else ValidationMonitor(self, validation)
+        monitor = None if validation is None else ValidationMonitor(self, validation, units)
         by_score = monitor is not None and self.early_stopping
         longest = min(self.max_iter, run.max_sweeps)
         with Progress(self.verbose, longest) as progress, callbacks:

@@ -7,9 +7,11 @@ from sklearn.metrics import check_scoring
 
 from ._compat import callback_context
 from .engine.problem import forward
+from .engine.target_units import TargetUnits
 
 # What a curve shows where a loss is beyond all numbers.
 LARGEST = float(np.finfo(float).max)
+NO_UNITS = TargetUnits()
 
 
 class ValidationMonitor:
@@ -23,6 +25,8 @@ class ValidationMonitor:
     estimator : estimator
     validation : Samples
         Samples that are not trained on.
+    units : TargetUnits, default=TargetUnits()
+        Units that the loss is counted in.
 
     Attributes
     ----------
@@ -33,13 +37,13 @@ class ValidationMonitor:
         Weights, intercepts and training objective of the sweep with the best score.
     """
 
-    def __init__(self, estimator, validation):
+    def __init__(self, estimator, validation, units=NO_UNITS):
         self._estimator = copy.copy(estimator)
         # The validation rows have no column names any more.
         vars(self._estimator).pop("feature_names_in_", None)
         self._patience, self._tol = estimator.n_iter_no_change, estimator.tol
         self._must_score = estimator.early_stopping
-        self._data = validation
+        self._data, self._units = validation, units
         weight = validation.weight
         self._weight = {} if weight is None else {"sample_weight": weight}
         self._scorer = check_scoring(self._estimator, scoring=estimator.scoring)
@@ -87,7 +91,8 @@ class ValidationMonitor:
         coefs, intercepts = estimator.coefs_, estimator.intercepts_
         with np.errstate(all="ignore"):
             z = forward(data.X, coefs, intercepts, estimator._activations)
-            values = estimator._loss.value(z, data.Y)
+            units = self._units
+            values = estimator._loss.value(units.output(z), units.transform(data.Y))
             return min(float(np.average(values, weights=data.weight)), LARGEST)
 
 

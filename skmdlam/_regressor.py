@@ -12,7 +12,7 @@ from .losses import REGRESSION_LOSSES, Loss, get_loss
 
 
 class MDLAMRegressor(RegressorMixin, BaseMDLAM):
-    """Multi-layer perceptron regressor, trained by alternating minimization.
+    r"""Multi-layer perceptron regressor, trained by alternating minimization.
 
     The network is fitted block by block (mDLAM): the variables of a layer, its weights or its
     pre-activations and activations, are replaced by the minimizer of the objective, or of a close
@@ -51,6 +51,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         "squared_error" (``1/2 (z - y)^2``), "absolute_error", "huber", "quantile" (see the
         parameter of that name), "poisson" (half the deviance, ``exp`` as the inverse link; y must
         not be negative), or an instance of a class of ``skmdlam.losses``, as ``Huber(delta=2.0)``.
+        Of several targets each counts in its own unit, see Notes.
     quantile : float, default=0.5
         The quantile that ``loss="quantile"`` estimates, strictly between 0 and 1; 0.5 is the
         median. The other losses have no use for it.
@@ -253,6 +254,21 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     do.
 
     The loss of a target is in its own units, and so are ``loss_`` and ``loss_curve_``.
+
+    *Several targets.* Each has its own unit, so that all are learned, whatever their units are. For
+    the squared error of K targets with the variances :math:`v_k` and their mean :math:`v`, both
+    solvers minimize
+
+    .. math:: R(z, y) = \frac{v}{2} \sum_{k=1}^K \frac{(z_k - y_k)^2}{v_k},
+
+    and the penalty counts the output weights of target k times :math:`\sqrt{v / v_k}`. In general J
+    is that of targets that are multiplied beforehand, so that they have one size. For the squared
+    error, Huber and smooth losses of your own the standard deviation becomes the root mean square
+    of all. For losses with kinks, absolute and quantile, the mean deviation becomes the mean of
+    all, and for Poisson the mean becomes the mean of all. ``loss_``, the curves and the ``delta``
+    of Huber are in this common unit; predictions and ``coefs_`` are in those of y. Targets of one
+    size have the loss of MLPRegressor. A constant target stays as it is and has no say in the size
+    of the others. With penalty "box", which says how large weights may be, no target is multiplied.
 
     References
     ----------

@@ -6,6 +6,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ._monitor import LARGEST
+from .engine.moments import pulled_in
+from .engine.reductions import Rows
 from .engine.summary import DataSummary
 
 _CURVES = ("loss", "objective", "epsilon", "rho", "gap")
@@ -42,6 +44,8 @@ def keep_start(estimator, run, samples):
         What it is fitted to.
     """
     X, Y, weight = samples.X, samples.Y, samples.weight
+    if estimator._loss.outlier_threshold < np.inf:  # outliers do not own the unit of a stream
+        Y = pulled_in(Y, Rows(len(Y), weight).normalized())
     summary = DataSummary.of(X, Y, weight, moments=run.moments, estimated=run.estimated)
     estimator._stream = summary.as_arrays()
     _keep_regularization(estimator, run)

@@ -47,7 +47,8 @@ class Loss:
     z and y; a closed form is faster. What else the solvers ask of a loss has a default too, and a
     subclass that knows better says so: :meth:`output_step`, the step of mini-batches;
     :meth:`curvature`, for sweeps over all samples; :meth:`scaled`, the units in which both work;
-    :meth:`information`, by which penalties are counted.
+    :meth:`scaled_targets`, those of each of several targets; :meth:`information`, by which
+    penalties are counted.
 
     Attributes
     ----------
@@ -81,7 +82,7 @@ class Loss:
         # What a known loss derives from its formula does not hold for another formula.
         own, stale = vars(cls).keys(), set()
         if "gradient" in own:
-            stale |= {"output_step", "curvature", "scaled", "gradient_variance"}
+            stale |= {"output_step", "curvature", "scaled", "scaled_targets", "gradient_variance"}
         if own & {"gradient", "value"}:
             stale |= {"value_and_gradient", "compact"}
         for name in stale - own:
@@ -325,6 +326,33 @@ class Loss:
         factor = _or_one(float(losses.mean()) / mean.size)
         return Scaling(_LossInUnits(self, mean, scale, factor), mean, scale, factor)
 
+    def scaled_targets(self, mean, std, deviation):
+        """Return units of each of several targets, in which they are alike.
+
+        Targets and outputs are converted before all else: a fit minimizes the loss of what they
+        are in these units. The default for a loss without link function: the standard deviations
+        become their root mean square or, with kinks, the mean deviations their mean. Targets of one
+        spread stay as they are, and so do those of losses with a link.
+
+        Parameters
+        ----------
+        mean, std, deviation : ndarray of shape (K,)
+            Mean, standard deviation and mean absolute deviation of each target; both deviations
+            are zero for a constant one.
+
+        Returns
+        -------
+        scaling : Scaling or None
+            With arrays for ``scale`` and ``target_scale``; None where targets stay as they are.
+        """
+        if self.out_activation != "identity":
+            return None
+        if self.nonsmooth:
+            units = _relative(deviation, np.mean)
+        else:
+            units = _relative(std, lambda sizes: np.sqrt(np.mean(np.square(sizes))))
+        return Scaling(self, np.zeros(units.size), units, target_scale=units)
+
     def inverse_link(self, z):
         """Return the prediction that ``z`` stands for, finite for every finite ``z``.
 
@@ -360,7 +388,7 @@ class Scaling:
         R'.
     shift : ndarray of shape (K,)
         ``z = shift + scale z'``.
-    scale : float, default=1.0
+    scale : float or ndarray of shape (K,), default=1.0
         See ``shift``.
     factor : float, default=1.0
         Unit of the loss.
@@ -368,17 +396,17 @@ class Scaling:
         Size of R' where it is not of order one: the slope of the linear part of Huber's loss.
     target_shift : ndarray of shape (K,) or None, default=None
         ``y = target_shift + target_scale y'``; None for no shift.
-    target_scale : float, default=1.0
+    target_scale : float or ndarray of shape (K,), default=1.0
         See ``target_shift``.
     """
 
     loss: Loss
     shift: np.ndarray
-    scale: float = 1.0
+    scale: float | np.ndarray = 1.0
     factor: float = 1.0
     loss_scale: float = 1.0
     target_shift: np.ndarray | None = None
-    target_scale: float = 1.0
+    target_scale: float | np.ndarray = 1.0
 
     def transform(self, Y):
         """Return targets in these units.
@@ -395,7 +423,20 @@ class Scaling:
         """
         if self.target_shift is not None:
             return (Y - self.target_shift) / self.target_scale
-        return Y / self.target_scale if self.target_scale != 1.0 else Y
+        return Y / self.target_scale if np.any(self.target_scale != 1.0) else Y
+
+    def normalized(self):
+        """Return the same with R' of order one: its size becomes a part of the unit of the loss.
+
+        Returns
+        -------
+        scaling : Scaling
+            Itself where R' is of order one.
+        """
+        if self.loss_scale == 1.0:
+            return self
+        loss = _LossInUnits(self.loss, np.zeros(self.shift.size), 1.0, self.loss_scale)
+        return replace(self, loss=loss, factor=self.factor * self.loss_scale, loss_scale=1.0)
 
     def inner(self, W, b):
         """Return weights of the output layer for z' from those for z.
@@ -434,6 +475,17 @@ class Scaling:
 
 def _or_one(unit):
     return unit if np.isfinite(unit) and unit > 0 else 1.0
+
+
+def _relative(sizes, average):
+    """Sizes of targets over what they are on average; one where a target has none."""
+    known = np.isfinite(sizes) & (sizes > 0)
+    units = np.ones(sizes.size)
+    if known.any():
+        # Over the largest first, whose square may be beyond all numbers.
+        units[known] = sizes[known] / sizes[known].max()
+        units[known] /= average(units[known])
+    return units
 
 
 def _standardized(loss, mean, scale, factor, loss_scale=1.0):
@@ -948,7 +1000,10 @@ class Huber(Loss):
         return super().output_step(z, y, rho, length, out, loss_scale) + 1.0
 
     def curvature(self, z, y):
-        return np.where(np.abs(z.astype(float, copy=False) - y) <= self.delta, 1.0, 0.1), None
+        """One in the parabola; on the lines a tenth, and less far out."""
+        size = np.abs(z.astype(float, copy=False) - y)
+        lines = np.minimum(0.1, self.delta / np.maximum(size, self.delta))
+        return np.where(size <= self.delta, 1.0, lines), None
 
     def scaled(self, mean, std, deviation):
         scale = _or_one(std)
@@ -1009,6 +1064,11 @@ class Poisson(Loss):
         factor = _or_one(float(mean.mean()))
         shift = np.full(mean.size, np.log(factor))
         return Scaling(self, shift, 1.0, factor, target_scale=factor)
+
+    def scaled_targets(self, mean, std, deviation):
+        """The means become their mean; in z that is a shift."""
+        units = _relative(mean, np.mean)
+        return Scaling(self, np.log(units), target_scale=units)
 
     def check_target(self, y):
         if np.any(np.asarray(y) < 0):

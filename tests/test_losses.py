@@ -626,7 +626,7 @@ class TestForSweepsOverAllSamples:
 
     @pytest.mark.parametrize("loss", SMOOTH, ids=repr)
     def test_curvature_is_that_of_the_gradient(self, loss):
-        """``diag(diagonal) - factor factor'``; of Huber's lines a tenth, in place of nothing."""
+        """``diag(diagonal) - factor factor'``; of Huber's lines a tenth at most, not nothing."""
         z, y, _ = draw(loss, 97, shape=(7, 3))
         y = np.minimum(y, 5.0)
         diagonal, factor = loss.curvature(z, loss.compact(y))
@@ -640,7 +640,8 @@ class TestForSweepsOverAllSamples:
             if factor is not None:
                 found -= factor * factor[:, [k]]
             if isinstance(loss, Huber):
-                slope = np.where((np.arange(3) == k) & (slope == 0.0), 0.1, slope)
+                lines = np.minimum(0.1, loss.delta / np.abs(z - y))
+                slope = np.where((np.arange(3) == k) & (slope == 0.0), lines, slope)
             np.testing.assert_allclose(found, slope, atol=1e-7)
 
     def test_curvature_of_poisson_far_away_is_a_number(self):
@@ -866,6 +867,24 @@ class TestScaled:
         np.testing.assert_allclose(self.mean + self.std * (a @ inner[0] + inner[1]), a @ W + b)
         for found, given_ in zip(scaling.outer(*inner), (W, b), strict=True):
             np.testing.assert_allclose(found, given_)
+
+    def test_size_of_the_loss_as_a_part_of_its_unit(self):
+        """Of Huber's lines: the same loss of the same outputs."""
+        rng = np.random.default_rng(1)
+        z, y = rng.standard_normal((2, 9, 2))
+        loss = Huber(0.3)
+        scaling = loss.scaled(self.mean, self.std, self.deviation)
+        found = scaling.normalized()
+        assert scaling.loss_scale == pytest.approx(0.05) and found.loss_scale == 1.0
+        outside = loss.value(self.mean + self.std * z, self.mean + self.std * y)
+        np.testing.assert_allclose(found.factor * found.loss.value(z, y), outside)
+        np.testing.assert_allclose(
+            found.factor * found.loss.curvature(z, y)[0],
+            scaling.factor * scaling.loss.curvature(z, y)[0],
+        )
+        assert found.normalized() is found
+        same = SquaredError().scaled(self.mean, self.std, self.deviation)
+        assert same.normalized() is same
 
 
 class Partly(OwnSquaredError):

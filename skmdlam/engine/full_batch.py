@@ -125,7 +125,7 @@ def _sweeps(method, setting, warm, clock, regularization, estimated):
         step.objective,
         None,
         clock,
-        objective_unit=unit,
+        objective_unit=setting.frame.unit,
         regularization=regularization,
         estimated=estimated,
         moments=setting.moments,

@@ -114,19 +114,61 @@ class TargetMoments(NamedTuple):
 
     @classmethod
     def of(cls, Y, share, *, bounded=False):
+        """Those of targets, as :meth:`EachTarget.of` takes them."""
+        return EachTarget.of(Y, share, bounded=bounded).together()
+
+
+class EachTarget(NamedTuple):
+    """Moments of every target by itself.
+
+    Attributes
+    ----------
+    mean, variance, deviation : ndarray of shape (K,)
+        The last is the mean absolute deviation from the mean. It and the variance are zero for a
+        constant target: what rounding leaves of it is no spread.
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def of(cls, Y, share, *, bounded=False):
         """Those of targets of shape (n, K), with weights that sum to one.
 
-        What rounding leaves of a constant target is no spread. ``bounded=True`` says that the loss
-        bounds the influence of outliers: they do not own its unit either, see :func:`pulled_in`.
+        ``bounded=True`` says that the loss bounds the influence of outliers: they do not own its
+        unit either, see :func:`pulled_in`.
         """
         Y = pulled_in(Y, share) if bounded else Y
         mean = share @ Y.astype(float)
         centered = Y - mean
-        deviation = share @ np.abs(centered)
+        deviation, missing = share @ np.abs(centered), share @ centered
         variance = share @ np.square(centered, out=centered)
-        vary = varies(mean, np.sqrt(variance), Y.dtype)
-        std = float(np.sqrt(np.where(vary, variance, 0.0).mean()))
-        return cls(mean, std, float(np.where(vary, deviation, 0.0).mean()))
+        return cls(mean, variance, deviation).without_rounding(Y.dtype, missing)
+
+    def without_rounding(self, dtype, missing=0.0):
+        """The same, with no spread where targets of this type are constant.
+
+        ``missing`` is what rounding took from the means.
+        """
+        std = np.sqrt(np.maximum(self.variance - np.square(missing), 0.0))
+        vary = varies(self.mean + missing, std, dtype)
+        return EachTarget(
+            self.mean, np.where(vary, self.variance, 0.0), np.where(vary, self.deviation, 0.0)
+        )
+
+    def together(self):
+        """What targets have in common; constant ones do not count.
+
+        Returns
+        -------
+        moments : TargetMoments
+        """
+        vary = self.variance > 0
+        if not vary.any():
+            return TargetMoments(self.mean, 0.0, 0.0)
+        std = float(np.sqrt(self.variance[vary].mean()))
+        return TargetMoments(self.mean, std, float(self.deviation[vary].mean()))
 
 
 def pulled_in(Y, share):

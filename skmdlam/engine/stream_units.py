@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .moments import EachTarget
+from .target_units import TargetUnits
+
 
 @dataclass(frozen=True)
 class Units:
@@ -14,17 +17,44 @@ class Units:
     basis : Basis
         Coordinates of the input.
     moments : tuple
-        What the loss was scaled by.
+        Of each target; in states of older versions of all of them, as the loss was scaled by.
+    targets : TargetUnits
+        Of each target.
     scaling : Scaling
-        Of the target.
+        Of all targets, in these units.
     weight_at : float
         Total weight when they were made.
     """
 
     basis: object
     moments: tuple
+    targets: TargetUnits
     scaling: object
     weight_at: float
+
+    @classmethod
+    def of(cls, basis, moments, problem, weight_at):
+        """For the moments of the targets and the loss of a problem."""
+        targets, common = TargetUnits(), moments
+        if np.ndim(moments[1]):
+            targets = TargetUnits.of(problem, EachTarget(*moments))
+            common = targets.moments(EachTarget(*moments))
+        return cls(basis, moments, targets, problem.loss.scaled(*common), weight_at)
+
+    @property
+    def scale(self):
+        """What an output of the user is for one of the run, besides :attr:`shift`."""
+        return self.targets.scale * self.scaling.scale
+
+    @property
+    def shift(self):
+        """Outputs of the user where those of the run are zero, shape (K,)."""
+        return self.targets.scale * self.scaling.shift + self.targets.shift
+
+    def are(self, target):
+        """Whether a state's weights of the last layer are in these units, up to rounding."""
+        near = np.allclose(target["scale"], self.scale, rtol=1e-9, atol=0.0)
+        return near and np.allclose(target["shift"], self.shift, rtol=1e-9, atol=1e-9 * self.scale)
 
 
 def move(weights, state, units, settled, *, shifted, another=None):
@@ -41,9 +71,9 @@ def move(weights, state, units, settled, *, shifted, another=None):
     weights[0] = _moved(weights[0], state.basis, units.basis, fresh)
     if settled:
         scale, shift = state.target["scale"], state.target["shift"]
-        weights[-1] *= scale / units.scaling.scale
+        weights[-1] *= scale / units.scale
         if shifted:
-            step = (shift - units.scaling.shift) / units.scaling.scale
+            step = (shift - units.shift) / units.scale
             weights[-1][-1] += step.astype(weights[-1].dtype)
 
 

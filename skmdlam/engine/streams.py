@@ -134,19 +134,19 @@ class Chunk:
             tuned=self.tuned,
             limits=self.limits,
         )
-        moments = self.summary.target_moments()
-        return Units(basis, moments, self.problem.loss.scaled(*moments), self.total)
+        moments = self.summary.target_moments(self.problem.Y.dtype)
+        return Units.of(basis, moments, self.problem, self.total)
 
     def prepare(self, units, estimated):
         """The chunk in units of the stream, with the regularization that holds."""
-        problem, scaling = self.problem, units.scaling
+        problem, scaling = units.targets.problem(self.problem), units.scaling
         held = input_of(problem.X, units.basis, self.limits)
         Y = scaling.transform(problem.Y)
         found = estimated
 
         def estimate():
             nonlocal found
-            found = self._estimated(units, held, Y, estimated)
+            found = self._estimated(problem, units, held, Y, estimated)
             return found or usual_regularization(self.total, self.tuned)
 
         regularization, _ = self.options.resolve_regularization(
@@ -171,13 +171,13 @@ class Chunk:
             ),
         )
 
-    def _estimated(self, units, held, Y, estimated):
+    def _estimated(self, problem, units, held, Y, estimated):
         """From the noise in a chunk that can tell it, or what was estimated before."""
         tuned = self.tuned
         fresh = units.weight_at == self.total and self.before < tuned.stream_calibrated
         if self.n >= tuned.stream_told and (fresh or estimated is None):
             estimated = self.options.estimate_regularization(
-                self.problem, units.scaling, held.rotated_samples, Y, total=self.total
+                problem, units.scaling, held.rotated_samples, Y, total=self.total
             )
             if self.n < tuned.stream_told_columns:
                 # Fewer rows take a rough function for noise: they do not tell this one.
@@ -238,6 +238,8 @@ def _begin(chunk, coefs, intercepts, fitted):
     if estimated is not None and np.isnan(estimated.ratio):
         estimated = None  # it could not tell
     prepared = chunk.prepare(units, estimated)
+    if warm:
+        coefs, intercepts = units.targets.inner(coefs, intercepts)
     V = starting_weights(prepared, coefs, intercepts, warm=warm, limits=chunk.limits)
     rng = chunk.settings.rng
     return Position(
@@ -277,10 +279,8 @@ def _resume(chunk, state):
     grown = chunk.another is not None
     grown = grown or chunk.total >= chunk.tuned.stream_growth * state.weight_at
     same_type = state.basis.dtype == chunk.dtype
-    if same_loss and same_axes and same_type and not grown:
-        moments = state.target["moments"]
-        units = Units(state.basis, moments, loss.scaled(*moments), state.weight_at)
-    else:
+    units = Units.of(state.basis, state.target["moments"], problem, state.weight_at)
+    if not (same_loss and same_axes and same_type and units.are(state.target)) or grown:
         units = chunk.units()
         settled = chunk.before >= chunk.tuned.stream_unsettled
         for weights in (V, averages, velocities):
@@ -362,6 +362,9 @@ class StreamRun(ComposedRun):
             self.source.rounds = self.judge.set_rounds()
         return super().__next__()
 
+    def weights(self):
+        return self._position.units.targets.outer(*super().weights())
+
     def state(self):
         """What the run of the next chunk needs, in arrays and numbers."""
         chunk, position, step, judge = self._chunk, self._position, self.step, self.judge
@@ -375,9 +378,9 @@ class StreamRun(ComposedRun):
             summary=chunk.summary,
             basis=units.basis,
             target={
-                "moments": units.moments,
-                "shift": units.scaling.shift,
-                "scale": units.scaling.scale,
+                "moments": tuple(units.moments),
+                "shift": units.shift,
+                "scale": units.scale,
             },
             loss=loss_key(chunk.problem.loss),
             layers=layers,

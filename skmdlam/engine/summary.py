@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .constants import LIMITS, TUNED
-from .moments import Moments, Reach, column_moments
+from .moments import EachTarget, Moments, Reach, column_moments
 from .reductions import Rows
 from .regularization import Regularization
 
@@ -19,8 +19,8 @@ class DataSummary:
     rows : int
     columns, targets : Moments
         Of the inputs and of the targets, without covariances.
-    deviation : float
-        Mean absolute deviation of the targets from their mean, as it was when they were seen.
+    deviation : ndarray of shape (K,)
+        Mean absolute deviation of each target from its mean, as it was when they were seen.
     joint : Moments or None
         With the covariances of the inputs, of those samples that came in chunks; None where there
         are none or too many columns.
@@ -36,7 +36,7 @@ class DataSummary:
     rows: int
     columns: Moments
     targets: Moments
-    deviation: float
+    deviation: np.ndarray
     joint: Moments | None = None
     estimated: Regularization | None = None
     reach: Reach | None = None
@@ -65,12 +65,13 @@ class DataSummary:
         share = rows.normalized()
         mean, std = column_moments(X, share) if moments is None else moments
         targets = Moments.of(Y, weight)
+        targets.square[(Y[0] == Y).all(axis=0)] = 0.0  # no spread from rounding
         joint = joint and X.shape[1] <= limits.stream_covariance
         return cls(
             X.shape[0],
             Moments(rows.total, mean, std**2 * rows.total),
             targets,
-            float((share @ np.abs(Y - targets.mean)).mean()),
+            share @ np.abs(Y - targets.mean),
             Moments.of(X, weight, full=True) if joint else None,
             estimated,
             *((Reach.of(X), Reach.of(Y)) if reaches is None else reaches),
@@ -93,7 +94,7 @@ class DataSummary:
 
         columns = vary(found.columns, np.maximum(1.0, np.abs(found.columns.mean)))
         targets = vary(found.targets, np.linalg.norm(last_coefs, axis=0))
-        deviation = found.deviation if found.deviation > 0 else float(targets.spread.mean())
+        deviation = np.where(found.deviation > 0, found.deviation, targets.spread)
         return cls(round(times * found.rows), columns, targets, deviation)
 
     @property
@@ -111,7 +112,7 @@ class DataSummary:
             self.rows + other.rows,
             self.columns + other.columns,
             self.targets + other.targets,
-            float(np.average([self.deviation, other.deviation], weights=weights)),
+            np.average([self.deviation, other.deviation], axis=0, weights=weights),
             joint,
             reach=self.reached()[0] + other.reached()[0],
             target_reach=self.reached()[1] + other.reached()[1],
@@ -124,10 +125,17 @@ class DataSummary:
             Reach.at_most(self.targets) if self.target_reach is None else self.target_reach,
         )
 
-    def target_moments(self):
-        """Mean, standard deviation and mean absolute deviation of the targets."""
-        std = float(np.sqrt(np.mean(self.targets.square) / self.weight))
-        return self.targets.mean, std, self.deviation
+    def target_moments(self, dtype):
+        """Moments of each target, which came in this type.
+
+        Returns
+        -------
+        moments : EachTarget
+        """
+        variance = np.maximum(self.targets.square, 0.0) / self.weight
+        # Rows that come one by one do not deviate from the mean of their time.
+        deviation = np.where(self.deviation > 0, self.deviation, np.sqrt(variance))
+        return EachTarget(self.targets.mean, variance, deviation).without_rounding(dtype)
 
     def as_arrays(self):
         """The summary in arrays and numbers."""
@@ -147,13 +155,18 @@ class DataSummary:
     def from_arrays(cls, arrays):
         """The inverse of :meth:`as_arrays`."""
         joint, estimated = arrays["joint"], arrays["estimated"]
+        targets, deviation = Moments(**arrays["targets"]), arrays["deviation"]
+        if np.ndim(deviation) == 0:  # an older version kept one for all targets
+            spread = targets.spread
+            alike = np.ones(spread.size)
+            deviation = deviation * np.divide(spread, spread.mean(), out=alike, where=spread > 0)
         # Those of older versions do not know the last three.
         reaches = [arrays.get(name) for name in ("reach", "target_reach")]
         return cls(
             arrays["rows"],
             Moments(**arrays["columns"]),
-            Moments(**arrays["targets"]),
-            arrays["deviation"],
+            targets,
+            deviation,
             None if joint is None else Moments(**joint),
             None if estimated is None else Regularization(*estimated),
             *(None if reach is None else Reach(**reach) for reach in reaches),

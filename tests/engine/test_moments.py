@@ -13,6 +13,7 @@ from skmdlam import MDLAMRegressor, Relaxed
 from skmdlam.engine.constants import LIMITS
 from skmdlam.engine.moments import (
     Columns,
+    EachTarget,
     Moments,
     TargetMoments,
     apart,
@@ -283,9 +284,11 @@ def test_a_constant_target_has_no_spread(n):
     constant = TargetMoments.of(Y[:, :1], share)
     assert constant.std == constant.deviation == 0.0
     both = TargetMoments.of(Y, share)
-    assert both.std == pytest.approx(np.sqrt(np.var(Y[:, 1]) / 2))
-    spread = np.abs(Y[:, 1] - Y[:, 1].mean()).mean()
-    assert both.deviation == pytest.approx(spread / 2)
+    assert both.std == pytest.approx(np.std(Y[:, 1]))
+    assert both.deviation == pytest.approx(np.abs(Y[:, 1] - Y[:, 1].mean()).mean())
+    each = EachTarget.of(Y, share)
+    np.testing.assert_allclose(each.variance, [0.0, np.var(Y[:, 1])])
+    np.testing.assert_allclose(each.deviation, [0.0, both.deviation])
 
 
 def test_columns_of_a_few_steps_of_single_precision_are_data():
@@ -350,3 +353,13 @@ def test_moments_without_outliers_stay():
             TargetMoments.of(Y, share), TargetMoments.of(Y, share, bounded=True), strict=True
         ):
             np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("unit", [3e2, 2e5])
+def test_huber_of_targets_far_wider_than_delta(unit):
+    """The size of the loss is delta times that of the targets: ``tol`` counts in it."""
+    rng = np.random.default_rng(4)
+    X = rng.uniform(-1.0, 1.0, (400, 4))
+    y = unit * (np.sin(3.0 * X[:, 0]) + X[:, 1] * X[:, 2])
+    model = MDLAMRegressor((20,), loss="huber", batch_size=None, tol=1e-3, random_state=0)
+    assert model.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.95

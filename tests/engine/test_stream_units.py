@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from skmdlam.engine.inputs.stored import basis_of_summary
+from skmdlam.engine.problem import Problem
 from skmdlam.engine.stream_units import Units, move, wake
 from skmdlam.engine.summary import DataSummary
-from skmdlam.losses import Poisson, SquaredError
+from skmdlam.losses import AbsoluteError, Huber, Poisson, SquaredError
+from skmdlam.penalties import L2
 
 RNG = np.random.RandomState(0)
 X = RNG.standard_normal((400, 5)) @ RNG.standard_normal((5, 5)) + 3.0
-Y = 50.0 + 7.0 * np.column_stack([X[:, 0], np.sin(X[:, 1])])
+Y = 50.0 + 7.0 * np.column_stack([X[:, 0], 300.0 * np.sin(X[:, 1])])
 
 
 SQUARED = SquaredError()
@@ -21,13 +23,12 @@ SQUARED = SquaredError()
 def units_of(X, Y, loss=SQUARED, *, rotate=True):
     summary = DataSummary.of(X, Y, joint=True)
     basis = basis_of_summary(summary, np.float64, np.float64, rotate=rotate)
-    moments = summary.target_moments()
-    return Units(basis, moments, loss.scaled(*moments), summary.weight)
+    problem = Problem(X, Y, [], loss, L2(), 0.0)
+    return Units.of(basis, summary.target_moments(np.float64), problem, summary.weight)
 
 
 def state_of(units, dormant=None):
-    scaling = units.scaling
-    target = {"moments": units.moments, "shift": scaling.shift, "scale": scaling.scale}
+    target = {"moments": tuple(units.moments), "shift": units.shift, "scale": units.scale}
     return SimpleNamespace(
         basis=units.basis, target=target, dormant=dormant, weight_at=units.weight_at
     )
@@ -37,7 +38,9 @@ def output(units, V, X):
     """Of a net of two layers of weights, in the units of the user."""
     W, b = units.basis.expand(V[0])
     z = np.tanh(X @ W + b) @ V[1][:-1] + V[1][-1]
-    return units.scaling.shift + units.scaling.scale * z
+    W, b = units.scaling.outer(np.eye(2), np.zeros(2))
+    coefs, intercepts = units.targets.outer([W], [b])
+    return z @ coefs[0] + intercepts[0]
 
 
 @pytest.fixture
@@ -46,13 +49,40 @@ def weights():
 
 
 @pytest.mark.parametrize("rotate", [(True, True), (False, False), (True, False)])
-@pytest.mark.parametrize("loss", [SquaredError(), Poisson()], ids=repr)
+@pytest.mark.parametrize("loss", [SquaredError(), Poisson(), AbsoluteError(), Huber()], ids=repr)
 def test_settled_units_keep_the_function(rotate, loss, weights):
     old = units_of(X[:50], np.abs(Y[:50]), loss, rotate=rotate[0])
     new = units_of(X, 3.0 * np.abs(Y), loss, rotate=rotate[1])
     before = output(old, weights, X)
     move(weights, state_of(old), new, True, shifted=True)
     np.testing.assert_allclose(output(new, weights, X), before, rtol=1e-9)
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), Poisson(), AbsoluteError()], ids=repr)
+def test_units_are_those_of_each_target(loss):
+    units = units_of(X, np.abs(Y), loss)
+    state = state_of(units)
+    again = Units.of(units.basis, state.target["moments"], *problem_and_weight(units, loss))
+    assert again.are(state.target)
+    assert not units_of(X, np.abs(Y) * [1.0, 1.001], loss).are(state.target)
+    if loss.name == "poisson":
+        np.testing.assert_allclose(units.shift, np.log(np.abs(Y).mean(axis=0)))
+    else:
+        centered = np.abs(Y) - np.abs(Y).mean(axis=0)
+        size = np.abs(centered).mean(axis=0) if loss.nonsmooth else centered.std(axis=0)
+        np.testing.assert_allclose(units.scale, size)
+        np.testing.assert_allclose(units.shift, np.abs(Y).mean(axis=0))
+
+
+def problem_and_weight(units, loss):
+    return Problem(X, np.abs(Y), [], loss, L2(), 0.0), units.weight_at
+
+
+def test_older_states_have_one_unit_for_all():
+    units = units_of(X, Y)
+    moments = Y.mean(axis=0), 3.0, 2.0
+    old = Units.of(units.basis, moments, problem_and_weight(units, SQUARED)[0], 400.0)
+    assert old.scale == 3.0 and old.are({"shift": Y.mean(axis=0), "scale": 3.0})
 
 
 def test_settled_steps_keep_what_they_change(weights):

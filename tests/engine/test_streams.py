@@ -12,9 +12,11 @@ from skmdlam import Feasible
 from skmdlam.activations import ReLU
 from skmdlam.engine.constants import CONSTANTS, LIMITS, TUNED
 from skmdlam.engine.loop.stream_state import StreamState
+from skmdlam.engine.moments import EachTarget
 from skmdlam.engine.problem import Problem
 from skmdlam.engine.regularization import usual_regularization
 from skmdlam.engine.summary import DataSummary
+from skmdlam.engine.target_units import TargetUnits
 from skmdlam.losses import AbsoluteError, Huber, SoftmaxCrossEntropy, SquaredError
 from skmdlam.penalties import L1, L2
 
@@ -77,7 +79,7 @@ class TestRecord:
     @pytest.mark.parametrize("weighted", [False, True])
     @pytest.mark.parametrize("loss", [SquaredError(), SoftmaxCrossEntropy()], ids=repr)
     def test_loss_is_that_before_the_chunk(self, loss, weighted):
-        """Of the chunk alone, in the user's units, and a share of the penalty."""
+        """Of the chunk alone, in the common unit of the targets, and a share of the penalty."""
         target = 7.0 * Y if loss == SquaredError() else np.eye(2)[(X[:, 0] > 3).astype(int)]
         weight = WEIGHT if weighted else None
         first = learn(slice(0, 200), target=target, loss=loss, weight=weight)
@@ -92,6 +94,9 @@ class TestRecord:
             run=False,
         )
         problem = again.step.prepared.problem
+        weights = TargetUnits.of(problem, EachTarget(*again.state()["target"]["moments"])).inner(
+            *weights
+        )
         penalty = sum(0.25 * np.sum(W**2) for W in weights[0])
         data = problem.training_objective(*weights) - penalty
         parts = (WEIGHT[200:].sum(), WEIGHT.sum()) if weighted else (200, 400)
@@ -268,7 +273,9 @@ class TestUnits:
         assert after["weight_at"] == 400.0  # 350 had been the last
         assert StreamState.from_arrays(after).basis.rotated == problem.quadratic
         scaling = third.step.prepared.frame.scaling
-        assert scaling.loss == problem.loss.scaled(*after["target"]["moments"]).loss
+        moments = EachTarget(*after["target"]["moments"])
+        common = TargetUnits.of(problem, moments).moments(moments)
+        assert scaling.loss == problem.loss.scaled(*common).loss
         assert learn(slice(0, 20), after, run=False, **change).state()["weight_at"] == 400.0
 
     def test_wide_data_do_not_turn(self):

@@ -3,6 +3,7 @@
 import time
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from operator import attrgetter
 
 import numpy as np
 
@@ -78,6 +79,38 @@ class ForeignRun(Run):
 
     def state(self):
         return self._run.state()
+
+
+class ConvertedRun(Run):
+    """A run on a problem in other units than the user's.
+
+    Parameters
+    ----------
+    run : Run
+    convert : callable
+        ``convert(coefs, intercepts)`` gives the weights in the user's units.
+    """
+
+    ended = property(attrgetter("_run.ended"))
+    cut_short = property(attrgetter("_run.cut_short"))
+    max_sweeps = property(attrgetter("_run.max_sweeps"))
+    objective_unit = property(attrgetter("_run.objective_unit"))
+    regularization = property(attrgetter("_run.regularization"))
+    estimated = property(attrgetter("_run.estimated"))
+    moments = property(attrgetter("_run.moments"))
+    cools_down = property(attrgetter("_run.cools_down"))
+
+    def __init__(self, run, convert):
+        self._run, self._convert = run, convert
+
+    def __next__(self):
+        return next(self._run)
+
+    def weights(self):
+        return self._convert(*self._run.weights())
+
+    def cool_down(self):
+        self._run.cool_down()
 
 
 def as_run(run):

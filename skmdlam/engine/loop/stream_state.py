@@ -28,8 +28,8 @@ class StreamState:
     basis : Basis
         Coordinates that V, average and velocity of the first layer are in.
     target : dict
-        ``moments``, which the loss was scaled by, and ``shift`` and ``scale``, which V, average
-        and velocity of the last layer are in.
+        ``moments`` of each target, which its unit and the loss were scaled by, and ``shift`` and
+        ``scale``, which V, average and velocity of the last layer are in.
     loss : str
         What identifies that loss.
     layers : list of dict

@@ -96,7 +96,7 @@ def setting_of(
     X, n, width = problem.X, problem.X.shape[0], coefs[0].shape[1]
     rows, share, weight = problem.rows, problem.rows.normalized(), problem.sample_weight
     bounded = problem.loss.outlier_threshold < np.inf
-    scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share, bounded=bounded))
+    scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share, bounded=bounded)).normalized()
     moments = column_moments(X, share) if moments is None else moments
     columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
     if tails is None:

@@ -9,7 +9,15 @@ import pytest
 
 from skmdlam import Feasible, MDLAMRegressor, Relaxed
 from skmdlam.activations import Tanh
-from skmdlam.engine.loop.run import Chain, ComposedRun, ForeignRun, Run, as_run, minimize
+from skmdlam.engine.loop.run import (
+    Chain,
+    ComposedRun,
+    ConvertedRun,
+    ForeignRun,
+    Run,
+    as_run,
+    minimize,
+)
 from skmdlam.engine.problem import Problem
 from skmdlam.engine.records import Record, Value
 from skmdlam.engine.regularization import NO_REGULARIZATION, Regularization
@@ -481,3 +489,26 @@ class TestChain:
         self.first.cool_down = lambda: called.append(1)
         chain.cool_down()
         assert called == [1] and not chain.ended
+
+
+def test_a_run_in_other_units_says_what_the_run_says():
+    """But for the weights; what ends it, and what it knows, is that of the run."""
+    inner = Listed(
+        [5.0, 4.0],
+        ends=True,
+        max_sweeps=7,
+        objective_unit=3.0,
+        estimated=NO_REGULARIZATION,
+        moments=(1, 2),
+        cools_down=True,
+        cut_short=True,
+    )
+    inner.cool_down = lambda: vars(inner).update(cooled=True)
+    run = ConvertedRun(inner, lambda coefs, intercepts: ([10.0 * coefs[0]], intercepts))
+    assert [next(run).loss, next(run).loss] == [5.0, 4.0]
+    assert run.weights()[0][0][0, 0] == 20.0
+    run.cool_down()
+    assert inner.cooled
+    public = {name for name in vars(Run) if not name.startswith("_")}
+    for name in public - {"weights", "cool_down", "state"}:
+        assert getattr(run, name) is getattr(inner, name), name

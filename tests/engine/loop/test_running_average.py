@@ -51,10 +51,10 @@ def state(stored):
 
 
 def losses_of(run, V, rows):
-    """Of each sample, with these weights in the units of the run, by a pass in user's units."""
+    """Of each sample, with these weights in the units of the run, by a pass in other units."""
     coefs, intercepts = run.step.prepared.frame.outer(V)
     z = forward(X[rows], coefs, intercepts, [ReLU()])
-    return SquaredError().value(z, Y[rows])
+    return SquaredError().value(z, run.step.prepared.problem.Y)
 
 
 class TestLookAhead:
@@ -285,6 +285,9 @@ class TestAverage:
         assert run.step.averaged == pytest.approx(count)
         # What is returned is the average.
         coefs, intercepts = run.step.prepared.frame.outer(expected)
+        spread = Y.std(axis=0)
+        unit = spread / np.sqrt(np.mean(spread**2))
+        coefs[-1], intercepts[-1] = unit * coefs[-1], unit * intercepts[-1]
         for found, W in zip(run.weights()[0] + run.weights()[1], coefs + intercepts, strict=True):
             np.testing.assert_allclose(found, W, rtol=1e-9)
 
