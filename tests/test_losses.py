@@ -1019,3 +1019,158 @@ def test_a_scaled_loss_of_a_user_hands_on_its_fused_evaluation():
     assert Fused.calls == 1
     np.testing.assert_allclose(values, loss.value(z, y))
     np.testing.assert_allclose(out, loss.gradient(z, y))
+
+
+class LogCosh(Loss):
+    """Of a user: bounded gradient, no formula for its variance."""
+
+    def value(self, z, y):
+        size = np.abs(z - y)
+        return (size + np.log1p(np.exp(-2.0 * size)) - np.log(2.0)).sum(axis=1)
+
+    def gradient(self, z, y):
+        return np.tanh(z - y)
+
+
+class Steeper(SquaredError):
+    """What is known of the base does not hold for it."""
+
+    def value(self, z, y):
+        return 3.0 * super().value(z, y)
+
+    def gradient(self, z, y):
+        return 3.0 * super().gradient(z, y)
+
+
+def noisy_target(loss, n=301, outputs=3, seed=0):
+    """Targets around 0.7, 1.4, ..., and weights that sum to one."""
+    rng = np.random.default_rng(seed)
+    share = rng.uniform(0.1, 3.0, n)
+    if isinstance(loss, SoftmaxCrossEntropy):
+        y = np.eye(outputs)[rng.choice(outputs, n, p=[0.7, 0.2, 0.1])]
+    elif isinstance(loss, LogisticLoss):
+        y = (rng.random((n, outputs)) < [0.5, 0.1, 0.02]).astype(float)
+    elif isinstance(loss, Poisson):
+        y = rng.poisson([0.1, 2.0, 30.0], (n, outputs)).astype(float)
+    else:
+        y = 0.7 * np.arange(1, outputs + 1) * (1.0 + rng.standard_t(3, (n, outputs)))
+    return y, share / share.sum()
+
+
+def variance_at(loss, z, y, share):
+    """Of the gradient at a constant, summed over outputs."""
+    gradient = loss.gradient(np.broadcast_to(z, y.shape).copy(), y)
+    return float((share @ (gradient - share @ gradient) ** 2).sum())
+
+
+class TestGradientVariance:
+    """The variance of the gradient at the best constant, which is found another way."""
+
+    @pytest.mark.parametrize(
+        "loss",
+        [
+            SquaredError(),
+            LogisticLoss(),
+            SoftmaxCrossEntropy(),
+            Poisson(),
+            Huber(),
+            Huber(0.1),
+            LogCosh(),
+            Steeper(),
+        ],
+        ids=repr,
+    )
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_where_it_is_smooth(self, loss, weighted):
+        y, share = noisy_target(loss)
+        share = share if weighted else np.full(len(y), 1 / len(y))
+
+        def risk(z):
+            return share @ loss.value(np.broadcast_to(z, y.shape).copy(), y)
+
+        def slope(z):
+            return share @ loss.gradient(np.broadcast_to(z, y.shape).copy(), y)
+
+        best = minimize(risk, np.zeros(3), jac=slope, method="BFGS", options={"gtol": 1e-9}).x
+        assert np.abs(slope(best)).max() < 1e-7
+        expected = variance_at(loss, best, y, share)
+        found = loss.gradient_variance(y, share)
+        assert isinstance(found, float)
+        assert found == pytest.approx(expected, rel=1e-6)
+
+    @pytest.mark.parametrize("loss", [AbsoluteError(), Quantile(0.2), Quantile(0.95)], ids=repr)
+    @pytest.mark.parametrize("n", [300, 301])
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_where_it_has_kinks(self, loss, n, weighted):
+        """The best constant is next to a target, below or above it."""
+        y, share = noisy_target(loss, n, outputs=1)
+        share = share if weighted else np.full(n, 1 / n)
+        risks = np.array([share @ loss.value(np.full_like(y, z), y) for z in y[:, 0]])
+        best = y[risks < risks.min() + 1e-12, 0]
+        beside = [z + side for z in best for side in (-1e-6, 0.0, 1e-6)]
+        variances = [variance_at(loss, z, y, share) for z in beside]
+        found = loss.gradient_variance(y, share)
+        assert min(abs(found - variance) for variance in variances) < 1e-9
+
+    @pytest.mark.parametrize("loss", [*ALL[1:], LogCosh()], ids=repr)
+    def test_outputs_add_up(self, loss):
+        y, share = noisy_target(loss)
+        parts = [loss.gradient_variance(y[:, [k]], share) for k in range(3)]
+        assert loss.gradient_variance(y, share) == pytest.approx(sum(parts), rel=1e-9)
+
+    @pytest.mark.parametrize("loss", [*ALL, LogCosh()], ids=repr)
+    def test_weights_are_copies(self, loss):
+        y, _ = noisy_target(loss, 200)
+        copies = np.random.default_rng(1).integers(1, 4, 200)
+        weighted = loss.gradient_variance(y, copies / copies.sum())
+        repeated = np.repeat(y, copies, axis=0)
+        share = np.full(len(repeated), 1 / len(repeated))
+        # At a kink the one copy may lie on the other side.
+        within = 0.02 if isinstance(loss, KINKED) else 1e-9
+        assert weighted == pytest.approx(loss.gradient_variance(repeated, share), rel=within)
+
+    @pytest.mark.parametrize("loss", [*SEPARABLE, LogCosh()], ids=repr)
+    def test_in_the_units_of_a_fit(self, loss):
+        """The gradient there is that here times ``scale / factor``."""
+        y, share = noisy_target(loss, outputs=3)
+        mean, deviation = share @ y, float((share @ np.abs(y - share @ y)).mean())
+        scaling = loss.scaled(mean, float(np.sqrt((share @ (y - mean) ** 2).mean())), deviation)
+        found = scaling.loss.gradient_variance(scaling.transform(y), share)
+        expected = loss.gradient_variance(y, share) * (scaling.scale / scaling.factor) ** 2
+        within = 0.02 if isinstance(loss, KINKED) else 1e-6
+        assert found == pytest.approx(expected, rel=within)
+
+    def test_known_ones_are_those_of_the_default(self):
+        for loss in (SquaredError(), LogisticLoss(), Poisson()):
+            y, share = noisy_target(loss)
+            default = Loss.gradient_variance(loss, y, share)
+            assert loss.gradient_variance(y, share) == pytest.approx(default, rel=1e-6)
+
+    def test_far_and_large_targets(self):
+        """The constant is looked for as far out as it lies."""
+        y, share = noisy_target(LogCosh())
+        near = LogCosh().gradient_variance(y, share)
+        assert LogCosh().gradient_variance(y + 1e6, share) == pytest.approx(near, rel=1e-4)
+        assert LogCosh().gradient_variance(y - 3e4, share) == pytest.approx(near, rel=1e-4)
+        huge = Huber(1e12).gradient_variance(1e8 * y, share)
+        assert huge == pytest.approx(1e16 * SquaredError().gradient_variance(y, share), rel=1e-4)
+
+    def test_of_many_targets_a_part_is_looked_at(self):
+        y, share = noisy_target(LogCosh(), 5000)
+        part = slice(None, None, 5)
+        expected = LogCosh().gradient_variance(y[part], share[part] / share[part].sum())
+        assert LogCosh().gradient_variance(y, share) == pytest.approx(expected, rel=1e-12)
+        assert expected == pytest.approx(LogCosh().gradient_variance(y[1::5], share[1::5]), rel=0.1)
+
+    def test_a_gradient_that_is_no_number_says_nothing(self):
+        class Broken(LogCosh):
+            def gradient(self, z, y):
+                return np.full(np.shape(y), np.nan)
+
+        y, share = noisy_target(Broken())
+        assert Broken().gradient_variance(y, share) == 3.0
+
+    def test_targets_that_are_all_alike_have_none(self):
+        share = np.full(20, 0.05)
+        for loss in (SquaredError(), Poisson(), LogisticLoss(), Huber(), LogCosh()):
+            assert loss.gradient_variance(np.ones((20, 2)), share) == pytest.approx(0.0, abs=1e-12)

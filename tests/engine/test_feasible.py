@@ -87,7 +87,9 @@ def test_which_run_begins(options, kind):
 def takes_all_samples(n=30, d=3, n_hidden=1, *, sparse=False, loss=None, tuned=None, **settings):
     X = sp.csr_array((n, d)) if sparse else np.zeros((n, d))
     activations = [get_activation("relu")] * n_hidden
-    problem = Problem(X, np.zeros((n, 1)), activations, loss or SquaredError(), get_penalty("l2"), 0)
+    problem = Problem(
+        X, np.zeros((n, 1)), activations, loss or SquaredError(), get_penalty("l2"), 0
+    )
     solver = Feasible(constants=replace(CONSTANTS, tuned=replace(TUNED, **(tuned or {}))))
     return solver.takes_all_samples(problem, Settings(**settings))
 

@@ -313,7 +313,10 @@ class TestAutomaticUpperAlpha:
         X, Y = data(noise=0.5)
         one = (Y > 0).astype(float)
         both = np.hstack([1.0 - one, one])
-        two, single = estimate_of(SoftmaxCrossEntropy(), X, both), estimate_of(LogisticLoss(), X, one)
+        two, single = (
+            estimate_of(SoftmaxCrossEntropy(), X, both),
+            estimate_of(LogisticLoss(), X, one),
+        )
         assert two.upper_alpha == pytest.approx(2 * single.upper_alpha, rel=1e-6)
         assert two[:3] == pytest.approx(single[:3], rel=1e-6)
 
@@ -373,7 +376,9 @@ class TestBlocks:
         assert noise_blocks(n) == (size, blocks)
 
     def test_numbers_handed_in(self):
-        tuned = replace(TUNED, noise_samples=10, most_noise_samples=30, noise_every=5, noise_blocks=2)
+        tuned = replace(
+            TUNED, noise_samples=10, most_noise_samples=30, noise_every=5, noise_blocks=2
+        )
         found = [noise_blocks(n, tuned) for n in (20, 40, 54, 55, 100, 1000)]
         assert found == [(10, 1), (10, 2), (10, 2), (11, 1), (20, 1), (30, 1)]
 

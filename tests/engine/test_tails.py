@@ -1,11 +1,29 @@
+"""Far samples, which count less: against loops, copies and other forms of the same data."""
+
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.model_selection import train_test_split
 
-from skmdlam import MDLAMClassifier
+from skmdlam import Feasible, MDLAMClassifier
+from skmdlam.activations import get_activation
+from skmdlam.engine.constants import CONSTANTS, TUNED
 from skmdlam.engine.moments import Columns, column_moments
-from skmdlam.engine.tails import tails_of
+from skmdlam.engine.problem import Problem
+from skmdlam.engine.tails import tails_for, tails_of
+from skmdlam.losses import (
+    AbsoluteError,
+    Huber,
+    LogisticLoss,
+    Loss,
+    Poisson,
+    Quantile,
+    SoftmaxCrossEntropy,
+    SquaredError,
+)
+from skmdlam.penalties import L2
 
 
 def columns_of(X, weight=None):
@@ -66,17 +84,82 @@ def test_usual_and_rare_columns_have_none():
     assert tails_of(X, columns_of(X)) is None
 
 
+BOUNDED = [SoftmaxCrossEntropy(), LogisticLoss(), Huber(), AbsoluteError(), Quantile(0.3)]
+
+
+def problem_of(X, loss, weight=None):
+    classes = loss.out_activation in ("softmax", "logistic")
+    y = X[:, 1:2] > 1.0 if classes else np.abs(X[:, 1:2])
+    Y = np.hstack([y, ~y]) if loss.out_activation == "softmax" else y
+    return Problem(X, Y.astype(float), [get_activation("relu")], loss, L2(), 0.0, weight)
+
+
+@pytest.mark.parametrize("loss", [*BOUNDED, SquaredError(), Poisson()], ids=repr)
+def test_only_of_losses_that_pull_at_no_sample_more_than_at_others(loss):
+    """A squared error asks for the right value far out too, and so do counts."""
+    far = loss.gradient(np.full((1, 2), 1e6), np.zeros((1, 2)))
+    assert loss.bounded_gradient == bool(np.abs(far).max() < 10.0)
+    X = table()
+    weight = np.random.default_rng(0).integers(1, 4, len(X)).astype(float)
+    problem, columns = problem_of(X, loss, weight), columns_of(X, weight)
+    found = tails_for(problem, columns)
+    start = Feasible().initial_weights(
+        [4, 3, problem.Y.shape[1]], np.random.RandomState(0), float, problem.activations
+    )
+    runs = [Feasible().start(problem, *start, batch_size=size) for size in (50, 300)]
+    prepared = runs[0].step.prepared
+    if not loss.bounded_gradient:
+        assert found is None
+        assert prepared.variance_weight is None and prepared.tail_weight is None
+        assert runs[1].step.setting.objective._tails == ()
+        return
+    expected = tails_of(X, columns, weight)
+    np.testing.assert_array_equal(found.weights, expected.weights)
+    assert found.weights.min() < 0.1
+    share = weight * expected.weights
+    share *= weight.sum() / share.sum()
+    (full,) = runs[1].step.setting.objective._tails
+    np.testing.assert_allclose(full, share, rtol=1e-12)
+    mean = prepared.variance_weight[:, 0]
+    np.testing.assert_allclose(mean, share * 300 / weight.sum(), rtol=1e-6)
+    np.testing.assert_allclose(prepared.tail_weight[:, 0], expected.weights, rtol=1e-6)
+
+
+def test_a_loss_in_other_units_and_one_of_a_user_say_it_themselves():
+    class Mine(SquaredError):
+        bounded_gradient = True
+
+    X = table()
+    assert tails_for(problem_of(X, Mine()), columns_of(X)) is not None
+
+    class Own(Loss):
+        bounded_gradient = True
+
+        def value(self, z, y):
+            return np.sqrt(1.0 + (z - y) ** 2).sum(axis=1)
+
+        def gradient(self, z, y):
+            return (z - y) / np.sqrt(1.0 + (z - y) ** 2)
+
+    scaled = Own().scaled(np.array([3.0]), 2.0, 1.5).loss
+    assert type(scaled) is not Own and scaled.bounded_gradient
+    assert not Loss.bounded_gradient
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("batch_size", ["auto", None])
-def test_heavy_tails_are_not_underfitted(batch_size):
-    scores = {None: [], 0: []}
+@pytest.mark.parametrize("batch_size", [100, None])
+def test_heavy_tails_are_fitted_better_for_it(batch_size):
+    """Far samples would hold the slopes back that all others need."""
+    never = replace(CONSTANTS, tuned=replace(TUNED, tail_factor=np.inf))
+    scores = {CONSTANTS: [], never: []}
     for seed in range(3):
         Z = np.random.default_rng(40 + seed).normal(size=(900, 5))
         y = Z[:, 0] + Z[:, 1] * Z[:, 2] > 0
         A, B, a, b = train_test_split(np.exp(2.2 * Z), y, random_state=seed)
-        for alpha, found in scores.items():
-            model = MDLAMClassifier(activity_alpha=alpha or "auto", batch_size=batch_size)
-            if alpha == 0:
-                model.set_params(activity_alpha=0)
-            found.append(model.set_params(random_state=seed).fit(A, a).score(B, b))
-    assert np.mean(scores[None]) > np.mean(scores[0]) - 0.02
+        for constants, found in scores.items():
+            model = MDLAMClassifier(
+                batch_size=batch_size, solver=Feasible(constants=constants), random_state=seed
+            )
+            found.append(model.fit(A, a).score(B, b))
+    assert np.mean(scores[CONSTANTS]) > np.mean(scores[never]) + 0.02
+    assert np.mean(scores[CONSTANTS]) > 0.85
