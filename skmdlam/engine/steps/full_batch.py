@@ -117,6 +117,8 @@ def setting_of(
         n_columns = int(columns.vary.sum())
         strength = effective_column_alpha(column_alpha, rows.total, n, n_columns)
     wide = RowSpace.pays(X, width, limits) and n + width <= limits.row_space
+    # Where only the start depends on it, copies have to begin like the weights that count them.
+    wide = wide and (strength == 0 or rows.total + width < X.shape[1])
     # Rotated columns have one unit: a run in the row space is not for columns in different ones.
     spread = moments[1][columns.vary]
     alike = not (wide and columns.one_unit) or in_like_units(spread, limits)
