@@ -1,6 +1,7 @@
 """Neural networks by alternating minimization, with a scikit-learn interface."""
 
 from ._classifier import MDLAMClassifier
+from ._path import regularization_path
 from ._regressor import MDLAMRegressor
 from ._version import __version__
 from .display import ConvergenceDisplay, WeightsDisplay
@@ -15,4 +16,5 @@ __all__ = [
     "Relaxed",
     "WeightsDisplay",
     "__version__",
+    "regularization_path",
 ]
