@@ -19,6 +19,8 @@ __all__ = ["regularization_path"]
 # The first, coarse search for the largest alpha starts at this share of the strength at which the
 # penalty of a dense fit would be as large as its J.
 _COARSE_START, _COARSE_FACTOR, _COARSE_TRIALS = 1e-3, 4.0, 40
+# A fit begins near its end: so many sweeps without improvement end it, or the coarse one.
+_SWEEPS, _COARSE_SWEEPS = 3, 1
 # So many strengths beyond the grid are tried until no input is left.
 _MOST_BEYOND = 40
 
@@ -148,13 +150,15 @@ class _Path:
 
     def __init__(self, estimator, X, y, sample_weight):
         self._samples = X, y, sample_weight
+        self._sweeps = estimator.n_iter_no_change
         self._model = clone(estimator).set_params(
             batch_size=None, warm_start=True, early_stopping=False
         )
 
-    def fit(self, alpha):
+    def fit(self, alpha, sweeps=_SWEEPS):
         """The network at this strength, from the weights before."""
-        model = self._model.set_params(alpha=float(alpha))
+        sweeps = min(sweeps, self._sweeps)
+        model = self._model.set_params(alpha=float(alpha), n_iter_no_change=sweeps)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(*self._samples)
@@ -162,7 +166,7 @@ class _Path:
 
     def start(self):
         """The dense network; the strengths that were estimated for it hold from here on."""
-        dense = self.fit(0.0)
+        dense = self.fit(0.0, self._sweeps)
         self._model.set_params(
             activity_alpha=dense.activity_alpha_,
             solver=replace(
@@ -201,7 +205,7 @@ class _Path:
         alpha = _COARSE_START * dense.loss_ * total / size if size > 0 else 0.0
         alpha = max(float(alpha), np.finfo(float).tiny)
         for _ in range(_COARSE_TRIALS):
-            if not _norms(self.fit(alpha)).any():
+            if not _norms(self.fit(alpha, _COARSE_SWEEPS)).any():
                 break
             alpha *= _COARSE_FACTOR
         return alpha
