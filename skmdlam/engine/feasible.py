@@ -4,10 +4,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..penalties import USUAL_ALPHA
+from ..penalties import USUAL_ALPHA, constrains
 from .constants import CONSTANTS, Constants
-from .full_batch import full_batch_run, proximal_run
-from .loop.run import Chain
+from .full_batch import full_batch_run
 from .mini_batches import mini_batch_run
 from .options import (
     check_choice,
@@ -17,6 +16,7 @@ from .options import (
     check_number,
     first_given,
 )
+from .priced import finished_run, priced_run
 from .records import Settings
 from .regularization import Regularization, estimate_regularization
 from .start import looks_linear
@@ -181,8 +181,8 @@ class Feasible:
     def default_alpha(self, penalty, activity_alpha):
         """Strength of the penalty on weights where the user names none.
 
-        Zero where J has the penalties on activity and columns in its place, which do not depend on
-        units, as a penalty on weights does.
+        Zero for ridges and constraints where J has the unit-free penalties beside them; None, for
+        :func:`~skmdlam.engine.priced.priced_run`, for what takes weights to zero.
 
         Parameters
         ----------
@@ -193,11 +193,13 @@ class Feasible:
 
         Returns
         -------
-        alpha : float
+        alpha : float or None
             Not negative.
         """
         activity_alpha = first_given(activity_alpha, self.activity_alpha)
-        return 0.0 if penalty.ridge is not None and activity_alpha != 0 else USUAL_ALPHA
+        if penalty.ridge is None and not constrains(penalty):
+            return None
+        return 0.0 if activity_alpha != 0 else USUAL_ALPHA
 
     def auto_batch_size(self, n):
         """Samples in a batch when the user leaves the choice to us.
@@ -406,22 +408,16 @@ class Feasible:
         settings = Settings(**settings)
         full = settings.batch_size is not None and settings.batch_size >= problem.X.shape[0]
         exact = all(activation.exact_derivative for activation in problem.activations)
+        if problem.alpha is None and exact:
+            return priced_run(self, problem, coefs, intercepts, settings)
+        if problem.alpha is None:
+            problem = replace(problem, alpha=USUAL_ALPHA)
         # All but mini-batches descend along slopes, which have to be those of J.
         if full and exact and (problem.quadratic or not problem.loss.nonsmooth):
             return full_batch_run(self, problem, coefs, intercepts, settings)
         if problem.quadratic or not exact:
             return mini_batch_run(self, problem, coefs, intercepts, settings)
-        # Proximal sweeps get stuck at the kinks of a non-smooth loss: they only finish.
-        first = replace(settings, max_iter=-(-2 * settings.max_iter // 3))
-        batches = mini_batch_run(self, problem, coefs, intercepts, first)
-        # Not the run itself, whose buffers are not needed any more by then.
-        found, moments = batches.regularization, batches.moments
-
-        def finish(coefs, intercepts):
-            warm = replace(settings, warm=True)
-            return proximal_run(self, problem, coefs, intercepts, warm, found, moments)
-
-        return Chain(batches, finish)
+        return finished_run(self, problem, coefs, intercepts, settings)
 
     def stream(self, problem, coefs, intercepts, state, **settings):
         """Begin to learn a chunk of a stream; the result is an iterator of one record.

@@ -8,7 +8,7 @@ from .loop.judges import Accepting
 from .loop.run import ComposedRun
 from .loop.schedules import Schedule
 from .loop.sources import Whole
-from .moments import TargetMoments, column_moments, standardized_samples
+from .moments import column_moments, standardized_samples
 from .steps.full_batch import FullBatchStep, setting_of, without_penalty
 from .steps.proximal import ProximalMethod
 from .steps.quasi_newton import method_of
@@ -33,10 +33,7 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     moments = column_moments(problem.X, share)
 
     def estimate():
-        bounded = problem.loss.outlier_threshold < np.inf
-        scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share, bounded=bounded))
-        samples, Y = standardized_samples(problem.X, *moments), scaling.transform(problem.Y)
-        return options.estimate_regularization(problem, scaling, samples, Y)
+        return estimated_regularization(options, problem, problem.loss_scaling(), moments)
 
     found, estimated = options.resolve_regularization(settings.activity_alpha, estimate)
     if not problem.quadratic:
@@ -56,6 +53,12 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     rho = 1.0 if settings.rho is None else settings.rho
     method = method_of(options.acceleration)(setting, rho, options.constants)
     return _sweeps(method, setting, settings.warm, clock, found, estimated)
+
+
+def estimated_regularization(options, problem, scaling, moments):
+    """Strengths of the unit-free penalties from standardized columns of these moments."""
+    samples, Y = standardized_samples(problem.X, *moments), scaling.transform(problem.Y)
+    return options.estimate_regularization(problem, scaling, samples, Y)
 
 
 def proximal_run(

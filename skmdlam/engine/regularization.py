@@ -24,13 +24,14 @@ class Regularization(NamedTuple):
     """Strengths of the unit-free penalties on activity and on columns, in samples.
 
     ``ratio`` is the one of :class:`Noise`; it is not a number where nobody has looked at the noise,
-    or nothing can be told.
+    or nothing can be told. ``gradient_noise`` is V share, see :func:`estimate_regularization`.
     """
 
     activity_alpha: float
     column_alpha: float
     ratio: float = np.nan
     upper_alpha: float = 0.0
+    gradient_noise: float = np.nan
 
     @property
     def penalties(self):
@@ -104,7 +105,8 @@ def regularization_of(noise, sensitivity, n_outputs, size, tuned=TUNED):
     column = tuned.column * min(ratio, tuned.largest_ratio) ** tuned.column_ratio_power
     column *= (min(size, tuned.largest_size) / 1000.0) ** tuned.column_size_power
     column = max(column, tuned.least_column) * sensitivity.dispersion(n_outputs)
-    return Regularization(tuned.activity, float(column), noise.ratio, float(upper))
+    gradient_noise = float(sensitivity.gradient_variance * noise.share)
+    return Regularization(tuned.activity, float(column), noise.ratio, float(upper), gradient_noise)
 
 
 def usual_regularization(total, tuned=TUNED):
@@ -174,7 +176,9 @@ def estimate_regularization(
     sensitivity = Sensitivity.of(loss, Y, share, loss_scale)
     found = regularization_of(noise, sensitivity, Y.shape[1], max(total, n), tuned)
     return found._replace(
-        activity_alpha=unit * found.activity_alpha, upper_alpha=unit * found.upper_alpha
+        activity_alpha=unit * found.activity_alpha,
+        upper_alpha=unit * found.upper_alpha,
+        gradient_noise=unit * found.gradient_noise,
     )
 
 

@@ -7,10 +7,11 @@ latest part of the stream does at any time.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..penalties import USUAL_ALPHA
 from .frame import Frame
 from .inputs.decompositions import input_of, row_weights
 from .inputs.stored import basis_of_summary
@@ -67,6 +68,8 @@ def stream_run(options, problem, coefs, intercepts, known, settings):
     run : StreamRun
     """
     clock = time.perf_counter()
+    if problem.alpha is None:  # no fit without the penalty tells it
+        problem = replace(problem, alpha=USUAL_ALPHA)
     known = known_of(known)
     if isinstance(known, StreamState):
         chunk = Chunk(options, problem, known.summary, settings)
