@@ -6,7 +6,8 @@ import numpy as np
 
 from ..penalties import USUAL_ALPHA, constrains
 from .constants import CONSTANTS, Constants
-from .full_batch import full_batch_run
+from .full_batch import full_batch_run, proximal_run
+from .loop.run import Chain
 from .mini_batches import mini_batch_run
 from .options import (
     check_choice,
@@ -16,7 +17,7 @@ from .options import (
     check_number,
     first_given,
 )
-from .priced import finished_run, priced_run
+from .priced import priced_run
 from .records import Settings
 from .regularization import Regularization, estimate_regularization
 from .start import looks_linear
@@ -181,9 +182,6 @@ class Feasible:
     def default_alpha(self, penalty, activity_alpha):
         """Strength of the penalty on weights where the user names none.
 
-        Zero for ridges and constraints where J has the unit-free penalties beside them; None, for
-        :func:`~skmdlam.engine.priced.priced_run`, for what takes weights to zero.
-
         Parameters
         ----------
         penalty : Penalty
@@ -194,12 +192,11 @@ class Feasible:
         Returns
         -------
         alpha : float or None
-            Not negative.
+            None where :func:`~skmdlam.engine.priced.priced_run` tells it from the data.
         """
-        activity_alpha = first_given(activity_alpha, self.activity_alpha)
         if penalty.ridge is None and not constrains(penalty):
             return None
-        return 0.0 if activity_alpha != 0 else USUAL_ALPHA
+        return 0.0 if first_given(activity_alpha, self.activity_alpha) != 0 else USUAL_ALPHA
 
     def auto_batch_size(self, n):
         """Samples in a batch when the user leaves the choice to us.
@@ -409,15 +406,24 @@ class Feasible:
         full = settings.batch_size is not None and settings.batch_size >= problem.X.shape[0]
         exact = all(activation.exact_derivative for activation in problem.activations)
         if problem.alpha is None and exact:
-            return priced_run(self, problem, coefs, intercepts, settings)
-        if problem.alpha is None:
-            problem = replace(problem, alpha=USUAL_ALPHA)
-        # All but mini-batches descend along slopes, which have to be those of J.
+            return priced_run(self, problem, coefs, intercepts, settings, proximal_run)
+        problem = problem.with_alpha(USUAL_ALPHA)
+        # All but mini-batches descend along slopes of J.
         if full and exact and (problem.quadratic or not problem.loss.nonsmooth):
             return full_batch_run(self, problem, coefs, intercepts, settings)
         if problem.quadratic or not exact:
             return mini_batch_run(self, problem, coefs, intercepts, settings)
-        return finished_run(self, problem, coefs, intercepts, settings)
+        # Proximal sweeps get stuck at the kinks of a non-smooth loss: they only finish.
+        first = replace(settings, max_iter=-(-2 * settings.max_iter // 3))
+        batches = mini_batch_run(self, problem, coefs, intercepts, first)
+        # Not the run itself, whose buffers are not needed any more by then.
+        found, moments = batches.regularization, batches.moments
+
+        def finish(coefs, intercepts):
+            warm = replace(settings, warm=True)
+            return proximal_run(self, problem, coefs, intercepts, warm, found, moments)
+
+        return Chain(batches, finish)
 
     def stream(self, problem, coefs, intercepts, state, **settings):
         """Begin to learn a chunk of a stream; the result is an iterator of one record.

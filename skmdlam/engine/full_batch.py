@@ -33,7 +33,9 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     moments = column_moments(problem.X, share)
 
     def estimate():
-        return estimated_regularization(options, problem, problem.loss_scaling(), moments)
+        scaling = problem.loss_scaling()
+        samples, Y = standardized_samples(problem.X, *moments), scaling.transform(problem.Y)
+        return options.estimate_regularization(problem, scaling, samples, Y)
 
     found, estimated = options.resolve_regularization(settings.activity_alpha, estimate)
     if not problem.quadratic:
@@ -53,12 +55,6 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     rho = 1.0 if settings.rho is None else settings.rho
     method = method_of(options.acceleration)(setting, rho, options.constants)
     return _sweeps(method, setting, settings.warm, clock, found, estimated)
-
-
-def estimated_regularization(options, problem, scaling, moments):
-    """Strengths of the unit-free penalties from standardized columns of these moments."""
-    samples, Y = standardized_samples(problem.X, *moments), scaling.transform(problem.Y)
-    return options.estimate_regularization(problem, scaling, samples, Y)
 
 
 def proximal_run(

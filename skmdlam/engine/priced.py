@@ -1,14 +1,12 @@
-"""Runs that end in proximal sweeps, and the automatic strength of penalties with kinks."""
+"""Penalties at their automatic strength: what is used pays a price, by the size it has without."""
 
 from dataclasses import replace
 
 import numpy as np
 
 from ..penalties import Penalty
-from .full_batch import estimated_regularization, proximal_run
 from .loop.run import Chain, Run
-from .mini_batches import mini_batch_run
-from .steps.full_batch import without_penalty
+from .moments import standardized_samples
 
 # Inputs and units count at least as much as this share of the largest one.
 _SMALLEST_SHARE = 1e-3
@@ -115,43 +113,16 @@ class UntilStall(Run):
         return self._run.weights()
 
 
-def finished_run(options, problem, coefs, intercepts, settings):
-    """Mini-batches, then proximal sweeps, which get stuck at the kinks of a non-smooth loss.
-
-    Parameters
-    ----------
-    options : Feasible
-    problem : Problem
-    coefs, intercepts : list of ndarray
-        Starting weights; they are not changed.
-    settings : Settings
-
-    Returns
-    -------
-    run : Chain
-    """
-    first = replace(settings, max_iter=-(-2 * settings.max_iter // 3))
-    batches = mini_batch_run(options, problem, coefs, intercepts, first)
-    # Not the run itself, whose buffers are not needed any more by then.
-    found, moments = batches.regularization, batches.moments
-
-    def finish(coefs, intercepts):
-        warm = replace(settings, warm=True)
-        return proximal_run(options, problem, coefs, intercepts, warm, found, moments)
-
-    return Chain(batches, finish)
-
-
-def priced_run(options, problem, coefs, intercepts, settings):
+def priced_run(options, problem, coefs, intercepts, settings, proximal_run):
     """A run without the penalty, then proximal sweeps with it from there.
 
     J of the second has, in place of ``alpha sum_l penalty(W_l)``, the sum of :class:`PricedRows`
-    over all layers, whose price is ``V share`` times ``tuned.input_price`` for an input and
-    ``tuned.unit_price`` for a unit, in the unit of the loss; V and share as in
-    :func:`~skmdlam.engine.regularization.estimate_regularization`. What a useless input gains by
-    following the noise is of the order of V share, whatever the number of samples: as in Akaike's
-    criterion, it has to gain more. What is of use pays as much, and is hardly held back by it,
-    because the slope of its price is small.
+    over all layers, whose price is ``V share / curvature`` times ``tuned.input_price`` for an input
+    and ``tuned.unit_price`` for a unit, in the unit of the loss; V and share as in
+    :func:`~skmdlam.engine.regularization.estimate_regularization`, and the mean curvature of the
+    loss in an output. What a useless input gains by following the noise is of that order, whatever
+    the number of samples: as in Akaike's criterion, it has to gain more. What is of use pays as
+    much, and is hardly held back by it, because the slope of its price is small.
 
     Parameters
     ----------
@@ -161,19 +132,23 @@ def priced_run(options, problem, coefs, intercepts, settings):
     coefs, intercepts : list of ndarray
         Starting weights; they are not changed.
     settings : Settings
+    proximal_run : callable
+        :func:`~skmdlam.engine.full_batch.proximal_run`.
 
     Returns
     -------
     run : Chain
     """
     tuned = options.constants.tuned
-    free = without_penalty(problem)
+    free = replace(problem, alpha=0.0)
     sweeps = -(-2 * settings.max_iter // 3)
     run = options.start(free, coefs, intercepts, **vars(replace(settings, max_iter=sweeps)))
     found, moments = run.regularization, run.moments
     noise, scaling = found.gradient_noise, problem.loss_scaling()
     if np.isnan(noise):
-        noise = estimated_regularization(options, problem, scaling, moments).gradient_noise
+        samples, Y = standardized_samples(problem.X, *moments), scaling.transform(problem.Y)
+        estimated = options.estimate_regularization(problem, scaling, samples, Y)
+        noise = estimated.gradient_noise
     unit = noise * scaling.factor * scaling.loss_scale
     prices = [tuned.input_price * unit] + [tuned.unit_price * unit] * (len(coefs) - 1)
 

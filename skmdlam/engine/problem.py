@@ -1,6 +1,6 @@
 """What is minimized: data, architecture, and the two objectives."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -64,6 +64,10 @@ class Problem:
     def penalized(self):
         """Whether J has a penalty on weights at all."""
         return self.alpha is None or self.alpha > 0 or self.constrained
+
+    def with_alpha(self, usual):
+        """The problem with this strength where the data were to tell it."""
+        return replace(self, alpha=usual) if self.alpha is None else self
 
     def loss_scaling(self):
         """The loss and its target in units of their own, from all samples."""

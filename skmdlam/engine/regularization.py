@@ -24,7 +24,8 @@ class Regularization(NamedTuple):
     """Strengths of the unit-free penalties on activity and on columns, in samples.
 
     ``ratio`` is the one of :class:`Noise`; it is not a number where nobody has looked at the noise,
-    or nothing can be told. ``gradient_noise`` is V share, see :func:`estimate_regularization`.
+    or nothing can be told. ``gradient_noise`` is
+    V share over the curvature of the loss, see :func:`estimate_regularization`.
     """
 
     activity_alpha: float
@@ -105,7 +106,7 @@ def regularization_of(noise, sensitivity, n_outputs, size, tuned=TUNED):
     column = tuned.column * min(ratio, tuned.largest_ratio) ** tuned.column_ratio_power
     column *= (min(size, tuned.largest_size) / 1000.0) ** tuned.column_size_power
     column = max(column, tuned.least_column) * sensitivity.dispersion(n_outputs)
-    gradient_noise = float(sensitivity.gradient_variance * noise.share)
+    gradient_noise = float(sensitivity.gradient_variance * noise.share / sensitivity.curvature)
     return Regularization(tuned.activity, float(column), noise.ratio, float(upper), gradient_noise)
 
 

@@ -7,7 +7,7 @@ latest part of the stream does at any time.
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -68,8 +68,7 @@ def stream_run(options, problem, coefs, intercepts, known, settings):
     run : StreamRun
     """
     clock = time.perf_counter()
-    if problem.alpha is None:  # no fit without the penalty tells it
-        problem = replace(problem, alpha=USUAL_ALPHA)
+    problem = problem.with_alpha(USUAL_ALPHA)  # there is no fit without the penalty to tell it
     known = known_of(known)
     if isinstance(known, StreamState):
         chunk = Chunk(options, problem, known.summary, settings)
