@@ -2,6 +2,7 @@
 
 from ._classifier import MDLAMClassifier
 from ._path import regularization_path
+from ._path_display import RegularizationPathDisplay
 from ._regressor import MDLAMRegressor
 from ._version import __version__
 from .display import ConvergenceDisplay, WeightsDisplay
@@ -13,6 +14,7 @@ __all__ = [
     "Feasible",
     "MDLAMClassifier",
     "MDLAMRegressor",
+    "RegularizationPathDisplay",
     "Relaxed",
     "WeightsDisplay",
     "__version__",

@@ -408,7 +408,6 @@ class Feasible:
         if problem.alpha is None and exact:
             return priced_run(self, problem, coefs, intercepts, settings, proximal_run)
         problem = problem.with_alpha(USUAL_ALPHA)
-        # All but mini-batches descend along slopes of J.
         if full and exact and (problem.quadratic or not problem.loss.nonsmooth):
             return full_batch_run(self, problem, coefs, intercepts, settings)
         if problem.quadratic or not exact:
