@@ -43,9 +43,9 @@ names = [f"useful {j}" if j < 5 else f"useless {j}" for j in range(X.shape[1])]
 # The path
 # --------
 # The fits run from the dense network to the empty one, each from the weights before, because zero
-# weights are a stationary point of a network. To the right fewer and fewer inputs are left. The
-# useless ones go first. The test score does not fall with them; it falls where the weights of the
-# useful ones shrink.
+# weights are a stationary point of a network. To the right fewer and fewer inputs are left, and all
+# but one of the useless ones are gone before the first useful one goes. The test score hardly falls
+# with them; it does where the weights of the useful ones shrink.
 
 model = MDLAMRegressor([50], penalty="group", random_state=0)
 display = RegularizationPathDisplay.from_estimator(
