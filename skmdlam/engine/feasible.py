@@ -406,8 +406,8 @@ class Feasible:
         full = settings.batch_size is not None and settings.batch_size >= problem.X.shape[0]
         exact = all(activation.exact_derivative for activation in problem.activations)
         if problem.alpha is None and exact:
-            return priced_run(self, problem, coefs, intercepts, settings, proximal_run)
-        problem = problem.with_alpha(USUAL_ALPHA)
+            return priced_run(self, problem, coefs, intercepts, settings, full_batch_run)
+        problem = problem.with_usual_alpha()
         if full and exact and (problem.quadratic or not problem.loss.nonsmooth):
             return full_batch_run(self, problem, coefs, intercepts, settings)
         if problem.quadratic or not exact:

@@ -8,7 +8,7 @@ from .loop.judges import Accepting
 from .loop.run import ComposedRun
 from .loop.schedules import Schedule
 from .loop.sources import Whole
-from .moments import column_moments, standardized_samples
+from .moments import TargetMoments, column_moments, standardized_samples
 from .steps.full_batch import FullBatchStep, setting_of, without_penalty
 from .steps.proximal import ProximalMethod
 from .steps.quasi_newton import method_of
@@ -33,7 +33,8 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     moments = column_moments(problem.X, share)
 
     def estimate():
-        scaling = problem.loss_scaling()
+        bounded = problem.loss.outlier_threshold < np.inf
+        scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share, bounded=bounded))
         samples, Y = standardized_samples(problem.X, *moments), scaling.transform(problem.Y)
         return options.estimate_regularization(problem, scaling, samples, Y)
 

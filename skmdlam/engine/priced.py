@@ -113,7 +113,7 @@ class UntilStall(Run):
         return self._run.weights()
 
 
-def priced_run(options, problem, coefs, intercepts, settings, proximal_run):
+def priced_run(options, problem, coefs, intercepts, settings, full_batch_run):
     """A run without the penalty, then proximal sweeps with it from there.
 
     J of the second has, in place of ``alpha sum_l penalty(W_l)``, the sum of :class:`PricedRows`
@@ -132,8 +132,8 @@ def priced_run(options, problem, coefs, intercepts, settings, proximal_run):
     coefs, intercepts : list of ndarray
         Starting weights; they are not changed.
     settings : Settings
-    proximal_run : callable
-        :func:`~skmdlam.engine.full_batch.proximal_run`.
+    full_batch_run : callable
+        :func:`~skmdlam.engine.full_batch.full_batch_run`.
 
     Returns
     -------
@@ -157,6 +157,10 @@ def priced_run(options, problem, coefs, intercepts, settings, proximal_run):
         used = [np.any(W, axis=1).sum() for W in weights]
         return float(np.dot(prices, used)) / problem.rows.total
 
+    # The strengths of the first run hold for the second one too.
+    named = replace(options, column_alpha=found.column_alpha, upper_alpha=found.upper_alpha)
+    warm = replace(settings, warm=True, activity_alpha=found.activity_alpha)
+
     def finish(coefs, intercepts):
         units = [moments[1][:, None]] + [np.ones((W.shape[0], 1)) for W in coefs[1:]]
         layers = [
@@ -164,8 +168,7 @@ def priced_run(options, problem, coefs, intercepts, settings, proximal_run):
             for W, *rest in zip(coefs, units, prices, strict=True)
         ]
         priced = replace(problem, alpha=1.0, layer_penalties=layers)
-        warm = replace(settings, warm=True)
-        return proximal_run(options, priced, coefs, intercepts, warm, found, moments)
+        return full_batch_run(named, priced, coefs, intercepts, warm)
 
     first = UntilStall(run, sweeps, settings.tol, settings.n_iter_no_change, price)
     return Chain(first, finish)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import scipy.sparse as sp
 
+from ..penalties import USUAL_ALPHA
 from .moments import TargetMoments
 from .reductions import Rows
 
@@ -65,9 +66,9 @@ class Problem:
         """Whether J has a penalty on weights at all."""
         return self.alpha is None or self.alpha > 0 or self.constrained
 
-    def with_alpha(self, usual):
-        """The problem with this strength where the data were to tell it."""
-        return replace(self, alpha=usual) if self.alpha is None else self
+    def with_usual_alpha(self):
+        """The problem with the usual strength where the data were to tell it."""
+        return replace(self, alpha=USUAL_ALPHA) if self.alpha is None else self
 
     def loss_scaling(self):
         """The loss and its target in units of their own, from all samples."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..penalties import USUAL_ALPHA
 from .frame import Frame
 from .inputs.decompositions import input_of, row_weights
 from .inputs.stored import basis_of_summary
@@ -68,7 +67,7 @@ def stream_run(options, problem, coefs, intercepts, known, settings):
     run : StreamRun
     """
     clock = time.perf_counter()
-    problem = problem.with_alpha(USUAL_ALPHA)  # there is no fit without the penalty to tell it
+    problem = problem.with_usual_alpha()  # there is no fit without the penalty to tell it
     known = known_of(known)
     if isinstance(known, StreamState):
         chunk = Chunk(options, problem, known.summary, settings)
