@@ -87,8 +87,9 @@ print(f"{'lasso_path':24}{rank_of_third(np.abs(linear.T)):8}")
 # Without a path
 # --------------
 # ``alpha="auto"``, the default, asks of each input that it gains more than it could by following
-# the noise. Here that drops about half of the useless inputs, and hardly holds the useful ones
-# back, so that the score is no worse than without the penalty.
+# the noise. It is meant to cost nothing: here some of the useless inputs go and none of the useful
+# ones, and the score is no worse than without the penalty. To find the few that matter take the
+# path.
 
 print(f"\n{'MDLAMRegressor':24}{'inputs':>8}{'test R2':>10}")
 for name, penalty in [("l2", "l2"), ("group, alpha auto", "group")]:

@@ -22,7 +22,7 @@ def network(penalty="group", units=(10,), **options):
 @pytest.fixture(scope="module")
 def friedman():
     """Twenty inputs, five of them useful."""
-    inputs, target = make_friedman1(1500, n_features=20, noise=1.0, random_state=1)
+    inputs, target = make_friedman1(2500, n_features=20, noise=1.0, random_state=0)
     return scale(inputs), target
 
 
@@ -30,7 +30,7 @@ def friedman():
 def path_of_friedman(friedman):
     inputs, target = friedman
     return regularization_path(
-        network(), inputs[:1000], target[:1000], X_test=inputs[1000:], y_test=target[1000:]
+        network(), inputs[:2000], target[:2000], X_test=inputs[2000:], y_test=target[2000:]
     )
 
 
@@ -118,8 +118,8 @@ class TestFriedman:
         assert scores.max() > 0.9 and scores[0] < 0.01
         # The useful five alone, weights shrunk, are more than a straight line of all.
         five = np.flatnonzero(path_of_friedman.n_features_used == 5)[-1]
-        linear = LinearRegression().fit(inputs[:1000], target[:1000])
-        assert scores[five] > linear.score(inputs[1000:], target[1000:]) + 0.02
+        linear = LinearRegression().fit(inputs[:2000], target[:2000])
+        assert scores[five] > linear.score(inputs[2000:], target[2000:]) + 0.02
 
 
 class TestOfAnyKind:

@@ -88,7 +88,7 @@ class Tuned:
     largest_ratio: float = _number(1.0, "noise / process", "the same", _STRENGTHS)
     largest_size: float = _number(1e4, "samples", "the same", _STRENGTHS)
     upper: float = _number(1.33, "sqrt(samples)", "noise, bias", _STRENGTHS)
-    input_price: float = _number(3.0, "V share / curvature", "useless inputs, useful ones", _PRICES)
+    input_price: float = _number(2.0, "V share / curvature", "useless inputs, useful ones", _PRICES)
     unit_price: float = _number(0.1, "V share / curvature", "units, fit", _PRICES)
     usual_ratio: float = _number(0.25, "noise / process", "noise, bias", _STRENGTHS)
     usual_share: float = _number(0.4, "share of noise", "noise, bias", _STRENGTHS)

@@ -126,7 +126,7 @@ class TestAutomaticStrength:
             model = fitted(X, y, penalty)
             assert model.score(X_test, y_test) > usual - 0.01
             zero = model.coefs_[0] == 0
-            assert zero[5:].mean() > 0.5 and not zero[:5].all(axis=1).any()
+            assert zero[5:].mean() > 0.4 and not zero[:5].all(axis=1).any()
         assert not (fitted(X, y, "l2").coefs_[0] == 0).any()
 
     def test_of_a_classifier(self):
@@ -175,7 +175,7 @@ class TestAutomaticStrength:
     def test_named_strengths_are_not_estimated_but_the_noise_is(self):
         X, y = friedman()
         solver = Feasible(column_alpha=1.0, upper_alpha=1.0, cool_down=5, patience=2)
-        model = fitted(X, y, "group", solver=solver, activity_alpha=1.0)
+        model = fitted(X, y, "l1", solver=solver, activity_alpha=1.0)
         assert (model.coefs_[0] == 0).any() and np.isnan(model.noise_ratio_)
 
     def test_a_stream_and_steps_without_slopes_take_the_usual_one(self):
