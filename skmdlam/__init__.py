@@ -1,6 +1,8 @@
 """Neural networks by alternating minimization, with a scikit-learn interface."""
 
 from ._classifier import MDLAMClassifier
+from ._path import regularization_path
+from ._path_display import RegularizationPathDisplay
 from ._regressor import MDLAMRegressor
 from ._version import __version__
 from .display import ConvergenceDisplay, WeightsDisplay
@@ -12,7 +14,9 @@ __all__ = [
     "Feasible",
     "MDLAMClassifier",
     "MDLAMRegressor",
+    "RegularizationPathDisplay",
     "Relaxed",
     "WeightsDisplay",
     "__version__",
+    "regularization_path",
 ]

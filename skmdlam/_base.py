@@ -359,7 +359,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         if self.alpha != "auto":
             return float(self.alpha)
         choose = getattr(network.solver, "default_alpha", lambda *_: USUAL_ALPHA)
-        return float(choose(network.penalty, self._given_activity_alpha()))
+        return choose(network.penalty, self._given_activity_alpha())
 
     def _rng_of_stream(self, goes_on):
         rng = check_random_state(self.random_state)

@@ -71,9 +71,13 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         these equations hold exactly.
     alpha : float or "auto", default="auto"
         Strength of the penalty, not negative, and the same number as in MLPRegressor: it stands
-        beside a *sum* over samples, and beside weights in the units of X and y. "auto" is 0 where
-        solver "feasible" has unit-free penalties in its place, which is to say with penalty "l2"
-        unless ``activity_alpha=0``, and 1e-4 otherwise.
+        beside a *sum* over samples, and beside weights in the units of X and y. With
+        solver "feasible" "auto" is 0 for penalties without kinks, "l2", "nonnegative" and "box",
+        because J has unit-free penalties (1e-4 with ``activity_alpha=0``); with "l1", "elasticnet"
+        and "group" what is used pays a price in the noise of the targets, whatever the units are:
+        first a fit without the penalty, then the strength at each input and unit is inversely
+        proportional to its size there, as in the adaptive lasso. In ``partial_fit`` and for solver
+        "relaxed" it is 1e-4.
     penalty : str, Penalty or None, default="l2"
         On the weights, never on the intercepts: "l2" (``1/2 ||W||^2``), "l1", "elasticnet",
         "nonnegative" (l2, with ``W >= 0``), "box" (l2, with ``-1 <= W <= 1``), "group" (whole

@@ -113,6 +113,17 @@ class TestInFull:
             assert max(np.divide(rows[name], squared)[1:]) < 0.5
         assert absolute[1] < rows["absolute error, defaults"][1]
 
+    def test_regularization_path(self, tmp_path):
+        out = run("plot_regularization_path", tmp_path)
+        path = np.array(
+            re.findall(r"^([\d.]+) +(\d+) +(-?\d\.\d+)$", out, re.MULTILINE), dtype=float
+        )
+        assert path[0, 1] == 0 and path[-1, 1] == 20 and path[-1, 2] > 0.9
+        rows = table(out)
+        assert rows["MDLAMRegressor, group"][0] <= 8 < rows["lasso_path"][0]
+        (n_all, usual), (n_inputs, score) = rows["l2"], rows["group, alpha auto"]
+        assert n_all == 20 and 5 <= n_inputs < 20 and score > usual - 0.003
+
     def test_sparse_nonnegative(self, tmp_path):
         out = run("plot_sparse_nonnegative", tmp_path)
         row = r"^{} +(\d+) +(\S+)$"

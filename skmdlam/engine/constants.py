@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 _TABLES = "benchmarks/tabular.py"
 _STRENGTHS = "benchmarks/strengths.py"
+_PRICES = "benchmarks/prices.py"
 _STREAM = "benchmarks/stream.py"
 _FULL = "benchmarks/full_batch.py"
 _DEEP = "benchmarks/deep.py"
@@ -88,7 +89,9 @@ class Tuned:
     least_column: float = _number(0.75, "samples", "the same", _STRENGTHS)
     largest_ratio: float = _number(1.0, "noise / process", "the same", _STRENGTHS)
     largest_size: float = _number(1e4, "samples", "the same", _STRENGTHS)
-    upper: float = _number(1.33, "sqrt(samples)", "noise, bias", _STRENGTHS)
+    upper: float = _number(2.0, "sqrt(samples)", "noise, bias", _STRENGTHS)
+    input_price: float = _number(2.0, "V share / curvature", "useless inputs, useful ones", _PRICES)
+    unit_price: float = _number(0.1, "V share / curvature", "units, fit", _PRICES)
     usual_ratio: float = _number(0.25, "noise / process", "noise, bias", _STRENGTHS)
     usual_share: float = _number(0.4, "share of noise", "noise, bias", _STRENGTHS)
     noise_samples: int = _number(400, "samples", "time, error of the noise", _STRENGTHS)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from ..penalties import USUAL_ALPHA
+from ..penalties import USUAL_ALPHA, constrains
 from .constants import CONSTANTS, Constants
 from .full_batch import full_batch_run, proximal_run
 from .loop.run import Chain
@@ -15,6 +15,7 @@ from .options import (
     check_number,
     first_given,
 )
+from .priced import priced_run
 from .records import Settings
 from .regularization import Regularization, estimate_regularization
 from .start import DEEP, looks_linear
@@ -181,9 +182,6 @@ class Feasible(StepSizes):
     def default_alpha(self, penalty, activity_alpha):
         """Strength of the penalty on weights where the user names none.
 
-        Zero where J has the penalties on activity and columns in its place, which do not depend on
-        units, as a penalty on weights does.
-
         Parameters
         ----------
         penalty : Penalty
@@ -193,11 +191,12 @@ class Feasible(StepSizes):
 
         Returns
         -------
-        alpha : float
-            Not negative.
+        alpha : float or None
+            None where :func:`~skmdlam.engine.priced.priced_run` tells it from the data.
         """
-        activity_alpha = first_given(activity_alpha, self.activity_alpha)
-        return 0.0 if penalty.ridge is not None and activity_alpha != 0 else USUAL_ALPHA
+        if penalty.ridge is None and not constrains(penalty):
+            return None
+        return 0.0 if first_given(activity_alpha, self.activity_alpha) != 0 else USUAL_ALPHA
 
     def takes_all_samples(self, problem, settings):
         """Whether a fit makes sweeps over all samples rather than mini-batches.
@@ -359,7 +358,9 @@ class Feasible(StepSizes):
         settings = Settings(**settings)
         full = self.takes_all_samples(problem, settings)
         exact = all(activation.exact_derivative for activation in problem.activations)
-        # All but mini-batches descend along slopes, which have to be those of J.
+        if problem.alpha is None and exact:
+            return priced_run(self, problem, coefs, intercepts, settings, full_batch_run)
+        problem = problem.with_usual_alpha()
         if full and exact and (problem.quadratic or not problem.loss.nonsmooth):
             return full_batch_run(self, problem, coefs, intercepts, settings)
         if problem.quadratic or not exact:

@@ -1,10 +1,12 @@
 """What is minimized: data, architecture, and the two objectives."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
 
+from ..penalties import USUAL_ALPHA
+from .moments import TargetMoments
 from .reductions import Rows
 
 
@@ -24,12 +26,15 @@ class Problem:
         ``R = sum_i s_i R_i``.
     penalty : Penalty
         On the weights of every layer, never on intercepts.
-    alpha : float
-        Strength of the penalty.
+    alpha : float or None
+        Strength of the penalty; None leaves it to the solver, see
+        :func:`~skmdlam.engine.priced.priced_run`.
     sample_weight : ndarray of shape (n,) or None
         Positive weights ``s_i``.
     constrained : bool, default=False
         Whether the penalty has constraints, which hold with ``alpha=0`` too.
+    layer_penalties : list of Penalty or None
+        Those of each layer, in place of ``penalty``, for proximal sweeps.
     """
 
     X: object
@@ -37,9 +42,10 @@ class Problem:
     activations: list
     loss: object
     penalty: object
-    alpha: float
+    alpha: float | None
     sample_weight: np.ndarray | None = None
     constrained: bool = False
+    layer_penalties: list | None = None
     rows: Rows = field(init=False)
 
     def __post_init__(self):
@@ -58,7 +64,17 @@ class Problem:
     @property
     def penalized(self):
         """Whether J has a penalty on weights at all."""
-        return self.alpha > 0 or self.constrained
+        return self.alpha is None or self.alpha > 0 or self.constrained
+
+    def with_usual_alpha(self):
+        """The problem with the usual strength where the data were to tell it."""
+        return replace(self, alpha=USUAL_ALPHA) if self.alpha is None else self
+
+    def loss_scaling(self):
+        """The loss and its target in units of their own, from all samples."""
+        bounded = self.loss.outlier_threshold < np.inf
+        moments = TargetMoments.of(self.Y, self.rows.normalized(), bounded=bounded)
+        return self.loss.scaled(*moments)
 
     def penalty_value(self, W):
         """``alpha penalty(W)``; infinite outside of constraints, where there are any."""

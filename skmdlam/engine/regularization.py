@@ -26,13 +26,15 @@ class Regularization(NamedTuple):
     """Strengths of the unit-free penalties on activity and on columns, in samples.
 
     ``ratio`` is the one of :class:`Noise`; it is not a number where nobody has looked at the noise,
-    or nothing can be told.
+    or nothing can be told. ``gradient_noise`` is
+    V share over the curvature of the loss, see :func:`estimate_regularization`.
     """
 
     activity_alpha: float
     column_alpha: float
     ratio: float = np.nan
     upper_alpha: float = 0.0
+    gradient_noise: float = np.nan
 
     @property
     def penalties(self):
@@ -108,7 +110,8 @@ def regularization_of(noise, sensitivity, n_outputs, size, tuned=TUNED):
     column = tuned.column * min(ratio, tuned.largest_ratio) ** tuned.column_ratio_power
     column *= (min(size, tuned.largest_size) / 1000.0) ** tuned.column_size_power
     column = max(column, tuned.least_column) * sensitivity.dispersion(n_outputs)
-    return Regularization(tuned.activity, float(column), noise.ratio, float(upper))
+    gradient_noise = float(sensitivity.gradient_variance * noise.share / sensitivity.curvature)
+    return Regularization(tuned.activity, float(column), noise.ratio, float(upper), gradient_noise)
 
 
 def usual_regularization(total, tuned=TUNED):
@@ -125,7 +128,7 @@ def estimate_regularization(
     ::
 
         activity_alpha = 1
-        upper_alpha    = 4/3 V share sqrt(n ratio)
+        upper_alpha    = 2 V share sqrt(n ratio)
         column_alpha   = D max(5/2 (min(n, 10000) / 1000)^(1/5) min(ratio, 1)^2, 0.75)
 
     ``share`` and ``ratio`` are those of :func:`noise_of`. ``V`` is
@@ -186,7 +189,9 @@ def estimate_regularization(
     sensitivity = Sensitivity.of(loss, Y, share, loss_scale)
     found = regularization_of(noise, sensitivity, Y.shape[1], max(total, n), tuned)
     return found._replace(
-        activity_alpha=unit * found.activity_alpha, upper_alpha=unit * found.upper_alpha
+        activity_alpha=unit * found.activity_alpha,
+        upper_alpha=unit * found.upper_alpha,
+        gradient_noise=unit * found.gradient_noise,
     )
 
 

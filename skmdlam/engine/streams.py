@@ -67,6 +67,7 @@ def stream_run(options, problem, coefs, intercepts, known, settings):
     run : StreamRun
     """
     clock = time.perf_counter()
+    problem = problem.with_usual_alpha()  # there is no fit without the penalty to tell it
     known = known_of(known)
     if isinstance(known, StreamState):
         chunk = Chunk(options, problem, known.summary, settings)

@@ -132,7 +132,13 @@ def test_strength_of_the_penalty_on_weights_by_default():
     l2, l1 = get_penalty("l2"), get_penalty("l1")
     assert Feasible().default_alpha(l2, None) == Feasible().default_alpha(l2, 3.0) == 0.0
     usual = Feasible().default_alpha(l2, 0.0)
-    assert usual > 0.0 and Feasible().default_alpha(l1, None) == usual
+    assert usual > 0.0
+    # What takes weights to zero is told from the data; constraints need no strength.
+    assert Feasible().default_alpha(l1, None) is Feasible().default_alpha(l1, 0.0) is None
+    box = get_penalty("box")
+    assert (
+        Feasible().default_alpha(box, None) == 0.0 and Feasible().default_alpha(box, 0.0) == usual
+    )
     own = Feasible(activity_alpha=0.0)
     assert own.default_alpha(l2, None) == usual and own.default_alpha(l2, 1.0) == 0.0
 

@@ -55,6 +55,7 @@ class ProximalMethod(SweepMethod):
         self.gamma = 1.0
         problem, scaling = setting.problem, setting.frame.scaling
         self.penalty = problem.penalty
+        self._penalties = problem.layer_penalties or [self.penalty] * self.objective.depth
         # Weights of the user are these times those of standardized columns and target.
         self._units = [np.ones((shape[0] - 1, 1)) for shape in self.objective.shapes]
         self._units[0] = setting.frame.coordinates.unit.astype(float)
@@ -92,9 +93,9 @@ class ProximalMethod(SweepMethod):
 
         ``steps`` holds, for each layer, the step of each row; None stands for the projection.
         """
-        theta, penalty, total = theta.copy(), self.penalty, 0.0
-        for layer, (V, unit) in enumerate(
-            zip(self.objective.views(theta), self._units, strict=True)
+        theta, total = theta.copy(), 0.0
+        for layer, (V, unit, penalty) in enumerate(
+            zip(self.objective.views(theta), self._units, self._penalties, strict=True)
         ):
             step = 0.0
             if steps is not None:

@@ -1,0 +1,174 @@
+"""Penalties at their automatic strength: what is used pays a price, by the size it has without."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..penalties import Penalty
+from .loop.run import Chain, Run
+from .moments import standardized_samples
+
+# Inputs and units count at least as much as this share of the largest one.
+_SMALLEST_SHARE = 1e-3
+
+
+class PricedRows(Penalty):
+    """``sum_j price_j Omega(w_j / s_j) / Omega(w0_j / s_j)`` over the rows of a layer.
+
+    A row costs its price at the size that it has in ``W0``, whatever the units of inputs and target
+    are; ``s_j`` is the root mean square of row j there. With "group" and "l1" it is the adaptive
+    lasso of Zou (2006): the strength at a row is inversely proportional to its size.
+
+    Parameters
+    ----------
+    penalty : Penalty
+        Omega.
+    W0 : ndarray of shape (n_in, n_out)
+        Weights of a fit without it.
+    units : ndarray of shape (n_in, 1)
+        Spreads of the inputs, 0 for one that is constant; sizes are compared in these units.
+    price : float
+        Of a row.
+    """
+
+    def __init__(self, penalty, W0, units, price):
+        self.penalty, self.price = penalty, price
+        self.by_rows, self.convex = penalty.by_rows, penalty.convex
+        W0 = W0.astype(float)
+        size = np.sqrt(np.mean(np.square(W0), axis=1, keepdims=True)) * units
+        if not self.by_rows:
+            size[:] = size.max(initial=0.0)
+        size = np.maximum(size, _SMALLEST_SHARE * size.max(initial=0.0))
+        known = (size > 0) & (units > 0)
+        self._size = np.divide(size, units, out=np.ones_like(size), where=known)
+        if not self.by_rows:
+            self._size[:] = np.sqrt(np.mean(np.square(W0))) or 1.0
+        relative = W0 / self._size
+        values = self._values(relative)
+        usual = self._values(np.ones_like(relative))
+        self._prices = price / np.where(values > _SMALLEST_SHARE * usual, values, usual)
+
+    def _values(self, relative):
+        """Omega of each row, or the mean over the rows where it is not a sum over them."""
+        if self.by_rows:
+            rows = [self.penalty.value(row[np.newaxis]) for row in relative]
+        else:
+            rows = [self.penalty.value(relative) / len(relative)] * len(relative)
+        return np.array(rows, dtype=float).reshape(-1, 1)
+
+    def value(self, W):
+        return float(np.sum(self._prices * self._values(W / self._size)))
+
+    def prox(self, W, t):
+        size = self._size.astype(W.dtype)
+        steps = t * self._prices / np.square(self._size)
+        if not self.by_rows:
+            steps = float(steps.max(initial=0.0))
+        return size * self.penalty.prox(W / size, steps)
+
+
+class UntilStall(Run):
+    """A run that comes to its end where it no longer improves, or after so many sweeps.
+
+    Parameters
+    ----------
+    run : Run
+    max_iter : int
+        Sweeps, at most.
+    tol : float
+        Smallest improvement that counts, in ``run.objective_unit``.
+    n_iter_no_change : float
+        Sweeps in a row without one that end it.
+    price : callable
+        ``price(coefs)`` is added to what is said of J: what the next run's has besides.
+    """
+
+    def __init__(self, run, max_iter, tol, n_iter_no_change, price):
+        self._run, self._price = run, price
+        self._left, self._tol, self._patience = max_iter, tol * run.objective_unit, n_iter_no_change
+        self._best, self._idle = np.inf, 0
+        self.objective_unit, self.moments = run.objective_unit, run.moments
+        self.regularization, self.estimated = run.regularization, run.estimated
+
+    def __next__(self):
+        record = next(self._run)
+        self._left -= 1
+        improved = record.objective <= self._best - self._tol or not record.settled
+        self._idle = 0 if improved else self._idle + 1
+        self._best = min(self._best, record.objective) if record.settled else np.inf
+        self.ended = self._run.ended or self._idle >= self._patience or self._left <= 0
+        price = self._price(self._run.weights()[0])
+        known = {name: getattr(record, name, None) for name in ("objective", "loss", "kept")}
+        dearer = {name: value + price for name, value in known.items() if value is not None}
+        return replace(record, **dearer)
+
+    def cool_down(self):
+        """Let the steps shrink, or stop where there is no schedule."""
+        if self._run.cools_down:
+            self._run.cool_down()
+        else:
+            self._left = 1
+
+    def weights(self):
+        return self._run.weights()
+
+
+def priced_run(options, problem, coefs, intercepts, settings, full_batch_run):
+    """A run without the penalty, then proximal sweeps with it from there.
+
+    J of the second has, in place of ``alpha sum_l penalty(W_l)``, the sum of :class:`PricedRows`
+    over all layers, whose price is ``V share / curvature`` times ``tuned.input_price`` for an input
+    and ``tuned.unit_price`` for a unit, in the unit of the loss; V and share as in
+    :func:`~skmdlam.engine.regularization.estimate_regularization`, and the mean curvature of the
+    loss in an output. What a useless input gains by following the noise is of that order, whatever
+    the number of samples: as in Akaike's criterion, it has to gain more. What is of use pays as
+    much, and is hardly held back by it, because the slope of its price is small.
+
+    Parameters
+    ----------
+    options : Feasible
+    problem : Problem
+        Its ``alpha`` is None.
+    coefs, intercepts : list of ndarray
+        Starting weights; they are not changed.
+    settings : Settings
+    full_batch_run : callable
+        :func:`~skmdlam.engine.full_batch.full_batch_run`.
+
+    Returns
+    -------
+    run : Chain
+    """
+    tuned = options.constants.tuned
+    free = replace(problem, alpha=0.0)
+    sweeps = -(-2 * settings.max_iter // 3)
+    run = options.start(free, coefs, intercepts, **vars(replace(settings, max_iter=sweeps)))
+    found, moments = run.regularization, run.moments
+    noise, scaling = found.gradient_noise, problem.loss_scaling()
+    if np.isnan(noise):
+        samples, Y = standardized_samples(problem.X, *moments), scaling.transform(problem.Y)
+        estimated = options.estimate_regularization(problem, scaling, samples, Y)
+        noise = estimated.gradient_noise
+    unit = noise * scaling.factor * scaling.loss_scale
+    prices = [tuned.input_price * unit] + [tuned.unit_price * unit] * (len(coefs) - 1)
+
+    def price(weights):
+        """Of all inputs and units that are used, per unit of weight."""
+        used = [np.any(W, axis=1).sum() for W in weights]
+        return float(np.dot(prices, used)) / problem.rows.total
+
+    # The strengths of the first run hold for the second one too.
+    named = replace(options, column_alpha=found.column_alpha, upper_alpha=found.upper_alpha)
+    warm = replace(settings, warm=True, activity_alpha=found.activity_alpha)
+
+    def finish(coefs, intercepts):
+        units = [moments[1][:, None]] + [np.ones((W.shape[0], 1)) for W in coefs[1:]]
+        layers = [
+            PricedRows(problem.penalty, W, *rest)
+            for W, *rest in zip(coefs, units, prices, strict=True)
+        ]
+        priced = replace(problem, alpha=1.0, layer_penalties=layers)
+        return full_batch_run(named, priced, coefs, intercepts, warm)
+
+    first = UntilStall(run, sweeps, settings.tol, settings.n_iter_no_change, price)
+    return Chain(first, finish)
