@@ -25,15 +25,19 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         J(W, b) = sum_i s_i R(f(x_i; W, b), y_i) + alpha sum_l Omega(W_l)
                   + activity_alpha/2 unit sum_l sum_k Var_i(z_l[i, k])
                   + column_alpha/2 unit sqrt(d) sum_j log(1 + 10 std_j^2 ||W_1[j, :]||^2)
+                  + upper_alpha/2 unit sum_{l>=2} ||W_l||^2
 
     where R is the loss, summed over the outputs, and Omega is the penalty, by default
     ``1/2 ||W||^2``. The first line is the training objective of MLPRegressor. The second is a
     penalty on what the layers say instead of on the weights that say it, with variances over the
     samples weighted by ``s_i``; the third is one on the use of the d columns of X at all, which
-    hurts useless columns more than useful ones (``column_alpha`` is an option of
-    :class:`Feasible`; what a fit has used is ``column_alpha_``). ``unit`` makes both independent of
-    the unit of y, as :class:`Feasible` says; the variance of the output layer counts in units
-    of the spread of y, for Poisson as it is.
+    hurts useless columns more than useful ones. The fourth, on the weights of all layers but the
+    first, makes the others hold: without it a rescaling of the layers would shed them, and the
+    lower J, the worse the model. Their strengths are chosen from the noise in the targets, or are
+    options of :class:`Feasible`; what a fit has used is ``activity_alpha_``, ``column_alpha_`` and
+    ``upper_alpha_``. ``unit`` makes all independent of the unit of y, as :class:`Feasible` says;
+    variance and weights of the output layer count in units of the spread of y, for Poisson as they
+    are.
 
     Solver "relaxed" is the algorithm of the paper [1]_. It minimizes the first line of J through
     a relaxed objective F, in which every layer has variables of its own (see :class:`Relaxed`).
@@ -56,9 +60,9 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         The quantile that ``loss="quantile"`` estimates, strictly between 0 and 1; 0.5 is the
         median. The other losses have no use for it.
     solver : str or solver object, default="feasible"
-        "feasible": mini-batches from the network's own values, J itself as what is reported and
-        guarded. "relaxed": the paper's algorithm, on all samples at once. Or a :class:`Feasible` or
-        :class:`Relaxed` with options of your own.
+        "feasible": sweeps over all samples or mini-batches (``batch_size``), from the network's own
+        values, J itself as what is reported and guarded. "relaxed": the paper's algorithm, on
+        all samples at once. Or a :class:`Feasible` or :class:`Relaxed` with options of your own.
     rho : float or "auto", default="auto"
         Weight of the network's equations, positive: a large one takes small steps. Solver
         "feasible" needs it only to start with: in mini-batches it is held within a factor of 8 of
@@ -89,19 +93,23 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     activity_alpha : float or "auto", default="auto"
         Strength of the penalty on the variance of the pre-activations in J, not negative. It is
         counted in samples: it weighs like so many samples on which the network should say nothing.
-        "auto" estimates it before training from the share of noise in the targets; from 5,000
-        samples on it is a constant, 5, times a factor for the depth and the activation. 0 switches
-        the penalty on columns off too; what is left is MLPRegressor's objective. Solver "relaxed"
-        has no such term and takes only "auto" and 0.
+        "auto" is 1, times a factor for the depth and the activation: what adapts to the noise is
+        the strength of the penalty on the upper layers' weights, and only the product of the two
+        matters where layers can be rescaled. More of it holds the network back more. 0 switches
+        all three unit-free penalties off; what is left is MLPRegressor's objective. Solver
+        "relaxed" has no such term and takes only "auto" and 0.
     batch_size : int, "auto" or None, default="auto"
-        Samples in a mini-batch of solver "feasible"; "auto" is a fifth of the samples below 500 (at
-        least 20, and all of up to 64), 100 below 2,000 and 200 from there on. None, or a number
-        not below that of the samples, is the full batch: sweeps over all samples that are
-        accelerated by secants and descend in J every time. Solver "relaxed" always takes the full
-        batch: "auto" or None. With a loss that has kinks, absolute or quantile, and a penalty other
-        than "l2", only the last sweeps are of this kind.
+        Samples in a mini-batch of solver "feasible". None, or a number not below that of the
+        samples, is the full batch: sweeps over all samples that are accelerated by secants and
+        descend in J every time. "auto" is the full batch for up to 10,000 samples in up to 500
+        dense columns, two hidden layers, a smooth loss and a ``max_iter`` of 50 and more: it
+        generalizes better there, and takes two to four times as long. Elsewhere "auto" is a fifth
+        of the samples below 500 (at least 20, and all of up to 64), 100 below 2,000 and 200 from
+        there on. Solver "relaxed" always takes the full batch: "auto" or None.
+        With a loss that has kinks, absolute or quantile, and a penalty other than "l2", only the
+        last sweeps of it are of this kind.
     max_iter : int, default=200
-        Largest number of epochs or sweeps. The schedule of mini-batches ends by itself after 100
+        Largest number of epochs or sweeps. The schedule of mini-batches ends by itself after 180
         epochs at most; where ``max_iter`` is less, it is shortened to fit. With a penalty other
         than "l2" and "none" sweeps over all samples follow, which make the weights as sparse as J
         says, and a third of ``max_iter`` is theirs.
@@ -113,9 +121,9 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     n_iter_no_change : int or inf, default=10
         The fit ends after so many sweeps in a row without such an improvement; solver "relaxed"
         counts them once epsilon has reached its final value. In mini-batches the schedule decides:
-        three such epochs (six with clear targets) start the cool-down, in which the steps fall to
-        zero over 30 epochs at most (15 with noisy ones); as many as ``n_iter_no_change`` within it
-        halve what is left of the steps.
+        five such epochs (ten with clear targets, at least three where an epoch is more than 500
+        steps) start the cool-down, in which the steps fall to zero over 30 epochs at most (15 with
+        noisy ones); as many as ``n_iter_no_change`` within it halve what is left of the steps.
     early_stopping : bool, default=False
         Set ``validation_fraction`` of the samples apart (or take ``X_val``, see :meth:`fit`), score
         them after each epoch or sweep, and return the weights that had the best score. After
@@ -419,7 +427,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         call works in batches of 25 rows at most unless ``batch_size`` is a number; None takes the
         chunk as one batch. The automatic strengths of the penalties are estimated from chunks of
         100 rows and more (that on columns: 400) among the first 5,000 samples; without them they
-        are those of the fit before or, in a stream that began by itself, 5 and 0.75.
+        are those of the fit before or, in a stream that began by itself, usual ones.
 
         The unit of the target is that of all samples so far, too.
 

@@ -30,9 +30,11 @@ class Feasible(StepSizes):
     """Alternating minimization of the training objective itself, from feasible points.
 
     Minimizes ``J(W, b) = sum_i s_i R_i(z_L) + alpha sum_l penalty(W_l)
-    + activity_alpha/2 unit sum_l sum_k Var_i(z_l[i, k]) + column_alpha/2 unit C(W_1)`` with
+    + activity_alpha/2 unit sum_l sum_k Var_i(z_l[i, k]) + column_alpha/2 unit C(W_1)
+    + upper_alpha/2 unit sum_{l>=2} ||W_l||^2`` with
     ``C(W_1) = sqrt(d) sum_j log(1 + 10 std_j^2 ||W_1[j, :]||^2)``, variances weighted by ``s_i``,
-    and ``unit`` the unit of the loss (see Notes). A step, on a batch of samples::
+    and ``unit`` the unit of the loss (see Notes). Small tables are fitted by sweeps over all
+    samples, see :meth:`takes_all_samples`, others by steps on batches of samples::
 
         z_l, a_l  <-  forward: z_l = v_l, a_l = h(z_l), all constraints tight
         D_L       <-  prox of the loss at z_L, minus z_L
@@ -53,18 +55,23 @@ class Feasible(StepSizes):
     ----------
     activity_alpha : float or None, default=None
         Strength of the penalty on the variance of the pre-activations, in samples: it weighs
-        like so many samples on which the network should say nothing. None estimates it from the
-        share of noise in the targets, see
-        :func:`~skmdlam.engine.regularization.estimate_regularization`, and takes a part of that in
-        nets of several hidden layers or with curved activations. The estimator's parameter of that
-        name replaces it.
+        like so many samples on which the network should say nothing. None is 1, times the number
+        of hidden layers of straight activations (at most 3.2), and .3 to 1 of that with curved
+        ones. With 0 there is no penalty on columns and on upper layers either. The estimator's
+        parameter of that name replaces it.
     column_alpha : float or None, default=None
         Strength of the penalty on the columns of X. It costs a column its use at all more than its
         use in full, so that columns that say little are left out; every penalty on W_1 that is
-        not logarithmic pulls at the useful ones just as hard. None estimates it from the noise,
-        like ``activity_alpha``: 0.75 where the targets are clear; where they are noisy it grows
-        with the number of samples, from 1.2 for 30 to 4 for 10,000 and more. ``activity_alpha=0``
-        switches it off too, and weights of less than one on average scale it down.
+        not logarithmic pulls at the useful ones just as hard. None estimates it from the noise, see
+        :func:`~skmdlam.engine.regularization.estimate_regularization`: 0.75
+        where the targets are clear; where they are noisy it grows with the number of samples, from
+        1.2 for 30 to 4 for 10,000 and more. ``activity_alpha=0`` switches it off too, and weights
+        of less than one on average scale it down.
+    upper_alpha : float or None, default=None
+        Strength of the ridge on the weights of all layers but the first, in samples: with it the
+        price of a unit is ``sqrt(activity_alpha upper_alpha)`` times what it contributes, and no
+        rescaling of layers sheds the other penalties. None estimates it from the noise in the
+        gradients of the loss, with which and with the root of the number of samples it grows.
     hidden_gain : float or None, default=None
         Steps of hidden layers are this many times longer than those of the output layer. None is
         3, and 10 for layers of logistic activations, whose derivative is small.
@@ -75,13 +82,15 @@ class Feasible(StepSizes):
     momentum : float, default=0.9
         Share of the last step that is repeated, in [0, 1).
     epochs : int or None, default=None
-        Largest number of epochs at full step. None is 70, but no more than 5000 steps or 5 epochs.
+        Largest number of epochs at full step. None is 150.
     cool_down : int or None, default=None
         Epochs in which the steps fall to zero. None is 30, or 15 where the targets are noisy, which
-        longer training fits (with more than one batch an epoch); cut short in the same way.
+        longer training fits (with more than one batch an epoch); of many samples as few as 5000
+        steps, 5 epochs or half of the epochs before, whichever are most.
     patience : int or None, default=None
         Epochs in a row without improving the loss by 1 % and by the estimator's ``tol`` that start
-        the cool-down. None is 3, or 6 where the targets are clear and more epochs go on to gain.
+        the cool-down. None is 5, or 10 where the targets are clear and more epochs go on to gain;
+        of many samples as few as 1500 steps, or 3 epochs.
         They are noisy where the ratio of :func:`~skmdlam.engine.regularization.noise_of` is .25 or
         more, clear below, and neither with ``activity_alpha=0``, which asks nobody.
     acceleration : {"anderson", "nesterov"} or None, default="anderson"

@@ -202,8 +202,8 @@ def noise_blocks(n, tuned=TUNED):
     function for noise, are worth it where there are many.
     """
     size = int(np.clip(n // tuned.noise_every, tuned.noise_samples, tuned.most_noise_samples))
-    few = size == tuned.noise_samples
-    return size, int(np.clip(n // (2 * size), 1, tuned.noise_blocks)) if few else 1
+    most = tuned.noise_blocks * tuned.noise_samples
+    return size, max(1, min(n // 2, most) // size)
 
 
 def _mean_noise(found):
