@@ -278,7 +278,7 @@ class TestAutomaticUpperAlpha:
             found = estimate_of(scaling.loss, X, scaling.transform(y))
             noise = noise_of(X, y / y.mean(), total=400)
             V = y.var() / y.mean() ** 2
-            assert V == pytest.approx(1 / mean, rel=0.2)
+            assert pytest.approx(1 / mean, rel=0.2) == V
             expected = 1.33 * V * noise.share * np.sqrt(400 * noise.ratio)
             assert found.upper_alpha == pytest.approx(expected, rel=1e-6)
             rule = max(2.5 * 0.4**0.2 * min(noise.ratio, 1) ** 2, 0.75)
