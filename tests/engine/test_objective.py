@@ -5,12 +5,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.sparse as sp
 
 from skmdlam.activations import get_activation
 from skmdlam.engine.constants import CONSTANTS, LIMITS, TUNED
 from skmdlam.engine.feasible import Feasible
 from skmdlam.engine.full_batch import full_batch_run
+from skmdlam.engine.loop.run import minimize
 from skmdlam.engine.mini_batches import mini_batch_run
 from skmdlam.engine.objective import LayerObjective
 from skmdlam.engine.problem import Problem, forward
@@ -194,6 +196,95 @@ def test_every_run_has_the_same_objective(loss, penalty, alpha, hidden, weighted
     frame = run.step.prepared.frame
     J = documented(X, Y, *frame.projected(run.step.network.weights), **given)
     assert run.judge._objective().objective * frame.unit == pytest.approx(J, rel=1e-9)
+
+
+def rescaled(coefs, intercepts, layer, unit, c):
+    """The same network: a layer (or a unit of it) times c, and the layer above divided by it."""
+    coefs, intercepts = [W.copy() for W in coefs], [b.copy() for b in intercepts]
+    units = slice(None) if unit is None else [unit]
+    coefs[layer][:, units] *= c
+    intercepts[layer][units] *= c
+    coefs[layer + 1][units] /= c
+    return coefs, intercepts
+
+
+def swept(X, Y, loss, hidden, sweeps, **options):
+    """Sweeps over all samples: the run and its weights."""
+    activations = [get_activation("relu")] * len(hidden)
+    problem = Problem(X, Y, activations, loss, get_penalty("l2"), 0.0)
+    solver = Feasible(**options)
+    sizes = [X.shape[1], *hidden, Y.shape[1]]
+    start = solver.initial_weights(sizes, np.random.RandomState(0), float, activations)
+    run = solver.start(problem, *start, batch_size=len(X), max_iter=sweeps, tol=0.0)
+    result = minimize(run, max_iter=sweeps, tol=0.0, n_iter_no_change=100)
+    return run, result.coefs, result.intercepts
+
+
+SCALES = [0.5, 0.8, 0.9, 0.97, 0.99, 0.999, 1.001, 1.01, 1.03, 1.1, 1.25, 2.0]
+
+
+@pytest.mark.parametrize("loss", [SquaredError(), LogisticLoss()], ids=repr)
+@pytest.mark.parametrize("hidden", [(4,), (4, 3)])
+def test_at_the_minimum_no_rescaling_of_layers_gains(hidden, loss):
+    """What a unit saves in activity it costs in the weights above it, and the other way."""
+    rng = np.random.default_rng(4)
+    X = rng.standard_normal((40, 3)) * (1.0, 30.0, 0.1) + 2.0
+    y = X[:, :1] - np.abs(X[:, 1:2] / 30.0) + 0.5 * rng.standard_normal((40, 1))
+    Y = 7.0 * y if isinstance(loss, SquaredError) else (y > np.median(y)).astype(float)
+    run, *found = swept(X, Y, loss, hidden, 300)
+    activations = run.step.setting.problem.activations
+    strengths = run.regularization.penalties
+    assert min(strengths.values()) > 0.0
+    given = {"loss": loss, "activation": "relu", "penalty": "none", "alpha": 0.0, "weight": None}
+
+    def J(weights, **others):
+        return documented(X, Y, *weights, **given, **{**strengths, **others})
+
+    def balanced(logarithms, weights=found):
+        units = [(layer, unit) for layer, width in enumerate(hidden) for unit in range(width)]
+        for (layer, unit), logarithm in zip(units, logarithms, strict=True):
+            weights = rescaled(*weights, layer, unit, np.exp(logarithm))
+        return weights
+
+    assert run.objective().objective * run.objective_unit == pytest.approx(J(found), rel=1e-9)
+    best = scipy.optimize.minimize(
+        lambda logarithms: J(balanced(logarithms)) / J(found),
+        np.zeros(sum(hidden)),
+        jac="3-point",
+        options={"gtol": 1e-9},
+    )
+    # The sweeps end at kinks of the network, where slopes of J are not quite zero.
+    assert 1.0 - 1e-3 < best.fun <= 1.0
+    weights = balanced(best.x)
+    least, z = J(weights), forward(X, *weights, activations)
+    none = dict.fromkeys(strengths, 0.0)
+    for layer, width in enumerate(hidden):
+        for unit in (None, *range(width)):
+            for c in SCALES:
+                other = rescaled(*weights, layer, unit, c)
+                np.testing.assert_allclose(forward(X, *other, activations), z, rtol=1e-9, atol=1e-9)
+                # The slopes found by differences are exact to 1e-10 of J.
+                assert J(other) >= least * (1 - 1e-8)
+                assert J(other, **none) == pytest.approx(J(weights, **none), rel=1e-9)
+                if unit is None:
+                    # Without the penalty on upper weights the layer would shrink for ever.
+                    lower = J(other, upper_alpha=0.0) < J(weights, upper_alpha=0.0)
+                    assert lower == (c < 1.0)
+
+
+def test_without_activity_upper_weights_cost_nothing():
+    """Then J is the same in every scale of a layer."""
+    X, Y = data(n=40)
+    run, *weights = swept(
+        X, Y, SquaredError(), (5, 4), 5, activity_alpha=0.0, upper_alpha=5.0, column_alpha=2.0
+    )
+    assert set(run.regularization.penalties.values()) == {0.0}
+    setting = run.step.setting
+    before = setting.objective(setting.place(*weights))[0]
+    for layer in (0, 1):
+        for c in (0.1, 10.0):
+            other = setting.place(*rescaled(*weights, layer, None, c))
+            assert setting.objective(other)[0] == pytest.approx(before, rel=1e-9)
 
 
 @pytest.mark.parametrize("lazy", [False, True])
