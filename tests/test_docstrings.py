@@ -77,6 +77,7 @@ DIFFERENT = {
     ("class", "Parameters", "class_weight"): "numbers have no classes",
     ("class", "Parameters", "alpha"): "the weights of a regressor are in the units of y too",
     ("class", "Parameters", "batch_size"): "losses with kinks are for regression",
+    ("class", "Parameters", "tol"): "J of a regressor has a unit",
     ("class", "Parameters", "validation_fraction"): "classes are stratified",
     ("class", "Parameters", "warm_start"): "classes, or the link of the loss, have to stay",
     ("class", "Attributes", "classes_"): "numbers have no classes",

@@ -65,6 +65,11 @@ class Feasible(StepSizes):
         like ``activity_alpha``: 0.75 where the targets are clear; where they are noisy it grows
         with the number of samples, from 1.2 for 30 to 4 for 10,000 and more. ``activity_alpha=0``
         switches it off too, and weights of less than one on average scale it down.
+    upper_alpha : float or None, default=None
+        Strength of the ridge on the weights of all layers but the first, without which a layer
+        could hide from the other two penalties behind a larger next one. None estimates it from
+        the noise: it grows with the square root of the number of samples. ``activity_alpha=0``
+        switches it off too.
     hidden_gain : float or None, default=None
         Steps of hidden layers are this many times longer than those of the output layer. None is
         3, and 10 for layers of logistic activations, whose derivative is small.
