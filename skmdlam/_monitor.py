@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.metrics import check_scoring
 
 from ._compat import callback_context
+from ._range import within_range
 from .engine.problem import forward
 from .engine.target_units import TargetUnits
 
@@ -44,6 +45,7 @@ class ValidationMonitor:
         self._patience, self._tol = estimator.n_iter_no_change, estimator.tol
         self._must_score = estimator.early_stopping
         self._data, self._units = validation, units
+        self._seen = within_range(self._estimator, validation.X)  # as predictions see it
         weight = validation.weight
         self._weight = {} if weight is None else {"sample_weight": weight}
         self._scorer = check_scoring(self._estimator, scoring=estimator.scoring)
@@ -90,7 +92,7 @@ class ValidationMonitor:
         estimator, data = self._estimator, self._data
         coefs, intercepts = estimator.coefs_, estimator.intercepts_
         with np.errstate(all="ignore"):
-            z = forward(data.X, coefs, intercepts, estimator._activations)
+            z = forward(self._seen, coefs, intercepts, estimator._activations)
             units = self._units
             values = estimator._loss.value(units.output(z), units.transform(data.Y))
             return min(float(np.average(values, weights=data.weight)), LARGEST)

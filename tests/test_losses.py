@@ -703,6 +703,11 @@ class OwnSquaredError(Loss):
         self.asked["information"] += 1
         return 1.0
 
+    def gradient_variance(self, y, share):
+        self.asked["gradient_variance"] += 1
+        y = y.astype(float)
+        return float((share @ np.square(y - share @ y)).sum())
+
     def scaled(self, mean, std, deviation):
         self.asked["scaled"] += 1
         return Scaling(self, mean, std, std**2, 1.0, mean, std)
@@ -773,8 +778,8 @@ class TestNewLoss:
         for name in ("coefs_", "intercepts_"):
             for W, V in zip(getattr(own, name), getattr(known, name), strict=True):
                 np.testing.assert_array_equal(W, V)
-        found = own.activity_alpha_, own.column_alpha_
-        assert found == (known.activity_alpha_, known.column_alpha_)
+        for name in ("activity_alpha_", "column_alpha_", "upper_alpha_"):
+            assert getattr(own, name) == getattr(known, name)
 
     @pytest.mark.parametrize("how", HOW)
     def test_squared_error(self, how):
@@ -784,7 +789,8 @@ class TestNewLoss:
         step = {"output_step"} if minis else {"gradient"}
         if how == "full batch":
             step.add("curvature")
-        assert {"value", "scaled", "information", *step} <= set(OwnSquaredError.asked)
+        asked = {"value", "scaled", "information", "gradient_variance", *step}
+        assert asked <= set(OwnSquaredError.asked)
 
     @pytest.mark.parametrize("how", HOW)
     def test_huber(self, how):

@@ -25,7 +25,7 @@ WEIGHT = RNG.randint(1, 4, size=40).astype(float)
 both = pytest.mark.parametrize("estimator", [MDLAMClassifier, MDLAMRegressor])
 every_solver = pytest.mark.parametrize(
     "solver",
-    [{}, {"batch_size": None}, {"solver": "relaxed"}],
+    [{"batch_size": 20}, {"batch_size": None}, {"solver": "relaxed"}],
     ids=["mini-batches", "full batch", "relaxed"],
 )
 
@@ -91,15 +91,20 @@ class TestValidationData:
         best = int(np.argmax(model.validation_scores_))
         assert model.score(X[TEST], target(estimator)[TEST]) == model.validation_scores_[best]
         assert model.loss_ == model.loss_curve_[best]
-        assert model.stop_reason_ == ("requested" if solver else "converged")
+        scheduled = solver.get("batch_size") is not None
+        assert model.stop_reason_ == ("converged" if scheduled else "requested")
 
     @both
     def test_stall_starts_the_cool_down(self, estimator):
         """A score that never betters ends mini-batches after the patience and a cool-down."""
-        options = {"early_stopping": True, "scoring": lambda *_: 1.0, "max_iter": 200}
-        solver = Feasible(patience=1000, cool_down=30)
-        alone = fit(estimator, solver=solver, max_iter=200)
-        model = fit(estimator, solver=solver, n_iter_no_change=3, **options)
+        options = {
+            "solver": Feasible(patience=1000, cool_down=30),
+            "max_iter": 200,
+            "batch_size": 20,
+        }
+        alone = fit(estimator, **options)
+        watched = {"early_stopping": True, "scoring": lambda *_: 1.0, "n_iter_no_change": 3}
+        model = fit(estimator, **options, **watched)
         assert alone.n_iter_ > 90
         # The first score is the best; then 3 idle epochs and the 30 of the cool-down, or less.
         assert 10 < model.n_iter_ <= 34

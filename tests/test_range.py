@@ -8,6 +8,8 @@ from sklearn.datasets import make_friedman1
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor
 
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
 X, y = make_friedman1(300, 6, noise=0.3, random_state=1)
 X = 10.0 * X - 5.0
 FAR = X[:5] * np.array([1.0, 1e6, 1.0, -1e3, 40.0, 1.0])

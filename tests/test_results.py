@@ -133,7 +133,10 @@ def test_weights_that_are_no_numbers_are_never_kept(weight):
 
 @pytest.mark.parametrize(
     "run",
-    [StubRun(), StubRun(regularization=Regularization(5.0, 0.75, 0.1), estimated=(1.0, 2.0, 0.1))],
+    [
+        StubRun(),
+        StubRun(regularization=Regularization(5.0, 0.75, 0.1, 3.0), estimated=(1.0, 2.0, 0.1, 4.0)),
+    ],
     ids=["none", "feasible"],
 )
 def test_what_a_run_estimated_and_what_it_has_seen(run):
@@ -141,11 +144,14 @@ def test_what_a_run_estimated_and_what_it_has_seen(run):
     rng = np.random.default_rng(0)
     X, Y, weight = rng.normal(size=(30, 3)), rng.normal(size=(30, 1)), rng.uniform(1, 2, 30)
     estimator, samples = MDLAMRegressor(), Samples(X, Y[:, 0], Y, weight)
+    estimator._loss = SquaredError()
     for moments in (None, column_moments(X, weight / weight.sum()), (np.ones(3), np.full(3, 2.0))):
         run.moments = moments
         keep_start(estimator, run, samples)
-        found = estimator.activity_alpha_, estimator.column_alpha_, estimator.noise_ratio_
-        np.testing.assert_array_equal(found, run.regularization)
+        names = ("activity_alpha_", "column_alpha_", "noise_ratio_", "upper_alpha_")
+        np.testing.assert_array_equal(
+            [getattr(estimator, name) for name in names], run.regularization[:4]
+        )
         kept = estimator._stream
         assert kept["estimated"] == run.estimated
         known = DataSummary.from_arrays(kept | {"estimated": None})

@@ -109,8 +109,9 @@ def regularization_of(noise, sensitivity, n_outputs, size, tuned=TUNED):
     upper = tuned.upper * sensitivity.gradient_variance * noise.share * np.sqrt(size * ratio)
     column = tuned.column * min(ratio, tuned.largest_ratio) ** tuned.column_ratio_power
     column *= (min(size, tuned.largest_size) / 1000.0) ** tuned.column_size_power
-    column = max(column, tuned.least_column) * sensitivity.dispersion(n_outputs)
-    gradient_noise = float(sensitivity.gradient_variance * noise.share / sensitivity.curvature)
+    dispersion = sensitivity.dispersion(n_outputs)
+    column = max(column, tuned.least_column) * dispersion
+    gradient_noise = float(dispersion * n_outputs * noise.share)
     return Regularization(tuned.activity, float(column), noise.ratio, float(upper), gradient_noise)
 
 

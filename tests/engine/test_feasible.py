@@ -84,11 +84,13 @@ def test_which_run_begins(options, kind):
         assert type(run) is ComposedRun and type(run.step) is kind
 
 
-def takes_all_samples(n=30, d=3, n_hidden=1, *, sparse=False, loss=None, tuned=None, **settings):
+def takes_all_samples(
+    n=70, d=3, n_hidden=1, *, sparse=False, loss=None, tuned=None, weight=None, **settings
+):
     X = sp.csr_array((n, d)) if sparse else np.zeros((n, d))
     activations = [get_activation("relu")] * n_hidden
     problem = Problem(
-        X, np.zeros((n, 1)), activations, loss or SquaredError(), get_penalty("l2"), 0
+        X, np.zeros((n, 1)), activations, loss or SquaredError(), get_penalty("l2"), 0, weight
     )
     solver = Feasible(constants=replace(CONSTANTS, tuned=replace(TUNED, **(tuned or {}))))
     return solver.takes_all_samples(problem, Settings(**settings))
@@ -97,6 +99,9 @@ def takes_all_samples(n=30, d=3, n_hidden=1, *, sparse=False, loss=None, tuned=N
 def test_all_samples_are_a_batch_of_small_data_by_default():
     """Each condition alone, from both sides; a size that the user names stands."""
     assert takes_all_samples()
+    assert takes_all_samples(n=65) and not takes_all_samples(n=64)
+    assert takes_all_samples(n=33, weight=np.full(33, 2.0))  # copies count, parts do not
+    assert takes_all_samples(n=65, weight=np.full(65, 0.1))
     assert takes_all_samples(n=10_000) and not takes_all_samples(n=10_001)
     assert takes_all_samples(d=500) and not takes_all_samples(d=501)
     assert takes_all_samples(n_hidden=0)
@@ -108,10 +113,10 @@ def test_all_samples_are_a_batch_of_small_data_by_default():
         (AbsoluteError(), False), (Quantile(0.2), False),
     ):  # fmt: skip
         assert takes_all_samples(loss=loss) == smooth
-    assert not takes_all_samples(batch_size=29)
+    assert not takes_all_samples(batch_size=69)
     large = {"n": 10_001, "d": 501, "n_hidden": 3, "sparse": True, "max_iter": 3}
     assert takes_all_samples(**large, loss=AbsoluteError(), batch_size=10_001)
-    for numbers in ({"full_batch_rows": 29}, {"full_batch_columns": 2}, {"full_batch_sweeps": 201}):
+    for numbers in ({"full_batch_rows": 69}, {"full_batch_columns": 2}, {"full_batch_sweeps": 201}):
         assert not takes_all_samples(tuned=numbers)
 
 
