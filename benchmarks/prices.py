@@ -1,6 +1,6 @@
 """What an input should pay for its use, with penalties at their automatic strength.
 
-    python benchmarks/prices.py [--data DIR] [--seeds N] [--threads N]
+    python benchmarks/prices.py [--data DIR] [--only NAME ...] [--seeds N] [--threads N]
 
 The first 2,000 training rows of each table in DIR (see ``benchmarks/tabular.py``; without it those
 bundled with scikit-learn), and 600 of them with useless normal inputs besides, as many as there are
@@ -109,6 +109,7 @@ def report(rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, help="folder of tables")
+    parser.add_argument("--only", nargs="+", help="names of some of them")
     parser.add_argument("--seeds", type=int, default=1, help="number of splits (1)")
     parser.add_argument("--threads", type=int, default=1, help="threads of BLAS (1)")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "prices")
@@ -116,7 +117,7 @@ def main():
     warnings.simplefilter("ignore", ConvergenceWarning)
     with threadpool_limits(limits=arguments.threads):
         rows = []
-        for name, task, X, y in data_sets(arguments.data):
+        for name, task, X, y in data_sets(arguments.data, arguments.only):
             for seed in range(arguments.seeds):
                 rows += measure(name, task, X, y, seed)
                 print(name, seed, flush=True)
