@@ -702,6 +702,10 @@ class OwnSquaredError(Loss):
         self.asked["information"] += 1
         return 1.0
 
+    def gradient_variance(self, y, share):
+        self.asked["gradient_variance"] += 1
+        return SquaredError().gradient_variance(y, share)
+
     def scaled(self, mean, std, deviation):
         self.asked["scaled"] += 1
         return Scaling(self, mean, std, std**2, 1.0, mean, std)
@@ -783,7 +787,9 @@ class TestNewLoss:
         step = {"output_step"} if minis else {"gradient"}
         if how == "full batch":
             step.add("curvature")
-        assert {"value", "scaled", "information", *step} <= set(OwnSquaredError.asked)
+        assert {"value", "scaled", "information", "gradient_variance", *step} <= set(
+            OwnSquaredError.asked
+        )
 
     @pytest.mark.parametrize("how", HOW)
     def test_huber(self, how):
