@@ -68,18 +68,18 @@ class RunningAverage(Judge):
         penalties = sum(prepared.problem.penalty_value(W) for W in coefs)
         return penalties / (prepared.total * prepared.frame.scaling.factor)
 
-    def _unit_free(self, V):
-        """The penalties on activity, from the moments of the layers' inputs, and on upper weights.
+    def _activity(self, V):
+        """The penalty on activity, likewise, from the moments of the layers' inputs.
 
         That on columns, which is bounded by a logarithm, is not worth its product.
+        That on upper weights would pass for drift where it is new: every sample saves it alike.
         """
         prepared, alpha = self._prepared, self._prepared.regularization.activity_alpha
         if alpha == 0:
             return 0.0
         layers = self._network.layers
         variances = [layer.block.output_variance(W) for layer, W in zip(layers, V, strict=True)]
-        penalties = 0.5 * alpha * sum(variances) / prepared.total
-        return prepared.loss_scale * (penalties + self._objective.terms.upper(V[1:]))
+        return 0.5 * prepared.loss_scale * alpha * sum(variances) / prepared.total
 
     def _saved(self, penalty):
         """What the running weights save in penalties, of which the average pays this.
@@ -88,8 +88,8 @@ class RunningAverage(Judge):
         nor does what a penalty that is new costs the running weights more.
         """
         running = self._network.weights
-        saved = penalty + self._unit_free(self.averages)
-        return max(saved - self._penalty(running) - self._unit_free(running), 0.0)
+        saved = penalty + self._activity(self.averages)
+        return max(saved - self._penalty(running) - self._activity(running), 0.0)
 
     def look_ahead(self):
         """Losses on the chunk before it is learned; what they say of running weights and average.

@@ -105,10 +105,10 @@ class TestLookAhead:
 
     @pytest.mark.parametrize("alpha", [0.0, 2.0])
     def test_what_is_compared_is_the_objective(self, alpha):
-        """Without the penalty on columns, which does not pay."""
+        """Without the penalty on columns, which does not pay, and that on upper weights."""
         run = learn(slice(0, 400), alpha=alpha, activity_alpha=3.0)
         judge, step = run.judge, run.step
-        judge._objective.terms.column_alpha = 0.0
+        judge._objective.terms.column_alpha = judge._objective.terms.upper_alpha = 0.0
         layers = step.network.layers
         values = step._values[25]
         hidden = layers[1].preconditioner
@@ -120,7 +120,7 @@ class TestLookAhead:
             hidden.observe(values.inputs[1])
         V = step.network.weights
         value = judge._objective()
-        found = judge._penalty(V) + judge._unit_free(V)
+        found = judge._penalty(V) + judge._activity(V)
         assert found == pytest.approx(value.objective - value.data, rel=0.02)
 
     def test_noise_is_seen_beside_a_penalty_that_both_pay(self):
@@ -132,6 +132,18 @@ class TestLookAhead:
         assert run.judge._penalty([layer["V"] for layer in state["layers"]]) == before > 0.0
         again = learn(slice(200, 400), state, alpha=1000.0)
         assert again.step.damping_multiplier == 2.0
+
+    def test_a_penalty_on_upper_weights_that_is_new_is_no_drift(self):
+        """A fit that was told less noise than the stream supposes stays what it is."""
+        rows, stops = slice(0, 200), range(210, 400, 10)
+        state = learn(rows, solver=Feasible(upper_alpha=0.1), activity_alpha=1.0).state()
+        for stop in stops:
+            strong = Feasible(upper_alpha=50.0)
+            run = learn(slice(stop - 10, stop), state, solver=strong, activity_alpha=1.0)
+            assert run.regularization.upper_alpha == 50.0
+            state = run.state()
+            # The average did not begin anew.
+            assert state["averaged"] == pytest.approx(stop)
 
     @pytest.mark.parametrize("classes", [True, False])
     def test_strong_penalty_in_mid_stream_is_no_noise(self, classes):
