@@ -17,6 +17,7 @@ from skmdlam.engine.moments import column_moments
 from skmdlam.engine.records import STOP_REASONS, Record, Result
 from skmdlam.engine.regularization import Regularization
 from skmdlam.engine.summary import DataSummary
+from skmdlam.losses import SquaredError
 
 CURVES = ["loss_curve_", "objective_curve_", "epsilon_curve_", "rho_curve_", "gap_curve_"]
 
