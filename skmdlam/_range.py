@@ -3,6 +3,9 @@
 import numpy as np
 import scipy.sparse as sp
 
+# Entries of a sparse matrix that are looked at together.
+_ENTRIES = 2**14
+
 
 def keep_range(estimator, X, *, goes_on=False):
     """Keep ``data_min_`` and ``data_max_`` of the training samples.
@@ -44,7 +47,26 @@ def within_range(estimator, X):
     low, high = estimator.data_min_, estimator.data_max_
     if not sp.issparse(X):
         return np.clip(X, low, high)
-    X = X.tocsr(copy=True)
     # The zeros stay: a column without any in training is not made dense for it.
-    X.data = np.clip(X.data, np.minimum(low, 0)[X.indices], np.maximum(high, 0)[X.indices])
+    low, high = np.minimum(low, 0), np.maximum(high, 0)
+    X = X if X.format in ("csr", "csc") else X.tocsr()
+    if not _any_outside(X, low, high):
+        return X
+    X = X.tocsr(copy=True)
+    X.data = np.clip(X.data, low[X.indices], high[X.indices])
     return X
+
+
+def _any_outside(X, low, high):
+    """Whether an entry of a compressed matrix is, a block of them at a time: no copy of X."""
+    for start in range(0, X.data.size, _ENTRIES):
+        part = slice(start, start + _ENTRIES)
+        data = X.data[part]
+        if X.format == "csr":
+            columns = X.indices[part]
+        else:
+            entries = np.arange(start, start + data.size)
+            columns = np.searchsorted(X.indptr, entries, side="right") - 1
+        if ((data < low[columns]) | (data > high[columns])).any():
+            return True
+    return False

@@ -45,8 +45,8 @@ both = pytest.mark.parametrize("estimator", [MDLAMClassifier, MDLAMRegressor])
 every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
 every_solver = pytest.mark.parametrize(
     "solver",
-    [{}, {"batch_size": None}, {"solver": "relaxed"}],
-    ids=["mini-batches", "full batch", "relaxed"],
+    [{}, {"batch_size": 20}, {"batch_size": None}, {"solver": "relaxed"}],
+    ids=["default", "mini-batches", "full batch", "relaxed"],
 )
 each_solver = pytest.mark.parametrize(
     ("estimator", "solver"),

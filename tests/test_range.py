@@ -7,6 +7,7 @@ from sklearn.base import clone
 from sklearn.datasets import make_friedman1
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor
+from skmdlam._range import within_range
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -62,3 +63,19 @@ def test_a_stream_knows_the_range_of_all_chunks():
         end = rows.stop
         np.testing.assert_array_equal(model.data_min_, X[:end].min(axis=0))
         np.testing.assert_array_equal(model.data_max_, X[:end].max(axis=0))
+
+
+@pytest.mark.parametrize("form", [sp.csr_array, sp.csc_array])
+@pytest.mark.parametrize("place", [0, 20_000, 39_999])
+def test_sparse_samples_inside_are_not_copied(form, place):
+    """Also of more entries than are looked at together."""
+    rng = np.random.default_rng(0)
+    data = form(sp.random(4000, 20, density=0.5, random_state=rng, format="csr"))
+    model = MDLAMRegressor()
+    model.data_min_, model.data_max_ = np.zeros(20), np.ones(20)
+    assert within_range(model, data) is data
+    data.data[place] = 7.0
+    found = within_range(model, data)
+    assert found is not data and found.data.max() == 1.0 and data.data[place] == 7.0
+    data.data[place] = 1.0
+    np.testing.assert_array_equal(found.toarray(), data.toarray())

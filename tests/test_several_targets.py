@@ -158,7 +158,14 @@ def test_j_is_what_the_documentation_says(loss, options):
     Y = Y + 80.0 * (loss.out_activation == "exp")
     weight = RNG.uniform(0.5, 2.0, 420)
     model = MDLAMRegressor(
-        (6,), "tanh", loss=loss, alpha=0.3, activity_alpha=0.0, max_iter=8, random_state=0
+        (6,),
+        "tanh",
+        loss=loss,
+        alpha=0.3,
+        activity_alpha=0.0,
+        max_iter=8,
+        random_state=0,
+        clip=False,
     ).set_params(**options)
     validation = {"X_val": X[TEST], "y_val": Y[TEST], "sample_weight_val": weight[TEST]}
     model.fit(X[TRAIN], Y[TRAIN], weight[TRAIN], **validation)

@@ -303,7 +303,10 @@ def _first_equal(gram, Y):
     """Whether a row is the first of those that are equal to it, but for rounding."""
     square = gram.diagonal()
     both = square + square[:, None]
-    equal = both - 2.0 * gram <= _SAME * both
+    distance = 2.0 * gram
+    np.subtract(both, distance, out=distance)
+    both *= _SAME
+    equal = distance <= both
     # The rows of most data differ: Y is compared where those of X do not.
     i, j = np.nonzero(np.tril(equal, -1))
     again = i[(Y[i] == Y[j]).all(axis=1)]
@@ -353,6 +356,12 @@ def _relu_kernel(gram, constant):
     gram += constant
     length = np.sqrt(gram.diagonal())
     lengths = length * length[:, None]
-    cosine = np.clip(gram / lengths, -1.0, 1.0)
+    gram /= lengths
+    cosine = np.clip(gram, -1.0, 1.0, out=gram)
     angle = np.arccos(cosine)
-    return lengths * (np.sin(angle) + (np.pi - angle) * cosine)
+    kernel = np.sin(angle)
+    np.subtract(np.pi, angle, out=angle)
+    angle *= cosine
+    kernel += angle
+    kernel *= lengths
+    return kernel
