@@ -186,15 +186,19 @@ class _Path:
         """Fits at so many strengths, the last of which is the first that leaves no input."""
         dense = self.start()
         factor = eps ** (-1.0 / (n_alphas - 1))
-        alpha = eps * self._nearly_largest(dense) / _COARSE_FACTOR
-        self._model = dense
+        alpha = first = eps * self._nearly_largest(dense) / _COARSE_FACTOR
+        self._model = copy(dense)
         points = []
         for _ in range(n_alphas + _MOST_BEYOND):
             points.append(self.fit(alpha))
-            if not _norms(points[-1]).any() and len(points) >= n_alphas:
+            if not _norms(points[-1]).any():
                 break
             alpha *= factor
-        return points[-n_alphas:]
+        # Slower and closer to the path than the search, the fits may have lost the last input
+        # earlier than it did.
+        missing = np.arange(n_alphas - len(points), 0, -1)
+        self._model = copy(dense)
+        return [*(self.fit(first / factor**k) for k in missing), *points][-n_alphas:]
 
     def _nearly_largest(self, dense):
         """A strength that leaves no input, at most four times the smallest one."""
