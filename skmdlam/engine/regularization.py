@@ -110,7 +110,7 @@ def regularization_of(noise, sensitivity, n_outputs, size, tuned=TUNED):
     column = tuned.column * min(ratio, tuned.largest_ratio) ** tuned.column_ratio_power
     column *= (min(size, tuned.largest_size) / 1000.0) ** tuned.column_size_power
     dispersion = sensitivity.dispersion(n_outputs)
-    column = max(column, tuned.least_column) * dispersion
+    column = max(column, tuned.least_column) * dispersion**tuned.column_dispersion_power
     gradient_noise = float(dispersion * n_outputs * noise.share)
     return Regularization(tuned.activity, float(column), noise.ratio, float(upper), gradient_noise)
 
@@ -130,7 +130,7 @@ def estimate_regularization(
 
         activity_alpha = 1
         upper_alpha    = 2 V share sqrt(n ratio)
-        column_alpha   = D max(5/2 (min(n, 10000) / 1000)^(1/5) min(ratio, 1)^2, 0.75)
+        column_alpha   = sqrt(D) max(5/2 (min(n, 10000) / 1000)^(1/5) min(ratio, 1)^2, 0.75)
 
     ``share`` and ``ratio`` are those of :func:`noise_of`. ``V`` is
     :meth:`~skmdlam.losses.Loss.gradient_variance`: what the gradient of the loss in the outputs

@@ -138,11 +138,11 @@ class TestNoiseShare:
         n = len(Y)
         usual, variance = usual_regularization(float(n)), np.sum((Y - Y.mean(axis=0)) ** 2) / n
         assert usual.column_alpha == 0.75
-        assert found.column_alpha == pytest.approx(0.75 * variance)
+        assert found.column_alpha == pytest.approx(0.75 * np.sqrt(variance))
         assert (found.activity_alpha, usual.activity_alpha) == (1.0, 1.0)
-        # All is noise, where the usual strength takes two fifths for it.
-        assert found.upper_alpha == pytest.approx(2.0 * variance * np.sqrt(0.25 * n))
-        assert usual.upper_alpha == pytest.approx(2.0 * 0.4 * np.sqrt(0.25 * n))
+        # All is noise, where the usual strength takes a fifth for it.
+        assert found.upper_alpha == pytest.approx(2.0 * variance * np.sqrt(0.06 * n))
+        assert usual.upper_alpha == pytest.approx(2.0 * 0.2 * np.sqrt(0.06 * n))
         assert np.isnan(found.ratio) and np.isnan(usual.ratio)
 
     def test_always_a_share(self):
@@ -282,7 +282,7 @@ class TestAutomaticUpperAlpha:
             expected = 2.0 * V * noise.share * np.sqrt(400 * noise.ratio)
             assert found.upper_alpha == pytest.approx(expected, rel=1e-6)
             rule = max(2.5 * 0.4**0.2 * min(noise.ratio, 1) ** 2, 0.75)
-            assert found.column_alpha == pytest.approx(V * rule, rel=1e-6)
+            assert found.column_alpha == pytest.approx(np.sqrt(V) * rule, rel=1e-6)
             alphas.append(found.upper_alpha)
         assert alphas[0] > 30 * alphas[1]
 
