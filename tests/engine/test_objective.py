@@ -182,16 +182,17 @@ def test_every_run_has_the_same_objective(loss, penalty, alpha, hidden, weighted
     assert type(full.step.method) is (SecantMethod if problem.quadratic else ProximalMethod)
     given = {"loss": loss, "activation": "tanh", "penalty": penalty, "alpha": alpha,
              "weight": weight, **strengths}  # fmt: skip
-    # Sweeps over all samples do not divide by the slope of Huber's loss.
     frame = batches.step.prepared.frame
     J = documented(X, Y, coefs, intercepts, **given)
     without = documented(X, Y, coefs, intercepts, **{**given, "upper_alpha": 0.0})
     assert 1.001 * without < J
-    for run, unit in ((batches, frame.unit), (full, frame.scaling.factor)):
+    for run in (batches, full):
         assert tuple(run.regularization.penalties.values()) == (3.0, 0.8, 6.0)
         assert run.estimated is None
-        assert run.objective().objective * unit == pytest.approx(J, rel=1e-9)
-    # A stream, at the weights that it begins with.
+        assert run.objective().objective * frame.unit == pytest.approx(J, rel=1e-9)
+    # A stream, which has a unit for each target, of one and at the weights that it begins with.
+    Y, coefs[-1], intercepts[-1] = Y[:, :1], coefs[-1][:, :1], intercepts[-1][:1]
+    problem = Problem(X, Y, activations, loss, get_penalty(penalty), alpha, weight)
     run = solver.stream(problem, coefs, intercepts, None, rng=np.random.RandomState(0))
     frame = run.step.prepared.frame
     J = documented(X, Y, *frame.projected(run.step.network.weights), **given)

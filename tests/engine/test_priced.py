@@ -119,18 +119,22 @@ class TestUntilStall:
 
 class TestAutomaticStrength:
     def test_does_something_and_costs_nothing(self):
-        rng = np.random.default_rng(3)
-        X = rng.normal(size=(1300, 15))
-        signal = X[:, :5] @ [1.0, -1.0, 0.8, 0.6, 0.5] + np.abs(X[:, 0])
-        y = signal + 1.5 * rng.normal(size=1300)
-        X, X_test, y, y_test = X[:300], X[300:], y[:300], y[300:]
-        usual = fitted(X, y, "l2")
-        assert not (usual.coefs_[0] == 0).any()
-        for penalty in ("group", "l1", "elasticnet"):
-            model = fitted(X, y, penalty)
-            assert model.score(X_test, y_test) > usual.score(X_test, y_test) - 0.01
-            zero = model.coefs_[0] == 0
-            assert zero[5:].mean() > 0.3 and not zero[:5].all(axis=1).any()
+        """On the mean of four samples: of a single one the difference is chance."""
+        gains = {penalty: [] for penalty in ("group", "l1", "elasticnet")}
+        for seed in range(4):
+            rng = np.random.default_rng(seed)
+            X = rng.normal(size=(1300, 15))
+            signal = X[:, :5] @ [1.0, -1.0, 0.8, 0.6, 0.5] + np.abs(X[:, 0])
+            y = signal + 1.5 * rng.normal(size=1300)
+            X, X_test, y, y_test = X[:300], X[300:], y[:300], y[300:]
+            usual = fitted(X, y, "l2")
+            assert not (usual.coefs_[0] == 0).any()
+            for penalty, gain in gains.items():
+                model = fitted(X, y, penalty)
+                gain.append(model.score(X_test, y_test) - usual.score(X_test, y_test))
+                zero = model.coefs_[0] == 0
+                assert zero[5:].mean() > 0.3 and not zero[:5].all(axis=1).any()
+        assert min(np.mean(gain) for gain in gains.values()) > -0.01
 
     def test_of_a_classifier(self):
         X, y = make_classification(

@@ -392,7 +392,7 @@ class TestStrengths:
             prepared.problem,
             prepared.frame.scaling,
             prepared.input.rotated_samples,
-            prepared.frame.scaling.transform(noisy),
+            prepared.frame.scaling.transform(prepared.problem.Y),
             total=3200.0,
         )
         assert run.estimated == pytest.approx(expected, rel=1e-6)
