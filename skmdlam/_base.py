@@ -228,7 +228,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             )
             run = ConvertedRun(as_run(run), units.outer)
             keep_start(self, run, samples)
-            keep_range(self, samples.X)
+            keep_range(self, samples.X.dtype)
             result, monitor = self._minimize(run, units, validation, callbacks)
         keep_fit(self, result, monitor)
         callbacks.end()
@@ -261,7 +261,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             run = as_run(run)
             record = next(run)
         keep_chunk(self, run, record)
-        keep_range(self, samples.X, goes_on=goes_on)
+        keep_range(self, samples.X.dtype)
         with Progress(self.verbose, 1) as progress:
             progress.update(record)
 

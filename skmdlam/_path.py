@@ -259,6 +259,7 @@ def _check_estimator(estimator):
             "estimator must be an MDLAMClassifier or MDLAMRegressor, and no pipeline: scale X "
             f"before; got {estimator!r}."
         )
+    estimator._validate_params()
     if not isinstance(estimator._resolve_solver(), Feasible):
         raise ValueError(f'A path needs solver="feasible"; got solver={estimator.solver!r}.')
     penalty = get_penalty(estimator.penalty, l1_ratio=estimator.l1_ratio)

@@ -3,10 +3,9 @@
 import numpy as np
 
 from ._path import regularization_path
-from .display import _plain_numbers, _pyplot
+from .display import _COLORS, _plain_numbers, _pyplot
 
 # Told apart by color-blind readers; as many inputs have a name in the legend.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STYLES = ("-", "--", ":")
 
 
@@ -168,8 +167,8 @@ class RegularizationPathDisplay:
             place = int(rank[j])
             named = place < n_named
             style = {
-                "color": _COLOURS[place % len(_COLOURS)] if named else "0.75",
-                "linestyle": _STYLES[place // len(_COLOURS) % len(_STYLES)] if named else "-",
+                "color": _COLORS[place % len(_COLORS)] if named else "0.75",
+                "linestyle": _STYLES[place // len(_COLORS) % len(_STYLES)] if named else "-",
                 "linewidth": 1.8 if named else 1.0,
                 "zorder": 2.5 if named else 2,
                 "label": str(name) if named else "_others",

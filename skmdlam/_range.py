@@ -7,25 +7,16 @@ import scipy.sparse as sp
 _ENTRIES = 2**14
 
 
-def keep_range(estimator, X, *, goes_on=False):
-    """Keep ``data_min_`` and ``data_max_`` of the training samples.
+def keep_range(estimator, dtype):
+    """Keep ``data_min_`` and ``data_max_`` of the samples that were learned, in their type.
 
-    Parameters
-    ----------
-    estimator : estimator
-    X : ndarray or sparse matrix of shape (n_samples, n_features)
-    goes_on : bool, default=False
-        Whether they count beside what was kept before, as the chunks of a stream do.
+    Of a stream these are of all chunks, without the cells that were taken for errors.
     """
-    low, high = X.min(axis=0), X.max(axis=0)
-    if sp.issparse(X):
-        low, high = low.toarray().ravel(), high.toarray().ravel()
-    if goes_on:
-        if not hasattr(estimator, "data_min_"):
-            return  # stored by a version that did not know the range
-        low = np.minimum(low, estimator.data_min_)
-        high = np.maximum(high, estimator.data_max_)
-    estimator.data_min_, estimator.data_max_ = low, high
+    summary = estimator._stream.get("summary", estimator._stream)
+    reach = summary.get("reach")
+    if reach is not None:
+        estimator.data_min_ = np.asarray(reach["low"]).astype(dtype)
+        estimator.data_max_ = np.asarray(reach["high"]).astype(dtype)
 
 
 def within_range(estimator, X):
@@ -46,10 +37,16 @@ def within_range(estimator, X):
         return X
     low, high = estimator.data_min_, estimator.data_max_
     if not sp.issparse(X):
-        return np.clip(X, low, high)
+        inside = X.shape[0] == 0 or bool(
+            (X.min(axis=0) >= low).all() and (X.max(axis=0) <= high).all()
+        )
+        return X if inside else np.clip(X, low, high)
     # The zeros stay: a column without any in training is not made dense for it.
     low, high = np.minimum(low, 0), np.maximum(high, 0)
     X = X if X.format in ("csr", "csc") else X.tocsr()
+    if not X.has_canonical_format:  # entries of one cell count together
+        X = X.copy()
+        X.sum_duplicates()
     if not _any_outside(X, low, high):
         return X
     X = X.tocsr(copy=True)

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._monitor import LARGEST
 
 # Okabe and Ito: told apart by color-blind readers, and in print. Yellow is too pale for a line.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DIVERGING = "RdBu_r"
 _SCALES = ("auto", "log", "linear")
 _KINDS = ("image", "matrix", "sparsity")
@@ -734,8 +734,8 @@ def _pyplot(caller):
 
 
 def _palette(n):
-    if n <= len(_COLOURS):
-        return _COLOURS
+    if n <= len(_COLORS):
+        return _COLORS
     import matplotlib
 
     return matplotlib.colormaps["viridis"](np.linspace(0, 0.9, n))

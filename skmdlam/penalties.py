@@ -71,6 +71,21 @@ class Penalty:
         """
         raise NotImplementedError(f"{type(self).__name__} has to define value(W), a float.")
 
+    def row_values(self, W):
+        """Return the penalty of each row, where it is a sum over them.
+
+        Parameters
+        ----------
+        W : ndarray of shape (n_in, n_out)
+            Weights.
+
+        Returns
+        -------
+        values : ndarray of shape (n_in,)
+            In double precision. The default asks for one row after the other.
+        """
+        return np.array([self.value(row[np.newaxis]) for row in W], dtype=float)
+
     def prox(self, W, t):
         """Return ``argmin_V t * value(V) + 1/2 ||V - W||**2`` for a scalar ``t >= 0``.
 
@@ -157,6 +172,9 @@ class L1(Penalty):
     def value(self, W):
         return _sum_of_sizes(W)
 
+    def row_values(self, W):
+        return np.abs(W).sum(axis=1, dtype=np.float64)
+
     def prox(self, W, t):
         return _soft_threshold(W, _steps(t, W))
 
@@ -190,6 +208,10 @@ class ElasticNet(Penalty):
     def value(self, W):
         ratio = float(self.l1_ratio)
         return ratio * _sum_of_sizes(W) + 0.5 * (1.0 - ratio) * _sum_of_squares(W)
+
+    def row_values(self, W):
+        ratio, W = float(self.l1_ratio), W.astype(float, copy=False)
+        return ratio * np.abs(W).sum(axis=1) + 0.5 * (1.0 - ratio) * np.square(W).sum(axis=1)
 
     def prox(self, W, t):
         ratio, t = float(self.l1_ratio), _steps(t, W)
@@ -264,7 +286,10 @@ class GroupLasso(Penalty):
         return np.sqrt(np.einsum("ij,ij->i", W, W, dtype=np.float64))
 
     def value(self, W):
-        return float(np.sqrt(W.shape[1]) * self._norms(W).sum())
+        return float(self.row_values(W).sum())
+
+    def row_values(self, W):
+        return np.sqrt(W.shape[1]) * self._norms(W)
 
     def prox(self, W, t):
         threshold = np.ravel(np.asarray(t, dtype=float)) * np.sqrt(W.shape[1])

@@ -179,7 +179,7 @@ class TestBadInput:
             ({"penalty": "elasticnet", "l1_ratio": 0.0}, "takes weights to zero"),
             ({"penalty": "nonnegative"}, "takes weights to zero"),
             ({"penalty": None}, "takes weights to zero"),
-            ({"penalty": "lasso"}, "Unknown penalty"),
+            ({"penalty": "lasso"}, "penalty"),
             ({"solver": "relaxed"}, 'solver="feasible"'),
         ],
     )

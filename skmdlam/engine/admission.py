@@ -83,8 +83,10 @@ def _among_the_first(problem, before, tuned, limits):
     few = summary.rows < tuned.stream_first and X.shape[1] <= limits.stream_covariance
     if few:
         weight = everything.sample_weight
-        raw = everything.X.toarray() if everything.sparse else everything.X
-        first = {"X": raw, "Y": everything.Y, "weight": weight, "pulled": pulled}
+        # Copies: the caller may fill the same arrays with the next chunk.
+        raw = everything.X.toarray() if everything.sparse else everything.X.copy()
+        weight = None if weight is None else weight.copy()
+        first = {"X": raw, "Y": everything.Y.copy(), "weight": weight, "pulled": pulled}
         summary = replace(summary, first=first)
     return chunk, summary
 

@@ -93,6 +93,7 @@ class Tuned:
     upper: float = _number(2.0, "sqrt(samples)", "noise, bias", _STRENGTHS)
     input_price: float = _number(2.0, "V share / curvature", "useless inputs, useful ones", _PRICES)
     unit_price: float = _number(0.1, "V share / curvature", "units, fit", _PRICES)
+    largest_upper_ratio: float = _number(3.0, "noise / process", "noise, bias", _STRENGTHS)
     usual_ratio: float = _number(0.06, "noise / process", "noise, bias", _STRENGTHS)
     usual_share: float = _number(0.2, "share of noise", "noise, bias", _STRENGTHS)
     noise_samples: int = _number(400, "samples", "time, error of the noise", _STRENGTHS)

@@ -230,8 +230,9 @@ class Feasible(StepSizes):
         if settings.batch_size is not None:
             return settings.batch_size >= n
         tuned = self.constants.tuned
-        small = n <= tuned.full_batch_rows and d <= tuned.full_batch_columns
-        small = small and max(n, problem.rows.total) > tuned.batch_tiny
+        # Weights are numbers of copies.
+        small = tuned.batch_tiny < max(n, problem.rows.total) <= tuned.full_batch_rows
+        small = small and d <= tuned.full_batch_columns
         shallow = len(problem.activations) < DEEP and settings.max_iter >= tuned.full_batch_sweeps
         return small and shallow and not (problem.sparse or problem.loss.nonsmooth)
 
@@ -268,17 +269,19 @@ class Feasible(StepSizes):
         Returns
         -------
         rows : int
-            The size of a batch.
+            The size of a batch, or all where "auto" may take them.
         """
-        return min(n, self.auto_batch_size(n) if batch_size is None else batch_size)
+        if batch_size is None and n > self.constants.tuned.full_batch_rows:
+            batch_size = self.auto_batch_size(n)
+        return n if batch_size is None else min(n, batch_size)
 
     def estimate_regularization(self, problem, scaling, inputs, Y, *, total=None):
         """Strengths of the unit-free penalties for a problem, whatever the user names.
 
-        Positively homogeneous activations (relu) in deep nets take less of the estimated
-        ``activity_alpha``, because the penalties of all layers add up; curved ones take less in
-        shallow nets, because their pre-activations must be large for the network to be more than a
-        straight line. A net of both takes the mean over its layers.
+        ``activity_alpha`` counts once for each hidden layer of positively homogeneous activations
+        (relu), up to 3.2 times: what a chain of layers contributes is priced in each. Curved ones
+        take less in shallow nets, because their pre-activations must be large for the network to be
+        more than a straight line. A net of both takes the mean over its layers.
 
         Parameters
         ----------

@@ -8,7 +8,7 @@ from .loop.judges import Accepting
 from .loop.run import ComposedRun
 from .loop.schedules import Schedule
 from .loop.sources import Whole
-from .moments import Columns, TargetMoments, column_moments, standardized_samples
+from .moments import Columns, column_moments, standardized_samples
 from .steps.full_batch import FullBatchStep, setting_of, without_penalty
 from .steps.proximal import ProximalMethod
 from .steps.quasi_newton import method_of
@@ -37,8 +37,7 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     tails = tails_for(problem, columns, constants)
 
     def estimate():
-        bounded = problem.loss.outlier_threshold < np.inf
-        scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share, bounded=bounded))
+        scaling = problem.loss_scaling()
         samples, Y = standardized_samples(X, *moments), scaling.transform(problem.Y)
         if tails is not None:
             near = tails.pulled_in
@@ -75,11 +74,11 @@ def proximal_run(
     regularization,
     moments,
     estimated=None,
-    tails=None,
+    tails=False,
 ):
     """Proximal sweeps over all samples, with these strengths of the unit-free penalties.
 
-    ``moments`` and ``tails`` are those of the columns of X.
+    ``moments`` and ``tails`` are those of the columns of X; False where nobody has looked.
     """
     clock = time.perf_counter()
     constants = options.constants

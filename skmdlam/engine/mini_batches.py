@@ -10,7 +10,7 @@ from .loop.judges import KeepBest
 from .loop.run import ComposedRun
 from .loop.schedules import PlateauSchedule
 from .loop.sources import Shuffled
-from .moments import Columns, TargetMoments, column_moments
+from .moments import Columns, column_moments
 from .network import Prepared, network_of, starting_weights
 from .objective import LayerObjective, Terms
 from .options import first_given
@@ -41,7 +41,7 @@ def mini_batch_run(options, problem, coefs, intercepts, settings):
     tuned, limits = options.constants.tuned, options.constants.limits
     rng = np.random.RandomState(0) if settings.rng is None else settings.rng
     n = problem.X.shape[0]
-    size = options.rows_at_a_time(n, settings.batch_size)
+    size = min(n, first_given(settings.batch_size, options.auto_batch_size(n)))
     source = Shuffled(n, -(-n // size))
     largest = max(source.sizes)
     single = options.single_precision and source.n_batches > 1
@@ -117,8 +117,7 @@ def prepare(problem, options, settings, rng, *, single):
     weight = None
     if problem.sample_weight is not None:
         weight = (share * n).astype(dtype)[:, None]
-    bounded = problem.loss.outlier_threshold < np.inf
-    scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share, bounded=bounded))
+    scaling = problem.loss_scaling()
     Y = scaling.transform(problem.Y)
 
     moments = column_moments(X, share)

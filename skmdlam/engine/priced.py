@@ -51,10 +51,8 @@ class PricedRows(Penalty):
     def _values(self, relative):
         """Omega of each row, or the mean over the rows where it is not a sum over them."""
         if self.by_rows:
-            rows = [self.penalty.value(row[np.newaxis]) for row in relative]
-        else:
-            rows = [self.penalty.value(relative) / len(relative)] * len(relative)
-        return np.array(rows, dtype=float).reshape(-1, 1)
+            return self.penalty.row_values(relative)[:, np.newaxis]
+        return np.full((len(relative), 1), self.penalty.value(relative) / len(relative))
 
     def value(self, W):
         return float(np.sum(self._prices * self._values(W / self._size)))
@@ -142,7 +140,10 @@ def priced_run(options, problem, coefs, intercepts, settings, full_batch_run):
     tuned = options.constants.tuned
     free = replace(problem, alpha=0.0)
     sweeps = -(-2 * settings.max_iter // 3)
-    run = options.start(free, coefs, intercepts, **vars(replace(settings, max_iter=sweeps)))
+    first = replace(settings, max_iter=sweeps)
+    if options.takes_all_samples(problem, settings):
+        first = replace(first, batch_size=problem.X.shape[0])
+    run = options.start(free, coefs, intercepts, **vars(first))
     found, moments = run.regularization, run.moments
     noise, scaling = found.gradient_noise, problem.loss_scaling()
     if np.isnan(noise):

@@ -23,7 +23,7 @@ _MEDIAN_TO_DEVIATION = 1.4826
 
 
 class Regularization(NamedTuple):
-    """Strengths of the unit-free penalties on activity and on columns, in samples.
+    """Strengths of the unit-free penalties on activity, columns and upper layers, in samples.
 
     ``ratio`` is the one of :class:`Noise`; it is not a number where nobody has looked at the noise,
     or nothing can be told. ``gradient_noise`` is
@@ -97,7 +97,7 @@ class Sensitivity(NamedTuple):
 
     def dispersion(self, n_outputs):
         """What the gradient varies in an output over what a likelihood would let it vary."""
-        if self.curvature == 0:  # of a single class: the loss is flat
+        if self.curvature == 0 or self.gradient_variance == 0:  # of a single class or value
             return 1.0
         return self.gradient_variance / (n_outputs * self.curvature)
 
@@ -106,7 +106,9 @@ def regularization_of(noise, sensitivity, n_outputs, size, tuned=TUNED):
     """Strengths for a number of samples, see :func:`estimate_regularization`."""
     # A ratio that is not a number says nothing.
     ratio = tuned.usual_ratio if np.isnan(noise.ratio) else noise.ratio
-    upper = tuned.upper * sensitivity.gradient_variance * noise.share * np.sqrt(size * ratio)
+    # A process that explains nothing may be rough as well as absent: a rough one is not given up.
+    upper = np.sqrt(size * min(ratio, tuned.largest_upper_ratio))
+    upper *= tuned.upper * sensitivity.gradient_variance * noise.share
     column = tuned.column * min(ratio, tuned.largest_ratio) ** tuned.column_ratio_power
     column *= (min(size, tuned.largest_size) / 1000.0) ** tuned.column_size_power
     dispersion = sensitivity.dispersion(n_outputs)
@@ -129,7 +131,7 @@ def estimate_regularization(
     ::
 
         activity_alpha = 1
-        upper_alpha    = 2 V share sqrt(n ratio)
+        upper_alpha    = 2 V share sqrt(n min(ratio, 3))
         column_alpha   = sqrt(D) max(5/2 (min(n, 10000) / 1000)^(1/5) min(ratio, 1)^2, 0.75)
 
     ``share`` and ``ratio`` are those of :func:`noise_of`. ``V`` is
@@ -188,11 +190,13 @@ def estimate_regularization(
         for block in (np.searchsorted(rows, block) for block in blocks)
     )
     sensitivity = Sensitivity.of(loss, Y, share, loss_scale)
-    found = regularization_of(noise, sensitivity, Y.shape[1], max(total, n), tuned)
+    # Targets that are constant have no say.
+    n_outputs = max(1, int((Y.min(axis=0) < Y.max(axis=0)).sum()))
+    found = regularization_of(noise, sensitivity, n_outputs, max(total, n), tuned)
     return found._replace(
-        activity_alpha=unit * found.activity_alpha,
-        upper_alpha=unit * found.upper_alpha,
-        gradient_noise=unit * found.gradient_noise,
+        activity_alpha=float(unit * found.activity_alpha),
+        upper_alpha=float(unit * found.upper_alpha),
+        gradient_noise=float(unit * found.gradient_noise),
     )
 
 

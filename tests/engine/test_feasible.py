@@ -126,7 +126,7 @@ def test_sizes_of_batches():
     assert sizes == {
         1: 1, 64: 64, 65: 20, 99: 20, 200: 40, 499: 99, 500: 100, 1999: 100, 2000: 200, 9999: 200,
     }  # fmt: skip
-    assert [solver.rows_at_a_time(300, size) for size in (None, 7, 300, 500)] == [60, 7, 300, 300]
+    assert [solver.rows_at_a_time(300, size) for size in (None, 7, 300, 500)] == [300, 7, 300, 300]
     tuned = replace(TUNED, batch_tiny=10, batch_share=4, batch_least=5)
     solver = Feasible(constants=replace(CONSTANTS, tuned=tuned))
     assert [solver.auto_batch_size(n) for n in (10, 11, 100)] == [10, 5, 25]

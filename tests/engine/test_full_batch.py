@@ -73,7 +73,7 @@ def assert_finish_is_a_descent(records):
     """Of a chain: J may rise in mini-batches, and falls from the best of them."""
     batches = [record for record in records if not record.settled]
     finish = records[len(batches) :]
-    assert len(batches) > 3 and len(finish) > 3 and all(record.settled for record in finish)
+    assert len(batches) > 3 and len(finish) > 1 and all(record.settled for record in finish)
     assert_monotone(finish)
     lowest = min(record.loss for record in batches)
     assert batches[-1].kept == lowest
@@ -447,17 +447,18 @@ class TestChain:
         assert second.regularization is run.regularization
         objective = second.step.setting.objective
         assert objective.activity == run.regularization.activity_alpha > 0
+        for now, then in zip(second.weights()[0], weights[0], strict=True):
+            np.testing.assert_allclose(now, then, rtol=1e-6, atol=1e-9)
         value = second.objective().loss
         first = next(second).loss / second.objective_unit
         assert first <= value * (1 + 1e-12)
-        assert first > 0.9 * value
         assert_finish_is_a_descent(records + list(itertools.islice(run, 4)))
 
     @pytest.mark.parametrize("loss", ["absolute_error", "quantile"])
     def test_losses_with_kinks_are_polished_from_one_batch(self, loss):
-        run = self.start(*self.problem(loss), batch_size=60, max_iter=40)
+        run = self.start(*self.problem(loss), batch_size=60, max_iter=30)
         assert isinstance(run, Chain)
-        assert_finish_is_a_descent(list(itertools.islice(run, 40)))
+        assert_finish_is_a_descent(list(itertools.islice(run, 30)))
 
     def test_useless_inputs_are_exactly_zero(self):
         rng = np.random.default_rng(3)

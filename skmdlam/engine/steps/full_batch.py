@@ -9,7 +9,7 @@ from ..constants import CONSTANTS
 from ..frame import Frame
 from ..inputs.row_space import RowSpace
 from ..inputs.scaled import scaled_input, uniform_columns
-from ..moments import Columns, TargetMoments, column_moments, in_like_units
+from ..moments import Columns, column_moments, in_like_units
 from ..records import Value
 from ..regularization import effective_column_alpha
 from ..start import lsuv
@@ -66,7 +66,7 @@ def setting_of(
     upper_alpha=0.0,
     warm=False,
     moments=None,
-    tails=None,
+    tails=False,
     constants=CONSTANTS,
 ):
     """The problem in standardized units, and the starting weights there.
@@ -84,7 +84,7 @@ def setting_of(
         Take the starting weights as they are, in the user's units.
     moments : tuple of ndarray or None, default=None
         Mean and standard deviation of the columns of X, where they are known already.
-    tails : Tails or None, default=None
+    tails : Tails, None or False, default=False
         Of the columns of X, where they are known already.
     constants : Constants
 
@@ -95,11 +95,10 @@ def setting_of(
     limits = constants.limits
     X, n, width = problem.X, problem.X.shape[0], coefs[0].shape[1]
     rows, share, weight = problem.rows, problem.rows.normalized(), problem.sample_weight
-    bounded = problem.loss.outlier_threshold < np.inf
-    scaling = problem.loss.scaled(*TargetMoments.of(problem.Y, share, bounded=bounded)).normalized()
+    scaling = problem.loss_scaling().normalized()
     moments = column_moments(X, share) if moments is None else moments
     columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
-    if tails is None:
+    if tails is False:
         tails = tails_for(problem, columns, constants)
     variance_weight = None
     if tails is not None:
