@@ -94,6 +94,7 @@ class Tuned:
     input_price: float = _number(2.0, "V share / curvature", "useless inputs, useful ones", _PRICES)
     unit_price: float = _number(0.1, "V share / curvature", "units, fit", _PRICES)
     largest_upper_ratio: float = _number(3.0, "noise / process", "noise, bias", _STRENGTHS)
+    largest_upper_size: float = _number(2000.0, "samples", "noise, bias", _STRENGTHS)
     usual_ratio: float = _number(0.06, "noise / process", "noise, bias", _STRENGTHS)
     usual_share: float = _number(0.2, "share of noise", "noise, bias", _STRENGTHS)
     noise_samples: int = _number(400, "samples", "time, error of the noise", _STRENGTHS)
@@ -107,7 +108,7 @@ class Tuned:
     tail_least: int = _number(30, "values of a column", "far samples, chance", _ROBUST)
     outlier_rounds: int = _number(5, "rounds", "outliers, time", _ROBUST)
     # -- the full batch -------------------------------------------------------------------------
-    full_batch_rows: int = _number(10_000, "samples", "time, fit", _TABLES)
+    full_batch_rows: int = _number(5000, "samples", "time, fit", _TABLES)
     full_batch_columns: int = _number(500, "columns", "time, fit", _TABLES)
     full_batch_sweeps: int = _number(50, "sweeps", "time, fit", _TABLES)
     damping_in: float = _number(0.1, "mean eigenvalue", "speed, refused steps", _FULL)

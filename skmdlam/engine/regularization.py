@@ -107,7 +107,7 @@ def regularization_of(noise, sensitivity, n_outputs, size, tuned=TUNED):
     # A ratio that is not a number says nothing.
     ratio = tuned.usual_ratio if np.isnan(noise.ratio) else noise.ratio
     # A process that explains nothing may be rough as well as absent: a rough one is not given up.
-    upper = np.sqrt(size * min(ratio, tuned.largest_upper_ratio))
+    upper = np.sqrt(min(size, tuned.largest_upper_size) * min(ratio, tuned.largest_upper_ratio))
     upper *= tuned.upper * sensitivity.gradient_variance * noise.share
     column = tuned.column * min(ratio, tuned.largest_ratio) ** tuned.column_ratio_power
     column *= (min(size, tuned.largest_size) / 1000.0) ** tuned.column_size_power
@@ -131,7 +131,7 @@ def estimate_regularization(
     ::
 
         activity_alpha = 1
-        upper_alpha    = 2 V share sqrt(n min(ratio, 3))
+        upper_alpha    = 2 V share sqrt(min(n, 2000) min(ratio, 3))
         column_alpha   = sqrt(D) max(5/2 (min(n, 10000) / 1000)^(1/5) min(ratio, 1)^2, 0.75)
 
     ``share`` and ``ratio`` are those of :func:`noise_of`. ``V`` is
