@@ -538,7 +538,7 @@ on Coauthor CS the paper drew another one, so that only roughly the same accurac
 *Algorithm 1* takes the blocks of the paper one by one; *joint block*, what ``solver="relaxed"``
 does by default, moves the pre-activations and activations of a hidden layer together. *feasible* is
 the default solver, in mini-batches: it has no epsilon, rho is only where it starts, and its own
-schedule ends it after at most 100 epochs; its last accuracy stands at the later ones.
+schedule ends it after at most 180 epochs; its last accuracy stands at the later ones.
 
 ## Summary
 

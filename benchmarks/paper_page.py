@@ -439,7 +439,7 @@ Two hidden layers of {hidden} ReLU units on three citation graphs; inputs
 {epochs} epochs. *Algorithm 1* is the paper's, with the momentum that it describes; *joint block*,
 what ``solver="relaxed"`` does by default, moves the pre-activations and activations of a hidden
 layer together; *feasible* is our default solver, in mini-batches. It has no epsilon, rho is only
-where it starts, and its own schedule ends it after at most 100 epochs: later columns repeat its
+where it starts, and its own schedule ends it after at most 180 epochs: later columns repeat its
 last accuracy.
 
 What is not as in the paper

@@ -54,9 +54,10 @@ X_train, X_test, y_train, y_test = train_test_split(
 # Watch it train
 # --------------
 # ``verbose=True`` shows a progress bar in a terminal where rich is installed, lines elsewhere. Each
-# line is an epoch, and each number J: the training loss of the network with its penalties, measured
-# on all training images. In mini-batches it may rise from one epoch to the next; the weights with
-# the lowest J are returned.
+# line is a sweep over all training images, as a fit of up to 5,000 samples makes them, and each number
+# J: the training loss of the network with its penalties. Every sweep descends. Larger data and deep
+# networks go in mini-batches, where J may rise from one epoch to the next, and the weights with the
+# lowest J are returned.
 
 model = MDLAMClassifier(max_iter=limit(200), random_state=0, verbose=True)
 
@@ -109,13 +110,13 @@ print(f"{'':27}{'accuracy':>9}{'seconds':>9}{'sweeps':>8}")
 print("\n".join(lines))
 
 rises = np.sum(np.diff(model.loss_curve_) > 0)
-print(f"\nJ of the first one rose in {rises} of {model.n_iter_} epochs. Its lowest value is")
+print(f"\nJ of the first one rose in {rises} of {model.n_iter_} sweeps. Its lowest value is")
 print(f"{model.best_loss_:.4f}; that of the weights returned is {model.loss_:.4f}.")
 
 # %%
 # The same objective
 # ------------------
-# By default J has two penalties that MLPClassifier's loss has not, and ``loss_curve_`` of
+# By default J has three penalties that MLPClassifier's loss has not, and ``loss_curve_`` of
 # MLPClassifier is averaged over the batches of an epoch, while the weights change. So for the
 # figure all penalties are off: every curve is the mean log-loss of the training images, by a
 # forward pass over all of them after each epoch. That is ``loss_curve_`` of ours; MLPClassifier is
@@ -153,8 +154,8 @@ for network, row in classifiers.items():
 # %%
 # The curves
 # ----------
-# In mini-batches nothing keeps the loss from rising now and then, here it hardly does.
-# ``batch_size=None`` takes all images at once, and every sweep descends.
+# The networks of one layer take all images at once, and every sweep descends. The deep ones go in
+# mini-batches, where nothing keeps the loss from rising now and then.
 
 looks = {
     "MDLAMClassifier": {"color": "#0072B2", "linestyle": "-", "linewidth": 2},

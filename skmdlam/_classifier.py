@@ -91,7 +91,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     batch_size : int, "auto" or None, default="auto"
         Samples in a mini-batch of solver "feasible". None, or a number not below that of the
         samples, is the full batch: sweeps over all samples that are accelerated by secants and
-        descend in J every time. "auto" is the full batch for up to 10,000 samples in up to 500
+        descend in J every time. "auto" is the full batch for up to 5,000 samples in up to 500
         dense columns, two hidden layers, a smooth loss and a ``max_iter`` of 50 and more: it
         generalizes better there, and takes two to four times as long. Elsewhere "auto" is a fifth
         of the samples below 500 (at least 20, and all of up to 64), 100 below 2,000 and 200 from
@@ -109,8 +109,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     n_iter_no_change : int or inf, default=10
         The fit ends after so many sweeps in a row without such an improvement; solver "relaxed"
         counts them once epsilon has reached its final value. In mini-batches the schedule decides:
-        five such epochs (ten with clear targets, at least three where an epoch is more than 500
-        steps) start the cool-down, in which the steps fall to zero over 30 epochs at most (15 with
+        five such epochs (ten with clear targets; of many samples 1,500 steps, but at least three
+        epochs) start the cool-down, in which the steps fall to zero over 30 epochs at most (15 with
         noisy ones); as many as ``n_iter_no_change`` within it halve what is left of the steps.
     early_stopping : bool, default=False
         Set ``validation_fraction`` of the samples apart (or take ``X_val``, see :meth:`fit`), score

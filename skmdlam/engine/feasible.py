@@ -215,7 +215,7 @@ class Feasible(StepSizes):
         problem : Problem
             What is minimized.
         settings : Settings
-            Where ``batch_size`` is None the choice is ours: of up to 10,000 samples in up to 500
+            Where ``batch_size`` is None the choice is ours: of up to 5,000 samples in up to 500
             dense columns and for up to two hidden layers sweeps generalize better, and cost two
             to four times as much. Up to 64 samples, copies counted, are one batch, which is as good
             and less sensitive to rounding. A ``max_iter`` of less than 50 is too few sweeps, and

@@ -102,7 +102,7 @@ def test_all_samples_are_a_batch_of_small_data_by_default():
     assert takes_all_samples(n=65) and not takes_all_samples(n=64)
     assert takes_all_samples(n=33, weight=np.full(33, 2.0))  # copies count, parts do not
     assert takes_all_samples(n=65, weight=np.full(65, 0.1))
-    assert takes_all_samples(n=10_000) and not takes_all_samples(n=10_001)
+    assert takes_all_samples(n=5000) and not takes_all_samples(n=5001)
     assert takes_all_samples(d=500) and not takes_all_samples(d=501)
     assert takes_all_samples(n_hidden=0)
     assert takes_all_samples(n_hidden=2) and not takes_all_samples(n_hidden=3)

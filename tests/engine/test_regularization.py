@@ -445,7 +445,9 @@ class TestByHand:
         assert found.ratio == pytest.approx(ratio, rel=1e-9)
         assert found.activity_alpha == 1.0
         expected = 2.0 * p * (1 - p) * np.mean([noise.share for noise in noises])
-        assert found.upper_alpha == pytest.approx(expected * np.sqrt(total * ratio), rel=1e-9)
+        assert found.upper_alpha == pytest.approx(
+            expected * np.sqrt(min(total, 2000) * min(ratio, 3)), rel=1e-9
+        )
         rule = 2.5 * (min(total, 10_000) / 1000) ** 0.2 * min(ratio, 1) ** 2
         assert found.column_alpha == pytest.approx(max(rule, 0.75), rel=1e-9)
 
