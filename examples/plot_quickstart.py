@@ -54,10 +54,10 @@ X_train, X_test, y_train, y_test = train_test_split(
 # Watch it train
 # --------------
 # ``verbose=True`` shows a progress bar in a terminal where rich is installed, lines elsewhere. Each
-# line is a sweep over all training images, as a fit of up to 5,000 samples makes them, and each number
-# J: the training loss of the network with its penalties. Every sweep descends. Larger data and deep
-# networks go in mini-batches, where J may rise from one epoch to the next, and the weights with the
-# lowest J are returned.
+# line is a sweep over all training images, as a fit of up to 5,000 samples makes them, and each
+# number J: the training loss of the network with its penalties. Every sweep descends. Larger data
+# and deep networks go in mini-batches, where J may rise from one epoch to the next, and the weights
+# with the lowest J are returned.
 
 model = MDLAMClassifier(max_iter=limit(200), random_state=0, verbose=True)
 
