@@ -254,7 +254,9 @@ class TestAutomaticUpperAlpha:
         def of(total):
             return estimate_regularization(SquaredError(), lambda rows: X[rows], Y, total=total)
 
-        assert of(30_000.0).upper_alpha == pytest.approx(10 * of(300.0).upper_alpha, rel=0.1)
+        assert of(1200.0).upper_alpha == pytest.approx(2 * of(300.0).upper_alpha, rel=0.1)
+        # Up to 2,000 of them.
+        assert of(30_000.0).upper_alpha == pytest.approx(of(2000.0).upper_alpha, rel=0.1)
 
     def test_grows_with_the_number_of_classes(self):
         """Drawn at random, all alike: ``V = 1 - 1/K``."""
