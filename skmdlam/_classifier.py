@@ -176,7 +176,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Strengths of the three unit-free penalties in J, on what layers say, on columns and on the
         weights of all layers but the first; given or automatic, 0 for solver "relaxed". Sample
         weights of less than one on average scale ``column_alpha_`` down in J.
-    data_min_, data_max_ : ndarray of shape (n_features_in_,)
+    data_min_, data_max_ : ndarray of shape (n_features,)
         Range of each column in training, which ``clip`` is to.
     best_loss_ : float
         Lowest J that was reached: the smallest entry of ``loss_curve_``, or J at the start where no

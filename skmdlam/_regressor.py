@@ -181,7 +181,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         Strengths of the three unit-free penalties in J, on what layers say, on columns and on the
         weights of all layers but the first; given or automatic, 0 for solver "relaxed". Sample
         weights of less than one on average scale ``column_alpha_`` down in J.
-    data_min_, data_max_ : ndarray of shape (n_features_in_,)
+    data_min_, data_max_ : ndarray of shape (n_features,)
         Range of each column in training, which ``clip`` is to.
     best_loss_ : float
         Lowest J that was reached: the smallest entry of ``loss_curve_``, or J at the start where no
@@ -279,8 +279,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     of all. For losses with kinks, absolute and quantile, the mean deviation becomes the mean of
     all, and for Poisson the mean becomes the mean of all. ``loss_``, the curves and the ``delta``
     of Huber are in this common unit; predictions and ``coefs_`` are in those of y. Targets of one
-    size have the loss of MLPRegressor. A constant target stays as it is and has no say in the size
-    of the others. With penalty "box", which says how large weights may be, no target is multiplied.
+    size have the loss of MLPRegressor. A constant target has no say in the size of the others. With
+    penalty "box", which says how large weights may be, no target is multiplied.
 
     References
     ----------

@@ -32,6 +32,8 @@ __all__ = [
 
 _EPS = np.finfo(np.float64).eps
 _BLOCK_SIZE = 32768
+# Of a constant target the errors that are as large as the spread of others.
+_CONSTANT_SHARE = 1e-4
 _MAX_ITERATIONS = 250
 _MAX_BISECTIONS = 1200
 # Of the interval in which the best constant lies.
@@ -351,6 +353,7 @@ class Loss:
             units = _relative(deviation, np.mean)
         else:
             units = _relative(std, lambda sizes: np.sqrt(np.mean(np.square(sizes))))
+        units = _small_where_constant(units, mean, std)
         return Scaling(self, np.zeros(units.size), units, target_scale=units)
 
     def inverse_link(self, z):
@@ -486,6 +489,17 @@ def _relative(sizes, average):
         units[known] = sizes[known] / sizes[known].max()
         units[known] /= average(units[known])
     return units
+
+
+def _small_where_constant(units, mean, std):
+    """Units in which a constant target beside others is so large that its errors are small."""
+    varies = (std > 0) & np.isfinite(std)
+    if varies.all() or not varies.any():
+        return units
+    usual = std[varies][0] / units[varies][0]  # the spread that all others have in these units
+    size = np.where(mean != 0, np.abs(mean), std[varies].min())
+    small = np.maximum(_CONSTANT_SHARE * size / usual, np.finfo(float).tiny)
+    return np.where(varies, units, np.minimum(small, 1.0))
 
 
 def _standardized(loss, mean, scale, factor, loss_scale=1.0):

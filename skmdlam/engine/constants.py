@@ -99,6 +99,7 @@ class Tuned:
     usual_share: float = _number(0.2, "share of noise", "noise, bias", _STRENGTHS)
     noise_samples: int = _number(400, "samples", "time, error of the noise", _STRENGTHS)
     most_noise_samples: int = _number(1000, "samples", "time, error of the noise", _STRENGTHS)
+    noise_class_samples: int = _number(8, "samples", "error of the noise, classes", _STRENGTHS)
     noise_every: int = _number(20, "samples of n", "time, error of the noise", _STRENGTHS)
     noise_blocks: int = _number(3, "blocks", "time, error of the noise", _STRENGTHS)
     kernel_constant: float = _number(0.25, "mean square input", "prior of the noise", _STRENGTHS)

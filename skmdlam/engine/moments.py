@@ -175,8 +175,9 @@ def pulled_in(Y, share):
     """Targets with wild outliers brought nearer; the argument itself where there are none.
 
     Nearer is 4 times the 90 % quantile of the distances from the median, 6.6 standard deviations
-    of a normal variable. Where that is zero, as with many zeros in y, it is 10 times the median of
-    the distances that are not.
+    of a normal variable, or 20 times the median of them, where that is less: a tenth of the targets
+    and more may be wrong. Where the first is zero, as with many zeros in y, it is 10 times the
+    median of the distances that are not.
     """
     y = Y.astype(float)
     median = 0.5 * (_quantile(y, share, 0.5) - _quantile(-y, share, 0.5))
@@ -186,6 +187,8 @@ def pulled_in(Y, share):
     common = ties >= 1.0 - _FEW
     level = np.where(common, ties + 0.5 * (1.0 - ties), 1.0 - _FEW)
     limit = np.where(common, 10.0, 4.0) * _quantile(distance, share, level)
+    usual = 20.0 * _quantile(distance, share, 0.5)
+    limit = np.where(usual > 0, np.minimum(limit, usual), limit)
     limit[ties >= 1.0 - 1e-9] = np.inf
     if not (distance > limit).any():
         return Y

@@ -176,14 +176,16 @@ def estimate_regularization(
     unit = min(1.0, weight.sum() / n)
     weight = weight / unit
     total = max(float(weight.sum()), (total or 0.0) / unit)
-    blocks = _blocks_of_rows(weight, *noise_blocks(round(weight.sum()), tuned))
+    members, classes = _some_classes(loss, Y, tuned)
+    looked_at = weight if members is None else weight * members
+    blocks = _blocks_of_rows(looked_at, *noise_blocks(round(looked_at.sum()), tuned))
     rows = np.unique(np.concatenate(blocks))
-    inputs, shown = inputs(rows).astype(float), Y[rows].astype(float)
+    inputs, shown = inputs(rows).astype(float), Y[rows][:, classes].astype(float)
     noise = _mean_noise(
         noise_of(
             inputs[block],
             shown[block],
-            total=total,
+            total=total * float(looked_at.sum() / weight.sum()),
             outlier_threshold=loss.outlier_threshold,
             tuned=tuned,
         )
@@ -198,6 +200,25 @@ def estimate_regularization(
         upper_alpha=float(unit * found.upper_alpha),
         gradient_noise=float(unit * found.gradient_noise),
     )
+
+
+def _some_classes(loss, Y, tuned):
+    """Which samples and classes tell the noise: of very many classes few, to meet each again.
+
+    A class that is met once looks like noise.
+
+    Returns
+    -------
+    members : ndarray of bool of shape (n,) or None
+        None for all.
+    classes : slice or ndarray
+        Columns of Y.
+    """
+    most = tuned.noise_samples // tuned.noise_class_samples
+    if loss.out_activation != "softmax" or Y.shape[1] <= most:
+        return None, slice(None)
+    classes = np.linspace(0, Y.shape[1] - 1, most).astype(int)
+    return np.isin(Y.argmax(axis=1), classes), classes
 
 
 def noise_blocks(n, tuned=TUNED):

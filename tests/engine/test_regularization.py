@@ -367,6 +367,37 @@ class TestAutomaticUpperAlpha:
         assert 0.5 < share < 2.0
 
 
+class TestManyClasses:
+    """More classes than rows that are looked at: a class that is met once looks like noise."""
+
+    def test_plain_classes_are_not_noise(self):
+        rng = np.random.default_rng(0)
+        K = 150
+        centers = 3.0 * rng.standard_normal((K, 20))
+        codes = np.tile(np.arange(K), 12)
+        X = centers[codes] + rng.standard_normal((len(codes), 20))
+        plain, shuffled = (
+            estimate_of(SoftmaxCrossEntropy(), X, np.eye(K)[code])
+            for code in (codes, rng.permutation(codes))
+        )
+        assert plain.ratio < 0.3 and shuffled.ratio > 3.0
+        assert shuffled.upper_alpha > 3.0 * plain.upper_alpha
+
+    def test_numbers_handed_in(self):
+        """Two classes of five: the strengths are those of a look at their samples alone."""
+        rng = np.random.default_rng(0)
+        codes = rng.integers(0, 5, 60)
+        X, Y = rng.standard_normal((60, 3)) + codes[:, None], np.eye(5)[codes]
+        tuned = replace(TUNED, noise_samples=16)
+        found = estimate_regularization(SoftmaxCrossEntropy(), lambda rows: X[rows], Y, tuned=tuned)
+        chosen = np.isin(codes, (0, 4))
+        x, y = X[chosen], Y[chosen][:, [0, 4]]
+        blocks = _blocks_of_rows(np.ones(len(x)), *noise_blocks(len(x), tuned))
+        noises = [noise_of(x[rows], y[rows], total=len(x), tuned=tuned) for rows in blocks]
+        ratio = np.prod([noise.ratio for noise in noises]) ** (1 / len(noises))
+        assert found.ratio == pytest.approx(ratio, rel=1e-9)
+
+
 class TestBlocks:
     """Samples that tell the noise, in one to three tries."""
 
