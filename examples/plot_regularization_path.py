@@ -78,7 +78,9 @@ def rank_of_third(norms):
     return 1 + np.count_nonzero(first < first[2])
 
 
-_, linear, _ = lasso_path(X, y - y.mean(), n_alphas=100)
+centered = y - y.mean()
+strengths = np.abs(X.T @ centered).max() / len(y) * np.geomspace(1.0, 1e-3, 100)
+_, linear, _ = lasso_path(X, centered, alphas=strengths)
 print(f"\n{'place of the third input':24}{'of 20':>8}")
 print(f"{'MDLAMRegressor, group':24}{rank_of_third(path.norms):8}")
 print(f"{'lasso_path':24}{rank_of_third(np.abs(linear.T)):8}")

@@ -72,7 +72,7 @@ class TestInFull:
 
     def test_quickstart(self, tmp_path):
         out = run("plot_quickstart", tmp_path)
-        assert re.search(r"J of the first one rose in \d+ of \d+ epochs", out)
+        assert re.search(r"J of the first one rose in 0 of \d+ sweeps", out)
         lowest, returned = re.search(r"value is\n(\S+); .* is (\S+)\.\n", out).groups()
         assert lowest == returned
         rows = re.findall(r"^  (.{25})\s*([01]\.\d{3}) ", out, re.MULTILINE)
@@ -116,7 +116,7 @@ class TestInFull:
     def test_regularization_path(self, tmp_path):
         out = run("plot_regularization_path", tmp_path)
         path = np.array(
-            re.findall(r"^([\d.]+) +(\d+) +(-?\d\.\d+)$", out, re.MULTILINE), dtype=float
+            re.findall(r"^([\d.e+]+) +(\d+) +(-?\d\.\d+)$", out, re.MULTILINE), dtype=float
         )
         assert path[0, 1] == 0 and path[-1, 1] == 20 and path[-1, 2] > 0.9
         rows = table(out)
@@ -132,7 +132,9 @@ class TestInFull:
             for name in ("MDLAMClassifier", "LinearSVC, l1")
         )
         assert (np.diff(ours[:, 0]) <= 0).all() and ours[-1, 0] < 30
-        few = ours[ours[:, 0] < 30]
+        # Below the fewest inputs of the linear model there is nothing to compare with.
+        few = ours[(ours[:, 0] < 30) & (ours[:, 0] >= linear[:, 0].min())]
+        assert len(few) > 0
         assert (few[:, 1] > np.interp(few[:, 0], *linear.T)).all()
         falls = re.findall(r"^(\S.*?)  +(0\.\d+) +(\d) of 5$", out, re.MULTILINE)
         falls = {name: (float(distance), int(n)) for name, distance, n in falls}

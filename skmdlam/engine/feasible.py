@@ -302,6 +302,9 @@ class Feasible(StepSizes):
             Strengths of the penalties, in samples, and the noise that they come from.
         """
         tuned = self.constants.tuned
+        if problem.X.shape[1] > self.constants.limits.noise_columns:
+            # The samples that tell the noise are dense for a moment.
+            tuned = replace(tuned, most_noise_samples=tuned.noise_samples, noise_blocks=1)
         found = estimate_regularization(
             scaling.loss,
             inputs,
