@@ -86,7 +86,7 @@ class TestRareCounts:
         assert ours < 1.001 * constant
 
 
-@pytest.mark.parametrize("seed", [0, 2])
+@pytest.mark.parametrize("seed", [0, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("noise", [3.0, 6.0])
 def test_penalties_at_their_default(noise, seed):
     """Another penalty is another solver of the same J, but for a little: it does not overfit."""

@@ -147,7 +147,7 @@ def test_a_loss_in_other_units_and_one_of_a_user_say_it_themselves():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("batch_size", [100, None])
+@pytest.mark.parametrize("batch_size", [pytest.param(100, marks=pytest.mark.slow), None])
 def test_heavy_tails_are_fitted_better_for_it(batch_size):
     """Far samples would hold the slopes back that all others need."""
     never = replace(CONSTANTS, tuned=replace(TUNED, tail_factor=np.inf))

@@ -98,10 +98,14 @@ def test_penalties_and_cones_have_no_unit(penalty):
     assert TargetUnits.of_all(problem_of(SquaredError(), penalty=penalty)).scaling is not None
 
 
-def test_constant_targets_are_left_alone():
+def test_constant_targets_have_no_say_and_small_errors():
+    """What would be an error of the others' spread is a ten-thousandth of a constant one."""
     still = np.column_stack([Y[:, 1], np.full(90, 1e9), np.where(X[:, 0] > 0, 0.3, 0.1 + 0.2)])
-    found = TargetUnits.of_all(problem_of(SquaredError(), still))
-    np.testing.assert_allclose(found.scale, 1.0, rtol=1e-15)
+    problem = problem_of(SquaredError(), still)
+    found = TargetUnits.of_all(problem)
+    share, varying = problem.rows.normalized(), still[:, 0]
+    spread = np.sqrt(share @ (varying - share @ varying) ** 2)
+    np.testing.assert_allclose(found.scale, [1.0, min(1e5 / spread, 1.0), 1e-4 * 0.3 / spread])
     zero = TargetUnits.of_all(problem_of(Poisson(), Y * [1.0, 1.0, 0.0])).scaling.target_scale
     assert zero[2] == 1.0 and zero[:2].mean() == pytest.approx(1.0)
     with np.errstate(all="raise"):
