@@ -104,6 +104,7 @@ class TestRegressor:
                 assert objective(moved, b) > best * (1 - 1e-6)
 
 
+@pytest.mark.slow
 class TestFriedman:
     def test_useful_inputs_are_dropped_last(self, path_of_friedman):
         norms = path_of_friedman.norms
@@ -122,6 +123,7 @@ class TestFriedman:
         assert scores[five] > linear.score(inputs[2000:], target[2000:]) + 0.02
 
 
+@pytest.mark.slow
 class TestOfAnyKind:
     def test_reproducible(self):
         first, second = (regularization_path(network(), X, y, n_alphas=5) for _ in range(2))

@@ -21,6 +21,7 @@ def test_useless_inputs_are_put_beside_the_others(prices):
     assert abs(wide[:, 3:].mean()) < 0.5 < wide[:, 3:].std()
 
 
+@pytest.mark.slow
 def test_rows_and_report(prices, monkeypatch):
     monkeypatch.setattr(prices, "PRICES", (2.0, 50.0))
     monkeypatch.setattr(prices, "PENALTIES", ("group",))

@@ -118,6 +118,7 @@ class TestUntilStall:
 
 
 class TestAutomaticStrength:
+    @pytest.mark.slow
     def test_does_something_and_costs_nothing(self):
         """On the mean of four samples: of a single one the difference is chance."""
         gains = {penalty: [] for penalty in ("group", "l1", "elasticnet")}
