@@ -17,7 +17,7 @@ from .options import (
 )
 from .priced import priced_run
 from .records import Settings
-from .regularization import Regularization, estimate_regularization
+from .regularization import NO_REGULARIZATION, Regularization, estimate_regularization
 from .start import DEEP, looks_linear
 from .step_sizes import StepSizes
 from .streams import stream_run
@@ -341,14 +341,16 @@ class Feasible(StepSizes):
         """
         activity_alpha = first_given(activity_alpha, self.activity_alpha)
         if activity_alpha == 0:
-            return Regularization(0.0, 0.0), None
+            return NO_REGULARIZATION, None
         named = {
             "activity_alpha": activity_alpha,
             "column_alpha": self.column_alpha,
             "upper_alpha": self.upper_alpha,
         }
         named = {name: float(value) for name, value in named.items() if value is not None}
-        if len(named) == 3 and not (schedule and None in (self.cool_down, self.patience)):
+        if len(named) == len(NO_REGULARIZATION.penalties) and not (
+            schedule and None in (self.cool_down, self.patience)
+        ):
             return Regularization(**named), None
         found = estimate()
         return found._replace(**named), found

@@ -48,14 +48,7 @@ def mini_batch_run(options, problem, coefs, intercepts, settings):
     prepared = prepare(problem, options, settings, rng, single=single)
     V = starting_weights(prepared, coefs, intercepts, warm=settings.warm, limits=limits)
     network = network_of(prepared, V, options, largest)
-    terms = Terms(
-        prepared.frame,
-        prepared.total,
-        prepared.regularization.activity_alpha,
-        prepared.column_alpha,
-        prepared.regularization.upper_alpha,
-        tuned.column_floor,
-    )
+    terms = Terms.of(prepared, tuned.column_floor)
     step = LayerwiseStep(
         network,
         prepared,

@@ -39,6 +39,18 @@ class Terms:
         # Strength of the penalty on weights in the run's units.
         self.alpha = self.problem.alpha / frame.unit
 
+    @classmethod
+    def of(cls, prepared, floor=TUNED.column_floor):
+        """Those of a run on prepared data."""
+        return cls(
+            prepared.frame,
+            prepared.total,
+            prepared.regularization.activity_alpha,
+            prepared.column_alpha,
+            prepared.regularization.upper_alpha,
+            floor,
+        )
+
     @property
     def none(self):
         """Whether J is the data term alone."""

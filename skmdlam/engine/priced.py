@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..penalties import Penalty
-from .loop.run import Chain, Run
+from .loop.run import Chain, Run, Stall
 from .moments import standardized_samples
 
 # Inputs and units count at least as much as this share of the largest one.
@@ -83,18 +83,14 @@ class UntilStall(Run):
 
     def __init__(self, run, max_iter, tol, n_iter_no_change, price):
         self._run, self._price = run, price
-        self._left, self._tol, self._patience = max_iter, tol * run.objective_unit, n_iter_no_change
-        self._best, self._idle = np.inf, 0
+        self._left, self._stalled = max_iter, Stall(tol * run.objective_unit, n_iter_no_change)
         self.objective_unit, self.moments = run.objective_unit, run.moments
         self.regularization, self.estimated = run.regularization, run.estimated
 
     def __next__(self):
         record = next(self._run)
         self._left -= 1
-        improved = record.objective <= self._best - self._tol or not record.settled
-        self._idle = 0 if improved else self._idle + 1
-        self._best = min(self._best, record.objective) if record.settled else np.inf
-        self.ended = self._run.ended or self._idle >= self._patience or self._left <= 0
+        self.ended = self._stalled(record) or self._run.ended or self._left <= 0
         price = self._price(self._run.weights()[0])
         known = {name: getattr(record, name, None) for name in ("objective", "loss", "kept")}
         dearer = {name: value + price for name, value in known.items() if value is not None}

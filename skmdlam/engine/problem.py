@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..penalties import USUAL_ALPHA
-from .moments import TargetMoments
+from .moments import EachTarget
 from .reductions import Rows
 
 
@@ -70,11 +70,14 @@ class Problem:
         """The problem with the usual strength where the data were to tell it."""
         return replace(self, alpha=USUAL_ALPHA) if self.alpha is None else self
 
+    def each_target(self):
+        """Moments of every target, of which outliers own none where the loss bounds them."""
+        bounded = self.loss.outlier_threshold < np.inf
+        return EachTarget.of(self.Y, self.rows.normalized(), bounded=bounded)
+
     def loss_scaling(self):
         """The loss and its target in units of their own, from all samples."""
-        bounded = self.loss.outlier_threshold < np.inf
-        moments = TargetMoments.of(self.Y, self.rows.normalized(), bounded=bounded)
-        return self.loss.scaled(*moments)
+        return self.loss.scaled(*self.each_target().together())
 
     def penalty_value(self, W):
         """``alpha penalty(W)``; infinite outside of constraints, where there are any."""

@@ -310,14 +310,7 @@ def _resume(chunk, state):
 def _run(chunk, position, clock):
     """The run of a chunk."""
     tuned, prepared = chunk.tuned, position.prepared
-    terms = Terms(
-        prepared.frame,
-        chunk.total,
-        prepared.regularization.activity_alpha,
-        prepared.column_alpha,
-        prepared.regularization.upper_alpha,
-        tuned.column_floor,
-    )
+    terms = Terms.of(prepared, tuned.column_floor)
     rhythm = StreamRhythm(
         tuned.stream_refresh_first, tuned.stream_observe_every, tuned.stream_refresh_every
     )

@@ -50,9 +50,7 @@ class TargetUnits:
         """For a problem that holds all samples of a fit."""
         if problem.Y.shape[1] == 1:
             return cls()
-        bounded = problem.loss.outlier_threshold < np.inf
-        moments = EachTarget.of(problem.Y, problem.rows.normalized(), bounded=bounded)
-        return cls.of(problem, moments)
+        return cls.of(problem, problem.each_target())
 
     @property
     def scale(self):

@@ -287,6 +287,29 @@ class _Ended(Run):
         return self._weights
 
 
+class Stall:
+    """Whether so many sweeps in a row have not improved the objective.
+
+    Parameters
+    ----------
+    tol : float
+        Smallest improvement that counts.
+    patience : float
+        Sweeps without one.
+    """
+
+    def __init__(self, tol, patience):
+        self._tol, self._patience = tol, patience
+        self._best, self._idle = np.inf, 0
+
+    def __call__(self, record):
+        """Look at the record of another sweep; True when the patience is at its end."""
+        idle = record.settled and record.objective > self._best - self._tol
+        self._idle = self._idle + 1 if idle else 0
+        self._best = min(self._best, record.objective) if record.settled else np.inf
+        return self._idle >= self._patience
+
+
 def minimize(run, *, max_iter, tol, n_iter_no_change, before_sweep=None, on_sweep=None):
     """Iterate a run until it stalls, is told to stop, or has done ``max_iter`` sweeps.
 
@@ -309,8 +332,7 @@ def minimize(run, *, max_iter, tol, n_iter_no_change, before_sweep=None, on_swee
     Result
     """
     records = []
-    tol = tol * run.objective_unit
-    best, idle, reason = np.inf, 0, "max_iter"
+    stalled, reason = Stall(tol * run.objective_unit, n_iter_no_change), "max_iter"
     try:
         while len(records) < max_iter:
             if before_sweep is not None:
@@ -321,9 +343,7 @@ def minimize(run, *, max_iter, tol, n_iter_no_change, before_sweep=None, on_swee
                 if on_sweep is not None and on_sweep(record, run):
                     reason = "requested"
                     break
-                idle = idle + 1 if record.settled and record.objective > best - tol else 0
-                best = min(best, record.objective) if record.settled else np.inf
-            if record is None or idle >= n_iter_no_change or run.ended:
+            if record is None or stalled(record) or run.ended:
                 reason = "max_iter" if run.cut_short else "converged"
                 break
     except KeyboardInterrupt:

@@ -137,7 +137,7 @@ def setting_of(
     alpha = problem.alpha * (problem.penalty.ridge or 0.0) / scaling.factor
     ridge = [alpha] * len(coefs)
     ridge[-1] = alpha * scaling.scale**2
-    ridge = [ridge[0] * inputs.ridge] + [r + upper_alpha * scaling.loss_scale for r in ridge[1:]]
+    ridge = [ridge[0] * inputs.ridge] + [r + upper_alpha for r in ridge[1:]]
     dtype = problem.X.dtype
     objective = FullObjective(
         inputs,
@@ -147,8 +147,8 @@ def setting_of(
         [W.shape[1] for W in coefs],
         None if weight is None else weight.astype(dtype, copy=False),
         ridge,
-        float(activity_alpha) * scaling.loss_scale,
-        strength * scaling.loss_scale,
+        float(activity_alpha),
+        strength,
         limits,
         constants.tuned.column_floor,
         variance_weight,
