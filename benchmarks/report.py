@@ -70,10 +70,18 @@ def write_results(folder, report, rows):
     """Write a report as ``README.md`` and the rows behind it as ``scores.csv`` into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "README.md").write_text(report, encoding="utf-8")
-    with (folder / "scores.csv").open("w", encoding="utf-8", newline="") as file:
+    write_rows(folder / "scores.csv", rows)
+
+
+def write_rows(path, rows):
+    """Write rows, dictionaries of the same keys, as a table; all of it or, interrupted, nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    with part.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
+    part.replace(path)
 
 
 def _processor():

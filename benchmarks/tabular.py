@@ -1,20 +1,28 @@
-"""Tables: our defaults against MLPClassifier, its fair controls and gradient boosting.
+"""Tables: our defaults against MLPClassifier, its fair controls, gradient boosting and RealMLP.
 
-    python benchmarks/tabular.py --data DIR [--threads N]
+    python benchmarks/tabular.py --data DIR [DIR ...] [--threads N]
 
 DIR holds one ``NAME.npz`` a data set (arrays ``X`` and ``y``) and ``INDEX.tsv``, whose columns
 ``name`` and ``task`` say which are classification and which regression. Without ``--data`` the data
-sets bundled with scikit-learn are used.
+sets bundled with scikit-learn are used. Several folders are reported together and each by itself.
 
-Every data set is split 75/25 (stratified for classification), once for each of ``--seeds``. All
-inputs go through StandardScaler and regression targets are standardised on the training rows, for
-every method alike. Nothing is tuned for a data set; the one exception is the control "adam,
-alpha by CV", whose search is part of its time. Fits alternate between the methods in one process
-with a fixed number of BLAS threads, so that ratios of times hold when the machine's speed drifts.
+Every data set is split 75/25 (stratified for classification), once for each of ``--seeds``; with
+``--max-rows N``, of N samples at most, the first of ``RandomState(0).permutation``. All inputs go
+through StandardScaler and regression targets are standardized on the training samples, for every
+method alike. Nothing is tuned for a data set; the one exception is the control "adam, alpha by
+CV", whose search is part of its time. Fits alternate between the methods in one process with a
+fixed number of threads, so that ratios of times hold when the machine's speed drifts.
 
-Writes into ``benchmarks/results/tabular`` (``--out``): ``README.md``, ``scores.csv`` and
-``scatter.png``. The slow controls, on one split only, are in ``benchmarks/results/controls``.
-RealMLP needs the optional packages torch and pytabkit.
+Writes into ``benchmarks/results/tabular`` (``--out``): ``README.md``, ``table.rst`` (for the
+README of the package), ``scores.csv``, ``runs.csv`` and the figures ``overview.png``,
+``differences.png`` and ``scatter.png``. ``scores.csv`` is written after every data set. With
+``--resume`` the fits in it are kept and only those that it lacks are made; ``--refit METHOD``
+makes those of a method again. Ratios of times are taken within a run only, so refit, beside a
+method that changed, those whose times it is to be compared with. The slow controls, on one split
+only, are in ``benchmarks/results/controls``.
+
+CatBoost needs the optional package catboost, RealMLP torch and pytabkit; all three are in the
+extra ``benchmarks``.
 """
 
 import argparse
@@ -22,11 +30,13 @@ import csv
 import logging
 import time
 import warnings
+from collections import Counter
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from report import command_line, environment, number, table, write_results
+from report import command_line, environment, write_results, write_rows
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
@@ -34,12 +44,11 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
+from tabular_page import BASELINE, OURS, details, draw, page, readme_table
 from threadpoolctl import threadpool_limits
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor
 
-MARGIN = 0.003
-OURS, BASELINE = "skmdlam", "adam"
 BUNDLED = {
     "breast_cancer": (load_breast_cancer, "classification"),
     "diabetes": (load_diabetes, "regression"),
@@ -69,12 +78,19 @@ def ours(task, seed, **options):
     return network(random_state=seed, **options)
 
 
-def realmlp(task, seed):
+def catboost(task, seed, threads=1):
+    from catboost import CatBoostClassifier, CatBoostRegressor
+
+    trees = CatBoostClassifier if task == "classification" else CatBoostRegressor
+    return trees(random_seed=seed, thread_count=threads, verbose=0, allow_writing_files=False)
+
+
+def realmlp(task, seed, threads=1):
     from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor
 
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     network = RealMLP_TD_Classifier if task == "classification" else RealMLP_TD_Regressor
-    return network(random_state=seed, device="cpu", n_threads=1)
+    return network(random_state=seed, device="cpu", n_threads=threads)
 
 
 METHODS = {
@@ -85,7 +101,25 @@ METHODS = {
     "adam, alpha by CV": adam_by_cv,
     "gradient boosting": boosting,
 }
-OPTIONAL = {"RealMLP": realmlp}
+# Libraries that start threads of their own, and the packages that they are in.
+OPTIONAL = {"CatBoost": catboost, "RealMLP": realmlp}
+PACKAGES = {"CatBoost": ["catboost"], "RealMLP": ["torch", "pytabkit"]}
+# Ablations: our options, of those that the estimators have.
+VARIANTS = {
+    name: options
+    for name, options in {"plain": {"encoding": None}}.items()
+    if options.keys() <= MDLAMRegressor().get_params().keys()
+}
+CHOICES = [*METHODS, *VARIANTS, *OPTIONAL]
+
+
+def model_of(method, task, seed, threads=1):
+    """Return the unfitted estimator of a method."""
+    if method in OPTIONAL:
+        return OPTIONAL[method](task, seed, threads)
+    if method in VARIANTS:
+        return ours(task, seed, **VARIANTS[method])
+    return METHODS[method](task, seed)
 
 
 def data_sets(folder, only=None):
@@ -95,17 +129,34 @@ def data_sets(folder, only=None):
             if not only or name in only:
                 yield name, task, *load(return_X_y=True)
         return
+    for name, task in index(folder).items():
+        if only and name not in only:
+            continue
+        with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
+            yield name, task, arrays["X"], arrays["y"]
+
+
+def index(folder):
+    """Task of each data set of a folder: {name: task}."""
+    if folder is None:
+        return {name: task for name, (_, task) in BUNDLED.items()}
     with (folder / "INDEX.tsv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            if only and row["name"] not in only:
-                continue
-            with np.load(folder / f"{row['name']}.npz", allow_pickle=False) as arrays:
-                yield row["name"], row["task"], arrays["X"], arrays["y"]
+        return {row["name"]: row["task"] for row in csv.DictReader(file, delimiter="\t")}
+
+
+def at_most(rows, X, y):
+    """Return at most so many samples, in random order; all as they are for None."""
+    if rows is None:
+        return X, y
+    order = np.random.RandomState(0).permutation(len(y))[:rows]
+    return X[order], y[order]
 
 
 def split(task, X, y, seed):
-    """Training and test parts, standardised on the training part."""
+    """Training and test parts, standardized on the training part."""
     stratify = y if task == "classification" else None
+    if stratify is not None and min(Counter(y.tolist()).values()) < 2:
+        stratify = None  # a class of one sample is in one of the parts
     parts = train_test_split(X, y, test_size=0.25, random_state=seed, stratify=stratify)
     X_train, X_test, y_train, y_test = parts
     scaler = StandardScaler().fit(X_train)
@@ -116,250 +167,173 @@ def split(task, X, y, seed):
 
 
 def training_loss(task, model, X, y):
-    """Mean data loss on the training rows: log-loss, or half the squared error."""
+    """Mean data loss on the training samples: log-loss, or half the squared error."""
     if task == "classification":
         return log_loss(y, model.predict_proba(X), labels=model.classes_)
     return 0.5 * float(np.mean((model.predict(X) - y) ** 2))
 
 
-def measure(name, task, X, y, seeds, methods):
-    """Fit every method on every split; one row a fit."""
-    rows = []
-    for seed in seeds:
-        X_train, X_test, y_train, y_test = split(task, X, y, seed)
-        for method in methods:
-            model = {**METHODS, **OPTIONAL}[method](task, seed)
-            start = time.perf_counter()
-            model.fit(X_train, y_train)
-            seconds = time.perf_counter() - start
-            rows.append(
-                {
-                    "data set": name,
-                    "task": task,
-                    "seed": seed,
-                    "method": method,
-                    "score": model.score(X_test, y_test),
-                    "seconds": seconds,
-                    "training loss": training_loss(task, model, X_train, y_train),
-                }
-            )
-    return rows
+def measure(task, X, y, fits, threads=1):
+    """Fit methods on splits, the (seed, method) in ``fits``, sorted by seed; yield a row a fit."""
+    last = None
+    for seed, method in fits:
+        if seed != last:
+            X_train, X_test, y_train, y_test = split(task, X, y, seed)
+            last = seed
+        model = model_of(method, task, seed, threads)
+        start = time.perf_counter()
+        model.fit(X_train, y_train)
+        seconds = time.perf_counter() - start
+        yield {
+            "task": task,
+            "seed": seed,
+            "method": method,
+            "score": float(model.score(X_test, y_test)),
+            "seconds": seconds,
+            "training loss": training_loss(task, model, X_train, y_train),
+        }
 
 
-def means(rows, field):
-    """Mean over seeds: {data set: {method: value}}."""
-    values = {}
+def read_fits(folder):
+    """Return the rows of ``scores.csv`` and of ``runs.csv`` of earlier runs, if there are any."""
+    if not (folder / "scores.csv").exists():
+        return [], []
+    if not (folder / "runs.csv").exists():
+        raise ValueError(
+            f"no runs.csv beside scores.csv in {folder}: nothing says whose times it has"
+        )
+    with (folder / "scores.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    with (folder / "runs.csv").open(encoding="utf-8", newline="") as file:
+        runs = list(csv.DictReader(file))
     for row in rows:
-        values.setdefault(row["data set"], {}).setdefault(row["method"], []).append(row[field])
-    return {
-        name: {method: float(np.mean(v)) for method, v in by_method.items()}
-        for name, by_method in values.items()
-    }
+        row |= {field: int(row[field]) for field in ("seed", "run")}
+        row |= {field: float(row[field]) for field in ("score", "seconds", "training loss")}
+    for run in runs:
+        run |= {"run": int(run["run"]), "threads": int(run["threads"])}
+    return rows, runs
 
 
-def summary(rows, methods):
-    """One line a method: mean score, wins/ties/losses against adam, total time against adam's."""
-    scores, seconds = means(rows, "score"), means(rows, "seconds")
-    loss = means(rows, "training loss")
-    lines = []
-    for method in methods:
-        difference = np.array([s[method] - s[BASELINE] for s in scores.values()])
-        ratio = np.array([s[method] / s[BASELINE] for s in seconds.values()])
-        wins, losses = int((difference > MARGIN).sum()), int((difference < -MARGIN).sum())
-        total = sum(s[method] for s in seconds.values())
-        lines.append(
-            [
-                method,
-                number(float(np.mean([s[method] for s in scores.values()])), 4),
-                f"{wins}/{len(difference) - wins - losses}/{losses}",
-                number(float(difference.min())),
-                number(total / sum(s[BASELINE] for s in seconds.values())),
-                number(float(np.median(ratio))),
-                number(float(ratio.max())),
-                number(float(np.mean([s[method] for s in loss.values()]))),
-            ]
-        )
-    header = [
-        "method",
-        "mean test score",
-        f"wins/ties/losses at {MARGIN}",
-        "worst difference",
-        "total time / adam's",
-        "median ratio",
-        "largest ratio",
-        "mean training loss",
-    ]
-    return table(header, lines)
+def described(methods):
+    """Describe machine and libraries, those of optional methods too."""
+    packages = [name for method in methods for name in PACKAGES.get(method, ())]
+    return environment() + "".join(f"; {name} {version(name)}" for name in packages)
 
 
-def against_each(rows, methods):
-    """One line a method: our score less its score, and our time over its time."""
-    scores, seconds = means(rows, "score"), means(rows, "seconds")
-    lines = []
-    for method in methods:
-        if method == OURS:
-            continue
-        difference = np.array([s[OURS] - s[method] for s in scores.values()])
-        wins, losses = int((difference > MARGIN).sum()), int((difference < -MARGIN).sum())
-        error = np.std(difference, ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else 0
-        ratio = sum(s[OURS] for s in seconds.values()) / sum(s[method] for s in seconds.values())
-        lines.append(
-            [
-                method,
-                f"{signed(difference.mean(), 4)} ± {number(error, 4)}",
-                f"{wins}/{len(difference) - wins - losses}/{losses}",
-                f"{signed(difference.min())} to {signed(difference.max())}",
-                f"{ratio:.2g}",
-            ]
-        )
-    header = ["against", "mean difference ± standard error", "our wins/ties/losses"]
-    return table([*header, "differences", "total time, ours / its"], lines)
+def check(options, parser):
+    """Say before any work what is missing or asked for twice."""
+    for method in options.methods:
+        missing = [name for name in PACKAGES.get(method, ()) if find_spec(name) is None]
+        if missing:
+            names = " ".join(missing)
+            parser.error(f"{method} needs {names}: python -m pip install {names}")
+    if not options.resume and options.refit:
+        parser.error("--refit goes with --resume: without it all fits are made")
+    counts = Counter(name for folder in options.data for name in index(folder))
+    twice = [name for name, count in counts.items() if count > 1]
+    if twice:
+        parser.error(f"data sets of the same name in two folders: {', '.join(twice)}")
+    labels = [folder.name for folder in options.data if folder]
+    if len(set(labels)) < len(labels):
+        parser.error(f"folders of the same name, by which they are reported: {', '.join(labels)}")
+    return len(counts)
 
 
-def signed(value, digits=3):
-    """Return a number with its sign, ``+.012``."""
-    return ("-" if value < 0 else "+") + number(abs(value), digits)
-
-
-def gap(rows):
-    """Say how much of the way from adam's mean score to RealMLP's ours goes."""
-    scores = means(rows, "score").values()
-    table = np.array([[s[method] for method in (BASELINE, "RealMLP", OURS)] for s in scores])
-
-    def share(part):
-        low, high, own = part.mean(axis=0)
-        return (own - low) / (high - low)
-
-    low, high, own = table.mean(axis=0)
-    text = (
-        f"From the mean of {BASELINE}, {number(low, 4)}, to that of RealMLP, {number(high, 4)}, "
-        f"{OURS}, with {number(own, 4)}, goes {share(table):.0%} of the way"
-    )
-    if len(table) > 2:
-        shares = [share(np.delete(table, left_out, axis=0)) for left_out in range(len(table))]
-        text += f"; without any one of the tables, {min(shares):.0%} to {max(shares):.0%}"
-    return text + ".\n"
-
-
-def details(rows, methods):
-    """Test score of every method on every data set, and our time against adam's."""
-    scores, seconds = means(rows, "score"), means(rows, "seconds")
-    lines = [
-        [
-            name,
-            *(number(scores[name][method]) for method in methods),
-            number(seconds[name][OURS] / seconds[name][BASELINE], 2),
-        ]
-        for name in scores
-    ]
-    return table(["data set", *methods, f"time {OURS} / {BASELINE}"], lines)
-
-
-def scatter(rows, path):
-    """Our score less adam's against our time over adam's, a point a data set."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    scores, seconds = means(rows, "score"), means(rows, "seconds")
-    tasks = {row["data set"]: row["task"] for row in rows}
-    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
-    points = []
-    styles = {"classification": ("o", "#0072B2"), "regression": ("^", "#D55E00")}
-    for task, (marker, colour) in styles.items():
-        names = [name for name in scores if tasks[name] == task]
-        x = [seconds[name][OURS] / seconds[name][BASELINE] for name in names]
-        y = [scores[name][OURS] - scores[name][BASELINE] for name in names]
-        axes.scatter(x, y, marker=marker, c=colour, label=task, zorder=3)
-        points += zip(x, y, names, strict=True)
-    # Names of those that stand out; near a right neighbour one is on the left of its mark.
-    points = [point for point in points if abs(point[1]) > 2 * MARGIN]
-    for x, y, name in points:
-        crowded = any(x < right < 1.4 * x and abs(up - y) < MARGIN for right, up, _ in points)
-        axes.annotate(
-            name,
-            (x, y),
-            xytext=(-6 if crowded else 6, 3),
-            textcoords="offset points",
-            ha="right" if crowded else "left",
-            fontsize=8,
-        )
-    axes.margins(x=0.12)
-    axes.axhspan(-MARGIN, MARGIN, color="0.92", label=f"tie (within {MARGIN})", zorder=0)
-    axes.axvline(1.0, color="0.6", linestyle="--", linewidth=1)
-    axes.set(
-        xscale="log",
-        xlabel="fit time, ours / adam's",
-        ylabel="test score (accuracy or R²), ours less adam's",
-        title="Defaults against MLPClassifier and MLPRegressor (adam)",
-    )
-    axes.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=120)
-
-
-def main(arguments=None):
+def arguments_parser():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, help="folder with INDEX.tsv and NAME.npz")
-    parser.add_argument("--threads", type=int, default=1, help="BLAS and OpenMP threads")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        default=[None],
+        metavar="DIR",
+        help="folders with INDEX.tsv and NAME.npz",
+    )
+    parser.add_argument("--threads", type=int, default=1, help="threads of every method")
     parser.add_argument("--seeds", type=int, default=3, help="number of splits")
     parser.add_argument("--only", nargs="+", help="names of the data sets to use")
     parser.add_argument("--rows-below", type=int, help="use smaller data sets only", metavar="N")
     parser.add_argument(
+        "--max-rows", type=int, metavar="N", help="use a random N samples of larger data sets"
+    )
+    parser.add_argument(
         "--methods",
         nargs="+",
         default=list(METHODS),
-        choices=[*METHODS, *OPTIONAL],
-        help="methods to fit (RealMLP needs the package pytabkit)",
+        choices=CHOICES,
+        help=f"methods to fit beside {OURS} and {BASELINE} (default: those of scikit-learn)",
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="keep the fits that scores.csv has, make the others"
+    )
+    parser.add_argument(
+        "--refit",
+        nargs="+",
+        default=[],
+        choices=CHOICES,
+        metavar="METHOD",
+        help="with --resume: make the fits of these methods again",
     )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "tabular")
-    options = parser.parse_args(arguments)
-    methods = [m for m in (*METHODS, *OPTIONAL) if m in {*options.methods, OURS, BASELINE}]
+    return parser
 
-    rows, found = [], 0
+
+def main(arguments=None):
+    parser = arguments_parser()
+    options = parser.parse_args(arguments)
+    wanted = {*options.methods, *options.refit, OURS, BASELINE}
+    options.methods = methods = [method for method in CHOICES if method in wanted]
+    found = check(options, parser)
+    rows, runs = [], []
+    if options.resume:
+        try:
+            rows, runs = read_fits(options.out)
+        except ValueError as error:
+            parser.error(str(error))
+        largest = str(options.max_rows or "")
+        if any(run["max rows"] != largest or run["threads"] != options.threads for run in runs):
+            parser.error(f"{options.out} has fits with another --max-rows or --threads")
+        rows = [row for row in rows if row["method"] not in options.refit]
+    known = {(row["data set"], row["seed"], row["method"]) for row in rows}
+    this = 1 + max((run["run"] for run in runs), default=0)
+
     with threadpool_limits(options.threads), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        if "RealMLP" in methods:  # what its libraries say of themselves and their later versions
-            warnings.filterwarnings("ignore", module="pytorch_lightning|torch|pytabkit")
-        for name, task, X, y in data_sets(options.data):
-            found += 1
-            if options.only and name not in options.only:
-                continue
-            if options.rows_below and len(X) >= options.rows_below:
-                continue
-            rows += measure(name, task, X, y, range(options.seeds), methods)
-            print(details([row for row in rows if row["data set"] == name], methods), flush=True)
-        machine = environment()
+        # What RealMLP's libraries say of themselves and their later versions.
+        warnings.filterwarnings("ignore", module="pytorch_lightning|torch|pytabkit")
+        run = {
+            "run": this,
+            "threads": options.threads,
+            "max rows": options.max_rows or "",
+            "command": command_line(__file__, arguments),
+            "machine": described(methods),
+        }
+        for folder in options.data:
+            label = "bundled" if folder is None else folder.name
+            for name, task, X, y in data_sets(folder, options.only):
+                if options.rows_below and len(X) >= options.rows_below:
+                    continue
+                fits = [(seed, method) for seed in range(options.seeds) for method in methods]
+                fits = [fit for fit in fits if (name, *fit) not in known]
+                if not fits:
+                    continue
+                new = measure(task, *at_most(options.max_rows, X, y), fits, options.threads)
+                rows += [{"folder": label, "data set": name, **row, "run": this} for row in new]
+                write_rows(options.out / "scores.csv", rows)
+                write_rows(options.out / "runs.csv", [*runs, run])
+                print(details([row for row in rows if row["data set"] == name]), flush=True)
     if not rows:
         parser.error("no data set has such a name and as few rows")
-
-    if "RealMLP" in methods:
-        machine += "".join(f"; {name} {version(name)}" for name in ("torch", "pytabkit"))
-    used = len({row["data set"] for row in rows})
-    which = f"{used} of {found} tables"
-    title = "Tables" if used == found else f"Tables: {used} of {found}"
-    if options.rows_below:
-        which += f" (those with fewer than {options.rows_below:,} rows)"
-    report = (
-        f"# {title}\n\n"
-        f"Command: `{command_line(__file__, arguments)}`\n\n{machine}\n\n"
-        f"{which[0].upper() + which[1:]}, every row of this page on all of them; mean over "
-        f"{options.seeds} split(s); scores are accuracy or R². Times are of one process, "
-        f"{options.threads} thread(s).\n\n"
-        f"{summary(rows, methods)}\n{details(rows, methods)}\n"
-        f"## {OURS} against each of the others\n\n{against_each(rows, methods)}"
-    )
-    if "RealMLP" in methods:
-        report += (
-            f"\n{gap(rows)}\nRealMLP chooses the epoch of its weights on a fifth of the training "
-            "rows, which it holds out. Its own treatment of categories is idle here, because they "
-            "come one-hot, and all inputs are standardised, for every method alike.\n"
-        )
-    print(report)
+    present = {row["run"] for row in rows}
+    runs = [run for run in [*runs, run] if run["run"] in present]
+    report = page(rows, runs, found, options.rows_below)
     write_results(options.out, report, rows)
-    scatter(rows, options.out / "scatter.png")
+    write_rows(options.out / "runs.csv", runs)
+    (options.out / "table.rst").write_text(readme_table(rows), encoding="utf-8")
+    draw(rows, options.threads, options.out)
+    print(report)
 
 
 if __name__ == "__main__":
