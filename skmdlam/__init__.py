@@ -6,6 +6,7 @@ from ._path_display import RegularizationPathDisplay
 from ._regressor import MDLAMRegressor
 from ._version import __version__
 from .display import ConvergenceDisplay, WeightsDisplay
+from .encoding import PiecewiseLinearEncoder
 from .engine.feasible import Feasible
 from .engine.relaxed import Relaxed
 
@@ -14,6 +15,7 @@ __all__ = [
     "Feasible",
     "MDLAMClassifier",
     "MDLAMRegressor",
+    "PiecewiseLinearEncoder",
     "RegularizationPathDisplay",
     "Relaxed",
     "WeightsDisplay",

@@ -2,7 +2,7 @@
 
 import contextlib
 from abc import ABCMeta, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -19,9 +19,16 @@ from ._compat import (
     StrOptions,
     _fit_context,
 )
+from ._encoding import (
+    by_blocks,
+    check_encoding,
+    choose_encoder,
+    encoded_problem,
+    n_inputs,
+)
 from ._monitor import Callbacks, ValidationMonitor
 from ._progress import Progress
-from ._range import keep_range, within_range
+from ._range import keep_range
 from ._results import keep_chunk, keep_fit, keep_network, keep_start
 from ._stored import readable_state
 from ._threads import blas_threads_for
@@ -37,6 +44,7 @@ from ._validation import (
 )
 from ._version import __version__
 from .activations import ACTIVATIONS, Activation, get_activations
+from .encoding import PiecewiseLinearEncoder
 from .engine.feasible import Feasible
 from .engine.loop.run import ConvertedRun, as_run, minimize
 from .engine.problem import Problem, forward
@@ -70,9 +78,9 @@ class Network:
     penalty: object
     target: object
 
-    def sizes(self, samples):
+    def sizes(self, samples, encoder):
         """Units of each layer, from the inputs to the outputs."""
-        return [samples.X.shape[1], *self.hidden, samples.Y.shape[1]]
+        return [n_inputs(encoder, samples.X), *self.hidden, samples.Y.shape[1]]
 
 
 class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
@@ -95,6 +103,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "penalty": [StrOptions(set(PENALTIES)), Penalty, None],
+        "encoding": [StrOptions({"auto", "piecewise"}), PiecewiseLinearEncoder, None],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "activity_alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), None, Interval(Integral, 1, None, closed="left")],
@@ -194,7 +203,10 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         network = self._resolve_network(goes_on)
         samples = prepare(self, X, y, sample_weight, network.target)
         if goes_on:
-            check_warm_start(self, network.target.loss, network.sizes(samples))
+            check_warm_start(self, network.target.loss, network.sizes(samples, self.encoder_))
+        else:
+            self.encoder_ = None
+        check_encoding(self, samples.X)
         validation = prepare_validation(self, *validation, network.target, samples)
         rng = check_random_state(self.random_state)
         samples = samples.with_weight()
@@ -203,17 +215,20 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             samples, validation = split_validation(
                 samples, self.validation_fraction, self.shuffle, strata, rng
             )
-        problem, coefs, intercepts = self._begin(network, samples, rng, goes_on)
-        if goes_on:  # in the type of this X, and never the fitted arrays themselves
-            dtype = samples.X.dtype
-            coefs, intercepts = ([w.astype(dtype) for w in part] for part in (coefs, intercepts))
+        problem = self._pose(network, samples)
         units = TargetUnits.of_all(problem) if network.target.numeric else TargetUnits()
+        if not goes_on:
+            self.encoder_ = choose_encoder(self, units.problem(problem), network.solver)
+        problem = encoded_problem(problem, self.encoder_)
+        coefs, intercepts = self._begin(network, problem, rng, goes_on)
         problem = units.problem(problem)
-        if goes_on:
+        if goes_on:  # in the type of this X, and never the fitted arrays themselves
+            dtype = problem.X.dtype
+            coefs, intercepts = ([w.astype(dtype) for w in part] for part in (coefs, intercepts))
             coefs, intercepts = units.inner(coefs, intercepts)
         settings = self._resolve_settings(len(samples))
         n_rows = network.solver.rows_at_a_time(len(samples), settings["batch_size"])
-        with blas_threads_for(n_rows, network.sizes(samples)):
+        with blas_threads_for(n_rows, network.sizes(samples, self.encoder_)):
             run = network.solver.start(
                 problem,
                 coefs,
@@ -227,7 +242,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 **settings,
             )
             run = ConvertedRun(as_run(run), units.outer)
-            keep_start(self, run, samples)
+            keep_start(self, run, replace(samples, X=problem.X))
             keep_range(self, samples.X.dtype)
             result, monitor = self._minimize(run, units, validation, callbacks)
         keep_fit(self, result, monitor)
@@ -246,17 +261,22 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         dtype = self.coefs_[0].dtype if goes_on else None
         samples = prepare_chunk(self, X, y, sample_weight, network.target, classes, dtype)
         if goes_on:
-            check_next_chunk(self, network.target.loss, network.sizes(samples))
+            check_next_chunk(self, network.target.loss, network.sizes(samples, self.encoder_))
+        else:
+            self.encoder_ = None
+        check_encoding(self, samples.X)
         rng = self._rng_of_stream(goes_on)
         samples = samples.with_weight()
-        problem, coefs, intercepts = self._begin(network, samples, rng, goes_on)
+        problem = self._pose(network, samples)
+        problem = encoded_problem(problem, self.encoder_)
+        coefs, intercepts = self._begin(network, problem, rng, goes_on)
         known = getattr(self, "_stream", None)
         if known is None and goes_on:  # stored by a version that did not keep what was seen
             supposed = DataSummary.supposed(samples.X, samples.Y, samples.weight, coefs[-1])
             known = supposed.as_arrays()
         settings = self._resolve_settings(len(samples))
         n_rows = min(len(samples), settings["batch_size"] or len(samples))
-        with blas_threads_for(n_rows, network.sizes(samples)):
+        with blas_threads_for(n_rows, network.sizes(samples, self.encoder_)):
             run = network.solver.stream(problem, coefs, intercepts, known, rng=rng, **settings)
             run = as_run(run)
             record = next(run)
@@ -265,9 +285,9 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         with Progress(self.verbose, 1) as progress:
             progress.update(record)
 
-    def _begin(self, network, samples, rng, goes_on):
-        """The problem and the weights to start from; what prediction needs of them is kept."""
-        problem = Problem(
+    def _pose(self, network, samples):
+        """The problem of these samples."""
+        return Problem(
             samples.X,
             samples.Y,
             network.activations,
@@ -277,15 +297,18 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             samples.weight,
             constrained=constrains(network.penalty),
         )
-        sizes = network.sizes(samples)
+
+    def _begin(self, network, problem, rng, goes_on):
+        """The weights to start from; what prediction needs besides them is kept."""
+        sizes = [problem.X.shape[1], *network.hidden, problem.Y.shape[1]]
         if goes_on:
             coefs, intercepts = self.coefs_, self.intercepts_
         else:
             coefs, intercepts = network.solver.initial_weights(
-                sizes, rng, samples.X.dtype, network.activations
+                sizes, rng, problem.X.dtype, network.activations
             )
         keep_network(self, problem, network.target, sizes)
-        return problem, coefs, intercepts
+        return coefs, intercepts
 
     def _minimize(self, run, units, validation, callbacks):
         """Run the solver and watch it; return what it found, and the monitor or None."""
@@ -374,8 +397,11 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 
     def _output(self, X):
         """Pre-activations of the output layer, shape (n_samples, n_outputs_)."""
-        X = within_range(self, check_new_X(self, X))
-        return forward(X, self.coefs_, self.intercepts_, self._activations)
+
+        def output(inputs):
+            return forward(inputs, self.coefs_, self.intercepts_, self._activations)
+
+        return by_blocks(self, check_new_X(self, X), output)
 
     def __getstate__(self):
         return super().__getstate__() | {"_skmdlam_version": __version__}

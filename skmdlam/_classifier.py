@@ -316,6 +316,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         alpha="auto",
         penalty="l2",
         l1_ratio=0.5,
+        encoding="auto",
         activity_alpha="auto",
         batch_size="auto",
         max_iter=200,
@@ -339,6 +340,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         self.alpha = alpha
         self.penalty = penalty
         self.l1_ratio = l1_ratio
+        self.encoding = encoding
         self.activity_alpha = activity_alpha
         self.batch_size = batch_size
         self.max_iter = max_iter

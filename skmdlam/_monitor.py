@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.metrics import check_scoring
 
 from ._compat import callback_context
-from ._range import within_range
+from ._encoding import seen_by_network
 from .engine.problem import forward
 from .engine.target_units import TargetUnits
 
@@ -45,7 +45,7 @@ class ValidationMonitor:
         self._patience, self._tol = estimator.n_iter_no_change, estimator.tol
         self._must_score = estimator.early_stopping
         self._data, self._units = validation, units
-        self._seen = within_range(self._estimator, validation.X)  # as predictions see it
+        self._seen = seen_by_network(self._estimator, validation.X)  # as predictions see it
         weight = validation.weight
         self._weight = {} if weight is None else {"sample_weight": weight}
         self._scorer = check_scoring(self._estimator, scoring=estimator.scoring)

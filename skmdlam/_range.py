@@ -15,8 +15,10 @@ def keep_range(estimator, dtype):
     summary = estimator._stream.get("summary", estimator._stream)
     reach = summary.get("reach")
     if reach is not None:
-        estimator.data_min_ = np.asarray(reach["low"]).astype(dtype)
-        estimator.data_max_ = np.asarray(reach["high"]).astype(dtype)
+        low, high = (np.asarray(reach[end]).astype(dtype) for end in ("low", "high"))
+        if estimator.encoder_ is not None:
+            low, high = estimator.encoder_._pieces.input_range(low, high)
+        estimator.data_min_, estimator.data_max_ = low, high
 
 
 def within_range(estimator, X):

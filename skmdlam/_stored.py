@@ -44,6 +44,8 @@ def readable_state(state, estimator_class):
     for name, parameter in inspect.signature(estimator_class).parameters.items():
         if parameter.default is not parameter.empty:
             state.setdefault(name, parameter.default)
+    if "coefs_" in state:  # before columns were encoded
+        state.setdefault("encoder_", None)
     return state
 
 

@@ -22,7 +22,8 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 @contextlib.contextmanager
-def _one_thread():
+def one_blas_thread():
+    """Context of a single BLAS thread, as far as no other thread of this process asked for one."""
     if not _ONE_AT_A_TIME.acquire(blocking=False):
         yield
         return
@@ -51,4 +52,4 @@ def blas_threads_for(n_rows, sizes):
     context manager
     """
     largest = n_rows * max(a * b for a, b in itertools.pairwise(sizes))
-    return contextlib.nullcontext() if largest >= _WORTH_THREADS else _one_thread()
+    return contextlib.nullcontext() if largest >= _WORTH_THREADS else one_blas_thread()

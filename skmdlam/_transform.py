@@ -6,7 +6,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 
 from ._compat import with_column_names
-from ._range import within_range
+from ._encoding import by_blocks
 from ._validation import check_new_X
 from .engine.problem import hidden_activations
 
@@ -97,7 +97,7 @@ def _transform(self, X, layer=-1):
     activations : ndarray of shape (n_samples, n_units)
         In the floating type of the fit; a data frame after ``set_output``.
     """
-    data = within_range(self, check_new_X(self, X))
+    data = check_new_X(self, X)
     n_layers = len(self.coefs_) - 1
     if not isinstance(layer, Integral) or isinstance(layer, bool):
         raise TypeError(f"layer must be an integer; got {layer!r}.")
@@ -106,9 +106,13 @@ def _transform(self, X, layer=-1):
             f"layer must be from {-n_layers} to {n_layers - 1}, an index of one of the {n_layers} "
             f"hidden layers; got {layer!r}."
         )
-    values = hidden_activations(
-        data, self.coefs_, self.intercepts_, self._activations, layer % n_layers
-    )
+
+    def activations(inputs):
+        return hidden_activations(
+            inputs, self.coefs_, self.intercepts_, self._activations, layer % n_layers
+        )
+
+    values = by_blocks(self, data, activations)
     # scikit-learn wraps every method of this name so that its columns are the default ones. That is
     # done here instead, where the number of columns is that of the layer.
     prefix = type(self).__name__.lower()

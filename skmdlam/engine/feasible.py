@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from ..penalties import USUAL_ALPHA, constrains
 from .constants import CONSTANTS, Constants
+from .evidence import choose_n_pieces
 from .full_batch import full_batch_run, proximal_run
 from .loop.run import Chain
 from .mini_batches import mini_batch_run
@@ -217,7 +218,7 @@ class Feasible(StepSizes):
         settings : Settings
             Where ``batch_size`` is None the choice is ours: of up to 5,000 samples in up to 500
             dense columns and for up to two hidden layers sweeps generalize better, and cost two
-            to four times as much. Up to 64 samples, copies counted, are one batch, which is as good
+            to four times as much. Of encoded columns that is so up to 500,000 numbers. Up to 64 samples, copies counted, are one batch, which is as good
             and less sensitive to rounding. A ``max_iter`` of less than 50 is too few sweeps, and
             a non-smooth loss stops them at its kinks.
 
@@ -232,9 +233,32 @@ class Feasible(StepSizes):
         tuned = self.constants.tuned
         # Weights are numbers of copies.
         small = tuned.batch_tiny < max(n, problem.rows.total) <= tuned.full_batch_rows
-        small = small and d <= tuned.full_batch_columns
+        if problem.source is None:
+            small = small and d <= tuned.full_batch_columns
+        else:
+            small = small and n * d <= tuned.full_batch_numbers
         shallow = len(problem.activations) < DEEP and settings.max_iter >= tuned.full_batch_sweeps
         return small and shallow and not (problem.sparse or problem.loss.nonsmooth)
+
+    def choose_n_pieces(self, problem):
+        """How finely a fit encodes its columns where the user leaves it to us.
+
+        Parameters
+        ----------
+        problem : Problem
+            With dense samples as they are.
+
+        Returns
+        -------
+        n_pieces : int
+            Pieces of a column, see :func:`~skmdlam.engine.evidence.choose_n_pieces`. 0, for plain
+            columns, without a hidden layer, with a penalty that looks at single weights, and for
+            more than 500 columns.
+        """
+        wide = problem.X.shape[1] > self.constants.tuned.encoded_columns
+        if wide or not problem.activations or not problem.quadratic:
+            return 0
+        return choose_n_pieces(problem, self.constants)
 
     def auto_batch_size(self, n):
         """Samples in a batch when the user leaves the choice to us.

@@ -35,6 +35,8 @@ class Problem:
         Whether the penalty has constraints, which hold with ``alpha=0`` too.
     layer_penalties : list of Penalty or None
         Those of each layer, in place of ``penalty``, for proximal sweeps.
+    source : ndarray of int of shape (d,) or None
+        Where columns are encoded: which column each one of X was made of.
     """
 
     X: object
@@ -46,6 +48,7 @@ class Problem:
     sample_weight: np.ndarray | None = None
     constrained: bool = False
     layer_penalties: list | None = None
+    source: np.ndarray | None = None
     rows: Rows = field(init=False)
 
     def __post_init__(self):

@@ -7,7 +7,8 @@ import scipy.sparse as sp
 from ..constants import LIMITS
 from ..moments import chunks, in_blocks
 from .basis import AxesBasis, LeadingBasis, RotatedBasis, not_negligible
-from .dense import DenseInput
+from .dense import DenseInput, DenseOnDemand
+from .encoded import EncodedSamples
 from .samples_basis import SamplesBasis
 from .sparse import SparseInput
 
@@ -49,7 +50,7 @@ def basis_of(X, columns, share, dtype, rng, *, rotate=True, limits=LIMITS):
     if rotate and n <= limits.decomposition:
         if stays_sparse(X, d, limits):
             return _of_samples(X, columns, share, dtype, limits)
-        return RotatedBasis(columns, dtype, *_dual(X, columns, share))
+        return RotatedBasis(columns, dtype, *_dual(X[:], columns, share))
     size = min(limits.sketch, d, most_directions(X, limits) if stays_sparse(X, d, limits) else d)
     return _sketched(X, columns, share, dtype, rng, size, limits)
 
@@ -159,17 +160,20 @@ def input_of(X, basis, limits=LIMITS):
 
     Parameters
     ----------
-    X : ndarray or sparse matrix of shape (n, d)
+    X : ndarray, EncodedSamples or sparse matrix of shape (n, d)
     basis : Basis
 
     Returns
     -------
-    input : DenseInput or SparseInput
+    input : DenseInput, DenseOnDemand or SparseInput
     """
     X = X.tocsr() if sp.issparse(X) else X
     # Of fewer samples than columns there are never many coordinates.
-    sparse = basis.by_columns and stays_sparse(X, basis.size, limits)
-    return SparseInput(X, basis, limits) if sparse else DenseInput(X, basis, limits)
+    if basis.by_columns and stays_sparse(X, basis.size, limits):
+        return SparseInput(X, basis, limits)
+    if isinstance(X, EncodedSamples) and not X.allows(basis.size * basis.dtype.itemsize, limits):
+        return DenseOnDemand(X, basis, limits)
+    return DenseInput(X, basis, limits)
 
 
 def row_weights(norms, mean, dtype):

@@ -54,3 +54,41 @@ class DenseInput:
 
     rotated_samples = samples
     factor = samples
+
+
+class DenseOnDemand:
+    """The same where X are encoded samples, of which a copy would take far more memory than X.
+
+    Coordinates are computed whenever a batch asks for them. The interface is that of
+    :class:`DenseInput`, without its array.
+
+    Parameters
+    ----------
+    X : EncodedSamples of shape (n, d)
+    basis : Basis
+    """
+
+    dense = True
+
+    def __init__(self, X, basis, limits=LIMITS):
+        self.basis, self._X = basis, X
+        self.norms = np.empty(X.shape[0])
+        for rows in chunks(*X.shape, limits.transformed):
+            u = basis.coordinates(X[rows])
+            self.norms[rows] = np.einsum("ij,ij->i", u, u)
+
+    def take(self, rows, out):
+        """Write the samples ``rows`` (a slice or indices) to ``out``."""
+        out[:, :-1] = self.basis.coordinates(self._X[rows])
+        out[:, -1] = 1.0
+
+    def view(self, rows):
+        """None: there is nothing without a copy."""
+        return None
+
+    def samples(self, rows):
+        """The samples of these indices, without the column of ones."""
+        return self.basis.coordinates(self._X[rows])
+
+    rotated_samples = samples
+    factor = samples

@@ -1,0 +1,187 @@
+"""Piecewise-linear encoding of numeric columns: a linear layer can bend each into a curve."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ._compat import Interval, _check_feature_names_in, _check_sample_weight, _fit_context
+from .engine.inputs.pieces import Pieces
+
+_NUMBERS = (np.float64, np.float32)
+
+
+class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
+    r"""Encode each numeric column as pieces that rise from 0 to 1, one after the other.
+
+    Besides the column itself there are T columns for one with the knots
+    :math:`e_0 < e_1 < \dots < e_T`,
+
+    .. math::
+
+        \varphi_t(x) = \min\Bigl(1, \max\Bigl(0,
+            \frac{G(x) - G(e_{t-1})}{G(e_t) - G(e_{t-1})}\Bigr)\Bigr),
+        \qquad t = 1, \dots, T,
+
+    with G the distribution function of the column, linear between some hundred quantiles. What a
+    linear model says of them is a sum of curves, one for each column, that bend at the knots. Knots
+    are quantiles of the training samples, or the values of a column that has few. The pieces are
+    the same ones whatever increasing function the column went through, and constant beyond the
+    range of the training samples.
+
+    Columns of one or two values, of which there is no more to say, are passed on. This is the
+    encoding that ``encoding="auto"`` of :class:`MDLAMClassifier` and :class:`MDLAMRegressor`
+    chooses from, as a transformer for any pipeline.
+
+    Parameters
+    ----------
+    n_bins : int, default=8
+        Largest number of pieces of a column, at least 1; with 1 it is the rank of the column. A
+        value that many samples share takes one piece at most, so that there may be more for the
+        others.
+    include_input : bool, default=True
+        Whether the columns that have pieces are there themselves too, each before its pieces. What
+        a linear model says beyond the range of the training samples then goes on as a line.
+    subsample : int or None, default=20_000
+        The quantiles are those of so many samples, drawn where there are more; None takes all.
+    random_state : int, RandomState instance or None, default=0
+        What they are drawn from.
+
+    Attributes
+    ----------
+    knots_ : list of ndarray
+        Knots of each column, increasing; an empty array for a column that is passed on.
+    n_bins_ : ndarray of int of shape (n_features_in_,)
+        Pieces of each column, 0 for one that is passed on.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+        Their names; only there when X was a data frame with names that are strings.
+
+    Raises
+    ------
+    ValueError
+        When X is sparse, or holds missing or infinite values.
+
+    See Also
+    --------
+    EncodingDisplay : A plot of the pieces.
+    sklearn.preprocessing.SplineTransformer : Smooth pieces, evenly spaced or at quantiles.
+    sklearn.preprocessing.KBinsDiscretizer : Steps.
+
+    References
+    ----------
+    .. [1] Y. Gorishniy, I. Rubachev, A. Babenko, "On Embeddings for Numerical Features in Tabular
+       Deep Learning", NeurIPS 2022, section 3.2, where pieces are straight in x.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skmdlam import PiecewiseLinearEncoder
+    >>> X = np.arange(9.0)[:, np.newaxis]
+    >>> encoder = PiecewiseLinearEncoder(n_bins=2).fit(X)
+    >>> encoder.knots_[0]
+    array([0., 4., 8.])
+    >>> encoder.transform([[1.0], [6.0], [20.0]])
+    array([[ 1.  ,  0.25,  0.  ],
+           [ 6.  ,  1.  ,  0.5 ],
+           [20.  ,  1.  ,  1.  ]])
+    >>> encoder.get_feature_names_out(["age"])
+    array(['age', 'age_pl_0', 'age_pl_1'], dtype=object)
+    """
+
+    _parameter_constraints: dict = {
+        "n_bins": [Interval(Integral, 1, None, closed="left")],
+        "include_input": ["boolean"],
+        "subsample": [Interval(Integral, 2, None, closed="left"), None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, n_bins=8, *, include_input=True, subsample=20_000, random_state=0):
+        self.n_bins = n_bins
+        self.include_input = include_input
+        self.subsample = subsample
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None):
+        """Find the knots.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Numbers; float32 and float64 are kept, everything else becomes float64.
+        y : None
+            Not used.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the samples, numbers of copies.
+
+        Returns
+        -------
+        self : PiecewiseLinearEncoder
+            The fitted transformer.
+        """
+        X = validate_data(self, X, dtype=_NUMBERS)
+        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        return self._fit(X, weight)
+
+    def _fit(self, X, weight):
+        """The same for an X that has been checked."""
+        if weight is not None:
+            X, weight = X[weight > 0], weight[weight > 0]
+        n = X.shape[0]
+        if self.subsample is not None and n > self.subsample:
+            rng = check_random_state(self.random_state)
+            rows = np.sort(rng.permutation(n)[: self.subsample])
+            X, weight = X[rows], None if weight is None else weight[rows]
+        return self._keep(Pieces.of(X, self.n_bins, weight, include_input=self.include_input))
+
+    def _keep(self, pieces):
+        """Keep the fitted attributes."""
+        self._pieces = pieces
+        self.n_bins_ = pieces.n_pieces
+        self.knots_ = [np.empty(0) if curve is None else curve.knots for curve in pieces.curves]
+        return self
+
+    def transform(self, X):
+        """Encode samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        encoded : ndarray of shape (n_samples, n_encoded_features)
+            In the type of X.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=_NUMBERS, reset=False)
+        return self._pieces.encoded(X)
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the encoded columns.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the columns of X. None takes those of ``fit``, or x0, x1, ... where it had
+            none.
+
+        Returns
+        -------
+        names : ndarray of str
+            The name of a column for the column itself, and with ``_pl_0``, ``_pl_1``, ... for its
+            pieces.
+        """
+        check_is_fitted(self, "n_features_in_")
+        names = _check_feature_names_in(self, input_features)
+        return self._pieces.names(names)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

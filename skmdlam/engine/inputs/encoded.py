@@ -1,0 +1,71 @@
+"""Encoded samples that are made when they are asked for."""
+
+import numpy as np
+
+from ..constants import LIMITS
+from ..moments import chunks
+
+
+class EncodedSamples:
+    """What stands for the array of encoded samples: as many rows as X, and the encoded columns.
+
+    Its rows are made from the ranks of the samples, which take as much memory as X, whenever
+    someone indexes them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    pieces : Pieces
+    """
+
+    ndim = 2
+
+    def __init__(self, X, pieces):
+        self._pieces = pieces
+        self._ranks = np.empty((X.shape[0], pieces.n_ranks), dtype=X.dtype)
+        for rows in chunks(X.shape[0], pieces.n_ranks, LIMITS.transformed):
+            self._ranks[rows] = pieces.ranks(X[rows])
+        self._x_bytes = X.shape[1] * X.dtype.itemsize
+        self.shape, self.dtype = (X.shape[0], pieces.size), X.dtype
+
+    def allows(self, row_bytes, limits=LIMITS):
+        """Whether a copy with so many bytes a sample is small, or no more than twice X."""
+        numbers = len(self) * row_bytes / self.dtype.itemsize
+        return row_bytes <= 2 * self._x_bytes or numbers <= limits.small
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, rows):
+        return self._pieces.of_ranks(self._ranks[rows])
+
+    def min(self, axis):
+        """The smallest value of each column."""
+        return np.min([self[rows].min(axis=axis) for rows in chunks(*self.shape)], axis=0)
+
+    def max(self, axis):
+        """The largest one."""
+        return np.max([self[rows].max(axis=axis) for rows in chunks(*self.shape)], axis=0)
+
+    def __matmul__(self, W):
+        out = np.empty((len(self), W.shape[1]), dtype=np.result_type(self.dtype, W.dtype))
+        for rows in chunks(*self.shape):
+            np.matmul(self[rows], W, out=out[rows])
+        return out
+
+
+def encoded_samples(X, pieces, limits=LIMITS):
+    """Encoded samples, as an array where that is small or no more than twice X.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+    pieces : Pieces
+    limits : Limits
+
+    Returns
+    -------
+    encoded : ndarray or EncodedSamples of shape (n, D)
+    """
+    encoded = EncodedSamples(X, pieces)
+    return encoded[:] if encoded.allows(pieces.size * X.dtype.itemsize, limits) else encoded

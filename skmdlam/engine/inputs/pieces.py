@@ -1,0 +1,210 @@
+"""Columns as pieces that rise from 0 to 1 one after the other, along their ranks."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..constants import LIMITS
+from ..moments import chunks, column_moments, varies
+
+# Units in the last place that two values of a column have to be apart.
+_APART = 5
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The pieces of one column.
+
+    Attributes
+    ----------
+    values, ranks : ndarray of shape (m,)
+        Some increasing values of the column, and the share of the samples below each, from 0 to 1.
+        Between them ranks are linear.
+    knots : ndarray of shape (T + 1,)
+        Where a piece ends and the next one begins, some of the values.
+    """
+
+    values: np.ndarray
+    ranks: np.ndarray
+    knots: np.ndarray
+
+    @property
+    def n_pieces(self):
+        """Number T of pieces."""
+        return self.knots.size - 1
+
+    @classmethod
+    def of(cls, x, weight, n_pieces, resolution=LIMITS.ranks):
+        """For the values of a column and their weights; None where they have no pieces.
+
+        A value takes one piece at most, however many samples share it: it counts as if it had
+        ``1 / n_pieces`` of the weight.
+        """
+        values, share = _distinct(x, weight)
+        if values.size <= 2:
+            return None
+        if values.size <= n_pieces + 1:
+            return cls(values, np.linspace(0.0, 1.0, values.size), values)
+        share = _at_most(share, n_pieces)
+        ranks = np.cumsum(share) - 0.5 * share
+        ranks = (ranks - ranks[0]) / (ranks[-1] - ranks[0])
+        if values.size > resolution:
+            kept = np.searchsorted(ranks, np.linspace(0.0, 1.0, resolution))
+            kept = np.unique(np.minimum(kept, ranks.size - 1))
+            values, ranks = values[kept], ranks[kept]
+        at = np.linspace(0.0, 1.0, n_pieces + 1)
+        above = np.clip(np.searchsorted(ranks, at), 1, ranks.size - 1)
+        nearest = above - (at - ranks[above - 1] < ranks[above] - at)
+        return cls(values, ranks, values[np.unique(nearest)])
+
+    def rank(self, x):
+        """Ranks of other values, those beyond the ends at 0 and 1."""
+        return np.interp(x, self.values, self.ranks)
+
+
+def _distinct(x, weight):
+    """Distinct values of a column, increasing, and their shares of the weight."""
+    values, group = np.unique(x, return_inverse=True)
+    share = np.bincount(group.ravel(), weight, values.size)
+    # What is apart by rounding only is one value.
+    size = np.maximum(np.abs(values[1:]), np.abs(values[:-1]))
+    apart = np.diff(values) > _APART * np.finfo(values.dtype).eps * size
+    first = np.flatnonzero(np.r_[True, apart])
+    return values[first].astype(float), np.add.reduceat(share, first) / share.sum()
+
+
+def _at_most(share, n_parts):
+    """Shares of a total of which none is more than one of so many parts, as little changed.
+
+    There are more of them than parts.
+    """
+    largest = np.sort(share)[::-1][:n_parts]
+    rest = share.sum() - np.cumsum(largest)
+    # With the k largest cut to c, all together are n_parts times c.
+    limits = np.r_[share.sum() / n_parts, rest[:-1] / (n_parts - np.arange(1, n_parts))]
+    limit = limits[np.argmax(largest <= limits)] if (largest <= limits).any() else limits[-1]
+    return np.minimum(share, limit)
+
+
+class Pieces:
+    """The encoding of all columns.
+
+    Parameters
+    ----------
+    curves : list of Curve or None
+        One for each column; None for one that is passed on.
+    include_input : bool, default=False
+        Whether columns with pieces are passed on too, before their pieces.
+
+    Attributes
+    ----------
+    source : ndarray of int of shape (D,)
+        The column that each encoded column is made of.
+    straight : ndarray of bool of shape (D,)
+        Which encoded columns are that column itself.
+    """
+
+    def __init__(self, curves, *, include_input=False):
+        self.curves, self.include_input = curves, include_input
+        d = len(curves)
+        self._bent = [column for column, curve in enumerate(curves) if curve is not None]
+        source, piece, taken, low, high = [], [], [], [], []
+        for column, curve in enumerate(curves):
+            if curve is None or include_input:
+                source.append(column)
+                piece.append(-1)
+                # With a rank in the place of the column, the column itself comes after all others.
+                taken.append(column if curve is None else d + self._bent.index(column))
+                low.append([0.0])
+                high.append([1.0])
+            if curve is not None:
+                ranks = curve.rank(curve.knots)
+                source += [column] * curve.n_pieces
+                piece += range(curve.n_pieces)
+                taken += [column] * curve.n_pieces
+                low.append(ranks[:-1])
+                high.append(ranks[1:])
+        self.source, self._piece = np.array(source, dtype=int), np.array(piece, dtype=int)
+        self._taken = np.array(taken, dtype=int)
+        self._low, high = np.concatenate([*low, []]), np.concatenate([*high, []])
+        self._steepness = 1.0 / (high - self._low)
+        self.straight = self._piece < 0
+        self._least = np.where(self.straight, -np.inf, 0.0)
+        self._most = np.where(self.straight, np.inf, 1.0)
+
+    @classmethod
+    def of(cls, X, n_pieces, weight=None, *, include_input=False):
+        """The pieces of samples of shape (n, d), at most ``n_pieces`` of a column."""
+        weight = np.ones(X.shape[0]) if weight is None else weight.astype(float)
+        vary = varies(*column_moments(X, weight / weight.sum()), X.dtype)
+        curves = [
+            Curve.of(x, weight, n_pieces) if varying else None
+            for x, varying in zip(X.T, vary, strict=True)
+        ]
+        return cls(curves, include_input=include_input)
+
+    @property
+    def size(self):
+        """Number D of encoded columns."""
+        return self.source.size
+
+    @property
+    def n_ranks(self):
+        """Columns of :meth:`ranks`."""
+        return len(self.curves) + (len(self._bent) if self.include_input else 0)
+
+    @property
+    def n_pieces(self):
+        """Pieces of each column, 0 for one without, an array of shape (d,)."""
+        return np.array([0 if curve is None else curve.n_pieces for curve in self.curves], int)
+
+    def input_range(self, low, high):
+        """Range of each column, from that of the encoded ones: its knots where it is not among them."""
+        found = []
+        for at, ends in ((0, low), (-1, high)):
+            end = np.empty(len(self.curves), dtype=ends.dtype)
+            for column in self._bent:
+                end[column] = self.curves[column].knots[at]
+            end[self.source[self.straight]] = ends[self.straight]
+            found.append(end)
+        return found
+
+    def names(self, names):
+        """Names of the encoded columns, from those of the columns."""
+        return np.array(
+            [
+                names[column] if piece < 0 else f"{names[column]}_pl_{piece}"
+                for column, piece in zip(self.source, self._piece, strict=True)
+            ],
+            dtype=object,
+        )
+
+    def ranks(self, X):
+        """Samples of shape (n, d) with ranks in place of the columns that have pieces.
+
+        With ``include_input`` these columns follow.
+        """
+        d = X.shape[1]
+        ranks = np.empty((X.shape[0], self.n_ranks), dtype=X.dtype)
+        ranks[:, :d] = X
+        if self.n_ranks > d:
+            ranks[:, d:] = X[:, self._bent]
+        for column in self._bent:
+            ranks[:, column] = self.curves[column].rank(X[:, column])
+        return ranks
+
+    def of_ranks(self, ranks):
+        """The encoded samples of shape (n, D) from their ranks, as a new array."""
+        dtype = ranks.dtype
+        out = ranks.take(self._taken, axis=1)
+        out -= self._low.astype(dtype)
+        out *= self._steepness.astype(dtype)
+        np.maximum(out, self._least.astype(dtype), out=out)
+        return np.minimum(out, self._most.astype(dtype), out=out)
+
+    def encoded(self, X):
+        """Samples of shape (n, d) as a new array of shape (n, D), in their type."""
+        out = np.empty((X.shape[0], self.size), dtype=X.dtype)
+        for rows in chunks(X.shape[0], max(self.size, 1), LIMITS.transformed):
+            out[rows] = self.of_ranks(self.ranks(X[rows]))
+        return out
