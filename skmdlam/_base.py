@@ -31,6 +31,7 @@ from ._progress import Progress
 from ._range import keep_range
 from ._results import keep_chunk, keep_fit, keep_network, keep_start
 from ._stored import readable_state
+from ._stream_encoding import encode_stream
 from ._threads import blas_threads_for
 from ._transform import HiddenFeaturesMixin
 from ._validation import (
@@ -268,11 +269,12 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         rng = self._rng_of_stream(goes_on)
         samples = samples.with_weight()
         problem = self._pose(network, samples)
+        encode_stream(self, problem, network.solver, rng)
         problem = encoded_problem(problem, self.encoder_)
         coefs, intercepts = self._begin(network, problem, rng, goes_on)
         known = getattr(self, "_stream", None)
         if known is None and goes_on:  # stored by a version that did not keep what was seen
-            supposed = DataSummary.supposed(samples.X, samples.Y, samples.weight, coefs[-1])
+            supposed = DataSummary.supposed(problem.X, samples.Y, samples.weight, coefs[-1])
             known = supposed.as_arrays()
         settings = self._resolve_settings(len(samples))
         n_rows = min(len(samples), settings["batch_size"] or len(samples))

@@ -72,7 +72,7 @@ def encoded_problem(problem, encoder):
     if encoder is None:
         return problem
     pieces = encoder._pieces
-    return replace(problem, X=encoded_samples(problem.X, pieces), source=pieces.source)
+    return replace(problem, X=encoded_samples(problem.X, pieces), pieces=pieces)
 
 
 def n_inputs(encoder, X):

@@ -36,7 +36,9 @@ def admitted(problem, before, tuned=TUNED, limits=LIMITS):
     """
     if before is not None and before.first is None:
         rows, (reach, target_reach) = before.rows, before.reached()
-        X, reach, columns = pulled_in(problem.X, before.columns, reach, rows, tuned)
+        X, reach, columns = pulled_in(
+            problem.X, before.columns, reach, rows, tuned, bounded=problem.bounded
+        )
         Y, target_reach, targets = pulled_in(
             problem.Y, before.targets, target_reach, rows, tuned, to_edge=True
         )
@@ -70,7 +72,7 @@ def _among_the_first(problem, before, tuned, limits):
     earlier = None if before is None else before.first
     if earlier is not None:
         everything = _joined(earlier, problem)
-    X, reach = pulled_in_alone(everything.X, tuned)
+    X, reach = pulled_in_alone(everything.X, tuned, bounded=problem.bounded)
     Y, target_reach = pulled_in_alone(everything.Y, tuned, to_edge=True)
     pulled = not (X is everything.X and Y is everything.Y)
     if pulled:

@@ -24,7 +24,7 @@ def largest_usual(rows, tuned=TUNED):
     return tuned.stream_far_spread * stdtrit(np.maximum(rows - 1.0, 1.0), 1.0 - _RARE)
 
 
-def pulled_in(values, moments, reach, rows, tuned=TUNED, *, to_edge=False):
+def pulled_in(values, moments, reach, rows, tuned=TUNED, *, to_edge=False, bounded=None):
     """A chunk after others, with other cells where some are far.
 
     Parameters
@@ -38,6 +38,8 @@ def pulled_in(values, moments, reach, rows, tuned=TUNED, *, to_edge=False):
         Samples that came before.
     to_edge : bool, default=False
         Whether far cells become the farthest that is believed, on their side, or the center.
+    bounded : ndarray of bool of shape (d,) or None
+        Columns of which no cell is far.
 
     Returns
     -------
@@ -58,7 +60,8 @@ def pulled_in(values, moments, reach, rows, tuned=TUNED, *, to_edge=False):
     expected = tuned.stream_far_expected * n
     far = np.maximum(reach.far - expected, 0.0)
     beyond = found.from_center(mean) > np.maximum(factor * extent, usual)
-    columns = np.flatnonzero(known & beyond)
+    free = np.ones(mean.size, bool) if bounded is None else ~bounded
+    columns = np.flatnonzero(known & beyond & free)
     if columns.size:
         x = _dense(values, columns)
         center = mean[columns]
@@ -72,14 +75,14 @@ def pulled_in(values, moments, reach, rows, tuned=TUNED, *, to_edge=False):
         far[columns] = np.where(enough, 0.0, np.maximum(before + number - expected, 0.0))
         values, found = _replaced(values, found, columns, x, center, limit, seen, to_edge)
     # What has been constant so far has no size but that of the chunk.
-    values, found = _by_themselves(values, found, ~known, tuned, to_edge)
+    values, found = _by_themselves(values, found, ~known & free, tuned, to_edge)
     return values, Reach(found.low, found.high, found.far + far - reach.far), believed
 
 
-def pulled_in_alone(values, tuned=TUNED, *, to_edge=False):
+def pulled_in_alone(values, tuned=TUNED, *, to_edge=False, bounded=None):
     """The first samples of a stream, by what most of them are; returns values and reach."""
-    everywhere = np.ones(values.shape[1], bool)
-    return _by_themselves(values, Reach.of(values), everywhere, tuned, to_edge)
+    asked = np.ones(values.shape[1], bool) if bounded is None else ~bounded
+    return _by_themselves(values, Reach.of(values), asked, tuned, to_edge)
 
 
 def _factor(extent, spread, rows, tuned):

@@ -35,8 +35,8 @@ class Problem:
         Whether the penalty has constraints, which hold with ``alpha=0`` too.
     layer_penalties : list of Penalty or None
         Those of each layer, in place of ``penalty``, for proximal sweeps.
-    source : ndarray of int of shape (d,) or None
-        Where columns are encoded: which column each one of X was made of.
+    pieces : Pieces or None
+        Where columns are encoded: what those of X were made by.
     """
 
     X: object
@@ -48,7 +48,7 @@ class Problem:
     sample_weight: np.ndarray | None = None
     constrained: bool = False
     layer_penalties: list | None = None
-    source: np.ndarray | None = None
+    pieces: object = None
     rows: Rows = field(init=False)
 
     def __post_init__(self):
@@ -58,6 +58,11 @@ class Problem:
     def sparse(self):
         """Whether X is a sparse matrix."""
         return sp.issparse(self.X)
+
+    @property
+    def bounded(self):
+        """Which columns have ends by their definition, of shape (d,); None where none has."""
+        return None if self.pieces is None else ~self.pieces.straight
 
     @property
     def quadratic(self):

@@ -158,8 +158,48 @@ class Pieces:
         """Pieces of each column, 0 for one without, an array of shape (d,)."""
         return np.array([0 if curve is None else curve.n_pieces for curve in self.curves], int)
 
+    @classmethod
+    def plain(cls, d):
+        """Those of d columns that are all passed on."""
+        return cls([None] * d)
+
+    def in_terms_of(self, old):
+        """How weights of these columns follow from those of other pieces of the same columns.
+
+        The sum of curves that they stand for stays what it is at the knots of these pieces, and as
+        a whole where these have all knots of the old ones.
+
+        Returns
+        -------
+        factor : ndarray of shape (D, D of the old ones)
+        offset : ndarray of shape (D of the old ones,)
+            ``W = factor @ W_old`` and ``b = b_old + offset @ W_old``.
+        """
+        factor, offset = np.zeros((self.size, old.size)), np.zeros(old.size)
+        for column, curve in enumerate(self.curves):
+            here, there = self.source == column, old.source == column
+            passed, passed_before = here & self.straight, there & old.straight
+            factor[np.ix_(passed, passed_before)] = 1.0
+            bent = there & ~old.straight if passed.any() else there
+            if not bent.any():
+                continue
+            if curve is None:  # of what were curves the straight line through the ends
+                x = old.curves[column].knots[[0, -1]]
+            else:
+                x = curve.knots
+            values = np.zeros((x.size, len(self.curves)))
+            values[:, column] = x
+            values = old.encoded(values)[:, bent]
+            offset[bent] = values[0]
+            steps = np.diff(values, axis=0)
+            if curve is None:
+                steps = steps / (x[-1] - x[0])
+                offset[bent] -= x[0] * steps[0]
+            factor[np.ix_(here & ~self.straight if curve else passed, bent)] = steps
+        return factor, offset
+
     def input_range(self, low, high):
-        """Range of each column, from that of the encoded ones: its knots where it is not among them."""
+        """Range of each column, from that of the encoded ones; of one without itself its knots."""
         found = []
         for at, ends in ((0, low), (-1, high)):
             end = np.empty(len(self.curves), dtype=ends.dtype)

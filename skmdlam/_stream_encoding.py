@@ -1,0 +1,92 @@
+"""How a stream encodes its columns: by a sample of what it has seen, anew as it grows."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ._encoding import choose_encoder
+from ._threads import one_blas_thread
+from .engine.constants import TUNED
+from .engine.inputs.pieces import Pieces
+from .engine.loop.stream_state import StreamState
+from .engine.stream_columns import with_pieces
+
+
+def encode_stream(estimator, problem, solver, rng):
+    """Find the encoder that holds for a chunk, before it is learned.
+
+    A stream begins with plain columns, or for an encoding that was asked for with the knots of its
+    first chunk. Some of its samples are kept. From 100 samples on the encoder is chosen by these,
+    and again whenever twice as many have been seen, up to 5,000; each time the weights and what is
+    known of the columns are converted, and the function stays at the new knots. After that, and
+    after a fit, the encoder stays what it is.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its ``encoder_``, ``coefs_``, ``intercepts_``, ``_stream`` and ``_sample`` may change.
+    problem : Problem
+        The chunk, with the samples as they are.
+    solver : solver object
+    rng : numpy.random.RandomState
+        What says which of the samples are kept.
+    """
+    if not hasattr(estimator, "coefs_"):
+        estimator._sample = None
+        if estimator.encoding is None or problem.sparse:
+            return
+        seed = rng.randint(np.iinfo(np.int32).max)
+        estimator._sample = {"seen": 0, "chosen_at": 0, "seed": seed}
+        if estimator.encoding != "auto":
+            estimator.encoder_ = choose_encoder(estimator, problem, solver)
+    sample = getattr(estimator, "_sample", None)
+    if sample is None:
+        return
+    estimator._sample = sample = _with_chunk(sample, problem)
+    if sample["seen"] < max(TUNED.encoded_rows, 2 * sample["chosen_at"]):
+        return
+    known = replace(problem, X=sample["X"], Y=sample["Y"], sample_weight=sample["weight"])
+    with one_blas_thread():
+        encoder = choose_encoder(estimator, known, solver)
+    # What is encoded once stays so.
+    if encoder is not None:
+        if hasattr(estimator, "coefs_"):
+            _convert(estimator, encoder, known)
+        estimator.encoder_ = encoder
+    sample["chosen_at"] = sample["seen"]
+    if sample["seen"] >= TUNED.stream_calibrated:
+        estimator._sample = None
+
+
+def _with_chunk(sample, problem):
+    """The sample of a stream with that of a chunk: each row so far is in it with the same chance.
+
+    Reservoir sampling: the row that comes as number t takes a place with the chance size / t.
+    """
+    n, size, seen = problem.X.shape[0], TUNED.stream_sample, sample["seen"]
+    weight = np.ones(n) if problem.sample_weight is None else problem.sample_weight
+    new = {"X": problem.X, "Y": problem.Y, "weight": weight}
+    first = max(min(n, size - seen), 0)
+    rng = np.random.RandomState([sample["seed"], seen])
+    places = (rng.random_sample(n - first) * np.arange(seen + first + 1, seen + n + 1)).astype(int)
+    (taken,) = np.nonzero(places < size)
+    grown = sample | {"seen": seen + n}
+    for name, rows in new.items():
+        before = sample.get(name, rows[:0])
+        grown[name] = np.concatenate([before, rows[:first]])
+        grown[name][places[taken]] = rows[first + taken]
+    return grown
+
+
+def _convert(estimator, encoder, known):
+    """Weights and what is known of a stream, for other encoded columns."""
+    old = Pieces.plain(estimator.n_features_in_)
+    if estimator.encoder_ is not None:
+        old = estimator.encoder_._pieces
+    state = StreamState.from_arrays(estimator._stream)
+    state, factor, offset = with_pieces(state, old, encoder._pieces, known.X, known.sample_weight)
+    estimator._stream = state.as_arrays()
+    W, b = estimator.coefs_[0], estimator.intercepts_[0]
+    first = (factor @ W).astype(W.dtype), (b + offset @ W).astype(b.dtype)
+    estimator.coefs_ = [first[0], *estimator.coefs_[1:]]
+    estimator.intercepts_ = [first[1], *estimator.intercepts_[1:]]

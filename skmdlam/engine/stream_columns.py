@@ -1,0 +1,78 @@
+"""Other encoded columns for a stream on its way: what becomes of all that it knows."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from .constants import CONSTANTS
+from .inputs.stored import basis_of_summary
+from .moments import Moments, Reach
+
+
+def with_pieces(state, old, new, X, weight, *, constants=CONSTANTS):
+    """The state of a stream whose columns are encoded anew.
+
+    The function stays at the knots of the new pieces. What is known of the new columns is what some
+    samples of the stream say, and what was known of those that stay.
+
+    Parameters
+    ----------
+    state : StreamState
+    old, new : Pieces
+    X : ndarray of shape (m, d)
+        Some samples of the stream, not encoded.
+    weight : ndarray of shape (m,) or None
+        Their weights.
+    constants : Constants
+
+    Returns
+    -------
+    state : StreamState
+    factor, offset : ndarray
+        As :meth:`~skmdlam.engine.inputs.pieces.Pieces.in_terms_of` gives them.
+    """
+    factor, offset = new.in_terms_of(old)
+    summary = _summary(state.summary, old, new, X, weight)
+    basis = basis_of_summary(
+        summary,
+        state.basis.dtype,
+        X.dtype,
+        rotate=state.basis.rotated,
+        tuned=constants.tuned,
+        limits=constants.limits,
+    )
+    first = dict(state.layers[0])
+    for name in ("V", "average"):
+        W, b = state.basis.expand(first[name])
+        moved = basis.contract(factor @ W, b + offset @ W)
+        first[name] = moved.astype(first[name].dtype)
+    first["velocity"] = np.zeros_like(first["V"])
+    state = replace(
+        state, summary=summary, basis=basis, layers=[first, *state.layers[1:]], dormant=None
+    )
+    return state, factor, offset
+
+
+def _summary(summary, old, new, X, weight):
+    """What is known of the samples in other columns."""
+    joint = Moments.of(new.encoded(X), weight, full=True)
+    mean, square = joint.mean.copy(), joint.spread**2 * summary.weight
+    low, high, far = np.zeros(new.size), np.ones(new.size), np.zeros(new.size)
+    reach, target_reach = summary.reached()
+    for column in np.flatnonzero(new.straight):
+        (before,) = np.nonzero(old.straight & (old.source == new.source[column]))
+        for kept, known in (
+            (mean, summary.columns.mean),
+            (square, summary.columns.square),
+            (low, reach.low),
+            (high, reach.high),
+            (far, reach.far),
+        ):
+            kept[column] = known[before[0]]
+    return replace(
+        summary,
+        columns=Moments(summary.weight, mean, square),
+        joint=None if summary.joint is None else joint,
+        reach=Reach(low, high, far),
+        target_reach=target_reach,
+    )
