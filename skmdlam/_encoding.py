@@ -28,7 +28,7 @@ def check_encoding(estimator, X):
         )
 
 
-def choose_encoder(estimator, problem, solver):
+def choose_encoder(estimator, problem, solver, least=0):
     """The encoder of a new fit, fitted to the samples of its problem; None for plain columns.
 
     Parameters
@@ -38,6 +38,8 @@ def choose_encoder(estimator, problem, solver):
         With the samples as they are.
     solver : solver object
         One with a method ``choose_n_pieces`` has a say in "auto".
+    least : int, default=0
+        Pieces that "auto" takes at least.
 
     Returns
     -------
@@ -49,9 +51,9 @@ def choose_encoder(estimator, problem, solver):
     if encoding == "auto":
         with one_blas_thread():
             n_bins = getattr(solver, "choose_n_pieces", lambda problem: 0)(problem)
-        if n_bins == 0:
+        if max(n_bins, least) == 0:
             return None
-        encoder = PiecewiseLinearEncoder(n_bins)
+        encoder = PiecewiseLinearEncoder(max(n_bins, least))
     elif encoding == "piecewise":
         encoder = PiecewiseLinearEncoder()
     else:

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from ._encoding import choose_encoder
-from ._threads import one_blas_thread
 from .engine.constants import TUNED
 from .engine.inputs.pieces import Pieces
 from .engine.loop.stream_state import StreamState
@@ -17,8 +16,8 @@ def encode_stream(estimator, problem, solver, rng):
 
     A stream begins with plain columns, or for an encoding that was asked for with the knots of its
     first chunk. Some of its samples are kept. From 100 samples on the encoder is chosen by these,
-    and again whenever twice as many have been seen, up to 5,000; each time the weights and what is
-    known of the columns are converted, and the function stays at the new knots. After that, and
+    and again, no coarser, whenever twice as many have been seen, up to 5,000; each time the weights
+    and what is known of the columns are converted, and the function stays at the new knots. After that, and
     after a fit, the encoder stays what it is.
 
     Parameters
@@ -46,9 +45,9 @@ def encode_stream(estimator, problem, solver, rng):
     if sample["seen"] < max(TUNED.encoded_rows, 2 * sample["chosen_at"]):
         return
     known = replace(problem, X=sample["X"], Y=sample["Y"], sample_weight=sample["weight"])
-    with one_blas_thread():
-        encoder = choose_encoder(estimator, known, solver)
-    # What is encoded once stays so.
+    # What a curve has learned would be lost in a coarser one.
+    least = 0 if estimator.encoder_ is None else estimator.encoder_.n_bins
+    encoder = choose_encoder(estimator, known, solver, least)
     if encoder is not None:
         if hasattr(estimator, "coefs_"):
             _convert(estimator, encoder, known)
