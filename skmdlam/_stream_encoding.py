@@ -17,8 +17,8 @@ def encode_stream(estimator, problem, solver, rng):
     A stream begins with plain columns, or for an encoding that was asked for with the knots of its
     first chunk. Some of its samples are kept. From 100 samples on the encoder is chosen by these,
     and again, no coarser, whenever twice as many have been seen, up to 5,000; each time the weights
-    and what is known of the columns are converted, and the function stays at the new knots. After that, and
-    after a fit, the encoder stays what it is.
+    and what is known of the columns are converted, and the function stays at the new knots. After
+    that, and after a fit, the encoder stays what it is.
 
     Parameters
     ----------
