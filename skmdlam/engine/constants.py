@@ -111,10 +111,11 @@ class Tuned:
     # -- encoded columns ------------------------------------------------------------------------
     encoded_rows: int = _number(100, "samples", "curves, noise of few samples", _TABLES)
     encoded_columns: int = _number(500, "columns", "curves, time", _TABLES)
-    encoded_pieces: tuple = _number((1, 8, 16), "pieces", "curves, time", _TABLES)
+    few_pieces: int = _number(8, "pieces", "curves, time", _TABLES)
+    many_pieces: int = _number(16, "pieces", "curves, time", _TABLES)
+    pieces_gain: float = _number(0.02, "-2 log-likelihood over log n", "curves, noise", _TABLES)
+    many_pieces_price: float = _number(0.05, "-2 log-likelihood", "curves, time", _TABLES)
     stream_sample: int = _number(1000, "samples", "memory of streams, knots", _STREAM)
-    fine_price: float = _number(0.0, "-2 log-likelihood a sample", "curves, noise", _TABLES)
-    fine_gain: float = _number(0.01, "the same, over log n", "curves, noise", _TABLES)
     # -- the full batch -------------------------------------------------------------------------
     full_batch_rows: int = _number(5000, "samples", "time, fit", _TABLES)
     full_batch_columns: int = _number(500, "columns", "time, fit", _TABLES)

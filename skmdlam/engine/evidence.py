@@ -16,10 +16,11 @@ from .regularization import Witnesses
 def choose_n_pieces(problem, constants=CONSTANTS):
     """The number of pieces of a column that explains the targets best, 0 for plain columns.
 
-    ``choice = argmin over T of surprise_T + price_T`` with -2 times the log-likelihood of the
-    Gaussian process, per sample and output, for the surprise. Finer pieces gain from samples that
-    nobody has looked at, so that their price falls with the number n of samples, and is a gain for
-    many: ``price_T = (fine_price - fine_gain log(n / 1000)) log2(T) / 3`` for T > 1.
+    ``argmin over T of surprise_T - gain level_T log(n / 1000) + finest [T = 16]`` with -2 times the
+    log-likelihood of the Gaussian process, per sample and output, for the surprise, and the levels
+    0 for plain columns, 1 for ranks beside them (T = 1) and 2 for more pieces. Curves gain from
+    samples that nobody has looked at, so that few samples have to be much better explained by them,
+    and many need not be explained better at all.
 
     Parameters
     ----------
@@ -31,31 +32,28 @@ def choose_n_pieces(problem, constants=CONSTANTS):
     -------
     n_pieces : int
     """
-    tuned = constants.tuned
-    rows = problem.rows
+    tuned, rows = constants.tuned, problem.rows
     if rows.total < tuned.encoded_rows:
         return 0
     weight = np.ones(rows.n_rows) if rows.weight is None else rows.weight.astype(float)
     Y = problem.loss_scaling().transform(problem.Y)
     told = Witnesses.of(problem.loss, Y, weight, rows.total, tuned)
-    X = problem.X[told.rows]
-    surprises = {}
-    for n_pieces in tuned.encoded_pieces:
-        pieces = Pieces.of(X, n_pieces, include_input=True)
-        if not pieces.n_pieces.any():
+    X, costs = problem.X[told.rows], {}
+    size = np.log(rows.total / 1000.0)
+    for level, n_pieces, price in (
+        (0, 0, 0.0),
+        (1, 1, 0.0),
+        (2, tuned.few_pieces, 0.0),
+        (2, tuned.many_pieces, tuned.many_pieces_price),
+    ):
+        pieces = Pieces.of(X, n_pieces, include_input=True) if n_pieces else None
+        if pieces is not None and not pieces.n_pieces.any():
             return 0
-        noise = told.noise(_standardized(pieces.encoded(X)), tuned)
-        surprises[n_pieces] = np.mean([block.surprise for block in noise])
-    return _least(surprises, rows.total, tuned)
-
-
-def _least(surprises, total, tuned):
-    """Where surprise and price together are least."""
-    price = tuned.fine_price - tuned.fine_gain * np.log(total / 1000.0)
-    costs = {T: surprise + price * np.log2(T) / 3.0 for T, surprise in surprises.items()}
+        encoded = X if pieces is None else pieces.encoded(X)
+        surprise = np.mean([noise.surprise for noise in told.noise(_standardized(encoded), tuned)])
+        costs[n_pieces] = surprise - tuned.pieces_gain * level * size + price
     # A likelihood that is no number says nothing.
-    costs = {T: cost if np.isfinite(cost) else np.inf for T, cost in costs.items()}
-    return min(costs, key=costs.get)
+    return min(costs, key=lambda n_pieces: np.nan_to_num(costs[n_pieces], nan=np.inf))
 
 
 def _standardized(X):
