@@ -1,26 +1,30 @@
 """Whether and how finely columns are encoded: what the targets say before any weight moves.
 
-The Gaussian process that a wide network is has a likelihood for the targets in any coordinates of
-the samples. Where a column acts through its tails, its steps or its ranks, the pieces of
-:mod:`~skmdlam.engine.inputs.pieces` explain the targets better; where targets are smooth in
-directions that mix columns, they explain them worse.
+The Gaussian process that a wide network is predicts each of some samples from the others, in any
+coordinates of the samples. Where a column acts through its tails, its steps or its ranks, it
+predicts better from the pieces of :mod:`~skmdlam.engine.inputs.pieces`; where targets are smooth in
+directions that mix columns, worse.
 """
 
 import numpy as np
+import scipy.linalg
 
-from .constants import CONSTANTS
+from .constants import CONSTANTS, TUNED
 from .inputs.pieces import Pieces
-from .regularization import Witnesses
+from .moments import pulled_in
+from .regularization import blocks_of_rows, first_equal, relu_kernel, some_classes
+
+# Variances of the noise to choose from, in units of the mean variance of the process.
+_NOISE = np.geomspace(0.003, 1000.0, 12)
 
 
 def choose_n_pieces(problem, constants=CONSTANTS):
-    """The number of pieces of a column that explains the targets best, 0 for plain columns.
+    """The number of pieces of a column that predicts the targets best, 0 for plain columns.
 
-    ``argmin over T of surprise_T - gain level_T log(n / 1000) + finest [T = 16]`` with -2 times the
-    log-likelihood of the Gaussian process, per sample and output, for the surprise, and the levels
-    0 for plain columns, 1 for ranks beside them (T = 1) and 2 for more pieces. Curves gain from
-    samples that nobody has looked at, so that few samples have to be much better explained by them,
-    and many need not be explained better at all.
+    ``argmin over T of log(error_T) - gain level_T log(n / 1000)``, with the error of
+    :func:`leave_one_out` and the levels 0 for plain columns, 1 for ranks beside them (T = 1) and 2
+    for more pieces. Curves gain from samples that nobody has looked at: with few samples they have
+    to be better by far, with many they may be a little worse.
 
     Parameters
     ----------
@@ -32,28 +36,72 @@ def choose_n_pieces(problem, constants=CONSTANTS):
     -------
     n_pieces : int
     """
-    tuned, rows = constants.tuned, problem.rows
-    if rows.total < tuned.encoded_rows:
+    tuned, weight = constants.tuned, problem.sample_weight
+    total = problem.rows.total
+    if total < tuned.encoded_rows:
         return 0
-    weight = np.ones(rows.n_rows) if rows.weight is None else rows.weight.astype(float)
     Y = problem.loss_scaling().transform(problem.Y)
-    told = Witnesses.of(problem.loss, Y, weight, rows.total, tuned)
-    X, costs = problem.X[told.rows], {}
-    size = np.log(rows.total / 1000.0)
-    for level, n_pieces, price in (
-        (0, 0, 0.0),
-        (1, 1, 0.0),
-        (2, tuned.few_pieces, 0.0),
-        (2, tuned.many_pieces, tuned.many_pieces_price),
-    ):
+    members, classes = some_classes(problem.loss, Y, tuned)
+    looked_at = np.ones(len(Y)) if weight is None else weight.astype(float)
+    if members is not None:
+        looked_at *= members
+    (rows,) = blocks_of_rows(looked_at, tuned.noise_samples, 1)
+    X, Y = problem.X[rows].astype(float), Y[rows][:, classes].astype(float)
+    plain = _standardized(X)
+    first = first_equal(plain @ plain.T, Y)
+    X, Y = X[first], Y[first]
+    if problem.loss.outlier_threshold < np.inf:
+        Y = pulled_in(Y, np.full(len(Y), 1.0 / len(Y)))
+    gain, costs = tuned.pieces_gain * np.log(total / 1000.0), {}
+    for level, n_pieces in ((0, 0), (1, 1), (2, tuned.few_pieces), (2, tuned.many_pieces)):
         pieces = Pieces.of(X, n_pieces, include_input=True) if n_pieces else None
         if pieces is not None and not pieces.n_pieces.any():
             return 0
         encoded = X if pieces is None else pieces.encoded(X)
-        surprise = np.mean([noise.surprise for noise in told.noise(_standardized(encoded), tuned)])
-        costs[n_pieces] = surprise - tuned.pieces_gain * level * size + price
-    # A likelihood that is no number says nothing.
-    return min(costs, key=lambda n_pieces: np.nan_to_num(costs[n_pieces], nan=np.inf))
+        error = leave_one_out(_standardized(encoded), Y, tuned)
+        if not error > 0:  # constants, or no numbers: nothing can be told
+            return 0
+        costs[n_pieces] = np.log(error) - gain * level
+    return min(costs, key=costs.get)
+
+
+def leave_one_out(X, Y, tuned=TUNED):
+    """Error of a wide network for each sample, predicted from all others.
+
+    The targets are taken as ``mean + process + noise`` as in
+    :func:`~skmdlam.engine.regularization.noise_of`. With P the inverse of their covariance, but for
+    the direction of the mean, the error of a sample is ``(P Y)_i / P_ii`` (Dubrule, "Cross
+    validation of kriging in a unique neighborhood", 1983). The noise is the one with the least
+    mean square.
+
+    Parameters
+    ----------
+    X : ndarray of shape (m, d)
+    Y : ndarray of shape (m, K)
+
+    Returns
+    -------
+    error : float
+        Mean square over that of the targets around their mean; not a number where nothing can be
+        told.
+    """
+    X, Y = X - X.mean(axis=0), Y - Y.mean(axis=0)
+    m = len(X)
+    kernel = relu_kernel(X @ X.T, tuned.kernel_constant)
+    mean = kernel.mean(axis=0)
+    kernel += mean.mean() - mean - mean[:, None]
+    spread, variance = float(kernel.trace()), float(np.vdot(Y, Y))
+    if m < 3 or not (np.isfinite(spread) and spread > 0 and np.isfinite(variance) and variance > 0):
+        return np.nan
+    values, vectors = scipy.linalg.eigh(kernel, overwrite_a=True, check_finite=False)
+    noise = _NOISE * (spread / (m - 1.0))
+    inverse = 1.0 / (np.maximum(values, 0.0)[:, None] + noise)
+    # The mean is an eigenvector of the centered kernel, for the eigenvalue 0.
+    diagonal = np.square(vectors) @ inverse - 1.0 / (m * noise)
+    image = vectors.T @ Y
+    residual = np.tensordot(vectors, inverse[:, :, None] * image[:, None, :], axes=1)
+    residual /= diagonal[:, :, None]
+    return float(np.einsum("igk,igk->g", residual, residual).min()) / variance
 
 
 def _standardized(X):

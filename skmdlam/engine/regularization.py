@@ -68,15 +68,10 @@ def column_ridge(sizes, strength, floor=TUNED.column_floor):
 
 
 class Noise(NamedTuple):
-    """What a wide network leaves unexplained, and its variance over that of the process.
-
-    ``surprise`` is -2 times the log-likelihood of the targets, per sample and output and up to a
-    constant that depends on the targets alone: inputs in which it is smaller explain them better.
-    """
+    """What a wide network leaves unexplained, and its variance over that of the process."""
 
     share: float
     ratio: float
-    surprise: float = np.nan
 
 
 class Sensitivity(NamedTuple):
@@ -181,8 +176,21 @@ def estimate_regularization(
     unit = min(1.0, weight.sum() / n)
     weight = weight / unit
     total = max(float(weight.sum()), (total or 0.0) / unit)
-    told = Witnesses.of(loss, Y, weight, total, tuned)
-    noise = _mean_noise(told.noise(inputs(told.rows), tuned))
+    members, classes = some_classes(loss, Y, tuned)
+    looked_at = weight if members is None else weight * members
+    blocks = blocks_of_rows(looked_at, *noise_blocks(round(looked_at.sum()), tuned))
+    rows = np.unique(np.concatenate(blocks))
+    inputs, shown = inputs(rows).astype(float), Y[rows][:, classes].astype(float)
+    noise = _mean_noise(
+        noise_of(
+            inputs[block],
+            shown[block],
+            total=total * float(looked_at.sum() / weight.sum()),
+            outlier_threshold=loss.outlier_threshold,
+            tuned=tuned,
+        )
+        for block in (np.searchsorted(rows, block) for block in blocks)
+    )
     sensitivity = Sensitivity.of(loss, Y, share, loss_scale)
     # Targets that are constant have no say.
     n_outputs = max(1, int((Y.min(axis=0) < Y.max(axis=0)).sum()))
@@ -194,60 +202,7 @@ def estimate_regularization(
     )
 
 
-class Witnesses(NamedTuple):
-    """Samples that tell the noise, in some blocks that do it each by itself.
-
-    Attributes
-    ----------
-    rows : ndarray of int
-        Their indices.
-    blocks : list of ndarray of int
-        Positions in ``rows``.
-    Y : ndarray of shape (len(rows), K)
-        Their targets.
-    total : float
-        Number of samples that they stand for.
-    outlier_threshold : float
-        Of the loss.
-    """
-
-    rows: np.ndarray
-    blocks: list
-    Y: np.ndarray
-    total: float
-    outlier_threshold: float
-
-    @classmethod
-    def of(cls, loss, Y, weight, total, tuned=TUNED):
-        """Some of the samples with these targets and weights, which are numbers of copies."""
-        members, classes = _some_classes(loss, Y, tuned)
-        looked_at = weight if members is None else weight * members
-        blocks = _blocks_of_rows(looked_at, *noise_blocks(round(looked_at.sum()), tuned))
-        rows = np.unique(np.concatenate(blocks))
-        return cls(
-            rows,
-            [np.searchsorted(rows, block) for block in blocks],
-            Y[rows][:, classes].astype(float),
-            total * float(looked_at.sum() / weight.sum()),
-            loss.outlier_threshold,
-        )
-
-    def noise(self, X, tuned=TUNED):
-        """A :class:`Noise` for each block, from the samples in some coordinates."""
-        X = X.astype(float, copy=False)
-        return [
-            noise_of(
-                X[block],
-                self.Y[block],
-                total=self.total,
-                outlier_threshold=self.outlier_threshold,
-                tuned=tuned,
-            )
-            for block in self.blocks
-        ]
-
-
-def _some_classes(loss, Y, tuned):
+def some_classes(loss, Y, tuned):
     """Which samples and classes tell the noise: of very many classes few, to meet each again.
 
     A class that is met once looks like noise.
@@ -279,7 +234,7 @@ def noise_blocks(n, tuned=TUNED):
 
 def _mean_noise(found):
     """Mean share, and geometric mean of the ratios that could be told."""
-    shares, ratios, _ = np.array(found).T
+    shares, ratios = np.array(list(found)).T
     ratios = ratios[np.isfinite(ratios)]
     ratio = float(np.exp(np.log(ratios).mean())) if ratios.size else np.nan
     return Noise(float(shares.mean()), ratio)
@@ -325,14 +280,14 @@ def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, tuned=TUNED):
     unknown = Noise(1.0, np.nan)
     X = X - X.mean(axis=0)
     gram = X @ X.T
-    first = _first_equal(gram, Y)
+    first = first_equal(gram, Y)
     if not first.all():
         X, Y = X[first], Y[first]
         X = X - X.mean(axis=0)
         gram = X @ X.T
     m, n_outputs = Y.shape
     total = max(m, total or 0.0)
-    kernel = _relu_kernel(gram, tuned.kernel_constant)
+    kernel = relu_kernel(gram, tuned.kernel_constant)
     rounding = _ROUNDING * float(kernel.trace())
     mean = kernel.mean(axis=0)
     kernel += mean.mean() - mean - mean[:, None]
@@ -366,11 +321,10 @@ def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, tuned=TUNED):
     values = values * (total / m)
     df = float(np.sum(values / (values + noise)))
     share = noise * unit * n_outputs / variance
-    share = min(share / max(1.0 - df / total, share), 1.0)
-    return Noise(share, ratio, float(unlikely[best]) / m)
+    return Noise(min(share / max(1.0 - df / total, share), 1.0), ratio)
 
 
-def _first_equal(gram, Y):
+def first_equal(gram, Y):
     """Whether a row is the first of those that are equal to it, but for rounding."""
     square = gram.diagonal()
     both = square + square[:, None]
@@ -403,7 +357,7 @@ def _pulled_in(residual, threshold, deviations):
     return np.clip(residual, -limit, limit)
 
 
-def _blocks_of_rows(weight, size, n_blocks):
+def blocks_of_rows(weight, size, n_blocks):
     """Indices of so many rows, some times over, evenly spread over all copies: files may be sorted.
 
     Each block skips what the others take, but for copies.
@@ -417,7 +371,7 @@ def _blocks_of_rows(weight, size, n_blocks):
     return [np.unique(rows[block::n_blocks]) for block in range(n_blocks)]
 
 
-def _relu_kernel(gram, constant):
+def relu_kernel(gram, constant):
     """Covariance of random relu units, ``E relu(w x + b) relu(w x' + b)`` up to a factor.
 
     ``gram`` holds the inner products of centered rows; it is overwritten.

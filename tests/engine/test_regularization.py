@@ -9,9 +9,9 @@ from skmdlam.engine.constants import TUNED
 from skmdlam.engine.regularization import (
     Noise,
     Sensitivity,
-    _blocks_of_rows,
     _mean_noise,
     _pulled_in,
+    blocks_of_rows,
     column_penalty,
     column_ridge,
     effective_column_alpha,
@@ -392,7 +392,7 @@ class TestManyClasses:
         found = estimate_regularization(SoftmaxCrossEntropy(), lambda rows: X[rows], Y, tuned=tuned)
         chosen = np.isin(codes, (0, 4))
         x, y = X[chosen], Y[chosen][:, [0, 4]]
-        blocks = _blocks_of_rows(np.ones(len(x)), *noise_blocks(len(x), tuned))
+        blocks = blocks_of_rows(np.ones(len(x)), *noise_blocks(len(x), tuned))
         noises = [noise_of(x[rows], y[rows], total=len(x), tuned=tuned) for rows in blocks]
         ratio = np.prod([noise.ratio for noise in noises]) ** (1 / len(noises))
         assert found.ratio == pytest.approx(ratio, rel=1e-9)
@@ -417,15 +417,15 @@ class TestBlocks:
         assert found == [(10, 1), (10, 2), (10, 2), (11, 1), (20, 1), (30, 1)]
 
     def test_rows_of_a_block_are_spread_evenly(self):
-        blocks = _blocks_of_rows(np.ones(2400), 400, 3)
+        blocks = blocks_of_rows(np.ones(2400), 400, 3)
         assert [len(block) for block in blocks] == [400] * 3
         for k, block in enumerate(blocks):
             np.testing.assert_array_equal(block, np.arange(400) * 6 + 2 * k)
-        assert [list(block) for block in _blocks_of_rows(np.ones(5), 400, 1)] == [[0, 1, 2, 3, 4]]
+        assert [list(block) for block in blocks_of_rows(np.ones(5), 400, 1)] == [[0, 1, 2, 3, 4]]
         # A row of many copies is in all of them, those without weight in none.
         weight = np.ones(12)
         weight[3], weight[7:10] = 12.0, 0.0
-        for block in _blocks_of_rows(weight, 4, 2):
+        for block in blocks_of_rows(weight, 4, 2):
             assert 3 in block and not np.isin([7, 8, 9], block).any()
 
     def test_mean_of_what_they_say(self):
