@@ -118,7 +118,7 @@ class Tuned:
     # -- the full batch -------------------------------------------------------------------------
     full_batch_rows: int = _number(5000, "samples", "time, fit", _TABLES)
     full_batch_columns: int = _number(500, "columns", "time, fit", _TABLES)
-    full_batch_numbers: float = _number(5e5, "numbers of encoded X", "time, fit", _TABLES)
+    full_batch_numbers: float = _number(1.5e5, "numbers of encoded X", "time, fit", _TABLES)
     full_batch_sweeps: int = _number(50, "sweeps", "time, fit", _TABLES)
     damping_in: float = _number(0.1, "mean eigenvalue", "speed, refused steps", _FULL)
     damping_out: float = _number(1.0, "mean eigenvalue", "speed, refused steps", _FULL)

@@ -218,7 +218,7 @@ class Feasible(StepSizes):
         settings : Settings
             Where ``batch_size`` is None the choice is ours: of up to 5,000 samples in up to 500
             dense columns and for up to two hidden layers sweeps generalize better, and cost two
-            to four times as much. Of encoded columns that is so up to 500,000 numbers. Up to 64
+            to four times as much. Of encoded columns that is so up to 150,000 numbers. Up to 64
             samples, copies counted, are one batch, which is as good and less sensitive to rounding.
             A ``max_iter`` of less than 50 is too few sweeps, and a non-smooth loss stops them at
             its kinks.
