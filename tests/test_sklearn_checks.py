@@ -24,7 +24,9 @@ RELAXED = (
 FEASIBLE = (
     {"batch_size": None},
     {"batch_size": None, "hidden_layer_sizes": ()},
-    {"activity_alpha": 0.0},
+    # Something must hold the weights of a check's clearly separated classes: it takes the logarithm
+    # of probabilities, and ours is finite where a probability is too small for a float, theirs not.
+    {"activity_alpha": 0.0, "alpha": 0.1},
     {"rho": 1.0},
 )
 ACTIVATIONS = ("leaky_relu", "elu", "softplus", "tanh", "logistic", "hard_tanh", "identity", "sign")
