@@ -209,7 +209,9 @@ def test_shuffle_decides_on_the_split():
 
 @may_not_converge
 @every_solver
-@pytest.mark.parametrize("container", [sp.csr_matrix, sp.csc_array])
+@pytest.mark.parametrize(
+    "container", [sp.csr_matrix, pytest.param(sp.csc_array, marks=pytest.mark.slow)]
+)
 def test_sparse_matrices(container, solver):
     X, y = BINARY[0][:50], BINARY[1][:50]
     model = MDLAMClassifier(15, random_state=1, **solver)

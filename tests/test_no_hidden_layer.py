@@ -147,8 +147,8 @@ class TestRidge:
         ("w_step", "alpha", "weight"),
         [
             ("quadratic", 1e-4, WEIGHT),
-            ("quadratic", 30.0, None),
-            ("exact", 1e-4, None),
+            pytest.param("quadratic", 30.0, None, marks=pytest.mark.slow),
+            pytest.param("exact", 1e-4, None, marks=pytest.mark.slow),
             ("exact", 1.0, WEIGHT),
         ],
         ids=["quadratic, weighted", "quadratic", "exact", "exact, weighted"],
@@ -304,6 +304,7 @@ class TestLogisticRegression:
 
 
 class TestOtherLosses:
+    @pytest.mark.slow
     def test_poisson(self):
         y = RNG.poisson(np.exp(0.5 * LATENT)).astype(float)
         models = [
