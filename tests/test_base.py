@@ -48,7 +48,12 @@ SOLVERS = {**FEASIBLE, "relaxed": RELAXED}
 REPRODUCIBLE = {name: SOLVERS[name] for name in ("full batch", "relaxed")}
 
 feasible = pytest.mark.parametrize("solver", FEASIBLE.values(), ids=FEASIBLE)
-every_solver = pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
+# Tried with both estimators one batch is slow: it is mini-batches of one.
+ONE_BATCH_SLOW = [
+    pytest.param(solver, marks=[pytest.mark.slow] * (name == "one batch"), id=name)
+    for name, solver in SOLVERS.items()
+]
+every_solver = pytest.mark.parametrize("solver", ONE_BATCH_SLOW)
 # For what an estimator does around any solver: each solver with one of the two.
 each_solver = pytest.mark.parametrize(
     ("estimator", "solver"),

@@ -45,7 +45,13 @@ both = pytest.mark.parametrize("estimator", [MDLAMClassifier, MDLAMRegressor])
 every_activation = pytest.mark.parametrize("activation", ACTIVATIONS)
 every_solver = pytest.mark.parametrize(
     "solver",
-    [{}, {"batch_size": 20}, {"batch_size": None}, {"solver": "relaxed"}],
+    # So few samples are a full batch by default.
+    [
+        {},
+        {"batch_size": 20},
+        pytest.param({"batch_size": None}, marks=pytest.mark.slow),
+        {"solver": "relaxed"},
+    ],
     ids=["default", "mini-batches", "full batch", "relaxed"],
 )
 each_solver = pytest.mark.parametrize(

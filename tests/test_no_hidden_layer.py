@@ -75,7 +75,9 @@ class TestFeasible:
 
     @pytest.mark.parametrize("alpha", [1e-4, 1.0, 30.0])
     @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
-    @pytest.mark.parametrize("container", [np.array, sp.csr_array])
+    @pytest.mark.parametrize(
+        "container", [np.array, pytest.param(sp.csr_array, marks=pytest.mark.slow)]
+    )
     def test_ridge(self, alpha, weight, container):
         model = feasible(MDLAMRegressor, Y, container(X), weight, alpha=alpha)
         ridge = Ridge(alpha=alpha, tol=1e-12).fit(X, Y, weight)

@@ -193,7 +193,13 @@ class TestBetweenCalls:
 class TestAfterFit:
     @both
     @pytest.mark.parametrize(
-        ("chunk", "solver"), [(2, {}), (10, {"batch_size": None}), (200, {})], ids=str
+        ("chunk", "solver"),
+        [
+            pytest.param(2, {}, marks=pytest.mark.slow),
+            (10, {"batch_size": None}),
+            (200, {}),
+        ],
+        ids=str,
     )
     def test_keeps_what_was_learned(self, estimator, chunk, solver):
         y = target(estimator)
@@ -228,7 +234,13 @@ class TestAfterFit:
         assert model.score(X, LABELS) > before - 0.02
 
     @both
-    @pytest.mark.parametrize(("chunk", "unit"), [(3, 1e-3), (10, 1.0), (200, 1e4)])
+    @pytest.mark.parametrize(
+        ("chunk", "unit"),
+        [
+            (3, 1e-3),
+            *(pytest.param(*some, marks=pytest.mark.slow) for some in [(10, 1.0), (200, 1e4)]),
+        ],
+    )
     def test_weights_without_what_they_have_seen(self, estimator, chunk, unit):
         """Of a version that did not keep it: they stand for many rows like those of the chunk."""
         rows, y = unit * (X + 2.0), target(estimator)
@@ -402,7 +414,7 @@ class TestData:
         if penalty == "box":
             assert max(np.abs(W).max() for W in model.coefs_) <= 1
 
-    @pytest.mark.parametrize("batch_size", [None, 7, 1000])
+    @pytest.mark.parametrize("batch_size", [None, pytest.param(7, marks=pytest.mark.slow), 1000])
     def test_batch_size(self, batch_size):
         assert feed(make(MDLAMClassifier, batch_size=batch_size), passes=4).score(X, LABELS) > 0.7
 
