@@ -202,7 +202,8 @@ class TestSinglePrecision:
             np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
 
     @pytest.mark.parametrize(
-        ("batch_size", "most", "rows"), [(200, 1.9, 100_000), (None, 2.5, 40_000)]
+        ("batch_size", "most", "rows"),
+        [(200, 1.9, 100_000), pytest.param(None, 2.5, 40_000, marks=pytest.mark.slow)],
     )
     def test_memory(self, batch_size, most, rows):
         """Beside X a copy of it, in coordinates of its own, and values of some rows at a time.
@@ -467,7 +468,7 @@ class TestSparseMemory:
     @each_solver
     def test_tall(self, estimator, solver):
         """Many rows: nothing that grows with rows times columns."""
-        rows = 40_000 if solver is SOLVERS["full batch"] else 20_000
+        rows = 30_000 if solver is SOLVERS["full batch"] else 20_000
         form = "csr" if estimator is MDLAMClassifier else "csc"
         self.check(estimator, solver, (rows, 400), form, 0.4)
 

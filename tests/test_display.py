@@ -79,6 +79,7 @@ def labels(axis):
 
 
 class TestWithoutMatplotlib:
+    @pytest.mark.slow
     def test_not_imported_with_the_package(self):
         code = (
             "import skmdlam, sys; assert skmdlam.WeightsDisplay; print('matplotlib' in sys.modules)"

@@ -171,7 +171,11 @@ GRIDS = {
 
 class TestSearch:
     @pytest.mark.parametrize(
-        "kind", ["mini-batches", "full batch", pytest.param("relaxed", marks=pytest.mark.slow)]
+        "kind",
+        [
+            "full batch",
+            *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("mini-batches", "relaxed")),
+        ],
     )
     def test_grid_in_a_pipeline(self, table, kind):
         X, X_test, y, y_test = table
@@ -191,6 +195,7 @@ class TestSearch:
         names = search.best_estimator_[0].get_feature_names_out()
         assert len(names) == search.best_estimator_["model"].n_features_in_
 
+    @pytest.mark.slow
     def test_grid_on_digits(self, digits):
         X, X_test, y, y_test = digits
         grid = {"alpha": [1e-4, 1e4], "hidden_layer_sizes": [(20,), (20, 20)]}
@@ -198,9 +203,8 @@ class TestSearch:
         assert search.best_params_["alpha"] == 1e-4
         assert search.score(X_test, y_test) > 0.92
 
-    @pytest.mark.parametrize(
-        "resource", [pytest.param("n_samples", marks=pytest.mark.slow), "max_iter"]
-    )
+    @pytest.mark.slow
+    @pytest.mark.parametrize("resource", ["n_samples", "max_iter"])
     def test_halving(self, table, resource):
         """Iterations are a resource that can be halved too."""
         X, X_test, y, y_test = table
@@ -336,6 +340,7 @@ class TestEnsembles:
         ).fit(X, y)
         assert stack.score(X_test, y_test) > chance(y_test)
 
+    @pytest.mark.slow
     def test_voting(self, digits):
         X, X_test, y, y_test = digits
         X, y = X[:600], y[:600]
@@ -508,6 +513,7 @@ class TestSemiSupervised:
 
 
 class TestCurves:
+    @pytest.mark.slow
     def test_learning_curve(self, digits):
         X, _, y, _ = digits
         sizes, _, test = learning_curve(small(), X, y, train_sizes=[60, 200, 700], cv=3)

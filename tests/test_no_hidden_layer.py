@@ -75,7 +75,9 @@ class TestFeasible:
 
     @pytest.mark.parametrize("alpha", [1e-4, 1.0, 30.0])
     @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
-    @pytest.mark.parametrize("container", [np.array, sp.csr_array])
+    @pytest.mark.parametrize(
+        "container", [np.array, pytest.param(sp.csr_array, marks=pytest.mark.slow)]
+    )
     def test_ridge(self, alpha, weight, container):
         model = feasible(MDLAMRegressor, Y, container(X), weight, alpha=alpha)
         ridge = Ridge(alpha=alpha, tol=1e-12).fit(X, Y, weight)
@@ -147,8 +149,8 @@ class TestRidge:
         ("w_step", "alpha", "weight"),
         [
             ("quadratic", 1e-4, WEIGHT),
-            ("quadratic", 30.0, None),
-            ("exact", 1e-4, None),
+            pytest.param("quadratic", 30.0, None, marks=pytest.mark.slow),
+            pytest.param("exact", 1e-4, None, marks=pytest.mark.slow),
             ("exact", 1.0, WEIGHT),
         ],
         ids=["quadratic, weighted", "quadratic", "exact", "exact, weighted"],
@@ -304,6 +306,7 @@ class TestLogisticRegression:
 
 
 class TestOtherLosses:
+    @pytest.mark.slow
     def test_poisson(self):
         y = RNG.poisson(np.exp(0.5 * LATENT)).astype(float)
         models = [

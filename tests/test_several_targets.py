@@ -50,7 +50,9 @@ def scores(model, Y, weight=None):
     return r2_score(Y[TEST], model.predict(X[TEST]), multioutput="raw_values")
 
 
-@pytest.mark.parametrize("ratio", [3e-6, 40.0, 7e5])
+@pytest.mark.parametrize(
+    "ratio", [*(pytest.param(ratio, marks=pytest.mark.slow) for ratio in (3e-6, 40.0)), 7e5]
+)
 @pytest.mark.parametrize(
     "options",
     [
@@ -77,7 +79,7 @@ def test_as_with_targets_that_are_scaled_outside(ratio, options):
     np.testing.assert_allclose(found, expected, atol=0.01)
 
 
-@pytest.mark.parametrize("ratio", [1e-5, 2e4])
+@pytest.mark.parametrize("ratio", [1e-5, pytest.param(2e4, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("loss", [LogCosh(), "huber"], ids=["LogCosh", "huber"])
 @pytest.mark.parametrize("batch_size", [50, None])
 def test_losses_with_a_unit_learn_both(ratio, loss, batch_size):
@@ -203,7 +205,9 @@ def test_warm_start_goes_on_from_the_same_weights(solver):
     assert model.loss_ < 1.05 * before
 
 
-@pytest.mark.parametrize("ratio", [1e-5, 1.0, 3e5])
+@pytest.mark.parametrize(
+    "ratio", [1e-5, *(pytest.param(ratio, marks=pytest.mark.slow) for ratio in (1.0, 3e5))]
+)
 @pytest.mark.parametrize("options", [{}, {"loss": "absolute_error"}, {"loss": "poisson"}], ids=str)
 def test_streams(ratio, options):
     """The first chunks know the units badly; later ones go on in other units."""

@@ -48,6 +48,10 @@ def mini_batch_run(options, problem, coefs, intercepts, settings):
     prepared = prepare(problem, options, settings, rng, single=single)
     V = starting_weights(prepared, coefs, intercepts, warm=settings.warm, limits=limits)
     network = network_of(prepared, V, options, largest)
+    if not prepared.frame.coordinates.columns.vary.any():
+        # Samples all alike: what seems to vary in the inputs of hidden layers are their own steps.
+        for layer in network.above:
+            layer.preconditioner.least_spread = 1.0
     terms = Terms.of(prepared, tuned.column_floor)
     step = LayerwiseStep(
         network,

@@ -277,6 +277,7 @@ class TestWithoutHiddenLayer:
         np.testing.assert_allclose(result.coefs[0].ravel(), oracle.coef_, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_rho_hardly_matters_in_the_end():
     problem, *first = make_problem(
         np.random.default_rng(0), activations=(), loss="softmax", alpha=0.1

@@ -615,3 +615,16 @@ def test_eight_hidden_layers_learn(activation):
     )  # fmt: skip
     z = forward(X, coefs, intercepts, [get_activation(activation)] * 8)
     assert ((z > 0) == (Y > 0.5)).mean() > 0.9
+
+
+@pytest.mark.parametrize("n", [1, 45])
+@pytest.mark.parametrize("hidden", [(8,), (16, 7)])
+def test_samples_that_are_all_alike_need_no_large_weights(n, hidden):
+    """Hidden layers say the same for all: how they move must not pass for their spread."""
+    X = np.tile([[-30.0, 0.5, 7.0]], (n, 1))
+    Y = 12.0 + 0.3 * np.random.default_rng(n).standard_normal((n, 1))
+    for seed in range(5):
+        _, W, b = fitted(X, Y, hidden=hidden, seed=seed, batch_size=n, epochs=200)
+        assert max(np.abs(V).max() for V in W[1:]) < 3.0
+        output = forward(X, W, b, [get_activation("relu")] * len(hidden))
+        np.testing.assert_allclose(output, np.full((n, 1), Y.mean()), rtol=1e-4)

@@ -79,7 +79,7 @@ def fit(how, X, y):
     return model.fit(X, y, sample_weight=weight)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "how",
     [
@@ -298,7 +298,7 @@ def test_columns_of_a_few_steps_of_single_precision_are_data():
     assert varies(*moments, X.dtype).all() and not varies(*moments, np.float16).any()
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [pytest.param(np.float32, marks=pytest.mark.slow), np.float64])
 @pytest.mark.parametrize("how", ["mini-batches", "full batch", "row space", "sparse", "stream"])
 def test_one_column_of_many_in_another_unit(how, dtype):
     """An id beside gene expressions: the fit is what it is without the change of unit."""

@@ -148,7 +148,9 @@ class FullObjective:
             rows = []
             for layer in range(self.depth - 1, -1, -1):
                 scale = slope.mean() + self.activity / self.rows.total
-                rows.append((scale * inputs[layer])[:, None])
+                curvature = (scale * inputs[layer])[:, None]
+                curvature[:-1] += self.ridge[layer] / self.rows.total
+                rows.append(curvature)
                 if layer > 0:
                     slope = (np.square(V[layer][:-1].astype(float)) @ slope) * rest[2 * layer - 1]
             if self.columns > 0:

@@ -145,7 +145,7 @@ class TestLookAhead:
             # The average did not begin anew.
             assert state["averaged"] == pytest.approx(stop)
 
-    @pytest.mark.parametrize("classes", [True, False])
+    @pytest.mark.parametrize("classes", [True, pytest.param(False, marks=pytest.mark.slow)])
     def test_strong_penalty_in_mid_stream_is_no_noise(self, classes):
         """What running weights lose in data they save in penalties: they are not dropped."""
         state, size, solver = None, {}, Feasible(column_alpha=0.75)

@@ -190,7 +190,9 @@ class TestRowCurvature:
         price, result = share @ curvature, []
         for layer in reversed(range(len(V))):
             squares = np.append(share @ inputs[layer] ** 2, 1.0)
-            result.append((price.mean() + objective.activity / total) * squares[:, None])
+            rows = (price.mean() + objective.activity / total) * squares[:, None]
+            rows[:-1] += objective.ridge[layer] / total
+            result.append(rows)
             if layer > 0:
                 activation = objective.activations[layer - 1]
                 slope = activation.derivative(z[layer - 1], inputs[layer])
@@ -208,8 +210,8 @@ class TestRowCurvature:
             np.testing.assert_allclose(found, rows, rtol=1e-10)
 
     def test_without_hidden_layer_it_is_the_diagonal_of_the_hessian(self):
-        """Of one output, by differences of the gradient; the ridge is not among it."""
-        objective, *_ = make("squared_error", (), ridge=[0.0], columns=0.0)
+        """Of one output, by differences of the gradient."""
+        objective, *_ = make("squared_error", (), ridge=[40.0 * RIDGE[0]], columns=0.0)
         theta = np.random.default_rng(0).normal(size=objective.size)
         h, eye = 1e-4, np.eye(objective.size)
         hessian = [(objective(theta + h * e)[1] - objective(theta - h * e)[1]) @ e for e in eye]

@@ -186,7 +186,15 @@ def metric_of(layer):
 @pytest.mark.parametrize("sketched", [False, True])
 @pytest.mark.parametrize(
     "penalty",
-    [L1(), ElasticNet(0.5), GroupLasso(), Box(-0.4, 0.5), Smooth()],
+    [
+        L1(),
+        *(
+            pytest.param(penalty, marks=pytest.mark.slow)
+            for penalty in (ElasticNet(0.5), Box(-0.4, 0.5))
+        ),
+        GroupLasso(),
+        Smooth(),
+    ],
     ids=lambda penalty: type(penalty).__name__,
 )
 def test_general_penalty_by_brute_force(penalty, sketched):

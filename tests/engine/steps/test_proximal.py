@@ -351,6 +351,20 @@ class TestMap:
         method.renew()
         np.testing.assert_array_equal(method._metric, 1.0)
 
+    def test_a_ridge_on_upper_layers_does_not_shorten_the_steps(self):
+        """Its curvature counts, also that of a unit that is off on all rows and has no other."""
+        problem, coefs, intercepts = problem_of(
+            X, NONLINEAR, SquaredError(), "box", 0.0, hidden=(6,)
+        )
+        for strength in (0.0, 20.0, 150.0):
+            _, method = method_of(problem, coefs, intercepts, upper_alpha=strength)
+            inner, outer = method.objective.views(method.theta)
+            inner[-1, 0], outer[0, 0] = -50.0, 0.7
+            method.start()
+            for _ in range(10):
+                method.advance()
+            assert method.gamma > 0.02
+
     def test_a_map_that_cannot_tell_rows_apart_has_one_step_in_the_users_units(self):
         _, setting, method = self.begin(Whole())
         rows = method.objective.row_curvature(method.theta)

@@ -451,11 +451,11 @@ def make_problem(rng, *, loss, activations, widths, weighted, penalty, alpha, sc
 
 
 @pytest.mark.parametrize(
-    "block", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, 10))]
+    "block", [0, *(pytest.param(k, marks=pytest.mark.slow) for k in range(1, 25))]
 )
 def test_j_never_rises_in_random_configurations(block):
     """The method's own value, which is J anew at its weights, and no best of a run."""
-    for seed in range(50 * block, 50 * (block + 1)):
+    for seed in range(20 * block, 20 * (block + 1)):
         rng = np.random.default_rng(seed)
         drawn = draw_configuration(rng)
         problem, coefs, intercepts = make_problem(rng, **drawn)
