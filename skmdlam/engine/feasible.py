@@ -253,11 +253,11 @@ class Feasible(StepSizes):
         -------
         n_pieces : int
             Pieces of a column, see :func:`~skmdlam.engine.evidence.choose_n_pieces`. 0, for plain
-            columns, without a hidden layer, with a penalty that looks at single weights, and for
-            more than 500 columns.
+            columns, without a hidden layer, with a penalty other than "l2" and "none", of whatever
+            strength, and for more than 500 columns.
         """
         wide = problem.X.shape[1] > self.constants.tuned.encoded_columns
-        if wide or not problem.activations or not problem.quadratic:
+        if wide or not problem.activations or problem.penalty.ridge is None:
             return 0
         return choose_n_pieces(problem, self.constants)
 
