@@ -84,12 +84,12 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     encoding : {"auto", "piecewise"}, PiecewiseLinearEncoder or None, default="auto"
         How the first layer sees numeric columns: as they are, or each as a curve, by a
         :class:`PiecewiseLinearEncoder` that is fitted within ``fit``. "auto" chooses once for all
-        columns, by how likely the targets are with each, before any weight moves (see
-        :ref:`columns_as_curves`). "piecewise" is an encoder at its defaults, and an encoder of your
-        own is cloned. None passes the columns on as they are. "auto" also does so for fewer than
-        100 samples, for more than 500 columns, without a hidden layer, with a penalty other than
-        "l2" and "none", with solver "relaxed", and for a sparse X, for which an encoding that is
-        asked for is an error. What was chosen is ``encoder_``.
+        columns, before any weight moves, by how well a Gaussian process predicts some of the
+        targets with each (see :ref:`columns_as_curves`). "piecewise" is an encoder at its defaults,
+        and an encoder of your own is cloned. None passes the columns on as they are. "auto" also
+        does so for fewer than 100 samples, for more than 500 columns, without a hidden layer, with
+        a penalty other than "l2" and "none", with solver "relaxed", and for a sparse X, for which
+        an encoding that is asked for is an error. What was chosen is ``encoder_``.
     activity_alpha : float or "auto", default="auto"
         Strength of the penalty on the variance of the pre-activations in J, not negative. It is
         counted in samples: it weighs like so many samples on which the network should say nothing.
