@@ -111,7 +111,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         Samples in a mini-batch of solver "feasible". None, or a number not below that of the
         samples, is the full batch: sweeps over all samples that are accelerated by secants and
         descend in J every time. "auto" is the full batch for up to 5,000 samples in up to 500 dense
-        columns (up to 500,000 numbers where they are encoded), two hidden layers, a smooth loss and
+        columns (up to 150,000 numbers where they are encoded), two hidden layers, a smooth loss and
         a ``max_iter`` of 50 and more: it generalizes better there, and takes two to four times as
         long. Elsewhere "auto" is a fifth of the samples below 500 (at least 20, and all of up to
         64), 100 below 2,000 and 200 from there on. Solver "relaxed" always takes the full batch:
