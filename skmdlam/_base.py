@@ -220,6 +220,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         units = TargetUnits.of_all(problem) if network.target.numeric else TargetUnits()
         if not goes_on:
             self.encoder_ = choose_encoder(self, units.problem(problem), network.solver)
+        self._sample = None  # of a stream before: after a fit the encoder stays what it is
         problem = encoded_problem(problem, self.encoder_)
         coefs, intercepts = self._begin(network, problem, rng, goes_on)
         problem = units.problem(problem)

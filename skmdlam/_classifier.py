@@ -31,11 +31,12 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     default ``1/2 ||W||^2``; ``unit`` is 1. The first line is the training objective of
     MLPClassifier. The second is a penalty on what the layers say instead of on the weights that say
     it, with variances over the samples weighted by ``s_i``; the third is one on the use of the d
-    columns of X at all, which hurts useless columns more than useful ones. The fourth, on the
-    weights of all layers but the first, makes the others hold: without it a rescaling of the layers
-    would shed them, and the lower J, the worse the model. All are unit-free. Their strengths are
-    chosen from the noise in the targets, or are options of :class:`Feasible`; what a fit has used
-    is ``activity_alpha_``, ``column_alpha_`` and ``upper_alpha_``.
+    columns of X (of the encoded ones, where ``encoding`` makes them) at all, which hurts useless
+    columns more than useful ones. The fourth, on the weights of all layers but the first, makes the
+    others hold: without it a rescaling of the layers would shed them, and the lower J, the worse
+    the model. All are unit-free. Their strengths are chosen from the noise in the targets, or are
+    options of :class:`Feasible`; what a fit has used is ``activity_alpha_``, ``column_alpha_`` and
+    ``upper_alpha_``.
 
     Solver "relaxed" is the algorithm of the paper [1]_. It minimizes the first line of J through
     a relaxed objective F, in which every layer has variables of its own (see :class:`Relaxed`).
@@ -80,22 +81,32 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         y: scale the columns when a penalty should treat them alike.
     l1_ratio : float, default=0.5
         Share of l1 in "elasticnet", from 0 to 1; the other penalties have no use for it.
+    encoding : {"auto", "piecewise"}, PiecewiseLinearEncoder or None, default="auto"
+        How the first layer sees numeric columns: as they are, or each as a curve, by a
+        :class:`PiecewiseLinearEncoder` that is fitted within ``fit``. "auto" chooses once for all
+        columns, before any weight moves, by how well a Gaussian process predicts some of the
+        targets with each (see :ref:`columns_as_curves`). "piecewise" is an encoder at its defaults,
+        and an encoder of your own is cloned. None passes the columns on as they are. "auto" also
+        does so for fewer than 100 samples, for more than 500 columns, without a hidden layer, with
+        a penalty other than "l2" and "none", with solver "relaxed", and for a sparse X, for which
+        an encoding that is asked for is an error. What was chosen is ``encoder_``.
     activity_alpha : float or "auto", default="auto"
         Strength of the penalty on the variance of the pre-activations in J, not negative. It is
         counted in samples: it weighs like so many samples on which the network should say nothing.
         "auto" is 1, times a factor for the depth and the activation: what adapts to the noise is
         the strength of the penalty on the upper layers' weights, and only the product of the two
-        matters where layers can be rescaled. More of it holds the network back more. 0 switches
-        all three unit-free penalties off; what is left is MLPClassifier's objective. Solver
-        "relaxed" has no such term and takes only "auto" and 0.
+        matters where layers can be rescaled. More of it holds the network back more. 0 switches all
+        three unit-free penalties off; what is left is, with ``encoding=None``, MLPClassifier's
+        objective. Solver "relaxed" has no such term and takes only "auto" and 0.
     batch_size : int, "auto" or None, default="auto"
         Samples in a mini-batch of solver "feasible". None, or a number not below that of the
         samples, is the full batch: sweeps over all samples that are accelerated by secants and
-        descend in J every time. "auto" is the full batch for up to 5,000 samples in up to 500
-        dense columns, two hidden layers, a smooth loss and a ``max_iter`` of 50 and more: it
-        generalizes better there, and takes two to four times as long. Elsewhere "auto" is a fifth
-        of the samples below 500 (at least 20, and all of up to 64), 100 below 2,000 and 200 from
-        there on. Solver "relaxed" always takes the full batch: "auto" or None.
+        descend in J every time. "auto" is the full batch for up to 5,000 samples in up to 500 dense
+        columns (up to 150,000 numbers where they are encoded), two hidden layers, a smooth loss and
+        a ``max_iter`` of 50 and more: it generalizes better there, and takes two to four times as
+        long. Elsewhere "auto" is a fifth of the samples below 500 (at least 20, and all of up to
+        64), 100 below 2,000 and 200 from there on. Solver "relaxed" always takes the full batch:
+        "auto" or None.
     max_iter : int, default=200
         Largest number of epochs or sweeps. The schedule of mini-batches ends by itself after 180
         epochs at most; where ``max_iter`` is less, it is shortened to fit. With a penalty other
@@ -135,10 +146,11 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Clip the columns of new samples to their range in training, ``data_min_`` to ``data_max_``,
         as ``MinMaxScaler(clip=True)`` does: a row far outside, as a typing error makes it, gets the
         prediction of the nearest edge and not one far outside of the targets. False extrapolates
-        the network. The zeros of a sparse X stay.
+        the network. The zeros of a sparse X stay. Of an encoded column it is the column itself that
+        has to be clipped: its pieces are constant beyond the range.
     warm_start : bool, default=False
         Go on from the weights of the last fit, for solver "relaxed" with epsilon at its final
-        value. Layer sizes and classes must be the same.
+        value, and with the same ``encoder_``. Layer sizes and classes must be the same.
     random_state : int, RandomState or None, default=None
         For the starting weights, the order of the samples and the split of ``early_stopping``. The
         same int gives the same weights, bit for bit, on the same machine and number of threads.
@@ -148,9 +160,14 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     Attributes
     ----------
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer, in the type of X (float32 or float64).
+        Weights of each layer, in the type of X (float32 or float64). The rows of the first one
+        belong to the columns of X or, with an ``encoder_``, to the encoded ones, whose names are
+        ``encoder_.get_feature_names_out()``.
     intercepts_ : list of ndarray of shape (n_out,)
         Intercepts of each layer.
+    encoder_ : PiecewiseLinearEncoder or None
+        What encodes the columns, fitted; None where the first layer sees them as they are. Its
+        ``n_bins`` is what "auto" chose, ``n_bins_`` and ``knots_`` are the pieces of each column.
     classes_ : ndarray of shape (n_classes,)
         Class labels; the numbers of the columns for a multilabel target.
     n_features_in_ : int
@@ -177,7 +194,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         weights of all layers but the first; given or automatic, 0 for solver "relaxed". Sample
         weights of less than one on average scale ``column_alpha_`` down in J.
     data_min_, data_max_ : ndarray of shape (n_features,)
-        Range of each column in training, which ``clip`` is to.
+        Range of each column in training, which ``clip`` is to; not of the encoded ones.
     best_loss_ : float
         Lowest J that was reached: the smallest entry of ``loss_curve_``, or J at the start where no
         epoch was better. It is there with ``early_stopping`` too, where MLPClassifier has None.
@@ -222,6 +239,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     MDLAMRegressor : Regressor counterpart.
     Feasible : The options of solver "feasible".
     Relaxed : The options of solver "relaxed".
+    PiecewiseLinearEncoder : What encodes the columns, as a transformer.
     sklearn.neural_network.MLPClassifier : The same network, trained by gradients.
 
     Notes
@@ -242,7 +260,11 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     *Streams.* :meth:`partial_fit` learns data chunk by chunk, by itself or after a fit, with solver
     "feasible" only. ``loss_curve_`` then has an entry for each call, the loss on its chunk before
     that was learned, and may rise; ``loss_`` is the last one and ``best_loss_`` the smallest;
-    ``stop_reason_`` is "partial_fit".
+    ``stop_reason_`` is "partial_fit". With ``encoding="auto"`` up to 1,000 samples are kept until
+    5,000 have been seen. From the hundredth on they choose the encoder, and again, never a coarser
+    one, whenever twice as many have been seen; before, columns are plain. The weights are
+    converted, so that what the network says stays at the new knots. After ``fit`` its encoder
+    stays.
 
     *Memory.* Mini-batches hold a copy of X in the coordinates of the first layer's step (float32,
     also for float64 data), the values of one batch, and a few square matrices for each layer:
@@ -252,11 +274,15 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     a standardized copy of X (none where X is sparse; with ``activity_alpha=0`` and far fewer rows
     than columns, rows x rows numbers in its place), the activations of 4,096 samples at a time, and
     secants of up to 20 times the number of weights. Solver "relaxed" keeps z and a of every layer
-    for all samples.
+    for all samples. Encoded samples are made as they are needed where a copy of them would take
+    more than twice as much as X and more than 4 million numbers: in its place are the columns and
+    their ranks.
 
     *Scaling.* Solver "feasible" standardizes the columns of X inside its steps: the fit
     does not depend on their units, but for an ``alpha`` that you set, which stands beside the
-    weights in those units. Solver "relaxed" wants scaled columns, as other networks do.
+    weights in those units. Solver "relaxed" wants scaled columns, as other networks do. The pieces
+    of an encoded column are the same ones whatever increasing function it went through; only the
+    column itself, which is beside them by default, is another one then.
 
     With one class in y the fit works, and predicts that class.
 

@@ -52,7 +52,8 @@ def regularization_path(
         What is fitted; it is cloned. Its penalty takes weights to zero: "group", where all weights
         of an input go together, "l1", "elasticnet", or a :class:`~skmdlam.penalties.Penalty` of
         that kind. ``alpha``, ``batch_size`` and ``warm_start`` are set by the path. Penalties act
-        on weights in the units of X: scale the columns first.
+        on weights in the units of X: scale the columns first. With an ``encoding`` that is asked
+        for (not "auto") the inputs below are the encoded columns.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Training samples.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)

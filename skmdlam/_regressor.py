@@ -30,14 +30,14 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     where R is the loss, summed over the outputs, and Omega is the penalty, by default
     ``1/2 ||W||^2``. The first line is the training objective of MLPRegressor. The second is a
     penalty on what the layers say instead of on the weights that say it, with variances over the
-    samples weighted by ``s_i``; the third is one on the use of the d columns of X at all, which
-    hurts useless columns more than useful ones. The fourth, on the weights of all layers but the
-    first, makes the others hold: without it a rescaling of the layers would shed them, and the
-    lower J, the worse the model. Their strengths are chosen from the noise in the targets, or are
-    options of :class:`Feasible`; what a fit has used is ``activity_alpha_``, ``column_alpha_`` and
-    ``upper_alpha_``. ``unit`` makes all independent of the unit of y, as :class:`Feasible` says;
-    variance and weights of the output layer count in units of the spread of y, for Poisson as they
-    are.
+    samples weighted by ``s_i``; the third is one on the use of the d columns of X (of the encoded
+    ones, where ``encoding`` makes them) at all, which hurts useless columns more than useful ones.
+    The fourth, on the weights of all layers but the first, makes the others hold: without it a
+    rescaling of the layers would shed them, and the lower J, the worse the model. Their strengths
+    are chosen from the noise in the targets, or are options of :class:`Feasible`; what a fit has
+    used is ``activity_alpha_``, ``column_alpha_`` and ``upper_alpha_``. ``unit`` makes all
+    independent of the unit of y, as :class:`Feasible` says; variance and weights of the output
+    layer count in units of the spread of y, for Poisson as they are.
 
     Solver "relaxed" is the algorithm of the paper [1]_. It minimizes the first line of J through
     a relaxed objective F, in which every layer has variables of its own (see :class:`Relaxed`).
@@ -90,22 +90,32 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         y: scale the columns when a penalty should treat them alike.
     l1_ratio : float, default=0.5
         Share of l1 in "elasticnet", from 0 to 1; the other penalties have no use for it.
+    encoding : {"auto", "piecewise"}, PiecewiseLinearEncoder or None, default="auto"
+        How the first layer sees numeric columns: as they are, or each as a curve, by a
+        :class:`PiecewiseLinearEncoder` that is fitted within ``fit``. "auto" chooses once for all
+        columns, before any weight moves, by how well a Gaussian process predicts some of the
+        targets with each (see :ref:`columns_as_curves`). "piecewise" is an encoder at its defaults,
+        and an encoder of your own is cloned. None passes the columns on as they are. "auto" also
+        does so for fewer than 100 samples, for more than 500 columns, without a hidden layer, with
+        a penalty other than "l2" and "none", with solver "relaxed", and for a sparse X, for which
+        an encoding that is asked for is an error. What was chosen is ``encoder_``.
     activity_alpha : float or "auto", default="auto"
         Strength of the penalty on the variance of the pre-activations in J, not negative. It is
         counted in samples: it weighs like so many samples on which the network should say nothing.
         "auto" is 1, times a factor for the depth and the activation: what adapts to the noise is
         the strength of the penalty on the upper layers' weights, and only the product of the two
-        matters where layers can be rescaled. More of it holds the network back more. 0 switches
-        all three unit-free penalties off; what is left is MLPRegressor's objective. Solver
-        "relaxed" has no such term and takes only "auto" and 0.
+        matters where layers can be rescaled. More of it holds the network back more. 0 switches all
+        three unit-free penalties off; what is left is, with ``encoding=None``, MLPRegressor's
+        objective. Solver "relaxed" has no such term and takes only "auto" and 0.
     batch_size : int, "auto" or None, default="auto"
         Samples in a mini-batch of solver "feasible". None, or a number not below that of the
         samples, is the full batch: sweeps over all samples that are accelerated by secants and
-        descend in J every time. "auto" is the full batch for up to 5,000 samples in up to 500
-        dense columns, two hidden layers, a smooth loss and a ``max_iter`` of 50 and more: it
-        generalizes better there, and takes two to four times as long. Elsewhere "auto" is a fifth
-        of the samples below 500 (at least 20, and all of up to 64), 100 below 2,000 and 200 from
-        there on. Solver "relaxed" always takes the full batch: "auto" or None.
+        descend in J every time. "auto" is the full batch for up to 5,000 samples in up to 500 dense
+        columns (up to 150,000 numbers where they are encoded), two hidden layers, a smooth loss and
+        a ``max_iter`` of 50 and more: it generalizes better there, and takes two to four times as
+        long. Elsewhere "auto" is a fifth of the samples below 500 (at least 20, and all of up to
+        64), 100 below 2,000 and 200 from there on. Solver "relaxed" always takes the full batch:
+        "auto" or None.
         With a loss that has kinks, absolute or quantile, and a penalty other than "l2", only the
         last sweeps of it are of this kind.
     max_iter : int, default=200
@@ -142,10 +152,12 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         Clip the columns of new samples to their range in training, ``data_min_`` to ``data_max_``,
         as ``MinMaxScaler(clip=True)`` does: a row far outside, as a typing error makes it, gets the
         prediction of the nearest edge and not one far outside of the targets. False extrapolates
-        the network. The zeros of a sparse X stay.
+        the network. The zeros of a sparse X stay. Of an encoded column it is the column itself that
+        has to be clipped: its pieces are constant beyond the range.
     warm_start : bool, default=False
         Go on from the weights of the last fit, for solver "relaxed" with epsilon at its final
-        value. Layer sizes must be the same; from or to ``loss="poisson"`` there is no going on.
+        value, and with the same ``encoder_``. Layer sizes must be the same; from or to
+        ``loss="poisson"`` there is no going on.
     random_state : int, RandomState or None, default=None
         For the starting weights, the order of the samples and the split of ``early_stopping``. The
         same int gives the same weights, bit for bit, on the same machine and number of threads.
@@ -155,9 +167,14 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     Attributes
     ----------
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer, in the type of X (float32 or float64).
+        Weights of each layer, in the type of X (float32 or float64). The rows of the first one
+        belong to the columns of X or, with an ``encoder_``, to the encoded ones, whose names are
+        ``encoder_.get_feature_names_out()``.
     intercepts_ : list of ndarray of shape (n_out,)
         Intercepts of each layer.
+    encoder_ : PiecewiseLinearEncoder or None
+        What encodes the columns, fitted; None where the first layer sees them as they are. Its
+        ``n_bins`` is what "auto" chose, ``n_bins_`` and ``knots_`` are the pieces of each column.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -182,7 +199,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         weights of all layers but the first; given or automatic, 0 for solver "relaxed". Sample
         weights of less than one on average scale ``column_alpha_`` down in J.
     data_min_, data_max_ : ndarray of shape (n_features,)
-        Range of each column in training, which ``clip`` is to.
+        Range of each column in training, which ``clip`` is to; not of the encoded ones.
     best_loss_ : float
         Lowest J that was reached: the smallest entry of ``loss_curve_``, or J at the start where no
         epoch was better. It is there with ``early_stopping`` too, where MLPRegressor has None.
@@ -227,6 +244,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     MDLAMClassifier : Classifier counterpart.
     Feasible : The options of solver "feasible".
     Relaxed : The options of solver "relaxed".
+    PiecewiseLinearEncoder : What encodes the columns, as a transformer.
     sklearn.neural_network.MLPRegressor : The same network, trained by gradients.
 
     Notes
@@ -248,7 +266,11 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     *Streams.* :meth:`partial_fit` learns data chunk by chunk, by itself or after a fit, with solver
     "feasible" only. ``loss_curve_`` then has an entry for each call, the loss on its chunk before
     that was learned, and may rise; ``loss_`` is the last one and ``best_loss_`` the smallest;
-    ``stop_reason_`` is "partial_fit".
+    ``stop_reason_`` is "partial_fit". With ``encoding="auto"`` up to 1,000 samples are kept until
+    5,000 have been seen. From the hundredth on they choose the encoder, and again, never a coarser
+    one, whenever twice as many have been seen; before, columns are plain. The weights are
+    converted, so that what the network says stays at the new knots. After ``fit`` its encoder
+    stays.
 
     *Memory.* Mini-batches hold a copy of X in the coordinates of the first layer's step (float32,
     also for float64 data), the values of one batch, and a few square matrices for each layer:
@@ -258,12 +280,15 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     a standardized copy of X (none where X is sparse; with ``activity_alpha=0`` and far fewer rows
     than columns, rows x rows numbers in its place), the activations of 4,096 samples at a time, and
     secants of up to 20 times the number of weights. Solver "relaxed" keeps z and a of every layer
-    for all samples.
+    for all samples. Encoded samples are made as they are needed where a copy of them would take
+    more than twice as much as X and more than 4 million numbers: in its place are the columns and
+    their ranks.
 
     *Scaling.* Solver "feasible" standardizes the columns of X and y inside its steps: the fit
     does not depend on their units, but for an ``alpha`` that you set, which stands beside the
     weights in those units and those of y. Solver "relaxed" wants scaled columns, as other networks
-    do.
+    do. The pieces of an encoded column are the same ones whatever increasing function it went
+    through; only the column itself, which is beside them by default, is another one then.
 
     The loss of a target is in its own units, and so are ``loss_`` and ``loss_curve_``.
 

@@ -53,11 +53,11 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
     ----------
     knots_ : list of ndarray
         Knots of each column, increasing; an empty array for a column that is passed on.
-    n_bins_ : ndarray of int of shape (n_features_in_,)
+    n_bins_ : ndarray of int of shape (`n_features_in_`,)
         Pieces of each column, 0 for one that is passed on.
     n_features_in_ : int
         Columns of X.
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (`n_features_in_`,)
         Their names; only there when X was a data frame with names that are strings.
 
     Raises

@@ -259,6 +259,20 @@ class TestAfterFit:
         assert_same_weights(model, fit(make(estimator, max_iter=5)))
         assert len(model.loss_curve_) == 5
 
+    @pytest.mark.parametrize("warm", [False, True])
+    def test_encoder_of_a_fit_stays(self, warm):
+        """Whatever stream there was before, and has not chosen yet."""
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(500, 3))
+        y = np.sin(3.0 * X[:, 0]) + (X[:, 1] > 0)
+        model = MDLAMRegressor((5,), warm_start=warm, random_state=0)
+        encoder = model.partial_fit(X[:70], y[:70]).fit(X[:200], y[:200]).encoder_
+        assert (encoder is None) == warm
+        before = model.predict(X)
+        model.partial_fit(X[200:], y[200:])
+        assert model.encoder_ is encoder
+        assert np.mean((model.predict(X) - before) ** 2) < 0.1 * np.var(y)
+
     @both
     def test_warm_fit_goes_on(self, estimator):
         model = feed(make(estimator, max_iter=3, warm_start=True), passes=8)

@@ -108,7 +108,7 @@ class Feasible(StepSizes):
     regression for the steps; both are folded back into the weights. With ``alpha=0`` the fit
     then does not depend on units. Columns that outnumber the samples and are of like spread (within
     a factor of 1000) are taken to be in one unit and scaled by one number, ``std_j`` in C: each
-    rare one blown up to the size of the others would be noise.
+    rare one blown up to the size of the others would be noise. Of encoded columns each is one.
 
     ``unit`` is the variance of the target for squared error and Huber, its mean deviation for
     absolute error and quantile, its mean for Poisson and 1 for classification; a Huber loss with a
@@ -253,11 +253,11 @@ class Feasible(StepSizes):
         -------
         n_pieces : int
             Pieces of a column, see :func:`~skmdlam.engine.evidence.choose_n_pieces`. 0, for plain
-            columns, without a hidden layer, with a penalty that looks at single weights, and for
-            more than 500 columns.
+            columns, without a hidden layer, with a penalty other than "l2" and "none", of whatever
+            strength, and for more than 500 columns.
         """
         wide = problem.X.shape[1] > self.constants.tuned.encoded_columns
-        if wide or not problem.activations or not problem.quadratic:
+        if wide or not problem.activations or problem.penalty.ridge is None:
             return 0
         return choose_n_pieces(problem, self.constants)
 

@@ -38,7 +38,8 @@ class Relaxed:
         epsilon   <-  max(epsilon_final, epsilon_factor * epsilon); feasibility restored, momentum
                       restarted
 
-    F never rises between two changes of epsilon, whatever the parameters are.
+    F never rises between two changes of epsilon, whatever the parameters are. Columns stay as they
+    are, unless the estimator's ``encoding`` asks for something else than "auto".
 
     Parameters
     ----------
