@@ -98,7 +98,8 @@ def few_ticks(axis, values):
     if len(values) <= _FEW_TICKS:
         axis.set_xticks(values, [f"{value:g}" for value in values])
     else:
-        axis.locator_params(axis="x", nbins=4)
+        whole = bool(np.equal(np.floor(values), values).all())
+        axis.locator_params(axis="x", nbins=4, integer=whole)
 
 
 def mark_along_axis(axis, values, **line_kw):
