@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from ._encoding import seen_by_network
 from ._feature_panels import (
     MOST_SHOWN,
+    check_panels,
     few_ticks,
     is_at_left,
     make_panels,
@@ -24,6 +25,8 @@ from .display import _COLORS, _is_integer, _long_names, _pyplot
 _RESPONSES = ("auto", "predict_proba", "decision_function")
 # Values of a feature up to which each has a marker.
 _FEW_VALUES = 12
+# Of the panels of partial dependence and of curves.
+_HEIGHTS = (1.0, 0.7)
 
 
 class FeatureEffectDisplay:
@@ -61,7 +64,7 @@ class FeatureEffectDisplay:
           the one whose curve has the largest standard deviation over the samples times the norm of
           the outgoing weights of the unit;
         - ``curves``: ndarray of shape (n_values, n_units), the curves of these units;
-        - ``knots``: ndarray, where the curves may bend; empty for a plain feature;
+        - ``knots``: ndarray, those of the encoding; empty for a plain feature;
         - ``deciles``: ndarray of shape (9,), of the samples.
     response : str, default="prediction"
         What is averaged; for the label.
@@ -123,7 +126,7 @@ class FeatureEffectDisplay:
         if not self.effects:
             raise ValueError("effects holds no feature to draw.")
         plt = _pyplot(f"{type(self).__name__}.plot")
-        self.ax_ = make_panels(plt, ax, len(self.effects), heights=(1.0, 0.7))
+        self.ax_ = make_panels(plt, ax, len(self.effects), _HEIGHTS)
         self.figure_ = self.ax_[0, 0].figure
         self.lines_, self.curve_lines_, self.deciles_ = [], [], []
         line_kw, curve_kw = _long_names(line_kw or {}), _long_names(curve_kw or {})
@@ -244,6 +247,7 @@ class FeatureEffectDisplay:
         'probability of 2'
         """
         _check_options(response_method, n_units, percentiles, grid_resolution, subsample)
+        _pyplot(f"{cls.__name__}.plot")  # tells what is missing before any work
         model, X, feature_names = _network_and_inputs(estimator, X, feature_names)
         names = names_of_features(feature_names, model, model.n_features_in_)
         shown = None if features is None else places_of_features(features, names)
@@ -256,6 +260,7 @@ class FeatureEffectDisplay:
         if shown is None:
             size = np.sqrt((layer.spread**2).sum(axis=1))
             shown = np.argsort(-size, kind="stable")[:MOST_SHOWN]
+        check_panels(ax, len(shown), len(_HEIGHTS))
         effects = []
         for j in shown:
             grid = _grid(X[:, j], layer.knots[j], percentiles, grid_resolution)

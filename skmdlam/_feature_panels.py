@@ -49,6 +49,16 @@ def _place(feature, names):
     return int(feature)
 
 
+def check_panels(ax, n_features, n_each):
+    """Refuse Axes that are not as many as there are panels, ``n_each`` for each feature."""
+    n_given = n_features * n_each if ax is None else np.asarray(ax, dtype=object).size
+    if n_given != n_features * n_each:
+        raise ValueError(
+            f"ax must hold {n_features * n_each} Axes, {n_each} for each of the {n_features} "
+            f"feature(s); got {n_given}."
+        )
+
+
 def make_panels(plt, ax, n_features, heights=(1.0,)):
     """Axes for some features, an array of shape (n_features, len(heights)).
 
@@ -64,13 +74,8 @@ def make_panels(plt, ax, n_features, heights=(1.0,)):
         Of the panels of a feature, from top to bottom, in units of 2.2 inches.
     """
     if ax is not None:
-        axes = np.asarray(ax, dtype=object)
-        if axes.size != n_features * len(heights):
-            raise ValueError(
-                f"ax must hold {n_features * len(heights)} Axes, {len(heights)} for each of the "
-                f"{n_features} feature(s); got {axes.size}."
-            )
-        return axes.reshape(n_features, len(heights))
+        check_panels(ax, n_features, len(heights))
+        return np.asarray(ax, dtype=object).reshape(n_features, len(heights))
     across = 2 if n_features == 4 else min(n_features, 3)
     down = -(-n_features // across)
     figure = plt.figure(

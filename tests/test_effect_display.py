@@ -1,5 +1,6 @@
 """Effects of features: exact curves of the first layer, partial dependence as scikit-learn's."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -264,6 +265,18 @@ class TestPlot:
         assert {line.get_color() for line in display.lines_} == {"red"}
         assert {line.get_linewidth() for line in display.curve_lines_[0]} == {3}
         assert display.plot().figure_ is not figure
+
+    @pytest.mark.parametrize("missing", ["matplotlib", None])
+    def test_errors_before_any_work(self, monkeypatch, missing):
+        model = fitted()
+        monkeypatch.setattr("skmdlam._effect_display._partial_dependence", None)
+        if missing:
+            monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+            with pytest.raises(ImportError, match=r"FeatureEffectDisplay\.plot needs matplotlib"):
+                show(model, X)
+        else:
+            with pytest.raises(ValueError, match="must hold 8 Axes, 2 for each of the 4"):
+                show(model, X, ax=[None] * 3)
 
     def test_nothing_to_draw(self):
         with pytest.raises(ValueError, match="no feature"):
