@@ -1,6 +1,8 @@
 """Neural networks by alternating minimization, with a scikit-learn interface."""
 
 from ._classifier import MDLAMClassifier
+from ._effect_display import FeatureEffectDisplay
+from ._encoding_display import EncodingDisplay
 from ._path import regularization_path
 from ._path_display import RegularizationPathDisplay
 from ._regressor import MDLAMRegressor
@@ -12,7 +14,9 @@ from .engine.relaxed import Relaxed
 
 __all__ = [
     "ConvergenceDisplay",
+    "EncodingDisplay",
     "Feasible",
+    "FeatureEffectDisplay",
     "MDLAMClassifier",
     "MDLAMRegressor",
     "PiecewiseLinearEncoder",

@@ -463,7 +463,7 @@ class WeightsDisplay:
             "image" and all for the others.
         feature_names : sequence of str, default=None
             Names of the layer's inputs, shown where there are at most 40. None takes those that
-            the estimator was fitted with, if any.
+            the estimator was fitted with, if any, for its encoded columns if it has some.
         ax : matplotlib Axes, default=None
             Where to draw. None makes a new figure.
         image_kw : dict, default=None
@@ -507,6 +507,8 @@ class WeightsDisplay:
         layer = int(layer) % n_layers
         if feature_names is None and layer == 0:
             feature_names = getattr(model, "feature_names_in_", None)
+            if feature_names is not None and getattr(model, "encoder_", None) is not None:
+                feature_names = model.encoder_.get_feature_names_out()
         display = cls(model.coefs_[layer], layer=layer, feature_names=feature_names)
         return display.plot(
             ax=ax, kind=kind, image_shape=image_shape, n_units=n_units, image_kw=image_kw

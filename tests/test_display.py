@@ -14,7 +14,13 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmdlam import ConvergenceDisplay, MDLAMClassifier, MDLAMRegressor, WeightsDisplay
+from skmdlam import (
+    ConvergenceDisplay,
+    MDLAMClassifier,
+    MDLAMRegressor,
+    PiecewiseLinearEncoder,
+    WeightsDisplay,
+)
 
 pd = pytest.importorskip("pandas")
 
@@ -357,6 +363,16 @@ class TestWeights:
     def test_at_most_16_images_by_default(self, pyplot):
         display = WeightsDisplay(np.ones((9, 20))).plot()
         assert display.units_.tolist() == list(range(16))
+
+    def test_names_of_encoded_columns(self, pyplot):
+        X = pd.DataFrame({"a": np.arange(120.0), "b": np.arange(120) % 2})
+        encoder = PiecewiseLinearEncoder(n_bins=2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = MDLAMRegressor((3,), encoding=encoder, max_iter=2).fit(X, X["a"])
+        display = WeightsDisplay.from_estimator(model, kind="matrix")
+        names = [label.get_text() for label in display.ax_.get_yticklabels()]
+        assert names == ["a", "a_pl_0", "a_pl_1", "b"]
 
     def test_sparsity(self, pyplot):
         X, y = make_regression(80, 6, n_informative=2, random_state=0)

@@ -155,6 +155,11 @@ class TestInFull:
         assert np.mean(np.subtract(ours, accuracy["MLPClassifier, adam"])) > 0.05
         assert accuracy["boosted trees"][4] == max(row[4] for row in accuracy.values())
 
+    def test_columns(self, tmp_path):
+        rows = table(run("plot_columns", tmp_path))
+        plain, encoded = (rows[f"MDLAMRegressor, encoding={e}"][0] for e in ("None", "'auto'"))
+        assert plain + 0.01 < encoded < rows["the true function"][0]
+
     def check_citation_graph(self, out):
         test = {
             name: float(score)

@@ -1,0 +1,514 @@
+"""Plot of what a network makes of single features."""
+
+import copy
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import is_classifier
+from sklearn.utils import Bunch, check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from ._encoding import seen_by_network
+from ._feature_panels import (
+    MOST_SHOWN,
+    check_panels,
+    few_ticks,
+    is_at_left,
+    make_panels,
+    mark_along_axis,
+    names_of_features,
+    places_of_features,
+)
+from ._validation import refuse_strings
+from .display import _COLORS, _is_integer, _long_names, _pyplot
+
+_RESPONSES = ("auto", "predict_proba", "decision_function")
+# Values of a feature up to which each has a marker.
+_FEW_VALUES = 12
+# Of the panels of partial dependence and of curves.
+_HEIGHTS = (1.0, 0.7)
+
+
+class FeatureEffectDisplay:
+    r"""What a network makes of single features: partial dependence, and the curves of its units.
+
+    For each feature there are two panels. The upper one is partial dependence: the mean prediction
+    of samples in which this feature is set to one value after another. The lower one shows what the
+    first layer makes of the feature, before other features come in: for the hidden units that use
+    it most, the curve
+
+    .. math::
+
+        c_{jk}(x) = \sum_{s \in S_j} W_{sk}\, \varphi_s(x) - \text{mean over the samples},
+
+    where :math:`S_j` are the encoded columns of feature j, :math:`\varphi_s` its pieces, and W is
+    ``coefs_[0]``. Without an encoding it is a straight line.
+
+    These curves are exact. The pre-activation of hidden unit k in the first layer is the sum of its
+    curves over all features plus a constant, its mean over the samples:
+    :math:`z_k(x) = \bar z_k + \sum_j c_{jk}(x_j)`. What follows the first layer mixes units and
+    features, so partial dependences do not add up to the prediction, but for networks without
+    hidden layers and with the identity as link: there both panels show the same curve.
+
+    Make one with :meth:`from_estimator`, which draws it too, and draw it again with :meth:`plot`.
+
+    Parameters
+    ----------
+    effects : list of :class:`~sklearn.utils.Bunch`
+        For each feature that is shown:
+
+        - ``feature``, ``name``: its index and its name;
+        - ``grid_values``: ndarray of shape (n_values,), increasing;
+        - ``average``: ndarray of shape (n_values,), the partial dependence at these values;
+        - ``units``: ndarray of int of shape (n_units,), the hidden units that use it most, first
+          the one whose curve has the largest standard deviation over the samples times the norm of
+          the outgoing weights of the unit;
+        - ``curves``: ndarray of shape (n_values, n_units), the curves of these units;
+        - ``knots``: ndarray, those of the encoding; empty for a plain feature;
+        - ``deciles``: ndarray of shape (9,), of the samples.
+    response : str, default="prediction"
+        What is averaged; for the label.
+
+    Attributes
+    ----------
+    ax_ : ndarray of matplotlib Axes of shape (n_shown, 2)
+        For each feature the panel of the partial dependence, and that of the curves.
+    figure_ : matplotlib Figure
+        The figure that holds the axes.
+    lines_ : list of matplotlib Line2D
+        Partial dependence, a line for each feature.
+    curve_lines_ : list of list of matplotlib Line2D
+        For each feature the curves of its units.
+    deciles_ : list of matplotlib LineCollection
+        For each feature the deciles of the samples, short lines on the horizontal axis.
+
+    See Also
+    --------
+    EncodingDisplay : The pieces that the curves are made of.
+    sklearn.inspection.PartialDependenceDisplay : Partial dependence of any estimator, of pairs of
+        features, and of single samples.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skmdlam import FeatureEffectDisplay, MDLAMRegressor
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> model = MDLAMRegressor((20,), encoding="piecewise", random_state=0).fit(X, y)
+    >>> display = FeatureEffectDisplay.from_estimator(model, X, ["bmi", "s5"], n_units=3)
+    >>> [effect.curves.shape[1] for effect in display.effects]
+    [3, 3]
+    """
+
+    def __init__(self, effects, *, response="prediction"):
+        self.effects = effects
+        self.response = response
+
+    def plot(self, ax=None, *, line_kw=None, curve_kw=None):
+        """Draw the effects.
+
+        Panels of one kind have the same vertical axis, so that features can be compared.
+
+        Parameters
+        ----------
+        ax : array of matplotlib Axes, default=None
+            Where to draw: two for each feature, of shape (n_shown, 2) or in this order. None makes
+            a new figure.
+        line_kw : dict, default=None
+            Passed to :meth:`matplotlib.axes.Axes.plot` for the partial dependence.
+        curve_kw : dict, default=None
+            The same for the curves of the units.
+
+        Returns
+        -------
+        display : FeatureEffectDisplay
+            This object, with its attributes.
+        """
+        if not self.effects:
+            raise ValueError("effects holds no feature to draw.")
+        plt = _pyplot(f"{type(self).__name__}.plot")
+        self.ax_ = make_panels(plt, ax, len(self.effects), _HEIGHTS)
+        self.figure_ = self.ax_[0, 0].figure
+        self.lines_, self.curve_lines_, self.deciles_ = [], [], []
+        line_kw, curve_kw = _long_names(line_kw or {}), _long_names(curve_kw or {})
+        for (upper, lower), effect in zip(self.ax_, self.effects, strict=True):
+            few = len(effect.grid_values) <= _FEW_VALUES
+            style = {"color": _COLORS[1], "linewidth": 2.4, "marker": "o" if few else None}
+            self.lines_ += upper.plot(effect.grid_values, effect.average, **style | line_kw)
+            self.curve_lines_.append(self._draw_curves(lower, effect, curve_kw))
+            self.deciles_.append(mark_along_axis(lower, effect.deciles))
+            upper.set_title(effect.name, fontsize=10)
+            upper.tick_params(labelbottom=False)
+            few_ticks(lower, effect.grid_values)
+        for axes, values in zip(self.ax_.T, ("average", "curves"), strict=True):
+            limits = _limits([effect[values] for effect in self.effects])
+            for axis in axes:
+                axis.set_ylim(limits)
+                if not is_at_left(axis):
+                    axis.tick_params(labelleft=False)
+        for upper, lower in self.ax_:
+            if is_at_left(upper):
+                upper.set_ylabel(f"partial dependence:\n{self.response}", fontsize=9)
+                lower.set_ylabel("unit curves", fontsize=9)
+        return self
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        features=None,
+        *,
+        target=None,
+        response_method="auto",
+        n_units=8,
+        percentiles=(0.01, 0.99),
+        grid_resolution=60,
+        subsample=1000,
+        random_state=0,
+        feature_names=None,
+        ax=None,
+        line_kw=None,
+        curve_kw=None,
+    ):
+        """Compute the effects of features and draw them.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted :class:`MDLAMClassifier` or :class:`MDLAMRegressor`, with or without an
+            ``encoder_``; MLPClassifier and MLPRegressor are shown too. Of a search it is the best
+            estimator. Of a Pipeline it is the last step: the features are those that the steps
+            before it make of X.
+        X : array-like of shape (n_samples, n_features)
+            Samples to average over: the training samples, or others like them.
+        features : int, str or sequence of these, default=None
+            Features to show, by index or name. None takes the six whose curves are largest: by
+            the root of the sum over units of the squares by which units are ranked.
+        target : int or str, default=None
+            Which output. Of a classifier it is a class label, needed with more than two classes;
+            for two classes None is the second one. Of several targets, or labels that do not
+            exclude each other, it is an index, and needed.
+        response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
+            What is averaged for a classifier; "auto" is "predict_proba". For a regressor it is the
+            prediction.
+        n_units : int or None, default=8
+            Curves to show for a feature, at most; None is all.
+        percentiles : tuple of float, default=(0.01, 0.99)
+            Of each feature the values are shown that lie between these quantiles of the samples.
+        grid_resolution : int, default=60
+            Number of values of a feature, besides knots: half of them quantiles of the samples,
+            half evenly spaced. A feature of fewer values has all of them.
+        subsample : int or None, default=1000
+            Samples that partial dependence is averaged over, and that curves are centered and
+            ranked by, drawn from X where there are more; None takes all.
+        random_state : int, RandomState instance or None, default=0
+            What they are drawn from.
+        feature_names : sequence of str of length n_features, default=None
+            Names of all features. None takes those that the estimator was fitted with, and x0, x1,
+            ... where there were none.
+        ax : array of matplotlib Axes, default=None
+            Where to draw: two for each feature. None makes a new figure.
+        line_kw : dict, default=None
+            Passed to :meth:`matplotlib.axes.Axes.plot` for the partial dependence.
+        curve_kw : dict, default=None
+            The same for the curves of the units.
+
+        Returns
+        -------
+        display : FeatureEffectDisplay
+            What was drawn; its ``effects`` has the numbers.
+
+        Raises
+        ------
+        ValueError
+            When X is sparse, a feature or the target is not known, or an option is not valid.
+        sklearn.exceptions.NotFittedError
+            When the estimator is not fitted.
+        ImportError
+            Without matplotlib.
+
+        Notes
+        -----
+        Partial dependence is that of :func:`sklearn.inspection.partial_dependence` with
+        ``kind="average"`` and ``method="brute"``, at values of our own and over the subsample.
+
+        Examples
+        --------
+        The features whose curves are largest, and one output of three:
+
+        >>> from sklearn.datasets import load_iris
+        >>> from skmdlam import FeatureEffectDisplay, MDLAMClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = MDLAMClassifier((10,), random_state=0).fit(X, y)
+        >>> display = FeatureEffectDisplay.from_estimator(model, X, target=2)
+        >>> sorted(effect.name for effect in display.effects)
+        ['x0', 'x1', 'x2', 'x3']
+        >>> display.response
+        'probability of 2'
+        """
+        _check_options(response_method, n_units, percentiles, grid_resolution, subsample)
+        _pyplot(f"{cls.__name__}.plot")  # tells what is missing before any work
+        model, X, feature_names = _network_and_inputs(estimator, X, feature_names)
+        names = names_of_features(feature_names, model, model.n_features_in_)
+        shown = None if features is None else places_of_features(features, names)
+        X = _checked(X, model)
+        if subsample is not None and X.shape[0] > subsample:
+            rows = check_random_state(random_state).permutation(X.shape[0])[:subsample]
+            X = X[np.sort(rows)]
+        layer = _FirstLayer(model, X)
+        predict, response = _response(layer, target, response_method)
+        if shown is None:
+            size = np.sqrt((layer.spread**2).sum(axis=1))
+            shown = np.argsort(-size, kind="stable")[:MOST_SHOWN]
+        check_panels(ax, len(shown), len(_HEIGHTS))
+        effects = []
+        for j in shown:
+            grid = _grid(X[:, j], layer.knots[j], percentiles, grid_resolution)
+            units = np.argsort(-layer.spread[j], kind="stable")[:n_units]
+            effects.append(
+                Bunch(
+                    feature=int(j),
+                    name=names[j],
+                    grid_values=grid,
+                    average=_partial_dependence(predict, layer, j, grid),
+                    units=units,
+                    curves=layer.curves(j, grid)[:, units],
+                    knots=layer.knots[j],
+                    deciles=np.quantile(X[:, j], np.arange(0.1, 1.0, 0.1)),
+                )
+            )
+        display = cls(effects, response=response)
+        return display.plot(ax=ax, line_kw=line_kw, curve_kw=curve_kw)
+
+    @staticmethod
+    def _draw_curves(axis, effect, options):
+        """The one of the largest effect on top, and darkest."""
+        axis.axhline(0, color="0.85", linewidth=0.8, zorder=1)
+        lines = []
+        for place, curve in enumerate(np.asarray(effect.curves).T):
+            style = {
+                "color": _COLORS[0],
+                "alpha": 0.3 + 0.6 * 0.7**place,
+                "linewidth": 1.0,
+                "zorder": 3 - 0.001 * place,
+            }
+            lines += axis.plot(effect.grid_values, curve, **style | options)
+        return lines
+
+
+class _FirstLayer:
+    """What the first layer of a network makes of each feature.
+
+    Parameters
+    ----------
+    model : estimator
+    X : ndarray of shape (n_samples, n_features)
+        Samples that curves are centered over.
+
+    Attributes
+    ----------
+    network : estimator
+        The same network, for samples that are encoded.
+    encoded : ndarray of shape (n_samples, n_encoded_features)
+        The samples as the first layer sees them.
+    source : ndarray of int of shape (n_encoded_features,)
+        The feature that each encoded column is made of.
+    spread : ndarray of shape (n_features, n_units)
+        Standard deviation of each curve over the samples, times the norm of the outgoing weights of
+        the unit.
+    knots : list of ndarray
+        Of each feature, empty for a plain one.
+    """
+
+    def __init__(self, model, X):
+        self._model, self._W = model, model.coefs_[0].astype(float)
+        self.network = _of_encoded_samples(model)
+        d = X.shape[1]
+        encoder = getattr(model, "encoder_", None)
+        self.knots = [np.empty(0)] * d if encoder is None else encoder.knots_
+        self.source = np.arange(d) if encoder is None else encoder._pieces.source
+        self.encoded = self._encode(X)
+        outgoing = 1.0
+        if len(model.coefs_) > 1:
+            outgoing = np.linalg.norm(model.coefs_[1].astype(float), axis=1)
+        self._center, self.spread = np.empty((2, d, self._W.shape[1]))
+        for j in range(d):
+            own = self.source == j
+            values = self.encoded[:, own] @ self._W[own]
+            self._center[j], self.spread[j] = values.mean(axis=0), values.std(axis=0) * outgoing
+
+    def columns(self, j, x):
+        """Encoded columns of feature j at some values, shape (n_values, n_columns)."""
+        X = np.zeros((x.size, len(self.knots)))
+        X[:, j] = x
+        return self._encode(X)[:, self.source == j]
+
+    def curves(self, j, x):
+        """Curves of feature j at some values, shape (n_values, n_units)."""
+        return self.columns(j, x) @ self._W[self.source == j] - self._center[j]
+
+    def _encode(self, X):
+        """A new array."""
+        if not hasattr(self._model, "encoder_"):
+            return X.copy()
+        return np.array(seen_by_network(self._model, X)[:])
+
+
+# -- what is shown --------------------------------------------------------------------------------
+
+
+def _network_and_inputs(estimator, X, names):
+    """The network inside of a search or a pipeline, what it sees of X, and names of that."""
+    if isinstance(estimator, type):
+        raise ValueError(f"estimator must be fitted; got the class {estimator.__name__}.")
+    check_is_fitted(estimator)
+    if hasattr(estimator, "best_estimator_"):
+        return _network_and_inputs(estimator.best_estimator_, X, names)
+    if hasattr(estimator, "steps"):
+        before, last = estimator[:-1], estimator.steps[-1][1]
+        if len(before.steps):
+            X = before.transform(X)
+            if names is None and hasattr(before, "get_feature_names_out"):
+                names = list(before.get_feature_names_out())
+        return _network_and_inputs(last, X, names)
+    if not hasattr(estimator, "coefs_"):
+        raise ValueError(f"{type(estimator).__name__} has no coefs_, weights by layer, to show.")
+    return estimator, X, names
+
+
+def _checked(X, model):
+    """Samples as float64."""
+    if sp.issparse(X):
+        raise ValueError("X is sparse: pass some of its rows as a dense array, X.toarray().")
+    refuse_strings(X, "X")
+    found = list(X.columns) if hasattr(X, "columns") else None
+    known = getattr(model, "feature_names_in_", None)
+    if found is not None and known is not None and found != list(known):
+        raise ValueError("The feature names of X are not those that the estimator was fitted with.")
+    X = check_array(X, dtype=np.float64)
+    if X.shape[1] != model.n_features_in_:
+        raise ValueError(
+            f"X has {X.shape[1]} features, but {type(model).__name__} is expecting "
+            f"{model.n_features_in_} features as input."
+        )
+    return X
+
+
+def _of_encoded_samples(model):
+    """A shallow copy that takes samples as its first layer sees them, without names."""
+    model = copy.copy(model)
+    for name in ("feature_names_in_", "data_min_", "data_max_"):
+        vars(model).pop(name, None)
+    if getattr(model, "encoder_", None) is not None:
+        model.encoder_ = None
+    model.n_features_in_ = model.coefs_[0].shape[0]
+    return model
+
+
+def _response(layer, target, method):
+    """A function of encoded samples that gives one number for each, and its name."""
+    model, X = layer.network, layer.encoded
+    several = model.predict(X[:1]).ndim == 2
+    if not is_classifier(model):
+        if method != "auto":
+            raise ValueError(f'response_method must be "auto" for a regressor; got {method!r}.')
+        if not several:
+            if target not in (None, 0):
+                raise ValueError(f"target: there is one output only; got {target!r}.")
+            return model.predict, "prediction"
+        j = _output_index(target, model.predict(X[:1]).shape[1])
+        return lambda X: model.predict(X)[:, j], f"output {j}"
+    if method == "auto":
+        method = "predict_proba" if hasattr(model, "predict_proba") else "decision_function"
+    if not hasattr(model, method):
+        raise ValueError(f"{type(model).__name__} has no {method}.")
+    respond = getattr(model, method)
+    word = "probability" if method == "predict_proba" else "decision function"
+    if several:
+        j = _output_index(target, respond(X[:1]).shape[1])
+        return lambda X: respond(X)[:, j], f"{word} of label {j}"
+    classes = list(model.classes_)
+    if target is None:
+        if len(classes) > 2:
+            raise ValueError(
+                f"target must be one of the {len(classes)} classes, of which "
+                f"the effects are shown: {_listed(classes)}."
+            )
+        target = classes[-1]
+    if target not in classes:
+        raise ValueError(f"target must be a class, of {_listed(classes)}; got {target!r}.")
+    j = classes.index(target)
+    name = f"{word} of {target}"
+    if respond(X[:1]).ndim == 1:  # for two classes it is that of the second one
+        sign = 1.0 if j == len(classes) - 1 else -1.0
+        return lambda X: sign * respond(X), name
+    return lambda X: respond(X)[:, j], name
+
+
+def _output_index(target, n_outputs):
+    if not _is_integer(target) or not 0 <= target < n_outputs:
+        raise ValueError(
+            f"target must be the index of an output, from 0 to {n_outputs - 1}; got {target!r}."
+        )
+    return int(target)
+
+
+def _listed(classes):
+    return ", ".join(map(str, classes[:10])) + (", ..." if len(classes) > 10 else "")
+
+
+def _grid(x, knots, percentiles, resolution):
+    """Values of a feature to show: all where there are few; else quantiles, even ones and knots."""
+    values = np.unique(x)
+    if values.size <= resolution:
+        return values
+    low, high = np.quantile(x, percentiles)
+    if low == high:
+        low, high = values[[0, -1]]
+    half = -(-resolution // 2)
+    quantiles = np.quantile(x, np.linspace(*percentiles, half))
+    found = np.r_[quantiles, np.linspace(low, high, resolution - half + 2), knots]
+    return np.unique(found[(found >= low) & (found <= high)])
+
+
+def _partial_dependence(predict, layer, j, grid):
+    """Mean response with feature j at each value."""
+    own, encoded = layer.source == j, layer.encoded
+    before = encoded[:, own]
+    average = np.empty(grid.size)
+    for place, columns in enumerate(layer.columns(j, grid)):
+        encoded[:, own] = columns
+        average[place] = predict(encoded).mean()
+    encoded[:, own] = before
+    return average
+
+
+def _limits(values):
+    low, high = min(v.min() for v in values), max(v.max() for v in values)
+    margin = 0.06 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+# -- arguments ------------------------------------------------------------------------------------
+
+
+def _check_options(response_method, n_units, percentiles, grid_resolution, subsample):
+    if response_method not in _RESPONSES:
+        raise ValueError(
+            f"response_method must be one of {', '.join(map(repr, _RESPONSES))}; got "
+            f"{response_method!r}."
+        )
+    for name, value, least in (("n_units", n_units, 1), ("subsample", subsample, 2)):
+        if value is not None and not (_is_integer(value) and value >= least):
+            raise ValueError(
+                f"{name} must be an integer of at least {least}, or None; got {value!r}."
+            )
+    if not (_is_integer(grid_resolution) and grid_resolution >= 2):
+        raise ValueError(
+            f"grid_resolution must be an integer of at least 2; got {grid_resolution!r}."
+        )
+    ends = np.asarray(percentiles, dtype=object)
+    if ends.shape != (2,) or not 0 <= ends[0] < ends[1] <= 1:
+        raise ValueError(
+            f"percentiles must be two numbers from 0 to 1, increasing; got {percentiles!r}."
+        )

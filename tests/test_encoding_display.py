@@ -1,0 +1,144 @@
+"""The plot of an encoding shows the pieces of the encoder, and refuses what has none."""
+
+import warnings
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skmdlam import EncodingDisplay, MDLAMRegressor, PiecewiseLinearEncoder
+
+pd = pytest.importorskip("pandas")
+rng = np.random.default_rng(3)
+X = pd.DataFrame(
+    {
+        "flag": (rng.random(150) > 0.5).astype(float),
+        "long": rng.lognormal(0, 2, 150),
+        "count": rng.integers(0, 4, 150).astype(float),
+        **{f"u{j}": rng.random(150) for j in range(6)},
+    }
+)
+y = np.log(X["long"]) + X["count"]
+
+
+@pytest.fixture(autouse=True)
+def pyplot():
+    """matplotlib without a screen; every figure is closed at the end."""
+    matplotlib = pytest.importorskip("matplotlib", reason="needs matplotlib")
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield plt
+    plt.close("all")
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return PiecewiseLinearEncoder(n_bins=5).fit(X)
+
+
+class TestPieces:
+    def test_lines_are_the_transformed_columns(self, encoder):
+        display = EncodingDisplay.from_encoder(encoder, "long")
+        (lines,) = display.lines_
+        assert len(lines) == 5
+        names = list(encoder.get_feature_names_out())
+        for t, line in enumerate(lines):
+            samples = pd.DataFrame(np.ones((line.get_xdata().size, 9)), columns=X.columns)
+            samples["long"] = line.get_xdata()
+            piece = encoder.transform(samples)[:, names.index(f"long_pl_{t}")]
+            np.testing.assert_allclose(line.get_ydata(), piece, rtol=0, atol=1e-12)
+            assert line.get_ydata()[0] == 0 and line.get_ydata()[-1] == 1
+
+    def test_over_the_range_of_training(self, encoder):
+        display = EncodingDisplay.from_encoder(encoder, ["long", 2])
+        for (first, *_), name in zip(display.lines_, ["long", "count"], strict=True):
+            x = first.get_xdata()
+            assert x[0] == X[name].min() and x[-1] == X[name].max()
+
+    def test_marks_are_the_knots(self, encoder):
+        display = EncodingDisplay.from_encoder(encoder, ["long", "count"])
+        for mark, j in zip(display.marks_, [1, 2], strict=True):
+            at = [path.vertices[0, 0] for path in mark.get_paths()]
+            np.testing.assert_array_equal(at, encoder.knots_[j])
+        assert [axis.get_title() for axis in display.ax_] == ["long: 5 pieces", "count: 3 pieces"]
+
+    def test_neighbors_have_other_colors(self):
+        encoder = PiecewiseLinearEncoder(n_bins=16).fit(X)
+        (lines,) = EncodingDisplay.from_encoder(encoder, "long").lines_
+        colors = [line.get_color() for line in lines]
+        assert len(colors) == 16 and all(a != b for a, b in pairwise(colors))
+
+    def test_first_features_with_pieces(self, encoder):
+        display = EncodingDisplay.from_encoder(encoder)
+        titles = [axis.get_title().partition(":")[0] for axis in display.ax_]
+        assert titles == ["long", "count", "u0", "u1", "u2", "u3"]
+
+    def test_features_without_themselves(self):
+        encoder = PiecewiseLinearEncoder(4, include_input=False).fit(X.to_numpy())
+        (lines,) = EncodingDisplay.from_encoder(encoder, 1, feature_names=list("abcdefghi")).lines_
+        assert len(lines) == 4 and lines[3].axes.get_title() == "b: 4 pieces"
+
+
+class TestEstimators:
+    def test_encoder_inside(self, encoder):
+        model = MDLAMRegressor((5,), encoding=encoder, max_iter=2, random_state=0)
+        inside = make_pipeline(StandardScaler().set_output(transform="pandas"), model).fit(X, y)
+        display = EncodingDisplay.from_encoder(inside, "long")
+        np.testing.assert_array_equal(display.knots[0], model.encoder_.knots_[1])
+        search = GridSearchCV(model, {"max_iter": [2]}, cv=2).fit(X, y)
+        display = EncodingDisplay.from_encoder(search, "long")
+        np.testing.assert_array_equal(display.knots[0], encoder.knots_[1])
+
+    def test_plain_columns(self):
+        model = MDLAMRegressor((5,), encoding=None, max_iter=2).fit(X, y)
+        with pytest.raises(ValueError, match=r"plain columns.*its encoder_ is None"):
+            EncodingDisplay.from_encoder(model)
+
+    def test_others(self, encoder):
+        with pytest.raises(ValueError, match="Ridge has no encoder_"):
+            EncodingDisplay.from_encoder(make_pipeline(encoder, Ridge()).fit(X, y))
+        for model in (PiecewiseLinearEncoder(), MDLAMRegressor()):
+            with pytest.raises(NotFittedError):
+                EncodingDisplay.from_encoder(model)
+
+
+class TestArguments:
+    def test_own_axes_and_lines(self, pyplot, encoder):
+        figure, axes = pyplot.subplots(1, 2)
+        display = EncodingDisplay.from_encoder(
+            encoder, [1, 2], ax=axes, line_kw={"lw": 3, "color": "red"}
+        )
+        assert display.figure_ is figure and list(display.ax_) == list(axes)
+        assert {line.get_linewidth() for lines in display.lines_ for line in lines} == {3}
+        assert display.plot().figure_ is not figure
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"features": "width"}, "no 'width' among flag, long, count"),
+            ({"features": 9}, "indices from 0 to 8; got 9"),
+            ({"features": [-1]}, "got -1"),
+            ({"features": True}, "got True"),
+            ({"features": []}, "at least one feature"),
+            ({"features": ["long", "flag"]}, "flag: no pieces to show"),
+            ({"feature_names": ["one"]}, "each of the 9 features; got 1"),
+            ({"ax": [None]}, "must hold 6 Axes, 1 for each of the 6"),
+        ],
+    )
+    def test_bad_calls(self, pyplot, encoder, options, message):
+        with pytest.raises(ValueError, match=message):
+            EncodingDisplay.from_encoder(encoder, **options)
+        assert pyplot.get_fignums() == []
+
+    def test_nothing_to_show(self):
+        encoder = PiecewiseLinearEncoder().fit(X[["flag"]])
+        with pytest.raises(ValueError, match="No feature has pieces"):
+            EncodingDisplay.from_encoder(encoder)
