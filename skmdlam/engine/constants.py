@@ -113,7 +113,8 @@ class Tuned:
     encoded_columns: int = _number(500, "columns", "curves, time", _TABLES)
     few_pieces: int = _number(8, "pieces", "curves, time", _TABLES)
     many_pieces: int = _number(16, "pieces", "curves, time", _TABLES)
-    pieces_price: float = _number(0.01, "log error over log n", "curves, noise", _TABLES)
+    pieces_gain: float = _number(0.01, "log error over log n", "curves, noise", _TABLES)
+    pieces_behind: float = _number(0.1, "log error", "time, error of the choice", _TABLES)
     stream_sample: int = _number(1000, "samples", "memory of streams, knots", _STREAM)
     # -- the full batch -------------------------------------------------------------------------
     full_batch_rows: int = _number(5000, "samples", "time, fit", _TABLES)
