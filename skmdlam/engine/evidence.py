@@ -44,6 +44,8 @@ def choose_n_pieces(problem, constants=CONSTANTS):
     levels = {0: 0, 1: 1, tuned.few_pieces: 2, tuned.many_pieces: 2}
     errors = dict.fromkeys(levels, 0.0)
     for X, Y in _blocks(problem, tuned):
+        if not Pieces.of(X, 1).n_pieces.any():
+            return 0  # columns of two values
         for n_pieces in errors:
             errors[n_pieces] += leave_one_out(_standardized(_encoded(X, n_pieces)), Y, tuned)
         if not all(error > 0 for error in errors.values()):
