@@ -270,7 +270,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         rng = self._rng_of_stream(goes_on)
         samples = samples.with_weight()
         problem = self._pose(network, samples)
-        encode_stream(self, problem, network.solver, rng)
+        encode_stream(self, problem, network, rng)
         problem = encoded_problem(problem, self.encoder_)
         coefs, intercepts = self._begin(network, problem, rng, goes_on)
         known = getattr(self, "_stream", None)

@@ -9,9 +9,10 @@ from .engine.constants import TUNED
 from .engine.inputs.pieces import Pieces
 from .engine.loop.stream_state import StreamState
 from .engine.stream_columns import with_pieces
+from .engine.target_units import TargetUnits
 
 
-def encode_stream(estimator, problem, solver, rng):
+def encode_stream(estimator, problem, network, rng):
     """Find the encoder that holds for a chunk, before it is learned.
 
     A stream begins with plain columns, or for an encoding that was asked for with the knots of its
@@ -26,7 +27,7 @@ def encode_stream(estimator, problem, solver, rng):
         Its ``encoder_``, ``coefs_``, ``intercepts_``, ``_stream`` and ``_sample`` may change.
     problem : Problem
         The chunk, with the samples as they are.
-    solver : solver object
+    network : Network
     rng : numpy.random.RandomState
         What says which of the samples are kept.
     """
@@ -37,7 +38,7 @@ def encode_stream(estimator, problem, solver, rng):
         seed = rng.randint(np.iinfo(np.int32).max)
         estimator._sample = {"seen": 0, "chosen_at": 0, "seed": seed}
         if estimator.encoding != "auto":
-            estimator.encoder_ = choose_encoder(estimator, problem, solver)
+            estimator.encoder_ = choose_encoder(estimator, problem, network.solver)
     sample = getattr(estimator, "_sample", None)
     if sample is None:
         return
@@ -47,7 +48,8 @@ def encode_stream(estimator, problem, solver, rng):
     known = replace(problem, X=sample["X"], Y=sample["Y"], sample_weight=sample["weight"])
     # What a curve has learned would be lost in a coarser one.
     least = 0 if estimator.encoder_ is None else estimator.encoder_.n_bins
-    encoder = choose_encoder(estimator, known, solver, least)
+    units = TargetUnits.of_all(known) if network.target.numeric else TargetUnits()
+    encoder = choose_encoder(estimator, units.problem(known), network.solver, least)
     if encoder is not None:
         if hasattr(estimator, "coefs_"):
             _convert(estimator, encoder, known)

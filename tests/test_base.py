@@ -103,6 +103,7 @@ class TestSignature:
         "alpha": "auto",
         "penalty": "l2",
         "l1_ratio": 0.5,
+        "encoding": "auto",
         "activity_alpha": "auto",
         "batch_size": "auto",
         "max_iter": 200,
@@ -456,6 +457,7 @@ class TestCurves:
                 alpha=alpha,
                 penalty=penalty,
                 activity_alpha=activity_alpha,
+                encoding=None,
                 **solver,
             )
             J = training_objective(model, weight, activity_alpha=activity_alpha)

@@ -92,7 +92,7 @@ def test_penalties_at_their_default(noise, seed):
     """Another penalty is another solver of the same J, but for a little: it does not overfit."""
     X, y = make_friedman1(1300, 10, noise=noise, random_state=seed)
     scores = [
-        MDLAMRegressor(penalty=penalty, random_state=0)
+        MDLAMRegressor(penalty=penalty, encoding=None, random_state=0)
         .fit(X[:300], y[:300])
         .score(X[300:], y[300:])
         for penalty in ("l2", "l1", "group", "elasticnet")

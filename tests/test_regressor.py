@@ -64,7 +64,10 @@ class TestOutputs:
         np.testing.assert_array_equal(model.predict(X), expected.predict(X))
 
     def test_attributes_are_those_of_MLPRegressor(self):
-        ours, theirs = fit(NOISY), MLPRegressor(hidden_layer_sizes=(20,), tol=1.0).fit(X, NOISY)
+        ours, theirs = (
+            fit(NOISY, encoding=None),
+            MLPRegressor(hidden_layer_sizes=(20,), tol=1.0).fit(X, NOISY),
+        )
         for name in ("n_outputs_", "n_layers_", "n_features_in_", "out_activation_"):
             assert getattr(ours, name) == getattr(theirs, name)
         for one, other in zip(ours.coefs_, theirs.coefs_, strict=True):
@@ -98,6 +101,7 @@ class TestLosses:
             loss=loss,
             alpha=0.5,
             activity_alpha=0.0,
+            encoding=None,
             tol=1e-2,
             **solver,
         )
@@ -210,10 +214,10 @@ def test_deep_batches_end_near_the_full_batch():
     There are several minima; with either of these faults J is a sixth higher and more.
     """
     parameters = {"hidden_layer_sizes": (10, 10), "alpha": 3.0, "activity_alpha": 0.0}
+    parameters |= {"encoding": None, "tol": 1e-6, "max_iter": 300}
     for seed in range(3):
         batches, full = (
-            fit(CURVE, batch_size=size, tol=1e-6, max_iter=300, random_state=seed, **parameters)
-            for size in (20, None)
+            fit(CURVE, batch_size=size, random_state=seed, **parameters) for size in (20, None)
         )
         assert full.loss_ < 0.4 * 0.5 * CURVE.var()
         assert batches.loss_ < 1.08 * full.loss_

@@ -165,6 +165,7 @@ def test_j_is_what_the_documentation_says(loss, options):
         loss=loss,
         alpha=0.3,
         activity_alpha=0.0,
+        encoding=None,
         max_iter=8,
         random_state=0,
         clip=False,

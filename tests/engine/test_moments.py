@@ -272,7 +272,9 @@ def test_a_spread_whose_square_is_no_number_is_none(batch_size):
     X = rng.standard_normal((150, 4))
     y = X[:, 0] + np.sin(2 * X[:, 2])
     X[:, 1] *= 1e-158
-    model = MDLAMRegressor((10,), batch_size=batch_size, tol=1e-3, random_state=0).fit(X, y)
+    model = MDLAMRegressor((10,), batch_size=batch_size, tol=1e-3, random_state=0)
+    assert model.fit(X, y).score(X, y) > 0.8
+    model.set_params(encoding=None).fit(X, y)
     assert model.score(X, y) > 0.8
     np.testing.assert_array_equal(model.coefs_[0][1], 0.0)
 

@@ -157,8 +157,9 @@ def test_heavy_tails_are_fitted_better_for_it(batch_size):
         y = Z[:, 0] + Z[:, 1] * Z[:, 2] > 0
         A, B, a, b = train_test_split(np.exp(2.2 * Z), y, random_state=seed)
         for constants, found in scores.items():
+            solver = Feasible(constants=constants)
             model = MDLAMClassifier(
-                batch_size=batch_size, solver=Feasible(constants=constants), random_state=seed
+                batch_size=batch_size, solver=solver, encoding=None, random_state=seed
             )
             found.append(model.fit(A, a).score(B, b))
     assert np.mean(scores[CONSTANTS]) > np.mean(scores[never]) + 0.02

@@ -36,8 +36,9 @@ class EncodedSamples:
     def __len__(self):
         return self.shape[0]
 
-    def __getitem__(self, rows):
-        return self._pieces.of_ranks(self._ranks[rows])
+    def __getitem__(self, at):
+        rows, columns = at if isinstance(at, tuple) else (at, slice(None))
+        return self._pieces.of_ranks(self._ranks[rows], columns)
 
     def min(self, axis):
         """The smallest value of each column."""

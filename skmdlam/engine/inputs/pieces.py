@@ -233,14 +233,17 @@ class Pieces:
             ranks[:, column] = self.curves[column].rank(X[:, column])
         return ranks
 
-    def of_ranks(self, ranks):
-        """The encoded samples of shape (n, D) from their ranks, as a new array."""
-        dtype = ranks.dtype
-        out = ranks.take(self._taken, axis=1)
-        out -= self._low.astype(dtype)
-        out *= self._steepness.astype(dtype)
-        np.maximum(out, self._least.astype(dtype), out=out)
-        return np.minimum(out, self._most.astype(dtype), out=out)
+    def of_ranks(self, ranks, columns=slice(None)):
+        """The encoded samples of shape (n, D), or some columns, from their ranks: a new array."""
+        low, steepness, least, most = (
+            each[columns].astype(ranks.dtype)
+            for each in (self._low, self._steepness, self._least, self._most)
+        )
+        out = ranks.take(self._taken[columns], axis=1)
+        out -= low
+        out *= steepness
+        np.maximum(out, least, out=out)
+        return np.minimum(out, most, out=out)
 
     def encoded(self, X):
         """Samples of shape (n, d) as a new array of shape (n, D), in their type."""
