@@ -213,7 +213,7 @@ class TestSinglePrecision:
         data = np.random.default_rng(0).standard_normal((rows, 50), dtype=np.float32)
         y = (data[:, 0] > 0).astype(int)
         for solver, noise in ((NOT_ASKED, 0), ("feasible", LOOK_AT_NOISE)):
-            options = {"batch_size": batch_size, "max_iter": 1, "solver": solver}
+            options = {"batch_size": batch_size, "max_iter": 1, "solver": solver, "encoding": None}
             peak = peak_of(lambda: fit(MDLAMClassifier, data, y, **options)) - noise  # noqa: B023
             assert peak < most * data.nbytes, f"{peak / data.nbytes:.2f} times X"
 

@@ -31,11 +31,10 @@ def fitted():
     X = StandardScaler().fit_transform(X)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        plain = {"encoding": None, "random_state": 0}
         return {
-            "feasible": MDLAMClassifier((16,), max_iter=12, random_state=0).fit(X, y),
-            "relaxed": MDLAMClassifier((16,), solver="relaxed", max_iter=30, random_state=0).fit(
-                X, y
-            ),
+            "feasible": MDLAMClassifier((16,), max_iter=12, **plain).fit(X, y),
+            "relaxed": MDLAMClassifier((16,), solver="relaxed", max_iter=30, **plain).fit(X, y),
             "stopped": MDLAMClassifier((16,), early_stopping=True, max_iter=12, random_state=0).fit(
                 X, y
             ),
@@ -244,7 +243,8 @@ class TestConvergence:
 
     def test_pipeline_and_search(self, pyplot):
         X, y = load_iris(return_X_y=True)
-        pipeline = make_pipeline(StandardScaler(), MDLAMClassifier((5,), random_state=0))
+        model = MDLAMClassifier((5,), encoding=None, random_state=0)
+        pipeline = make_pipeline(StandardScaler(), model)
         search = GridSearchCV(pipeline, {"mdlamclassifier__alpha": [0.1]}, cv=2).fit(X, y)
         display = ConvergenceDisplay.from_estimator(search)
         expected = search.best_estimator_[-1].loss_curve_

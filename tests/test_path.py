@@ -77,7 +77,7 @@ class TestRegressor:
             assert model.loss_ < 1.02 * cold.loss_
 
     def test_strengths_are_those_of_one_fit(self, path):
-        one = MDLAMRegressor((10,), batch_size=None, random_state=0).fit(X, y)
+        one = MDLAMRegressor((10,), batch_size=None, encoding=None, random_state=0).fit(X, y)
         for model in path.estimators:
             assert model.activity_alpha_ == one.activity_alpha_
             assert model.column_alpha_ == one.column_alpha_

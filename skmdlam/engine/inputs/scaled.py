@@ -5,6 +5,7 @@ import scipy.sparse as sp
 
 from ..moments import chunks
 from .basis import Coordinates
+from .encoded import EncodedSamples
 
 
 class Scaled(Coordinates):
@@ -73,6 +74,23 @@ class ScaledInput(Scaled):
         return u[:, :-1]
 
 
+class ScaledOnDemand(ScaledInput):
+    """The same where X are encoded samples of which a copy would take far more memory than X.
+
+    A block of the rows is standardized whenever it is asked for.
+    """
+
+    def _store(self, X):
+        self._X, self.data = X, self
+        self.shape, self.dtype = (X.shape[0], self.size + 1), X.dtype
+
+    def __getitem__(self, rows):
+        x = self._X[rows]
+        u = np.ones((x.shape[0], self.size + 1), dtype=self.dtype, order="F")
+        u[:, :-1] = self.coordinates(x)
+        return u
+
+
 class ScaledSparseInput(ScaledInput):
     """The same input where X is sparse: X stays, centering and scaling go to the weights."""
 
@@ -95,8 +113,15 @@ class ScaledSparseInput(ScaledInput):
 
 
 def scaled_input(X, columns):
-    """The input in standardized columns: stored where X is dense, implied where it is sparse."""
-    return (ScaledSparseInput if sp.issparse(X) else ScaledInput)(X, columns)
+    """The input in standardized columns: stored where X is dense, implied where it is sparse.
+
+    And made on demand where X are encoded samples, too many for a copy.
+    """
+    if sp.issparse(X):
+        return ScaledSparseInput(X, columns)
+    if isinstance(X, EncodedSamples) and not X.allows((X.shape[1] + 1) * X.dtype.itemsize):
+        return ScaledOnDemand(X, columns)
+    return ScaledInput(X, columns)
 
 
 def uniform_columns(columns):
