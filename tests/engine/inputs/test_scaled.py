@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from skmdlam.engine.inputs.scaled import ScaledSparseInput, scaled_input, uniform_columns
+from skmdlam.engine.inputs.encoded import EncodedSamples
+from skmdlam.engine.inputs.pieces import Pieces
+from skmdlam.engine.inputs.scaled import (
+    ScaledInput,
+    ScaledOnDemand,
+    ScaledSparseInput,
+    scaled_input,
+    uniform_columns,
+)
 from skmdlam.engine.moments import Columns, column_moments
 from skmdlam.engine.reductions import Rows
 
@@ -119,3 +127,23 @@ def test_uniform_columns_have_the_root_mean_square_for_a_unit():
     none = uniform_columns(make(np.ones((5, 2))).columns)
     np.testing.assert_array_equal(none.inverse_std, 0.0)
     np.testing.assert_array_equal(none.std, 0.0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_encoded_samples_on_demand_are_a_copy(dtype, monkeypatch):
+    X, weight = data(n=60, dtype=dtype)
+    encoded = EncodedSamples(X, Pieces.of(X, 8, include_input=True))
+    share = weight.repeat(2)[:60] / weight.repeat(2)[:60].sum()
+    columns = Columns.of(*column_moments(encoded, share), 60, 60, X.dtype)
+    held = scaled_input(encoded, columns)
+    assert type(held) is ScaledInput
+    monkeypatch.setattr(EncodedSamples, "allows", lambda *_: False)
+    made = scaled_input(encoded, columns)
+    assert isinstance(made, ScaledOnDemand)
+    assert made.data.shape == held.data.shape and made.data.dtype == held.data.dtype == dtype
+    for some in (slice(None), slice(3, 20), slice(None, None, 4), np.array([5, 1, 5])):
+        np.testing.assert_array_equal(made.data[some], held.data[some])
+        assert made.data[some].flags.f_contiguous
+        u = made.data[some]
+        np.testing.assert_array_equal(made.standardized(u), held.standardized(held.data[some]))
+    np.testing.assert_array_equal(made.ridge, held.ridge)
