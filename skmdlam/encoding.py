@@ -7,7 +7,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._compat import Interval, _check_feature_names_in, _check_sample_weight, _fit_context
+from ._compat import Interval, _check_feature_names_in, _fit_context
+from ._validation import check_weight
 from .engine.inputs.pieces import Pieces
 
 _NUMBERS = (np.float64, np.float32)
@@ -116,7 +117,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         y : None
             Not used.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples, numbers of copies.
+            Weights of the samples, numbers of copies, not negative.
 
         Returns
         -------
@@ -124,8 +125,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         X = validate_data(self, X, dtype=_NUMBERS)
-        weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
-        return self._fit(X, weight)
+        return self._fit(X, check_weight(sample_weight, X))
 
     def _fit(self, X, weight):
         """The same for an X that has been checked."""

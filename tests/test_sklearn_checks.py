@@ -7,7 +7,7 @@ import sys
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skmdlam import MDLAMClassifier, MDLAMRegressor, Relaxed
+from skmdlam import MDLAMClassifier, MDLAMRegressor, PiecewiseLinearEncoder, Relaxed
 
 # The checks fit on random data for as long as max_iter says.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -34,6 +34,13 @@ ACTIVATIONS = ("leaky_relu", "elu", "softplus", "tanh", "logistic", "hard_tanh",
 PENALTIES = ("l1", "elasticnet", "box", "group", "none")
 # Not "poisson": a check has negative targets.
 LOSSES = ("absolute_error", "huber", "quantile")
+
+
+ENCODED = (
+    {"encoding": "piecewise"},
+    {"encoding": "piecewise", "batch_size": None},
+    {"encoding": PiecewiseLinearEncoder(3, include_input=False)},
+)
 
 
 def few_sweeps(estimator, **parameters):
@@ -81,6 +88,16 @@ def name_of(case):
 
 @with_checks([few_sweeps(estimator) for estimator in BOTH])
 def test_default(estimator, check):
+    check(estimator)
+
+
+@with_checks(
+    [
+        PiecewiseLinearEncoder(),
+        PiecewiseLinearEncoder(2, include_input=False, subsample=None, random_state=None),
+    ]
+)
+def test_encoder(estimator, check):
     check(estimator)
 
 

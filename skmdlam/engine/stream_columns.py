@@ -55,12 +55,16 @@ def with_pieces(state, old, new, X, weight, *, constants=CONSTANTS):
 
 def _summary(summary, old, new, X, weight):
     """What is known of the samples in other columns."""
-    joint = Moments.of(new.encoded(X), weight, full=True)
+    encoded = new.encoded(X)
+    joint, seen = Moments.of(encoded, weight, full=True), Reach.of(encoded)
     mean, square = joint.mean.copy(), joint.spread**2 * summary.weight
-    low, high, far = np.zeros(new.size), np.ones(new.size), np.zeros(new.size)
+    low, high = np.where(new.straight, (seen.low, seen.high), [[0.0], [1.0]])
+    far = np.zeros(new.size)
     reach, target_reach = summary.reached()
     for column in np.flatnonzero(new.straight):
         (before,) = np.nonzero(old.straight & (old.source == new.source[column]))
+        if not before.size:  # it was a curve: what the samples say
+            continue
         for kept, known in (
             (mean, summary.columns.mean),
             (square, summary.columns.square),
