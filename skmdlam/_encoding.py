@@ -85,11 +85,10 @@ def n_inputs(encoder, X):
 
 def seen_by_network(estimator, X):
     """Samples that were checked as the first layer sees them: clipped, and encoded."""
-    X = within_range(estimator, X)
     if estimator.encoder_ is None:
-        return X
-    X = X.toarray() if sp.issparse(X) else X
-    return encoded_samples(X, estimator.encoder_._pieces)
+        return within_range(estimator, X)
+    X = X.toarray() if sp.issparse(X) else X  # before: zeros of a sparse X are never clipped
+    return encoded_samples(within_range(estimator, X), estimator.encoder_._pieces)
 
 
 def by_blocks(estimator, X, function):

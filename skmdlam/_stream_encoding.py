@@ -17,9 +17,10 @@ def encode_stream(estimator, problem, network, rng):
 
     A stream begins with plain columns, or for an encoding that was asked for with the knots of its
     first chunk. Some of its samples are kept. From 100 samples on the encoder is chosen by these,
-    and again, no coarser, whenever twice as many have been seen, up to 5,000; each time the weights
-    and what is known of the columns are converted, and the function stays at the new knots. After
-    that, and after a fit, the encoder stays what it is.
+    and again, no coarser, whenever twice as many have been seen, for the last time at 5,000 or
+    more; each time the weights and what is known of the columns are converted, and the function
+    stays at the new knots. After that, and after a fit, the encoder stays what it is, and so it
+    does after a sparse chunk: columns are plain then.
 
     Parameters
     ----------
@@ -40,7 +41,8 @@ def encode_stream(estimator, problem, network, rng):
         if estimator.encoding != "auto":
             estimator.encoder_ = choose_encoder(estimator, problem, network.solver)
     sample = getattr(estimator, "_sample", None)
-    if sample is None:
+    if sample is None or problem.sparse:
+        estimator._sample = None
         return
     estimator._sample = sample = _with_chunk(sample, problem)
     if sample["seen"] < max(TUNED.encoded_rows, 2 * sample["chosen_at"]):
