@@ -414,7 +414,8 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        # A sparse X has plain columns: "auto" takes them, any other encoding is an error.
+        tags.input_tags.sparse = self.encoding is None or self.encoding == "auto"
         return tags
 
 

@@ -111,6 +111,21 @@ def test_linear_and_relaxed_in_short(estimator, check):
     check(estimator)
 
 
+@with_checks([few_sweeps(estimator, **ENCODED[0]) for estimator in BOTH], OF_THE_SOLVER)
+def test_encoded_in_short(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@with_checks([few_sweeps(estimator, **options) for options in ENCODED for estimator in BOTH])
+def test_encoded(estimator, check):
+    if check.func.__name__.startswith("check_sample_weight_equivalence"):
+        reason = only_close(estimator)
+        if reason:
+            pytest.skip(reason)
+    check(estimator)
+
+
 @pytest.mark.slow
 @with_checks(OTHERS)
 def test_full_size_linear_and_relaxed(estimator, check):

@@ -45,6 +45,8 @@ def test_stored_estimator_says_what_it_said(file, name):
     pickled, said = stored[name]
     estimator = pickle.loads(pickled)
     assert "_skmdlam_version" not in vars(estimator)
+    if said:  # columns were plain
+        assert estimator.encoder_ is None and estimator.encoding == "auto"
     for method, before in said.items():
         now = getattr(estimator, method)(X)
         if before.dtype.kind == "f":
@@ -66,6 +68,7 @@ def test_stored_estimator_can_be_used(file, name):
         estimator.set_params(warm_start=True, max_iter=300, early_stopping=False)
         before = [W.shape for W in estimator.coefs_]
         estimator.fit(X, said["predict"])
+        assert estimator.encoder_ is None
         assert [W.shape for W in estimator.coefs_] == before
         again = pickle.loads(pickled)
         if again.solver == "feasible" and not again.early_stopping:
