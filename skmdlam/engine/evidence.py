@@ -21,10 +21,10 @@ _NOISE = np.geomspace(0.003, 1000.0, 12)
 def choose_n_pieces(problem, constants=CONSTANTS):
     """The number of pieces of a column that predicts the targets best, 0 for plain columns.
 
-    ``argmin over T of log(error_T) - gain level_T log(n / 1000)``, with the error of
-    :func:`leave_one_out` and the levels 0 for plain columns, 1 for ranks beside them (T = 1) and 2
-    for more pieces. Curves gain from samples that nobody has looked at: with few samples they have
-    to be better, with many they may be a little worse. Of 1,200 samples and more six blocks of 200
+    ``argmin over T of log(error_T) - gain log(n / 1000) [T > 1]``, with the error of
+    :func:`leave_one_out`, for plain columns (T = 0), ranks beside them (T = 1) and curves of 8 or
+    16 pieces. Curves gain from samples that nobody has looked at: with few samples they have to be
+    better, with many they may be a little worse. Of 1,200 samples and more six blocks of 200
     are looked at, and what is far behind after some of them is given up; of fewer 400.
 
     Parameters
@@ -41,8 +41,7 @@ def choose_n_pieces(problem, constants=CONSTANTS):
     if total < tuned.encoded_rows:
         return 0
     gain = tuned.pieces_gain * np.log(total / 1000.0)
-    levels = {0: 0, 1: 1, tuned.few_pieces: 2, tuned.many_pieces: 2}
-    errors = dict.fromkeys(levels, 0.0)
+    errors = dict.fromkeys((0, 1, tuned.few_pieces, tuned.many_pieces), 0.0)
     for X, Y in _blocks(problem, tuned):
         if not Pieces.of(X, 1).n_pieces.any():
             return 0  # columns of two values
@@ -50,7 +49,7 @@ def choose_n_pieces(problem, constants=CONSTANTS):
             errors[n_pieces] += leave_one_out(_standardized(_encoded(X, n_pieces)), Y, tuned)
         if not all(error > 0 for error in errors.values()):
             return 0  # constants, or no numbers: nothing can be told
-        costs = {T: np.log(error) - gain * levels[T] for T, error in errors.items()}
+        costs = {T: np.log(error) - gain * (T > 1) for T, error in errors.items()}
         best = min(costs, key=costs.get)
         errors = {T: errors[T] for T in costs if costs[T] < costs[best] + tuned.pieces_behind}
     return best
