@@ -245,7 +245,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             )
             run = ConvertedRun(as_run(run), units.outer)
             keep_start(self, run, replace(samples, X=problem.X))
-            keep_range(self, samples.X.dtype)
+            keep_range(self, samples.X)
             result, monitor = self._minimize(run, units, validation, callbacks)
         keep_fit(self, result, monitor)
         callbacks.end()
@@ -284,7 +284,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             run = as_run(run)
             record = next(run)
         keep_chunk(self, run, record)
-        keep_range(self, samples.X.dtype)
+        keep_range(self, samples.X, goes_on=goes_on)
         with Progress(self.verbose, 1) as progress:
             progress.update(record)
 

@@ -7,18 +7,29 @@ import scipy.sparse as sp
 _ENTRIES = 2**14
 
 
-def keep_range(estimator, dtype):
+def keep_range(estimator, X, *, goes_on=False):
     """Keep ``data_min_`` and ``data_max_`` of the samples that were learned, in their type.
 
-    Of a stream these are of all chunks, without the cells that were taken for errors.
+    Of a stream, which ``goes_on``, these are of all chunks, without the cells that were taken for
+    errors; a column that is read by its rank alone has none.
     """
     summary = estimator._stream.get("summary", estimator._stream)
     reach = summary.get("reach")
-    if reach is not None:
-        low, high = (np.asarray(reach[end]).astype(dtype) for end in ("low", "high"))
-        if estimator.encoder_ is not None:
-            low, high = estimator.encoder_._pieces.input_range(low, high)
-        estimator.data_min_, estimator.data_max_ = low, high
+    if reach is None:
+        return
+    low, high = (np.asarray(reach[end]).astype(X.dtype) for end in ("low", "high"))
+    if estimator.encoder_ is not None:
+        pieces = estimator.encoder_._pieces
+        found = X.min(axis=0), X.max(axis=0)
+        if goes_on and hasattr(estimator, "data_min_"):
+            found = (
+                np.minimum(found[0], estimator.data_min_),
+                np.maximum(found[1], estimator.data_max_),
+            )
+        for end, known in zip(found, (low, high), strict=True):
+            end[pieces.source[pieces.straight]] = known[pieces.straight]
+        low, high = found
+    estimator.data_min_, estimator.data_max_ = low, high
 
 
 def within_range(estimator, X):

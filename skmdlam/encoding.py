@@ -17,8 +17,8 @@ _NUMBERS = (np.float64, np.float32)
 class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
     r"""Encode each numeric column as pieces that rise from 0 to 1, one after the other.
 
-    Besides the column itself there are T columns for one with the knots
-    :math:`e_0 < e_1 < \dots < e_T`,
+    A column with the knots :math:`e_0 < e_1 < \dots < e_T` becomes its rank :math:`G(x)` from 0 to
+    1 and T pieces of it,
 
     .. math::
 
@@ -28,9 +28,9 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
 
     with G the distribution function of the column, linear between some hundred quantiles. What a
     linear model says of them is a sum of curves, one for each column, that bend at the knots. Knots
-    are quantiles of the training samples, or the values of a column that has few. The pieces are
-    the same ones whatever increasing function the column went through, and constant beyond the
-    range of the training samples.
+    are quantiles of the training samples, or the values of a column that has few. All of this is
+    the same whatever increasing function the column went through, and constant beyond the range of
+    the training samples.
 
     Columns of one or two values, of which there is no more to say, are passed on. This is the
     encoding that ``encoding="auto"`` of :class:`MDLAMClassifier` and :class:`MDLAMRegressor`
@@ -42,8 +42,11 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         Largest number of pieces of a column, at least 1; with 1 it is the rank of the column. A
         value that many samples share takes one piece at most, so that there may be more for the
         others.
-    include_input : bool, default=True
-        Whether the columns that have pieces are there themselves too, each before its pieces. What
+    include_rank : bool, default=True
+        Whether a column with two pieces or more has its rank before them: what is straight, or
+        nearly so, need not be made of all pieces.
+    include_input : bool, default=False
+        Whether the columns that have pieces are there themselves too, each before its rank. What
         a linear model says beyond the range of the training samples then goes on as a line.
     subsample : int or None, default=20_000
         The quantiles are those of so many samples, drawn where there are more; None takes all.
@@ -86,22 +89,32 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
     >>> encoder.knots_[0]
     array([0., 4., 8.])
     >>> encoder.transform([[1.0], [6.0], [20.0]])
-    array([[ 1.  ,  0.25,  0.  ],
-           [ 6.  ,  1.  ,  0.5 ],
-           [20.  ,  1.  ,  1.  ]])
+    array([[0.125, 0.25 , 0.   ],
+           [0.75 , 1.   , 0.5  ],
+           [1.   , 1.   , 1.   ]])
     >>> encoder.get_feature_names_out(["age"])
-    array(['age', 'age_pl_0', 'age_pl_1'], dtype=object)
+    array(['age_rank', 'age_pl_0', 'age_pl_1'], dtype=object)
     """
 
     _parameter_constraints: dict = {
         "n_bins": [Interval(Integral, 1, None, closed="left")],
+        "include_rank": ["boolean"],
         "include_input": ["boolean"],
         "subsample": [Interval(Integral, 2, None, closed="left"), None],
         "random_state": ["random_state"],
     }
 
-    def __init__(self, n_bins=8, *, include_input=True, subsample=20_000, random_state=0):
+    def __init__(
+        self,
+        n_bins=8,
+        *,
+        include_rank=True,
+        include_input=False,
+        subsample=20_000,
+        random_state=0,
+    ):
         self.n_bins = n_bins
+        self.include_rank = include_rank
         self.include_input = include_input
         self.subsample = subsample
         self.random_state = random_state
@@ -136,7 +149,15 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
             rng = check_random_state(self.random_state)
             rows = np.sort(rng.permutation(n)[: self.subsample])
             X, weight = X[rows], None if weight is None else weight[rows]
-        return self._keep(Pieces.of(X, self.n_bins, weight, include_input=self.include_input))
+        return self._keep(
+            Pieces.of(
+                X,
+                self.n_bins,
+                weight,
+                include_rank=self.include_rank,
+                include_input=self.include_input,
+            )
+        )
 
     def _keep(self, pieces):
         """Keep the fitted attributes."""
@@ -174,8 +195,8 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         names : ndarray of str
-            The name of a column for the column itself, and with ``_pl_0``, ``_pl_1``, ... for its
-            pieces.
+            The name of a column for the column itself, with ``_rank`` for its rank and with
+            ``_pl_0``, ``_pl_1``, ... for its pieces.
         """
         check_is_fitted(self, "n_features_in_")
         names = _check_feature_names_in(self, input_features)

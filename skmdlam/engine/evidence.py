@@ -22,8 +22,7 @@ def choose_n_pieces(problem, constants=CONSTANTS):
     """The number of pieces of a column that predicts the targets best, 0 for plain columns.
 
     ``argmin over T of log(error_T) - gain log(n / 1000) [T > 1]``, with the error of
-    :func:`leave_one_out`, for plain columns (T = 0), ranks beside them (T = 1) and curves of 8 or
-    16 pieces. Curves gain from samples that nobody has looked at: with few samples they have to be
+    :func:`leave_one_out`, for plain columns (T = 0), ranks (T = 1) and curves of 8 or 16 pieces. Curves gain from samples that nobody has looked at: with few samples they have to be
     better, with many they may be a little worse. Of 1,200 samples and more six blocks of 200
     are looked at, and what is far behind after some of them is given up; of fewer 400.
 
@@ -76,7 +75,7 @@ def _blocks(problem, tuned):
 
 
 def _encoded(X, n_pieces):
-    return Pieces.of(X, n_pieces, include_input=True).encoded(X) if n_pieces else X
+    return Pieces.of(X, n_pieces, include_rank=True).encoded(X) if n_pieces else X
 
 
 def leave_one_out(X, Y, tuned=TUNED):

@@ -7,6 +7,9 @@ import numpy as np
 from ..constants import LIMITS
 from ..moments import chunks, column_moments, varies
 
+# Kinds of encoded columns that are no pieces, and what their names have.
+_INPUT, _RANK = -1, -2
+_SUFFIXES = {_INPUT: "", _RANK: "_rank"}
 # Units in the last place that two values of a column have to be apart.
 _APART = 5
 
@@ -93,8 +96,10 @@ class Pieces:
     ----------
     curves : list of Curve or None
         One for each column; None for one that is passed on.
+    include_rank : bool, default=False
+        Whether a column with two pieces or more has its rank before these.
     include_input : bool, default=False
-        Whether columns with pieces are passed on too, before their pieces.
+        Whether columns with pieces are passed on too, before all of that.
 
     Attributes
     ----------
@@ -104,7 +109,7 @@ class Pieces:
         Which encoded columns are that column itself.
     """
 
-    def __init__(self, curves, *, include_input=False):
+    def __init__(self, curves, *, include_rank=False, include_input=False):
         self.curves, self.include_input = curves, include_input
         d = len(curves)
         self._bent = [column for column, curve in enumerate(curves) if curve is not None]
@@ -112,9 +117,15 @@ class Pieces:
         for column, curve in enumerate(curves):
             if curve is None or include_input:
                 source.append(column)
-                piece.append(-1)
+                piece.append(_INPUT)
                 # With a rank in the place of the column, the column itself comes after all others.
                 taken.append(column if curve is None else d + self._bent.index(column))
+                low.append([0.0])
+                high.append([1.0])
+            if curve is not None and include_rank and curve.n_pieces > 1:
+                source.append(column)
+                piece.append(_RANK)
+                taken.append(column)
                 low.append([0.0])
                 high.append([1.0])
             if curve is not None:
@@ -128,12 +139,12 @@ class Pieces:
         self._taken = np.array(taken, dtype=int)
         self._low, high = np.concatenate([*low, []]), np.concatenate([*high, []])
         self._steepness = 1.0 / (high - self._low)
-        self.straight = self._piece < 0
+        self.straight = self._piece == _INPUT
         self._least = np.where(self.straight, -np.inf, 0.0)
         self._most = np.where(self.straight, np.inf, 1.0)
 
     @classmethod
-    def of(cls, X, n_pieces, weight=None, *, include_input=False):
+    def of(cls, X, n_pieces, weight=None, **options):
         """The pieces of samples of shape (n, d), at most ``n_pieces`` of a column."""
         weight = np.ones(X.shape[0]) if weight is None else weight.astype(float)
         vary = varies(*column_moments(X, weight / weight.sum()), X.dtype)
@@ -141,7 +152,7 @@ class Pieces:
             Curve.of(x, weight, n_pieces) if varying else None
             for x, varying in zip(X.T, vary, strict=True)
         ]
-        return cls(curves, include_input=include_input)
+        return cls(curves, **options)
 
     @property
     def size(self):
@@ -195,25 +206,21 @@ class Pieces:
             if curve is None:
                 steps = steps / (x[-1] - x[0])
                 offset[bent] -= x[0] * steps[0]
-            factor[np.ix_(here & ~self.straight if curve else passed, bent)] = steps
+                factor[np.ix_(passed, bent)] = steps
+                continue
+            rank = here & (self._piece == _RANK)
+            if rank.any():  # has the rise as a whole, and pieces what is besides
+                rise = steps.sum(axis=0)
+                factor[np.ix_(rank, bent)] = rise
+                steps = steps - np.outer(np.diff(curve.rank(x)), rise)
+            factor[np.ix_(here & (self._piece >= 0), bent)] = steps
         return factor, offset
-
-    def input_range(self, low, high):
-        """Range of each column, from that of the encoded ones; of one without itself its knots."""
-        found = []
-        for at, ends in ((0, low), (-1, high)):
-            end = np.empty(len(self.curves), dtype=ends.dtype)
-            for column in self._bent:
-                end[column] = self.curves[column].knots[at]
-            end[self.source[self.straight]] = ends[self.straight]
-            found.append(end)
-        return found
 
     def names(self, names):
         """Names of the encoded columns, from those of the columns."""
         return np.array(
             [
-                names[column] if piece < 0 else f"{names[column]}_pl_{piece}"
+                names[column] + _SUFFIXES.get(piece, f"_pl_{piece}")
                 for column, piece in zip(self.source, self._piece, strict=True)
             ],
             dtype=object,
