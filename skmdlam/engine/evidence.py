@@ -12,7 +12,8 @@ import scipy.linalg
 from .constants import CONSTANTS, TUNED
 from .inputs.pieces import Pieces
 from .moments import pulled_in
-from .regularization import blocks_of_rows, first_equal, relu_kernel, some_classes
+from .process import first_equal, left_out_errors, relu_kernel
+from .regularization import blocks_of_rows, some_classes
 
 # Variances of the noise to choose from, in units of the mean variance of the process.
 _NOISE = np.geomspace(0.003, 1000.0, 12)
@@ -22,8 +23,9 @@ def choose_n_pieces(problem, constants=CONSTANTS):
     """The number of pieces of a column that predicts the targets best, 0 for plain columns.
 
     ``argmin over T of log(error_T) - gain log(n / 1000) [T > 1]``, with the error of
-    :func:`leave_one_out`, for plain columns (T = 0), ranks (T = 1) and curves of 8 or 16 pieces. Curves gain from samples that nobody has looked at: with few samples they have to be
-    better, with many they may be a little worse. Of 1,200 samples and more six blocks of 200
+    :func:`leave_one_out`, for plain columns (T = 0), ranks (T = 1) and curves of 8 or 16 pieces.
+    Curves gain from samples that nobody has looked at: with few samples they have to be better,
+    with many they may be a little worse. Of 1,200 samples and more six blocks of 200
     are looked at, and what is far behind after some of them is given up; of fewer 400.
 
     Parameters
@@ -82,10 +84,7 @@ def leave_one_out(X, Y, tuned=TUNED):
     """Error of a wide network for each sample, predicted from all others.
 
     The targets are taken as ``mean + process + noise`` as in
-    :func:`~skmdlam.engine.regularization.noise_of`. With P the inverse of their covariance, but for
-    the direction of the mean, the error of a sample is ``(P Y)_i / P_ii`` (Dubrule, "Cross
-    validation of kriging in a unique neighborhood", 1983). The noise is the one with the least
-    mean square.
+    :func:`~skmdlam.engine.regularization.noise_of`, with the noise that has the least mean square.
 
     Parameters
     ----------
@@ -108,13 +107,8 @@ def leave_one_out(X, Y, tuned=TUNED):
         return np.nan
     values, vectors = scipy.linalg.eigh(kernel, overwrite_a=True, check_finite=False)
     noise = _NOISE * (spread / (m - 1.0))
-    inverse = 1.0 / (np.maximum(values, 0.0)[:, None] + noise)
-    # The mean is an eigenvector of the centered kernel, for the eigenvalue 0.
-    diagonal = np.square(vectors) @ inverse - 1.0 / (m * noise)
-    image = vectors.T @ Y
-    residual = np.tensordot(vectors, inverse[:, :, None] * image[:, None, :], axes=1)
-    residual /= diagonal[:, :, None]
-    return float(np.einsum("igk,igk->g", residual, residual).min()) / variance
+    errors = left_out_errors(np.maximum(values, 0.0), vectors, vectors.T @ Y, noise)
+    return float(errors.min()) / variance
 
 
 def _standardized(X):

@@ -337,6 +337,7 @@ class Feasible(StepSizes):
             problem.sample_weight,
             total=total,
             loss_scale=scaling.loss_scale,
+            leave_one_out=problem.pieces is not None,
             tuned=tuned,
         )
         n_hidden = max(len(problem.activations), 1)

@@ -11,11 +11,10 @@ import numpy as np
 import scipy.linalg
 
 from .constants import TUNED
+from .process import first_equal, left_out_errors, relu_kernel
 
 # Variances of the noise to choose from, in units of the mean variance of the process.
 _NOISE = np.geomspace(0.003, 1000.0, 36)
-# Rows whose squared distance is this share of their squared lengths are the same row.
-_SAME = 1e-10
 # A spread of this share of the size is none: constants.
 _ROUNDING = 1e-14
 # A normal variable's standard deviation over its median absolute deviation.
@@ -124,7 +123,15 @@ def usual_regularization(total, tuned=TUNED):
 
 
 def estimate_regularization(
-    loss, inputs, Y, sample_weight=None, *, total=None, loss_scale=1.0, tuned=TUNED
+    loss,
+    inputs,
+    Y,
+    sample_weight=None,
+    *,
+    total=None,
+    loss_scale=1.0,
+    leave_one_out=False,
+    tuned=TUNED,
 ):
     """Strengths of the unit-free penalties, in samples.
 
@@ -163,6 +170,8 @@ def estimate_regularization(
         Total weight of the samples that these are a part of; None where they are all.
     loss_scale : float, default=1.0
         Size of the loss.
+    leave_one_out : bool, default=False
+        How :func:`noise_of` finds the ratio.
 
     Returns
     -------
@@ -187,6 +196,7 @@ def estimate_regularization(
             shown[block],
             total=total * float(looked_at.sum() / weight.sum()),
             outlier_threshold=loss.outlier_threshold,
+            leave_one_out=leave_one_out,
             tuned=tuned,
         )
         for block in (np.searchsorted(rows, block) for block in blocks)
@@ -240,7 +250,7 @@ def _mean_noise(found):
     return Noise(float(shares.mean()), ratio)
 
 
-def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, tuned=TUNED):
+def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, leave_one_out=False, tuned=TUNED):
     """How much of the targets is noise to a wide network, in two measures.
 
     The outputs are taken as ``mean + process + noise`` with the covariance of a network of one
@@ -270,6 +280,11 @@ def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, tuned=TUNED):
         Number of samples that the rows stand for; None for that of the rows.
     outlier_threshold : float, default=inf
         Residual up to which the loss is quadratic, in units of Y.
+    leave_one_out : bool, default=False
+        Whether the ratio is the one that predicts each sample best from all others, in place of
+        the most likely one. Where the noise is not normal, or not the same everywhere, a likelihood
+        takes it for a rough function, and of fine pieces of the columns the roughest function can
+        be made.
 
     Returns
     -------
@@ -315,6 +330,9 @@ def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, tuned=TUNED):
         if pull < rounds:
             fit = mean + vectors @ (image * values / covariance[:, [best]])
             Y = fit + _pulled_in(Y - fit, outlier_threshold, tuned.outlier)
+    if leave_one_out:
+        unlikely = np.log(left_out_errors(values[:, 0], vectors, image, _NOISE * scale))
+        best = int(np.argmin(unlikely))
     ratio = _between(unlikely, best)
     noise, values = ratio * scale, values[:, 0]
     unit = float(powers @ (1.0 / (values + noise))) / ((m - 1.0) * n_outputs)
@@ -322,22 +340,6 @@ def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, tuned=TUNED):
     df = float(np.sum(values / (values + noise)))
     share = noise * unit * n_outputs / variance
     return Noise(min(share / max(1.0 - df / total, share), 1.0), ratio)
-
-
-def first_equal(gram, Y):
-    """Whether a row is the first of those that are equal to it, but for rounding."""
-    square = gram.diagonal()
-    both = square + square[:, None]
-    distance = 2.0 * gram
-    np.subtract(both, distance, out=distance)
-    both *= _SAME
-    equal = distance <= both
-    # The rows of most data differ: Y is compared where those of X do not.
-    i, j = np.nonzero(np.tril(equal, -1))
-    again = i[(Y[i] == Y[j]).all(axis=1)]
-    first = np.ones(len(Y), dtype=bool)
-    first[again] = False
-    return first
 
 
 def _between(unlikely, best):
@@ -369,24 +371,3 @@ def blocks_of_rows(weight, size, n_blocks):
     places = (np.arange(most) + 0.5) * (ends[-1] / most)
     rows = np.minimum(np.searchsorted(ends, places), len(weight) - 1)
     return [np.unique(rows[block::n_blocks]) for block in range(n_blocks)]
-
-
-def relu_kernel(gram, constant):
-    """Covariance of random relu units, ``E relu(w x + b) relu(w x' + b)`` up to a factor.
-
-    ``gram`` holds the inner products of centered rows; it is overwritten.
-    """
-    size = float(gram.diagonal().mean())
-    gram /= size if size > 0 else 1.0
-    gram += constant
-    length = np.sqrt(gram.diagonal())
-    lengths = length * length[:, None]
-    gram /= lengths
-    cosine = np.clip(gram, -1.0, 1.0, out=gram)
-    angle = np.arccos(cosine)
-    kernel = np.sin(angle)
-    np.subtract(np.pi, angle, out=angle)
-    angle *= cosine
-    kernel += angle
-    kernel *= lengths
-    return kernel
