@@ -113,7 +113,7 @@ class Tuned:
     encoded_columns: int = _number(500, "columns", "curves, time", _TABLES)
     few_pieces: int = _number(8, "pieces", "curves, time", _TABLES)
     many_pieces: int = _number(16, "pieces", "curves, time", _TABLES)
-    pieces_gain: float = _number(0.02, "log error over log n", "curves, noise", _TABLES)
+    pieces_gain: float = _number(0.04, "log error over log n", "curves, noise", _TABLES)
     pieces_samples: int = _number(200, "samples", "time, error of the choice", _TABLES)
     pieces_blocks: int = _number(6, "blocks", "time, error of the choice", _TABLES)
     pieces_behind: float = _number(0.1, "log error", "time, error of the choice", _TABLES)
