@@ -212,6 +212,23 @@ class TestLearns:
         feed(model, [1] * 200, start=101)
         assert model.score(X[1000:], y[1000:]) > before
 
+    @pytest.mark.parametrize("few", [1, 2, 20])
+    @both
+    def test_few_samples_and_then_many(self, estimator, few):
+        """What is kept of the first ones is encoded as well; a wrong cell of theirs is seen.
+
+        After a single sample no column has varied: starting weights are all that there is.
+        """
+        wrong = X.copy()
+        wrong[0, 0] = 1e9
+        alone = PiecewiseLinearEncoder(include_input=False)
+        for inputs, encoding in ((X, "auto"), (wrong, "auto"), (X, alone)):
+            model = make(estimator, encoding=encoding)
+            feed(model, [few, 600, 600], inputs)
+            assert model.encoder_ is not None
+            assert model.score(X[1500:], target(estimator)[1500:]) > 0.4
+            assert model.data_max_[0] < 1e3
+
     def test_drift(self):
         """Later samples lie elsewhere: the knots go there, and the fit with them."""
         moved = X.copy()

@@ -5,7 +5,6 @@ import scipy.sparse as sp
 
 from ..moments import chunks
 from .basis import Coordinates
-from .encoded import EncodedSamples
 
 
 class Scaled(Coordinates):
@@ -119,7 +118,7 @@ def scaled_input(X, columns):
     """
     if sp.issparse(X):
         return ScaledSparseInput(X, columns)
-    if isinstance(X, EncodedSamples) and not X.allows((X.shape[1] + 1) * X.dtype.itemsize):
+    if hasattr(X, "allows") and not X.allows((X.shape[1] + 1) * X.dtype.itemsize):
         return ScaledOnDemand(X, columns)
     return ScaledInput(X, columns)
 
