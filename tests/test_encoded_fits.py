@@ -522,7 +522,7 @@ def peak_of(work):
 
 @pytest.mark.parametrize(
     ("n", "d", "dtype", "batch_size"),
-    [(60_000, 40, np.float64, 500), (60_000, 20, np.float32, 500), (40_000, 20, np.float64, None)],
+    [(50_000, 40, np.float64, 500), (25_000, 20, np.float64, None)],
 )
 def test_memory(n, d, dtype, batch_size):
     """Twice X beyond a fit of plain columns, and blocks of rows."""
