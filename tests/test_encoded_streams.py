@@ -314,6 +314,16 @@ class TestConversion:
         np.testing.assert_allclose(model.predict(X[:500]), said, rtol=1e-8, atol=1e-8)
         assert model.coefs_[0].shape == (28, 20)
 
+    def test_plain_columns_become_curves_alone(self):
+        model = make(clip=False)
+        feed(model, [90])
+        new = PiecewiseLinearEncoder(8, include_input=False).fit(X[:300])
+        rng = np.random.default_rng(1)
+        samples = np.column_stack([rng.choice(k if k.size else [0.0, 1.0], 99) for k in new.knots_])
+        before = layer_of(model, samples)
+        self.convert(model, new, X[:300])
+        np.testing.assert_allclose(layer_of(model, samples), before, rtol=0, atol=1e-10)
+
     @pytest.mark.parametrize("include_input", [True, False])
     def test_knots_anew(self, include_input):
         old = PiecewiseLinearEncoder(4, include_input=include_input)
