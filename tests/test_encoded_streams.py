@@ -133,7 +133,7 @@ class TestWhen:
         chosen = []
         for unit in (1e-5, 1.0, 1e5):
             Y = np.column_stack([STEPS, unit * X[:, 2]])
-            chosen.append(feed(make(), [100, 100, 200], y=Y))
+            chosen.append(feed(make(), [100, 100], y=Y))
         assert chosen[0] == chosen[1] == chosen[2]
 
 
@@ -182,15 +182,20 @@ class TestReservoir:
 
 
 class TestLearns:
-    @both
-    @pytest.mark.parametrize("chunk", [500, 37, pytest.param(1, marks=pytest.mark.slow)])
+    @pytest.mark.parametrize(
+        ("chunk", "estimator"),
+        [
+            (500, MDLAMRegressor),
+            (37, MDLAMClassifier),
+            *(pytest.param(chunk, E, marks=pytest.mark.slow) for chunk in (10, 100) for E in BOTH),
+        ],
+    )
     def test_near_a_fit(self, estimator, chunk):
         y = target(estimator)
         batch = make(estimator, batch_size=100, max_iter=12).fit(X[:1500], y[:1500])
         expected = batch.score(X[2000:], y[2000:])
         model = make(estimator)
-        passes = 2 if chunk == 1 else 3
-        for _ in range(passes):
+        for _ in range(3):
             for start in range(0, 1500, chunk):
                 feed(model, [min(chunk, 1500 - start)], start=start)
         assert model.encoder_.n_bins >= TUNED.few_pieces
@@ -199,18 +204,35 @@ class TestLearns:
         plain = plain.fit(X[:1500], y[:1500]).score(X[2000:], y[2000:])
         assert score > expected - 0.05 and score > plain + 0.03
 
-    @both
-    def test_single_rows(self, estimator, monkeypatch):
+    def test_single_rows(self, monkeypatch):
         """Curves come in mid-stream, and what was learned stays."""
         monkeypatch.setattr(CHOICE, lambda *_: 8)
-        model, y = make(estimator), target(estimator)
-        feed(model, [1] * 99)
+        model, y = make(), NUMBERS
+        feed(model, [60, *[1] * 39])
         before = model.score(X[1000:], y[1000:])
         feed(model, [1] * 2, start=99)
         assert model.encoder_ is not None
         assert model.score(X[1000:], y[1000:]) > before - 0.1
-        feed(model, [1] * 200, start=101)
+        feed(model, [1] * 80, start=101)
         assert model.score(X[1000:], y[1000:]) > before
+
+    @pytest.mark.parametrize(
+        ("few", "estimator"), [(1, MDLAMRegressor), (1, MDLAMClassifier), (20, MDLAMRegressor)]
+    )
+    def test_few_samples_and_then_many(self, estimator, few):
+        """What is kept of the first ones is encoded as well; a wrong cell of theirs is seen.
+
+        After a single sample no column has varied: starting weights are all that there is.
+        """
+        wrong = X.copy()
+        wrong[0, 0] = 1e9
+        alone = PiecewiseLinearEncoder(include_input=False)
+        for inputs, encoding in ((X, "auto"), (wrong, "auto"), (X, alone)):
+            model = make(estimator, encoding=encoding)
+            feed(model, [few, 600, 600], inputs)
+            assert model.encoder_ is not None
+            assert model.score(X[1500:], target(estimator)[1500:]) > 0.4
+            assert model.data_max_[0] < 1e3
 
     def test_drift(self):
         """Later samples lie elsewhere: the knots go there, and the fit with them."""
@@ -219,7 +241,7 @@ class TestLearns:
         model = make()
         feed(model, [100], moved)
         assert model.encoder_.knots_[0][-1] < 4.0
-        for _ in range(3):
+        for _ in range(2):
             feed(model, [300] * 9, moved, start=100)
         assert model.encoder_.knots_[0][-1] > 7.0
         assert model.data_max_[0] == moved[:2800, 0].max()
@@ -266,9 +288,9 @@ class TestLearns:
     def test_of_every_kind(self, options):
         y = np.maximum(NUMBERS + 2.0, 0.0)
         model = make(**options)
-        for _ in range(4):
-            assert feed(model, [50, 50, 100, 200, 400], y=y)[-1] is not None
-        assert np.corrcoef(model.predict(X[800:]), y[800:])[0, 1] > 0.75
+        for _ in range(3):
+            assert feed(model, [50, 50, 200, 400], y=y)[-1] is not None
+        assert np.corrcoef(model.predict(X[800:]), y[800:])[0, 1] > 0.7
 
 
 def layer_of(model, inputs):
@@ -291,6 +313,16 @@ class TestConversion:
         np.testing.assert_allclose(layer_of(model, X), before, rtol=0, atol=1e-10)
         np.testing.assert_allclose(model.predict(X[:500]), said, rtol=1e-8, atol=1e-8)
         assert model.coefs_[0].shape == (28, 20)
+
+    def test_plain_columns_become_curves_alone(self):
+        model = make(clip=False)
+        feed(model, [90])
+        new = PiecewiseLinearEncoder(8, include_input=False).fit(X[:300])
+        rng = np.random.default_rng(1)
+        samples = np.column_stack([rng.choice(k if k.size else [0.0, 1.0], 99) for k in new.knots_])
+        before = layer_of(model, samples)
+        self.convert(model, new, X[:300])
+        np.testing.assert_allclose(layer_of(model, samples), before, rtol=0, atol=1e-10)
 
     @pytest.mark.parametrize("include_input", [True, False])
     def test_knots_anew(self, include_input):
@@ -319,22 +351,21 @@ class TestConversion:
 
 
 class TestStored:
-    @both
-    @pytest.mark.parametrize("seen", [60, 250])
+    @pytest.mark.parametrize(("seen", "estimator"), [(60, MDLAMRegressor), (250, MDLAMClassifier)])
     def test_in_mid_stream(self, estimator, seen):
         """A stream that was stored goes on as if it had not been."""
         one = make(estimator)
         feed(one, [seen])
         other = pickle.loads(pickle.dumps(one))
         for model in (one, other):
-            feed(model, [100, 300, 50], start=seen)
+            feed(model, [50, 200, 50], start=seen)
         np.testing.assert_array_equal(one.coefs_[0], other.coefs_[0])
         np.testing.assert_array_equal(one.predict(X[:50]), other.predict(X[:50]))
 
     def test_same_seed_same_stream(self):
         one, other = make(), make()
         for model in (one, other):
-            feed(model, [700, 700, 100, 37])
+            feed(model, [110, 300, 37])
         np.testing.assert_array_equal(one.coefs_[0], other.coefs_[0])
 
     def test_after_a_fit_the_encoder_stays(self):

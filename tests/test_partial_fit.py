@@ -349,8 +349,8 @@ class TestData:
     @both
     @pytest.mark.parametrize("convert", [sp.csr_array, sp.csc_array, sp.csr_matrix])
     def test_sparse(self, estimator, convert):
-        dense = feed(make(estimator))
-        model = make(estimator)
+        dense = feed(make(estimator, encoding=None))
+        model = make(estimator, encoding=None)
         for start in range(0, 400, 100):
             rows = slice(start, start + 100)
             first = {"classes": range(3)} if estimator is MDLAMClassifier and not start else {}

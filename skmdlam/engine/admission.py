@@ -95,8 +95,10 @@ def _among_the_first(problem, before, tuned, limits):
 
 def _joined(first, problem):
     """The first samples and a chunk as one problem."""
-    X = [first["X"], problem.X]
-    X = sp.vstack([sp.csr_array(X[0]), X[1]], format="csr") if problem.sparse else np.vstack(X)
+    if problem.sparse:
+        X = sp.vstack([sp.csr_array(first["X"]), problem.X], format="csr")
+    else:
+        X = np.vstack([first["X"], problem.X[:]])
     weight = problem.sample_weight
     if weight is not None or first["weight"] is not None:
         weight = np.concatenate(

@@ -20,7 +20,8 @@ def with_pieces(state, old, new, X, weight, *, constants=CONSTANTS):
     state : StreamState
     old, new : Pieces
     X : ndarray of shape (m, d)
-        Some samples of the stream, not encoded.
+        Some samples of the stream, not encoded: the first ones first, as far as the summary has
+        these.
     weight : ndarray of shape (m,) or None
         Their weights.
     constants : Constants
@@ -41,16 +42,44 @@ def with_pieces(state, old, new, X, weight, *, constants=CONSTANTS):
         tuned=constants.tuned,
         limits=constants.limits,
     )
+    woken, dormant = _starts(state, old, new, X, weight)
     first = dict(state.layers[0])
     for name in ("V", "average"):
-        W, b = state.basis.expand(first[name])
+        W, b = (
+            part + more for part, more in zip(state.basis.expand(first[name]), woken, strict=True)
+        )
         moved = basis.contract(factor @ W, b + offset @ W)
         first[name] = moved.astype(first[name].dtype)
     first["velocity"] = np.zeros_like(first["V"])
     state = replace(
-        state, summary=summary, basis=basis, layers=[first, *state.layers[1:]], dormant=None
+        state, summary=summary, basis=basis, layers=[first, *state.layers[1:]], dormant=dormant
     )
     return state, factor, offset
+
+
+def _starts(state, old, new, X, weight):
+    """Starting weights of columns that were constant and of those that still are.
+
+    As long as few samples were seen it may be all that the first layer has.
+
+    Returns
+    -------
+    woken : tuple of ndarray
+        Weights and intercepts of the old columns: of those that vary among the samples.
+    dormant : ndarray or None
+        For the new columns, where they are not encoded.
+    """
+    if state.dormant is None:
+        return (0.0, 0.0), None
+    found = Moments.of(old.encoded(X), weight)
+    fresh = (found.spread > 0) & ~state.basis.columns.vary
+    inverse = np.divide(1.0, found.spread, out=np.zeros_like(found.spread), where=fresh)
+    W = inverse[:, None] * state.dormant
+    dormant = np.zeros((new.size, W.shape[1]), dtype=state.dormant.dtype)
+    for column in np.flatnonzero(new.straight):
+        before = old.straight & (old.source == new.source[column])
+        dormant[column] = state.dormant[before].sum(axis=0)
+    return (W, -(found.mean @ W)), dormant
 
 
 def _summary(summary, old, new, X, weight):
@@ -59,7 +88,7 @@ def _summary(summary, old, new, X, weight):
     joint, seen = Moments.of(encoded, weight, full=True), Reach.of(encoded)
     mean, square = joint.mean.copy(), joint.spread**2 * summary.weight
     low, high = np.where(new.straight, (seen.low, seen.high), [[0.0], [1.0]])
-    far = np.zeros(new.size)
+    far, first = np.zeros(new.size), summary.first
     reach, target_reach = summary.reached()
     for column in np.flatnonzero(new.straight):
         (before,) = np.nonzero(old.straight & (old.source == new.source[column]))
@@ -79,4 +108,5 @@ def _summary(summary, old, new, X, weight):
         joint=None if summary.joint is None else joint,
         reach=Reach(low, high, far),
         target_reach=target_reach,
+        first=None if first is None else first | {"X": encoded[: len(first["Y"])]},
     )

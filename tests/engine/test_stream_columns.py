@@ -99,6 +99,45 @@ def test_what_is_known_of_the_columns(weighted):
     np.testing.assert_array_equal(found.targets.mean, known.targets.mean)
 
 
+def test_the_first_samples():
+    """They are judged anew with the next chunk, in its columns."""
+    for encoding in (None, PiecewiseLinearEncoder(2, include_input=False)):
+        model = MDLAMRegressor((6,), encoding=encoding, random_state=0)
+        model.partial_fit(X[:12], NUMBERS[:12]).partial_fit(X[12:20], NUMBERS[12:20])
+        state = StreamState.from_arrays(model._stream)
+        old = Pieces.plain(4) if encoding is None else model.encoder_._pieces
+        np.testing.assert_array_equal(state.summary.first["X"], old.encoded(X[:20]))
+        new = Pieces.of(X, 8, include_input=encoding is None)
+        moved, _, _ = with_pieces(state, old, new, X[:150], None)
+        np.testing.assert_array_equal(moved.summary.first["X"], new.encoded(X[:20]))
+        np.testing.assert_array_equal(moved.summary.first["Y"], NUMBERS[:20, np.newaxis])
+    _, state = stream()
+    moved, _, _ = with_pieces(state, Pieces.plain(4), Pieces.of(X, 8, include_input=True), X, None)
+    assert state.summary.first is moved.summary.first is None
+
+
+@pytest.mark.parametrize("include_input", [True, False])
+def test_starting_weights_of_columns_that_were_constant(include_input):
+    """What they say of standardized columns: their curves begin with it, or they still wait."""
+    model = MDLAMRegressor((6,), encoding=None, random_state=0).partial_fit(X[:1], NUMBERS[:1])
+    state = StreamState.from_arrays(model._stream)
+    old, new = Pieces.plain(4), Pieces.of(X, 8, include_input=include_input)
+    assert not first_layer(state, old, X).std(axis=0).any()
+    moved, _, _ = with_pieces(state, old, new, X[:200], None)
+    if include_input:
+        np.testing.assert_array_equal(moved.dormant[new.straight], state.dormant)
+        assert not moved.dormant[~new.straight].any()
+    else:
+        samples = at_knots(new)
+        samples[:, 3] = 0.0  # no curve: it waits
+        standardized = (samples - X[:200].mean(axis=0)) / X[:200].std(axis=0)
+        standardized[:, 3] = 0.0
+        expected = standardized @ state.dormant
+        found = first_layer(moved, new, samples)
+        difference = found - expected
+        np.testing.assert_allclose(difference, np.tile(difference[0], (100, 1)), atol=1e-5)
+
+
 def test_a_column_that_was_a_curve_and_is_none():
     """Its rare values are not among the samples that were kept."""
     rare = X.copy()

@@ -5,7 +5,6 @@ import scipy.sparse as sp
 
 from ..moments import chunks
 from .basis import Coordinates
-from .encoded import EncodedSamples
 
 
 class Scaled(Coordinates):
@@ -85,9 +84,11 @@ class ScaledOnDemand(ScaledInput):
         self.shape, self.dtype = (X.shape[0], self.size + 1), X.dtype
 
     def __getitem__(self, rows):
-        x = self._X[rows]
+        x = self._X[rows]  # a new array, to work in
+        np.subtract(x, self.columns.mean, out=x, casting="same_kind")
+        x *= self.columns.inverse_std.astype(self.dtype)
         u = np.ones((x.shape[0], self.size + 1), dtype=self.dtype, order="F")
-        u[:, :-1] = self.coordinates(x)
+        u[:, :-1] = x
         return u
 
 
@@ -119,7 +120,7 @@ def scaled_input(X, columns):
     """
     if sp.issparse(X):
         return ScaledSparseInput(X, columns)
-    if isinstance(X, EncodedSamples) and not X.allows((X.shape[1] + 1) * X.dtype.itemsize):
+    if hasattr(X, "allows") and not X.allows((X.shape[1] + 1) * X.dtype.itemsize):
         return ScaledOnDemand(X, columns)
     return ScaledInput(X, columns)
 
