@@ -146,8 +146,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Clip the columns of new samples to their range in training, ``data_min_`` to ``data_max_``,
         as ``MinMaxScaler(clip=True)`` does: a row far outside, as a typing error makes it, gets the
         prediction of the nearest edge and not one far outside of the targets. False extrapolates
-        the network. The zeros of a sparse X stay. Of an encoded column it is the column itself that
-        has to be clipped: its pieces are constant beyond the range.
+        the network; encoded columns, which are read by their ranks, are constant there either way.
+        The zeros of a sparse X stay.
     warm_start : bool, default=False
         Go on from the weights of the last fit, for solver "relaxed" with epsilon at its final
         value, and with the same ``encoder_``. Layer sizes and classes must be the same.
@@ -280,9 +280,9 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
 
     *Scaling.* Solver "feasible" standardizes the columns of X inside its steps: the fit
     does not depend on their units, but for an ``alpha`` that you set, which stands beside the
-    weights in those units. Solver "relaxed" wants scaled columns, as other networks do. The pieces
-    of an encoded column are the same ones whatever increasing function it went through; only the
-    column itself, which is beside them by default, is another one then.
+    weights in those units. Solver "relaxed" wants scaled columns, as other networks do. An
+    encoded column is the same whatever increasing function it went through; but which encoding
+    "auto" chooses also depends on how well plain columns do.
 
     With one class in y the fit works, and predicts that class.
 

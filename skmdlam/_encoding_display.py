@@ -211,4 +211,4 @@ def _pieces_at(encoder, column, x):
     pieces = encoder._pieces
     X = np.zeros((x.size, encoder.n_features_in_))
     X[:, column] = x
-    return pieces.encoded(X)[:, (pieces.source == column) & ~pieces.straight]
+    return pieces.encoded(X)[:, (pieces.source == column) & pieces.is_piece]

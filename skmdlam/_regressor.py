@@ -152,8 +152,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         Clip the columns of new samples to their range in training, ``data_min_`` to ``data_max_``,
         as ``MinMaxScaler(clip=True)`` does: a row far outside, as a typing error makes it, gets the
         prediction of the nearest edge and not one far outside of the targets. False extrapolates
-        the network. The zeros of a sparse X stay. Of an encoded column it is the column itself that
-        has to be clipped: its pieces are constant beyond the range.
+        the network; encoded columns, which are read by their ranks, are constant there either way.
+        The zeros of a sparse X stay.
     warm_start : bool, default=False
         Go on from the weights of the last fit, for solver "relaxed" with epsilon at its final
         value, and with the same ``encoder_``. Layer sizes must be the same; from or to
@@ -287,8 +287,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     *Scaling.* Solver "feasible" standardizes the columns of X and y inside its steps: the fit
     does not depend on their units, but for an ``alpha`` that you set, which stands beside the
     weights in those units and those of y. Solver "relaxed" wants scaled columns, as other networks
-    do. The pieces of an encoded column are the same ones whatever increasing function it went
-    through; only the column itself, which is beside them by default, is another one then.
+    do. An encoded column is the same whatever increasing function it went through; but which
+    encoding "auto" chooses also depends on how well plain columns do.
 
     The loss of a target is in its own units, and so are ``loss_`` and ``loss_curve_``.
 

@@ -107,6 +107,8 @@ class Pieces:
         The column that each encoded column is made of.
     straight : ndarray of bool of shape (D,)
         Which encoded columns are that column itself.
+    is_piece : ndarray of bool of shape (D,)
+        Which are pieces of it, and neither itself nor its rank.
     """
 
     def __init__(self, curves, *, include_rank=False, include_input=False):
@@ -139,7 +141,7 @@ class Pieces:
         self._taken = np.array(taken, dtype=int)
         self._low, high = np.concatenate([*low, []]), np.concatenate([*high, []])
         self._steepness = 1.0 / (high - self._low)
-        self.straight = self._piece == _INPUT
+        self.straight, self.is_piece = self._piece == _INPUT, self._piece >= 0
         self._least = np.where(self.straight, -np.inf, 0.0)
         self._most = np.where(self.straight, np.inf, 1.0)
 
@@ -213,7 +215,7 @@ class Pieces:
                 rise = steps.sum(axis=0)
                 factor[np.ix_(rank, bent)] = rise
                 steps = steps - np.outer(np.diff(curve.rank(x)), rise)
-            factor[np.ix_(here & (self._piece >= 0), bent)] = steps
+            factor[np.ix_(here & self.is_piece, bent)] = steps
         return factor, offset
 
     def names(self, names):
