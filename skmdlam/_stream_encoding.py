@@ -6,6 +6,7 @@ import numpy as np
 
 from ._encoding import choose_encoder
 from .engine.constants import TUNED
+from .engine.far_cells import pulled_in_alone
 from .engine.inputs.pieces import Pieces
 from .engine.loop.stream_state import StreamState
 from .engine.stream_columns import with_pieces
@@ -51,7 +52,9 @@ def encode_stream(estimator, problem, network, rng):
     # What a curve has learned would be lost in a coarser one.
     least = 0 if estimator.encoder_ is None else estimator.encoder_.n_bins
     units = TargetUnits.of_all(known) if network.target.numeric else TargetUnits()
-    encoder = choose_encoder(estimator, units.problem(known), network.solver, least)
+    # A line through wrong cells would end far away in the last piece.
+    believed = replace(known, X=pulled_in_alone(known.X)[0])
+    encoder = choose_encoder(estimator, units.problem(believed), network.solver, least)
     if encoder is not None:
         if hasattr(estimator, "coefs_"):
             _convert(estimator, encoder, known)

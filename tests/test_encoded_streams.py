@@ -226,13 +226,14 @@ class TestLearns:
         """
         wrong = X.copy()
         wrong[0, 0] = 1e9
-        alone = PiecewiseLinearEncoder(include_input=False)
-        for inputs, encoding in ((X, "auto"), (wrong, "auto"), (X, alone)):
+        beside = PiecewiseLinearEncoder(include_input=True)
+        for inputs, encoding in ((X, "auto"), (wrong, "auto"), (X, beside), (wrong, beside)):
             model = make(estimator, encoding=encoding)
             feed(model, [few, 600, 600], inputs)
             assert model.encoder_ is not None
             assert model.score(X[1500:], target(estimator)[1500:]) > 0.4
-            assert model.data_max_[0] < 1e3
+            if encoding is beside:
+                assert model.data_max_[0] < 1e3
 
     def test_drift(self):
         """Later samples lie elsewhere: the knots go there, and the fit with them."""
@@ -251,12 +252,8 @@ class TestLearns:
         for include_input in (True, False):
             model = make(encoding=PiecewiseLinearEncoder(4, include_input=include_input))
             feed(model, [60, 60, 80])
-            if include_input:
-                np.testing.assert_array_equal(model.data_min_, X[:200].min(axis=0))
-                np.testing.assert_array_equal(model.data_max_, X[:200].max(axis=0))
-            else:  # where the knots end
-                for j in range(3):
-                    assert model.data_max_[j] == model.encoder_.knots_[j][-1]
+            np.testing.assert_array_equal(model.data_min_, X[:200].min(axis=0))
+            np.testing.assert_array_equal(model.data_max_, X[:200].max(axis=0))
             far = X[:5] + 1e6
             edge = np.minimum(far, model.data_max_)
             np.testing.assert_array_equal(model.predict(far), model.predict(edge))
@@ -309,10 +306,10 @@ class TestConversion:
         model = make()
         feed(model, [90])
         before, said = layer_of(model, X), model.predict(X[:500])
-        self.convert(model, PiecewiseLinearEncoder(8).fit(X[:300]), X[:300])
+        self.convert(model, PiecewiseLinearEncoder(8, include_input=True).fit(X[:300]), X[:300])
         np.testing.assert_allclose(layer_of(model, X), before, rtol=0, atol=1e-10)
         np.testing.assert_allclose(model.predict(X[:500]), said, rtol=1e-8, atol=1e-8)
-        assert model.coefs_[0].shape == (28, 20)
+        assert model.coefs_[0].shape == (31, 20)
 
     def test_plain_columns_become_curves_alone(self):
         model = make(clip=False)
@@ -445,5 +442,5 @@ def test_sparse_in_mid_stream():
 def test_pieces_are_those_of_the_sample():
     model = make(encoding="piecewise")
     feed(model, [250])
-    expected = Pieces.of(X[:250], 8, include_input=True)
+    expected = Pieces.of(X[:250], 8, include_rank=True)
     np.testing.assert_array_equal(model.encoder_.transform(X), expected.encoded(X))

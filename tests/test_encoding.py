@@ -1,5 +1,6 @@
 """PiecewiseLinearEncoder: the transformer by itself, and in pipelines of scikit-learn."""
 
+import itertools
 import pickle
 
 import numpy as np
@@ -49,12 +50,12 @@ class TestInPipelines:
     def test_columns(self):
         """Names of a data frame go all the way."""
         encoder = make_column_transformer(
-            (PiecewiseLinearEncoder(2), ["width"]),
+            (PiecewiseLinearEncoder(2, include_input=True), ["width"]),
             remainder="passthrough",
             verbose_feature_names_out=False,
         )
         found = encoder.fit(FRAME).get_feature_names_out()
-        assert list(found) == ["width", "width_pl_0", "width_pl_1", "age", "yes"]
+        assert list(found) == ["width", "width_rank", "width_pl_0", "width_pl_1", "age", "yes"]
 
 
 class TestAttributes:
@@ -73,18 +74,19 @@ class TestAttributes:
         for kind, include in ((np.float32, True), (np.float64, False), (int, True)):
             encoder = PiecewiseLinearEncoder(4, include_input=include)
             found = encoder.fit_transform((10 * X).astype(kind))
-            assert found.shape == (500, 11 if include else 9)
+            assert found.shape == (500, 13 if include else 11)
             assert found.dtype == (np.float32 if kind is np.float32 else float)
 
     def test_is_what_the_pieces_are(self):
-        for include in (True, False):
-            encoder = PiecewiseLinearEncoder(5, include_input=include)
-            expected = Pieces.of(X, 5, include_input=include).encoded(X)
+        for kind, include in itertools.product(("include_rank", "include_input"), (True, False)):
+            options = {"include_rank": True, "include_input": False} | {kind: include}
+            encoder = PiecewiseLinearEncoder(5, **{kind: include})
+            expected = Pieces.of(X, 5, **options).encoded(X)
             np.testing.assert_array_equal(encoder.fit_transform(X), expected)
 
     def test_beyond_the_training_samples(self):
         """Pieces are constant there, and the column itself goes on."""
-        encoder = PiecewiseLinearEncoder(4).fit(X)
+        encoder = PiecewiseLinearEncoder(4, include_rank=False, include_input=True).fit(X)
         far = np.array([[-1e3, 1e3, 0.0], [-1e9, 1e9, 1.0]])
         found = encoder.transform(far)
         np.testing.assert_array_equal(found[:, [0, 5, 10]], far)
@@ -95,17 +97,18 @@ class TestAttributes:
 class TestNames:
     def test_of_a_frame(self):
         encoder = PiecewiseLinearEncoder(2).fit(FRAME)
-        expected = ["width", "width_pl_0", "width_pl_1", "age", "age_pl_0", "age_pl_1", "yes"]
+        expected = ["width_rank", "width_pl_0", "width_pl_1"]
+        expected += ["age_rank", "age_pl_0", "age_pl_1", "yes"]
         assert list(encoder.get_feature_names_out()) == expected
         assert list(encoder.get_feature_names_out(NAMES)) == expected
         with pytest.raises(ValueError, match="feature_names_in_"):
             encoder.get_feature_names_out(["a", "b", "c"])
-        encoder = PiecewiseLinearEncoder(2, include_input=False).fit(FRAME)
+        encoder = PiecewiseLinearEncoder(2, include_rank=False).fit(FRAME)
         expected = ["width_pl_0", "width_pl_1", "age_pl_0", "age_pl_1", "yes"]
         assert list(encoder.get_feature_names_out()) == expected
 
     def test_of_an_array(self):
-        encoder = PiecewiseLinearEncoder(1).fit(X)
+        encoder = PiecewiseLinearEncoder(1, include_input=True).fit(X)
         assert list(encoder.get_feature_names_out()) == ["x0", "x0_pl_0", "x1", "x1_pl_0", "x2"]
         names = list(encoder.get_feature_names_out(["a", "b", "c"]))
         assert names == ["a", "a_pl_0", "b", "b_pl_0", "c"]

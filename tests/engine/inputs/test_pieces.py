@@ -150,15 +150,32 @@ class TestIncludingTheInput:
             *("c", "c_pl_0", "c_pl_1", "c_pl_2", "c_pl_3"),
         ]
 
-    @pytest.mark.parametrize("include_input", [False, True])
-    def test_range_of_the_columns(self, include_input):
-        """From that of the encoded ones."""
-        X = np.column_stack([COLUMNS["continuous"], np.arange(200) % 2, COLUMNS["skewed counts"]])
-        pieces = Pieces.of(X, 4, include_input=include_input)
-        found = pieces.encoded(X)
-        low, high = pieces.input_range(found.min(axis=0), found.max(axis=0))
-        np.testing.assert_array_equal(low, X.min(axis=0))
-        np.testing.assert_array_equal(high, X.max(axis=0))
+
+class TestIncludingTheRank:
+    def test_before_the_pieces(self):
+        X = np.column_stack([COLUMNS["continuous"], np.arange(200) % 2])
+        plain, ranked = (Pieces.of(X, 4, include_rank=given) for given in (False, True))
+        assert list(ranked.names(["a", "b"])) == ["a_rank", *(f"a_pl_{t}" for t in range(4)), "b"]
+        assert np.flatnonzero(ranked.straight).tolist() == [5]
+        found = ranked.encoded(X)
+        np.testing.assert_array_equal(found[:, 1:], plain.encoded(X))
+        _, rank = encoded_by_definition(X[:, 0], np.ones(200), 1, X[:, 0])
+        np.testing.assert_allclose(found[:, 0], rank[:, 0], rtol=0, atol=1e-12)
+        both = Pieces.of(X, 4, include_rank=True, include_input=True)
+        np.testing.assert_array_equal(both.encoded(X)[:, [0, *range(2, 7)]][:, 1:], found[:, 1:])
+        assert list(both.names(["a", "b"]))[:3] == ["a", "a_rank", "a_pl_0"]
+
+    def test_one_piece_is_the_rank(self):
+        X = COLUMNS["continuous"][:, np.newaxis]
+        assert Pieces.of(X, 1, include_rank=True).size == 1
+
+    def test_takes_the_rise_as_a_whole(self):
+        """A line in the rank has no weight on the pieces."""
+        X = np.random.default_rng(3).normal(size=(200, 1))
+        old, new = Pieces.of(X, 1), Pieces.of(X, 4, include_rank=True)
+        factor, offset = new.in_terms_of(old)
+        np.testing.assert_allclose(factor[:, 0], [1.0, 0.0, 0.0, 0.0, 0.0], atol=1e-12)
+        np.testing.assert_array_equal(offset, 0.0)
 
 
 class TestInvariance:
@@ -230,6 +247,10 @@ def function(pieces, W, b, X):
     return pieces.encoded(X) @ W + b
 
 
+KINDS = [{}, {"include_input": True}, {"include_rank": True}]
+KINDS.append({"include_input": True, "include_rank": True})
+
+
 class TestOtherPieces:
     """Weights of other pieces, for the same sum of curves."""
 
@@ -252,20 +273,20 @@ class TestOtherPieces:
         ]
         return np.column_stack(columns)
 
-    @pytest.mark.parametrize("include", [False, True])
+    @pytest.mark.parametrize("include", KINDS, ids=str)
     @pytest.mark.parametrize(("before", "after"), [(4, 8), (5, 8), (8, 3), (16, 1), (1, 16)])
     def test_kept_at_the_new_knots(self, include, before, after):
-        old = Pieces.of(self.X[:120], before, include_input=include)
-        new = Pieces.of(self.X, after, include_input=include)
+        old = Pieces.of(self.X[:120], before, **include)
+        new = Pieces.of(self.X, after, **include)
         one, other = self.moved(old, new)
         samples = self.at_knots(new)
         np.testing.assert_allclose(
             function(*other, samples), function(*one, samples), rtol=0, atol=1e-12
         )
 
-    @pytest.mark.parametrize("include", [False, True])
+    @pytest.mark.parametrize("include", KINDS, ids=str)
     def test_kept_as_a_whole_where_knots_are_nested(self, include):
-        old, new = (Pieces.of(self.X, n, include_input=include) for n in (4, 16))
+        old, new = (Pieces.of(self.X, n, **include) for n in (4, 16))
         assert set(old.curves[0].knots) < set(new.curves[0].knots)
         one, other = self.moved(old, new)
         samples = np.vstack([self.X, 3.0 * self.X[:20]])
