@@ -171,7 +171,7 @@ class TestMethods:
         assert score.size == 150 * n_outputs
 
     def test_probabilities_far_from_the_data(self, kind):
-        model = fit(TARGETS[kind][0], clip=False)
+        model = fit(TARGETS[kind][0], encoding=None, clip=False)
         far = np.vstack([1e8 * X, -1e8 * X])
         p, log_p = model.predict_proba(far), model.predict_log_proba(far)
         assert np.isfinite(p).all() and np.isfinite(log_p).all()

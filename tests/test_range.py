@@ -27,6 +27,8 @@ def test_a_far_cell_is_the_edge_of_its_column(form, dtype):
     far, before = form(FAR.astype(dtype)), FAR.astype(dtype)
     np.testing.assert_allclose(model.predict(far), model.predict(edge), rtol=1e-5)
     np.testing.assert_array_equal(far.toarray() if sp.issparse(far) else far, before)
+    model.set_params(encoding=None).fit(data, y)  # ranks have an edge without it
+    np.testing.assert_allclose(model.predict(far), model.predict(edge), rtol=1e-5)
     plain = clone(model).set_params(clip=False).fit(data, y)
     np.testing.assert_array_equal(plain.predict(data), model.predict(data))
     assert np.abs(plain.predict(far)).max() > 1e3 > np.abs(model.predict(far)).max()
