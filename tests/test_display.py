@@ -372,7 +372,7 @@ class TestWeights:
             model = MDLAMRegressor((3,), encoding=encoder, max_iter=2).fit(X, X["a"])
         display = WeightsDisplay.from_estimator(model, kind="matrix")
         names = [label.get_text() for label in display.ax_.get_yticklabels()]
-        assert names == ["a", "a_pl_0", "a_pl_1", "b"]
+        assert names == ["a_rank", "a_pl_0", "a_pl_1", "b"]
 
     def test_sparsity(self, pyplot):
         X, y = make_regression(80, 6, n_informative=2, random_state=0)
