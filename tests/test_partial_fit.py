@@ -491,8 +491,8 @@ class TestWeights:
     def test_only_ratios_count_without_penalties(self, estimator):
         y = target(estimator)
         first = {"classes": range(3)} if estimator is MDLAMClassifier else {}
-        models = [
-            make(estimator, alpha=0.0, activity_alpha=0.0)
+        models = [  # copies have a say in the choice of an encoding
+            make(estimator, alpha=0.0, activity_alpha=0.0, encoding=None)
             .partial_fit(X[:200], y[:200], sample_weight=np.full(200, size), **first)
             .partial_fit(X[200:], y[200:], sample_weight=np.full(200, 3 * size))
             for size in (1.0, 4.0)

@@ -38,7 +38,9 @@ def choose_n_pieces(problem, constants=CONSTANTS):
     -------
     n_pieces : int
     """
-    tuned, total = constants.tuned, problem.rows.total
+    tuned, rows = constants.tuned, problem.rows
+    # Of weights of less than one on average only the ratios count.
+    total = max(rows.total, rows.n_rows)
     if total < tuned.encoded_rows:
         return 0
     gain = tuned.pieces_gain * np.log(total / 1000.0)
@@ -61,6 +63,7 @@ def _blocks(problem, tuned):
     Y, weight = problem.loss_scaling().transform(problem.Y), problem.sample_weight
     members, classes = some_classes(problem.loss, Y, tuned)
     looked_at = np.ones(len(Y)) if weight is None else weight.astype(float)
+    looked_at *= max(1.0, len(Y) / looked_at.sum())
     if members is not None:
         looked_at *= members
     size, n_blocks = tuned.noise_samples, 1

@@ -313,7 +313,7 @@ def test_one_column_of_many_in_another_unit(how, dtype):
         Z[:, 60] *= unit
         Z = Z.astype(dtype)
         Z = sp.csr_array(Z) if how == "sparse" else Z
-        model = MDLAMRegressor((10,), random_state=0)
+        model = MDLAMRegressor((10,), encoding=None, random_state=0)
         if how == "stream":
             for _ in range(3):
                 for start in range(0, 300, 100):
