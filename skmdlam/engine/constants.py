@@ -16,6 +16,7 @@ defaults everywhere.
 from dataclasses import dataclass, field
 
 _TABLES = "benchmarks/tabular.py"
+_ENCODING = "benchmarks/encoding.py"
 _STRENGTHS = "benchmarks/strengths.py"
 _PRICES = "benchmarks/prices.py"
 _STREAM = "benchmarks/stream.py"
@@ -109,19 +110,19 @@ class Tuned:
     tail_least: int = _number(30, "values of a column", "far samples, chance", _ROBUST)
     outlier_rounds: int = _number(5, "rounds", "outliers, time", _ROBUST)
     # -- encoded columns ------------------------------------------------------------------------
-    encoded_rows: int = _number(100, "samples", "curves, noise of few samples", _TABLES)
-    encoded_columns: int = _number(500, "columns", "curves, time", _TABLES)
-    few_pieces: int = _number(8, "pieces", "curves, time", _TABLES)
-    many_pieces: int = _number(16, "pieces", "curves, time", _TABLES)
-    pieces_gain: float = _number(0.04, "log error over log n", "curves, noise", _TABLES)
-    pieces_samples: int = _number(200, "samples", "time, error of the choice", _TABLES)
-    pieces_blocks: int = _number(6, "blocks", "time, error of the choice", _TABLES)
-    pieces_behind: float = _number(0.1, "log error", "time, error of the choice", _TABLES)
+    encoded_rows: int = _number(100, "samples", "curves, noise of few samples", _ENCODING)
+    encoded_columns: int = _number(500, "columns", "curves, time", _ENCODING)
+    few_pieces: int = _number(8, "pieces", "curves, time", _ENCODING)
+    many_pieces: int = _number(16, "pieces", "curves, time", _ENCODING)
+    pieces_gain: float = _number(0.04, "log error over log n", "curves, noise", _ENCODING)
+    pieces_samples: int = _number(200, "samples", "time, error of the choice", _ENCODING)
+    pieces_blocks: int = _number(6, "blocks", "time, error of the choice", _ENCODING)
+    pieces_behind: float = _number(0.1, "log error", "time, error of the choice", _ENCODING)
     stream_sample: int = _number(1000, "samples", "memory of streams, knots", _STREAM)
     # -- the full batch -------------------------------------------------------------------------
     full_batch_rows: int = _number(5000, "samples", "time, fit", _TABLES)
     full_batch_columns: int = _number(500, "columns", "time, fit", _TABLES)
-    full_batch_numbers: float = _number(1.5e5, "numbers of encoded X", "time, fit", _TABLES)
+    full_batch_numbers: float = _number(1.5e5, "numbers of encoded X", "time, fit", _ENCODING)
     full_batch_sweeps: int = _number(50, "sweeps", "time, fit", _TABLES)
     damping_in: float = _number(0.1, "mean eigenvalue", "speed, refused steps", _FULL)
     damping_out: float = _number(1.0, "mean eigenvalue", "speed, refused steps", _FULL)
@@ -172,7 +173,7 @@ class Limits:
     measured_rows: int = _number(512, "samples", "cache, calls", _TABLES)
     block_rows: int = _number(4096, "samples", "cache, calls", _FULL)
     tail_rows: int = _number(2000, "samples", "time, error of the tails", _SCALING)
-    ranks: int = _number(257, "values of a column", "memory, error of ranks", _TABLES)
+    ranks: int = _number(257, "values of a column", "memory, error of ranks", _ENCODING)
     start_rows: int = _number(1000, "samples", "time, scale of the start", _DEEP)
     decomposition: int = _number(1500, "columns", "time, metric of all directions", _SCALING)
     rotation: int = _number(400, "columns", "time of a step, metric", _SCALING)
