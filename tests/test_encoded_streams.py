@@ -314,7 +314,7 @@ class TestConversion:
     def test_plain_columns_become_curves_alone(self):
         model = make(clip=False)
         feed(model, [90])
-        new = PiecewiseLinearEncoder(8, include_input=False).fit(X[:300])
+        new = PiecewiseLinearEncoder(8).fit(X[:300])
         rng = np.random.default_rng(1)
         samples = np.column_stack([rng.choice(k if k.size else [0.0, 1.0], 99) for k in new.knots_])
         before = layer_of(model, samples)
