@@ -134,7 +134,7 @@ class TestWhen:
         for unit in (1e-5, 1.0, 1e5):
             Y = np.column_stack([STEPS, unit * X[:, 2]])
             chosen.append(feed(make(), [100, 100], y=Y))
-        assert chosen[0] == chosen[1] == chosen[2]
+        assert chosen[0] == chosen[1] == chosen[2] and None not in chosen[0]
 
 
 class TestReservoir:
