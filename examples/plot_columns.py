@@ -102,9 +102,9 @@ show(encoded, "encoding='auto'")
 # %%
 # The pieces
 # ----------
-# The curves are sums of these pieces: each rises from 0 to 1 between two knots, marked below, which
-# are quantiles of the feature. There are as many pieces for the crowded low incomes as for the few
-# high ones, and the scale of a feature does not matter.
+# The curves are sums of these pieces, and of the rank of the feature: each piece rises from 0 to 1
+# between two knots, marked below, which are quantiles of the feature. There are as many pieces for
+# the crowded low incomes as for the few high ones, and the scale of a feature does not matter.
 
 EncodingDisplay.from_encoder(encoded, ["age", "income", "hour"])
 plt.show()

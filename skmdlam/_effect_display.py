@@ -41,8 +41,9 @@ class FeatureEffectDisplay:
 
         c_{jk}(x) = \sum_{s \in S_j} W_{sk}\, \varphi_s(x) - \text{mean over the samples},
 
-    where :math:`S_j` are the encoded columns of feature j, :math:`\varphi_s` its pieces, and W is
-    ``coefs_[0]``. Without an encoding it is a straight line.
+    where :math:`S_j` are the encoded columns of feature j, its rank and its pieces,
+    :math:`\varphi_s` is what they are as functions of the feature, and W is ``coefs_[0]``. Without
+    an encoding it is a straight line.
 
     These curves are exact. The pre-activation of hidden unit k in the first layer is the sum of its
     curves over all features plus a constant, its mean over the samples:

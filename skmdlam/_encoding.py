@@ -19,9 +19,11 @@ def check_encoding(estimator, X):
     if isinstance(encoding, PiecewiseLinearEncoder):
         encoding._validate_params()
     fitted = getattr(estimator, "encoder_", None)
-    asked = encoding if isinstance(encoding, str) else type(encoding).__name__
     if sp.issparse(X) and (fitted is not None or encoding not in (None, "auto")):
-        what = "the columns of the last fit were encoded" if fitted else f"encoding={asked!r}"
+        asked = encoding if isinstance(encoding, str) else type(encoding).__name__
+        what = f"encoding={asked!r}"
+        if fitted is not None:
+            what = "the columns of the last fit were encoded"
         raise ValueError(
             f"X is sparse, and {what}: only dense columns can be encoded. Convert X with "
             "toarray(), or set encoding=None and fit from the start."

@@ -11,7 +11,7 @@ def keep_range(estimator, X, *, goes_on=False):
     """Keep ``data_min_`` and ``data_max_`` of the samples that were learned, in their type.
 
     Of a stream, which ``goes_on``, these are of all chunks, without the cells that were taken for
-    errors; a column that is read by its rank alone has none.
+    errors. In a column that is read by its rank alone no cell is taken for one.
     """
     summary = estimator._stream.get("summary", estimator._stream)
     reach = summary.get("reach")

@@ -266,11 +266,11 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     *Streams.* :meth:`partial_fit` learns data chunk by chunk, by itself or after a fit, with solver
     "feasible" only. ``loss_curve_`` then has an entry for each call, the loss on its chunk before
     that was learned, and may rise; ``loss_`` is the last one and ``best_loss_`` the smallest;
-    ``stop_reason_`` is "partial_fit". With ``encoding="auto"`` up to 1,000 samples are kept until
-    5,000 have been seen. From the hundredth on they choose the encoder, and again, never a coarser
-    one, whenever twice as many have been seen; before, columns are plain. The weights are
-    converted, so that what the network says stays at the new knots. After ``fit`` its encoder
-    stays.
+    ``stop_reason_`` is "partial_fit". With an ``encoding`` up to 1,000 samples are kept until
+    5,000 have been seen. From the hundredth on they choose the encoder, and again, for "auto" never
+    a coarser one, whenever twice as many have been seen; before, columns are plain or, with an
+    encoding that is asked for, have the knots of the first chunk. The weights are converted, so
+    that what the network says stays at the new knots. After ``fit`` its encoder stays.
 
     *Memory.* Mini-batches hold a copy of X in the coordinates of the first layer's step (float32,
     also for float64 data), the values of one batch, and a few square matrices for each layer:
@@ -281,14 +281,14 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     than columns, rows x rows numbers in its place), the activations of 4,096 samples at a time, and
     secants of up to 20 times the number of weights. Solver "relaxed" keeps z and a of every layer
     for all samples. Encoded samples are made as they are needed where a copy of them would take
-    more than twice as much as X and more than 4 million numbers: in its place are the columns and
-    their ranks.
+    more than twice as much as X and more than 4 million numbers: in its place are the ranks of the
+    columns, as many numbers as X has.
 
     *Scaling.* Solver "feasible" standardizes the columns of X and y inside its steps: the fit
     does not depend on their units, but for an ``alpha`` that you set, which stands beside the
     weights in those units and those of y. Solver "relaxed" wants scaled columns, as other networks
-    do. An encoded column is the same whatever increasing function it went through; but which
-    encoding "auto" chooses also depends on how well plain columns do.
+    do. An encoded column is nearly the same whatever increasing function it went through; but
+    which encoding "auto" chooses also depends on how well plain columns do.
 
     The loss of a target is in its own units, and so are ``loss_`` and ``loss_curve_``.
 

@@ -18,10 +18,11 @@ def encode_stream(estimator, problem, network, rng):
 
     A stream begins with plain columns, or for an encoding that was asked for with the knots of its
     first chunk. Some of its samples are kept. From 100 samples on the encoder is chosen by these,
-    and again, no coarser, whenever twice as many have been seen, for the last time at 5,000 or
-    more; each time the weights and what is known of the columns are converted, and the function
-    stays at the new knots. After that, and after a fit, the encoder stays what it is, and so it
-    does after a sparse chunk: columns are plain then.
+    and again, for "auto" no coarser, whenever twice as many have been seen, for the last time at
+    5,000 or more; each time the weights and what is known of the columns are converted, and the
+    function stays at the new knots. After that, and after a fit, the encoder stays what it is, and
+    so it does after a sparse chunk: columns are plain then. Another ``encoding`` counts from the
+    next choice on; None leaves curves that are there.
 
     Parameters
     ----------

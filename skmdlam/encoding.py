@@ -15,7 +15,7 @@ _NUMBERS = (np.float64, np.float32)
 
 
 class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
-    r"""Encode each numeric column as pieces that rise from 0 to 1, one after the other.
+    r"""Encode each numeric column as its rank and pieces of it, each of which rises from 0 to 1.
 
     A column with the knots :math:`e_0 < e_1 < \dots < e_T` becomes its rank :math:`G(x)` from 0 to
     1 and T pieces of it,
@@ -26,11 +26,11 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
             \frac{G(x) - G(e_{t-1})}{G(e_t) - G(e_{t-1})}\Bigr)\Bigr),
         \qquad t = 1, \dots, T,
 
-    with G the distribution function of the column, linear between some hundred quantiles. What a
+    with G the distribution function of the column, linear between up to 257 of its values. What a
     linear model says of them is a sum of curves, one for each column, that bend at the knots. Knots
     are quantiles of the training samples, or the values of a column that has few. All of this is
-    the same whatever increasing function the column went through, and constant beyond the range of
-    the training samples.
+    nearly the same whatever increasing function the column went through, and constant beyond the
+    range of the training samples.
 
     Columns of one or two values, of which there is no more to say, are passed on. This is the
     encoding that ``encoding="auto"`` of :class:`MDLAMClassifier` and :class:`MDLAMRegressor`
@@ -51,7 +51,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
     subsample : int or None, default=20_000
         The quantiles are those of so many samples, drawn where there are more; None takes all.
     random_state : int, RandomState instance or None, default=0
-        What they are drawn from.
+        What the samples are drawn by.
 
     Attributes
     ----------
@@ -63,11 +63,6 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         Columns of X.
     feature_names_in_ : ndarray of str of shape (`n_features_in_`,)
         Their names; only there when X was a data frame with names that are strings.
-
-    Raises
-    ------
-    ValueError
-        When X is sparse, or holds missing or infinite values.
 
     See Also
     --------
@@ -136,6 +131,13 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         -------
         self : PiecewiseLinearEncoder
             The fitted transformer.
+
+        Raises
+        ------
+        TypeError
+            When X is sparse.
+        ValueError
+            When a parameter or the weights are not valid, or X holds missing or infinite values.
         """
         X = validate_data(self, X, dtype=_NUMBERS)
         return self._fit(X, check_weight(sample_weight, X))
@@ -177,7 +179,16 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         encoded : ndarray of shape (n_samples, n_encoded_features)
-            In the type of X.
+            In the type of X where that is float32 or float64.
+
+        Raises
+        ------
+        TypeError
+            When X is sparse.
+        ValueError
+            When X holds missing or infinite values, or other columns than ``fit`` has seen.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=_NUMBERS, reset=False)
@@ -197,6 +208,13 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         names : ndarray of str
             The name of a column for the column itself, with ``_rank`` for its rank and with
             ``_pl_0``, ``_pl_1``, ... for its pieces.
+
+        Raises
+        ------
+        ValueError
+            When there are not as many names as columns, or other names than in ``fit``.
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
         """
         check_is_fitted(self, "n_features_in_")
         names = _check_feature_names_in(self, input_features)

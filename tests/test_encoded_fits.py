@@ -116,7 +116,7 @@ class TestExplicit:
 
     @each_case
     @pytest.mark.parametrize(
-        "encoder", [None, PiecewiseLinearEncoder(3, include_input=False)], ids=["name", "object"]
+        "encoder", [None, PiecewiseLinearEncoder(3, include_rank=False)], ids=["name", "object"]
     )
     def test_is_the_fit_behind_the_encoder(self, estimator, y, options, encoder):
         given = "piecewise" if encoder is None else encoder
@@ -355,7 +355,7 @@ class TestUnits:
 
     def test_increasing_maps(self):
         """Of the columns, where these are known by their ranks only."""
-        options = {"encoding": PiecewiseLinearEncoder(8, include_input=False), "batch_size": None}
+        options = {"encoding": "piecewise", "batch_size": None}
         one = make(**options).fit(X[:, :3], NUMBERS)
         for rise in (lambda x: np.exp(x / x.std(axis=0)), lambda x: (x - 2.0) ** 3):
             inputs = rise(X[:, :3])

@@ -134,7 +134,7 @@ class TestWhen:
         for unit in (1e-5, 1.0, 1e5):
             Y = np.column_stack([STEPS, unit * X[:, 2]])
             chosen.append(feed(make(), [100, 100], y=Y))
-        assert chosen[0] == chosen[1] == chosen[2]
+        assert chosen[0] == chosen[1] == chosen[2] and None not in chosen[0]
 
 
 class TestReservoir:
@@ -314,7 +314,7 @@ class TestConversion:
     def test_plain_columns_become_curves_alone(self):
         model = make(clip=False)
         feed(model, [90])
-        new = PiecewiseLinearEncoder(8, include_input=False).fit(X[:300])
+        new = PiecewiseLinearEncoder(8).fit(X[:300])
         rng = np.random.default_rng(1)
         samples = np.column_stack([rng.choice(k if k.size else [0.0, 1.0], 99) for k in new.knots_])
         before = layer_of(model, samples)

@@ -168,7 +168,7 @@ def test_weights_are_copies():
 
 
 def test_clone_and_pickle():
-    encoder = PiecewiseLinearEncoder(5, include_input=False, subsample=300, random_state=2)
+    encoder = PiecewiseLinearEncoder(5, include_rank=False, subsample=300, random_state=2)
     copy = clone(encoder)
     assert copy.get_params() == encoder.get_params() and not hasattr(copy, "knots_")
     encoder.fit(FRAME)
@@ -180,7 +180,13 @@ def test_clone_and_pickle():
 class TestErrors:
     @pytest.mark.parametrize(
         "parameters",
-        [{"n_bins": 0}, {"n_bins": 2.5}, {"include_input": "yes"}, {"subsample": 1}],
+        [
+            {"n_bins": 0},
+            {"n_bins": 2.5},
+            {"include_rank": 1.5},
+            {"include_input": "yes"},
+            {"subsample": 1},
+        ],
         ids=str,
     )
     def test_parameters(self, parameters):

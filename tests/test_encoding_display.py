@@ -81,8 +81,10 @@ class TestPieces:
         titles = [axis.get_title().partition(":")[0] for axis in display.ax_]
         assert titles == ["long", "count", "u0", "u1", "u2", "u3"]
 
-    def test_features_without_themselves(self):
-        encoder = PiecewiseLinearEncoder(4, include_input=False).fit(X.to_numpy())
+    @pytest.mark.parametrize("include", [False, True])
+    def test_ranks_and_features_themselves_are_no_pieces(self, include):
+        encoder = PiecewiseLinearEncoder(4, include_rank=include, include_input=include)
+        encoder.fit(X.to_numpy())
         (lines,) = EncodingDisplay.from_encoder(encoder, 1, feature_names=list("abcdefghi")).lines_
         assert len(lines) == 4 and lines[3].axes.get_title() == "b: 4 pieces"
 

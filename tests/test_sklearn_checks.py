@@ -39,7 +39,7 @@ LOSSES = ("absolute_error", "huber", "quantile")
 ENCODED = (
     {"encoding": "piecewise"},
     {"encoding": "piecewise", "batch_size": None},
-    {"encoding": PiecewiseLinearEncoder(3, include_input=False)},
+    {"encoding": PiecewiseLinearEncoder(3, include_input=True)},
 )
 
 
@@ -94,7 +94,9 @@ def test_default(estimator, check):
 @with_checks(
     [
         PiecewiseLinearEncoder(),
-        PiecewiseLinearEncoder(2, include_input=False, subsample=None, random_state=None),
+        PiecewiseLinearEncoder(
+            2, include_rank=False, include_input=True, subsample=None, random_state=None
+        ),
     ]
 )
 def test_encoder(estimator, check):

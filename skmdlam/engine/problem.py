@@ -16,8 +16,8 @@ class Problem:
 
     Parameters
     ----------
-    X : ndarray or sparse matrix of shape (n, d)
-        Inputs, one sample a row.
+    X : ndarray, sparse matrix or EncodedSamples of shape (n, d)
+        Inputs, one sample a row; the last ones are encoded whenever rows are asked for.
     Y : ndarray of shape (n, K)
         Targets in the form that the loss expects.
     activations : list of Activation

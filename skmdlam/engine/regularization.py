@@ -171,7 +171,7 @@ def estimate_regularization(
     loss_scale : float, default=1.0
         Size of the loss.
     leave_one_out : bool, default=False
-        How :func:`noise_of` finds the ratio.
+        How :func:`noise_of` finds the noise.
 
     Returns
     -------
@@ -281,7 +281,7 @@ def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, leave_one_out=False,
     outlier_threshold : float, default=inf
         Residual up to which the loss is quadratic, in units of Y.
     leave_one_out : bool, default=False
-        Whether the ratio is the one that predicts each sample best from all others, in place of
+        Whether the noise is the one that predicts each sample best from all others, in place of
         the most likely one. Where the noise is not normal, or not the same everywhere, a likelihood
         takes it for a rough function, and of fine pieces of the columns the roughest function can
         be made.

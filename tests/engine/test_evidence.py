@@ -83,7 +83,7 @@ def test_error_is_that_of_leaving_one_out(data):
     X, y = data(40)
     for Y in (y[:, np.newaxis], np.column_stack([y, X[:, 0], -0.3 * y])):
         for n_pieces in (0, 1, 8):
-            encoded = Pieces.of(X, n_pieces, include_input=True).encoded(X) if n_pieces else X
+            encoded = Pieces.of(X, n_pieces, include_rank=True).encoded(X) if n_pieces else X
             encoded = standardized(encoded)
             assert leave_one_out(encoded, Y) == pytest.approx(error_of(encoded, Y), rel=1e-8)
 
@@ -93,7 +93,7 @@ def test_takes_what_predicts_best(data):
     X, y = data(100)
     errors = {0: error_of(standardized(X), y[:, np.newaxis])}
     for n_pieces in (1, TUNED.few_pieces, TUNED.many_pieces):
-        encoded = Pieces.of(X, n_pieces, include_input=True).encoded(X)
+        encoded = Pieces.of(X, n_pieces, include_rank=True).encoded(X)
         errors[n_pieces] = error_of(standardized(encoded), y[:, np.newaxis])
     best = min(errors, key=errors.get)
     assert choose_n_pieces(problem_of(X, y), UNPRICED) == best

@@ -60,10 +60,11 @@ def test_the_function_stays(estimator, options, name):
     assert not moved.layers[0]["velocity"].any() and moved.dormant is None
 
 
+@pytest.mark.parametrize("options", [{"include_rank": True}, {"include_input": True}], ids=str)
 @pytest.mark.parametrize("n_pieces", [4, 16])
-def test_the_function_stays_at_the_knots(n_pieces):
+def test_the_function_stays_at_the_knots(n_pieces, options):
     model, state = stream(encoding=PiecewiseLinearEncoder(8), n=100)
-    old, new = model.encoder_._pieces, Pieces.of(X, n_pieces, include_input=True)
+    old, new = model.encoder_._pieces, Pieces.of(X, n_pieces, **options)
     moved, _, _ = with_pieces(state, old, new, X[:100], None)
     samples = at_knots(new)
     before, after = (first_layer(s, p, samples) for s, p in ((state, old), (moved, new)))
@@ -101,7 +102,7 @@ def test_what_is_known_of_the_columns(weighted):
 
 def test_the_first_samples():
     """They are judged anew with the next chunk, in its columns."""
-    for encoding in (None, PiecewiseLinearEncoder(2, include_input=False)):
+    for encoding in (None, PiecewiseLinearEncoder(2)):
         model = MDLAMRegressor((6,), encoding=encoding, random_state=0)
         model.partial_fit(X[:12], NUMBERS[:12]).partial_fit(X[12:20], NUMBERS[12:20])
         state = StreamState.from_arrays(model._stream)

@@ -9,8 +9,8 @@ from ..moments import chunks
 class EncodedSamples:
     """What stands for the array of encoded samples: as many rows as X, and the encoded columns.
 
-    Its rows are made from the ranks of the samples, which take as much memory as X, whenever
-    someone indexes them.
+    Its rows are made from the ranks of the samples, which take as much memory as X, or twice as
+    much where the columns themselves are among the encoded ones, whenever someone indexes them.
 
     Parameters
     ----------

@@ -103,6 +103,8 @@ class Pieces:
 
     Attributes
     ----------
+    curves, include_input
+        As given.
     source : ndarray of int of shape (D,)
         The column that each encoded column is made of.
     straight : ndarray of bool of shape (D,)
@@ -115,13 +117,14 @@ class Pieces:
         self.curves, self.include_input = curves, include_input
         d = len(curves)
         self._bent = [column for column, curve in enumerate(curves) if curve is not None]
+        # With a rank in the place of the column, the column itself comes after all others.
+        itself = {column: d + place for place, column in enumerate(self._bent)}
         source, piece, taken, low, high = [], [], [], [], []
         for column, curve in enumerate(curves):
             if curve is None or include_input:
                 source.append(column)
                 piece.append(_INPUT)
-                # With a rank in the place of the column, the column itself comes after all others.
-                taken.append(column if curve is None else d + self._bent.index(column))
+                taken.append(itself.get(column, column))
                 low.append([0.0])
                 high.append([1.0])
             if curve is not None and include_rank and curve.n_pieces > 1:
