@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._compat import Interval, _check_feature_names_in, _fit_context
-from ._validation import check_weight
+from ._validation import check_weight, refuse_huge
 from .engine.inputs.pieces import Pieces
 
 _NUMBERS = (np.float64, np.float32)
@@ -67,7 +67,9 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
     Raises
     ------
     ValueError
-        When X is sparse, or holds missing or infinite values.
+        When X holds missing, infinite or huge values.
+    TypeError
+        When X is sparse.
 
     See Also
     --------
@@ -138,6 +140,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
             The fitted transformer.
         """
         X = validate_data(self, X, dtype=_NUMBERS)
+        refuse_huge(X, "X")
         return self._fit(X, check_weight(sample_weight, X))
 
     def _fit(self, X, weight):
