@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._compat import Interval, _check_feature_names_in, _fit_context
-from ._validation import check_weight
+from ._validation import check_weight, refuse_huge
 from .engine.inputs.pieces import Pieces
 
 _NUMBERS = (np.float64, np.float32)
@@ -137,9 +137,10 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         TypeError
             When X is sparse.
         ValueError
-            When a parameter or the weights are not valid, or X holds missing or infinite values.
+            When a parameter or the weights are not valid, or X holds missing, infinite or huge values.
         """
         X = validate_data(self, X, dtype=_NUMBERS)
+        refuse_huge(X, "X")
         return self._fit(X, check_weight(sample_weight, X))
 
     def _fit(self, X, weight):

@@ -194,6 +194,13 @@ class TestErrors:
         with pytest.raises(ValueError, match=f"The '{name}' parameter"):
             PiecewiseLinearEncoder(**parameters).fit(X)
 
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize("size", [1e151, 1.7e308], ids=str)
+    def test_huge(self, size):
+        """As the estimators say: not passed on as if it were constant, with warnings of NumPy."""
+        with pytest.raises(ValueError, match="X holds a number of size"):
+            PiecewiseLinearEncoder().fit(size * np.linspace(-1.0, 1.0, 20)[:, np.newaxis])
+
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
     def test_missing_and_infinite(self, value):
         bad = X.copy()

@@ -12,6 +12,9 @@ _INPUT, _RANK = -1, -2
 _SUFFIXES = {_INPUT: "", _RANK: "_rank"}
 # Units in the last place that two values of a column have to be apart.
 _APART = 5
+# So many of them make no one value of a chain of neighbors: numbers that their type can hardly tell
+# apart, such as seconds since 1970 in single precision.
+_CHAIN = 100
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,13 @@ def _distinct(x, weight):
     share = np.bincount(group.ravel(), weight, values.size)
     # What is apart by rounding only is one value.
     size = np.maximum(np.abs(values[1:]), np.abs(values[:-1]))
-    apart = np.diff(values) > _APART * np.finfo(values.dtype).eps * size
-    first = np.flatnonzero(np.r_[True, apart])
+    ulp = np.finfo(values.dtype).eps * size
+    apart = np.diff(values) > _APART * ulp
+    ends = np.flatnonzero(np.r_[apart, True])
+    first = np.r_[0, ends[:-1] + 1]
+    long = values[ends] - values[first] > _CHAIN * np.r_[0.0, ulp][ends]
+    if long.any():
+        first = np.flatnonzero(np.r_[True, apart | np.repeat(long, ends - first + 1)[1:]])
     return values[first].astype(float), np.add.reduceat(share, first) / share.sum()
 
 

@@ -107,6 +107,27 @@ class TestDefinition:
         )
 
 
+class TestCloseValues:
+    """Numbers that their type can hardly tell apart are not one value in a long row."""
+
+    @pytest.mark.parametrize("start", [-2e9, 3e8], ids=str)
+    def test_seconds_in_single_precision(self, start):
+        x = (start + np.random.default_rng(7).uniform(0.0, 2e5, 4000)).astype(np.float32)
+        values = np.unique(x).astype(float)
+        assert (np.diff(values) < 5 * np.finfo(np.float32).eps * abs(start)).mean() > 0.95
+        curve = Curve.of(x, np.ones(4000), 8)
+        assert curve.n_pieces == 8
+        expected = np.searchsorted(np.sort(x), x) / 4000
+        assert np.abs(curve.rank(x) - expected).max() < 0.02
+
+    def test_beside_values_that_differ_by_rounding(self):
+        """A row of neighbors is long, and 7 up to rounding is one value nevertheless."""
+        eps = np.finfo(float).eps
+        row = 1.0 + eps * np.arange(0.0, 500.0, 2.0)
+        curve = Curve.of(np.r_[row, 7.0, 7.0 * (1 + eps), 9.0], np.ones(253), 300)
+        np.testing.assert_array_equal(curve.values, [*row, 7.0, 9.0])
+
+
 class TestWithoutPieces:
     @pytest.mark.parametrize(
         "x",
