@@ -146,7 +146,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Clip the columns of new samples to their range in training, ``data_min_`` to ``data_max_``,
         as ``MinMaxScaler(clip=True)`` does: a row far outside, as a typing error makes it, gets the
         prediction of the nearest edge and not one far outside of the targets. False extrapolates
-        the network; encoded columns, which are read by their ranks, are constant there either way.
+        the network; columns that are read by their ranks are constant there either way.
         The zeros of a sparse X stay.
     warm_start : bool, default=False
         Go on from the weights of the last fit, for solver "relaxed" with epsilon at its final

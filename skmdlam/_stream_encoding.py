@@ -1,5 +1,6 @@
 """How a stream encodes its columns: by a sample of what it has seen, anew as it grows."""
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -38,7 +39,8 @@ def encode_stream(estimator, problem, network, rng):
         estimator._sample = None
         if estimator.encoding is None or problem.sparse:
             return
-        seed = rng.randint(np.iinfo(np.int32).max)
+        # A copy draws: a stream of plain columns is the one that it is without an encoding.
+        seed = copy.deepcopy(rng).randint(np.iinfo(np.int32).max)
         estimator._sample = {"seen": 0, "chosen_at": 0, "seed": seed}
         if estimator.encoding != "auto":
             estimator.encoder_ = choose_encoder(estimator, problem, network.solver)

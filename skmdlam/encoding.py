@@ -137,7 +137,8 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         TypeError
             When X is sparse.
         ValueError
-            When a parameter or the weights are not valid, or X holds missing, infinite or huge values.
+            When a parameter or the weights are not valid, or X holds missing, infinite or huge
+            values.
         """
         X = validate_data(self, X, dtype=_NUMBERS)
         refuse_huge(X, "X")

@@ -108,7 +108,7 @@ class Feasible(StepSizes):
     regression for the steps; both are folded back into the weights. With ``alpha=0`` the fit
     then does not depend on units. Columns that outnumber the samples and are of like spread (within
     a factor of 1000) are taken to be in one unit and scaled by one number, ``std_j`` in C: each
-    rare one blown up to the size of the others would be noise. Of encoded columns each is one.
+    rare one blown up to the size of the others would be noise. Encoded columns count one by one.
 
     ``unit`` is the variance of the target for squared error and Huber, its mean deviation for
     absolute error and quantile, its mean for Poisson and 1 for classification; a Huber loss with a
