@@ -41,10 +41,14 @@ def complete(rows):
 
 
 def means(rows, field):
-    """Mean over seeds: {data set: {method: value}}."""
+    """Mean over seeds: {data set: {method: value}}.
+
+    A score below zero counts as zero, that of the mean of the targets: how far below says nothing.
+    """
     values = {}
     for row in rows:
-        values.setdefault(row["data set"], {}).setdefault(row["method"], []).append(row[field])
+        value = max(row[field], 0.0) if field == "score" else row[field]
+        values.setdefault(row["data set"], {}).setdefault(row["method"], []).append(value)
     return {
         name: {method: float(np.mean(v)) for method, v in by_method.items()}
         for name, by_method in values.items()
@@ -257,7 +261,8 @@ def page(rows, runs, found, below=None):
         f"# {title}\n\n{provenance(runs)}\n"
         f"{which}, every row of this page on all of them; mean over "
         f"{' to '.join(map(str, splits[:1] + splits[1:][-1:]))} split(s); scores are accuracy or "
-        f"R². Times are of one process, {runs[-1]['threads']} thread(s)."
+        f"R², of which what is below zero counts as zero. Times are of one process, "
+        f"{runs[-1]['threads']} thread(s)."
     )
     if largest:
         text += f" Of larger tables {int(largest):,} random rows are used, training and test."
