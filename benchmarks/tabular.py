@@ -13,7 +13,7 @@ method alike. Nothing is tuned for a data set; the one exception is the control 
 CV", whose search is part of its time. Fits alternate between the methods in one process with a
 fixed number of threads, so that ratios of times hold when the machine's speed drifts.
 
-Writes into ``benchmarks/results/tabular`` (``--out``): ``README.md``, ``table.rst`` (for the
+Writes into ``benchmarks/results/tabular`` (``--out``): ``README.md``, ``table.txt`` (for the
 README of the package), ``scores.csv``, ``runs.csv`` and the figures ``overview.png``,
 ``differences.png`` and ``scatter.png``. ``scores.csv`` is written after every data set. With
 ``--resume`` the fits in it are kept and only those that it lacks are made; ``--refit METHOD``
@@ -331,7 +331,7 @@ def main(arguments=None):
     report = page(rows, runs, found, options.rows_below)
     write_results(options.out, report, rows)
     write_rows(options.out / "runs.csv", runs)
-    (options.out / "table.rst").write_text(readme_table(rows), encoding="utf-8")
+    (options.out / "table.txt").write_text(readme_table(rows), encoding="utf-8")
     draw(rows, options.threads, options.out)
     print(report)
 

@@ -54,7 +54,7 @@ def test_deep_networks_are_those_of_the_benchmark():
 
 
 def test_tables_are_those_of_the_benchmark():
-    text = (ROOT / "benchmarks/results/tabular/table.rst").read_text(encoding="utf-8")
+    text = (ROOT / "benchmarks/results/tabular/table.txt").read_text(encoding="utf-8")
     rows = [re.split("  +", line.strip()) for line in text.splitlines() if line[:1] not in "= "]
     assert len(rows) == 6
     for name, *numbers in rows[1:]:

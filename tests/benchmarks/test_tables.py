@@ -87,7 +87,7 @@ class TestTabular:
         assert [line[-1] for line in cells(report, "adam", 5)] == ["-"] * 3
         ratio = [line[-1] for line in cells(report, "gradient boosting", 5)]
         assert "-" not in ratio
-        for name in ("overview.png", "differences.png", "scatter.png", "table.rst"):
+        for name in ("overview.png", "differences.png", "scatter.png", "table.txt"):
             assert (out / name).stat().st_size > 0
 
         with pytest.raises(SystemExit):  # other fits than those that are there
