@@ -288,17 +288,25 @@ def invariance(maps):
         for key in MAPS
     }
     first, *others = MAPS
-    lines, worst = [], []
+    lines, worst, encoded = [], [], []
     for name in names:
         differences = [score[name, key] - score[name, first] for key in others]
         worst.append(max(differences, key=abs))
-        lines.append([name, number(score[name, first]), *(f"{d:+.4f}" for d in differences)])
-    n_same, place = sum(abs(d) <= WITHIN for d in worst), int(np.argmax(np.abs(worst)))
+        chosen = [row["pieces"] for row in maps if row["table"] == name]
+        encoded.append(min(chosen) > 0)
+        chosen = ", ".join(map(str, chosen))
+        lines.append(
+            [name, number(score[name, first]), *(f"{d:+.4f}" for d in differences), chosen]
+        )
+    same, encoded = np.abs(worst) <= WITHIN, np.array(encoded)
+    place = int(np.argmax(np.abs(worst)))
     text = (
-        f"{n_same} of {len(names)} tables keep their score within {number(WITHIN)} under all "
-        f"maps; the worst is {names[place]}, {worst[place]:+.4f}.\n"
+        f"{same.sum()} of {len(names)} tables keep their score within {number(WITHIN)} under all "
+        f"maps; the worst is {names[place]}, {worst[place]:+.4f}. Of the {encoded.sum()} whose "
+        f"columns are encoded under every map {same[encoded].sum()} do: where plain columns are "
+        "chosen for one of them the others are other columns.\n"
     )
-    return text + "\n" + table(["table", first, *others], lines)
+    return text + "\n" + table(["table", first, *others, "pieces chosen"], lines)
 
 
 def read(path):
@@ -346,11 +354,36 @@ In thousandths of the score; "better" and "worse" are numbers of fits more than 
 {choices}
 ## Any increasing map of the columns
 
+The first {map_rows} training rows of the tables of the first folder; "pieces chosen" are those of
+each fit, 0 for plain columns. A test row of a small table may be .005 or more.
+
 {maps}
 ## Each table, {last} training rows
 
 {details}
+{learned}
 {tried}"""
+
+LEARNED = """\
+## What was learned
+
+One split: what differs by .001 or .002 is hardly told apart.
+
+* Neither plain columns nor one number of pieces for all tables is good at every size: pieces
+  everywhere lose on few rows of the odd half, plain columns on many rows of both. What is chosen is
+  above plain columns on both halves at every size.
+* The gain of n counts where there are many rows: without it too few tables are encoded with all
+  rows. With 100 and 300 rows its skill is a little lower, at about the same score.
+* Leave-one-out errors tell the noise better on the odd half with all rows. Most of that is one table
+  with heavy-tailed targets (check_times); elsewhere both are alike within .002.
+* 8 pieces everywhere beside ranks score up to .005 less than beside the column itself. Ranks are
+  there because they are the same under any increasing map.
+* The choice is not: plain columns are other columns under a map, so other pieces may win. Where
+  pieces or ranks were chosen for all of the maps scores hardly change.
+* The full batch up to 5,000 rows for any number of encoded columns costs time and gives nothing.
+* ``clip=False`` changes little here: test rows come from the same tables. Clipping is for rows
+  far outside.
+"""
 
 # What the search for these rules found on the way; these fits are not kept.
 TRIED = """\
@@ -467,9 +500,11 @@ def main(arguments=None):
         parts=parts(rows),
         seconds=seconds_table(rows),
         choices=choices(rows),
+        map_rows=options.map_rows,
         maps=invariance(maps),
         last=options.sizes[-1],
         details=details(rows),
+        learned=LEARNED,
         tried=TRIED,
     )
     write_results(options.out, report, rows)
