@@ -115,6 +115,7 @@ class Tuned:
     few_pieces: int = _number(8, "pieces", "curves, time", _ENCODING)
     many_pieces: int = _number(16, "pieces", "curves, time", _ENCODING)
     pieces_gain: float = _number(0.04, "log error over log n", "curves, noise", _ENCODING)
+    pieces_price: float = _number(5.0, "log error, times n / columns", "curves, noise", _ENCODING)
     pieces_samples: int = _number(200, "samples", "time, error of the choice", _ENCODING)
     pieces_blocks: int = _number(6, "blocks", "time, error of the choice", _ENCODING)
     pieces_behind: float = _number(0.1, "log error", "time, error of the choice", _ENCODING)

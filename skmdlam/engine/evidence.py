@@ -22,10 +22,13 @@ _NOISE = np.geomspace(0.003, 1000.0, 12)
 def choose_n_pieces(problem, constants=CONSTANTS):
     """The number of pieces of a column that predicts the targets best, 0 for plain columns.
 
-    ``argmin over T of log(error_T) - gain log(n / 1000) [T > 1]``, with the error of
-    :func:`leave_one_out`, for plain columns (T = 0), ranks (T = 1) and curves of 8 or 16 pieces.
+    ``argmin over T of log(error_T) + (price D / n - gain log(n / 1000)) [T > 1]``, with the error
+    of :func:`leave_one_out`, for plain columns (T = 0), ranks (T = 1) and curves of 8 or 16 pieces.
     Curves gain from samples that nobody has looked at: with few samples they have to be better,
-    with many they may be a little worse. Of 1,200 samples and more six blocks of 200
+    with many they may be a little worse. Where few of many columns matter, a network drops plain
+    columns, which the process cannot, and can drop far fewer pieces: D is the effective number of
+    columns, see :func:`effective_columns`. A loss with a kink gets no curves, which it would fit to
+    the noise. Of 1,200 samples and more six blocks of 200
     are looked at, and what is far behind after some of them is given up; of fewer 400.
 
     Parameters
@@ -43,8 +46,9 @@ def choose_n_pieces(problem, constants=CONSTANTS):
     total = max(rows.total, rows.n_rows)
     if total < tuned.encoded_rows:
         return 0
-    gain = tuned.pieces_gain * np.log(total / 1000.0)
-    errors = dict.fromkeys((0, 1, tuned.few_pieces, tuned.many_pieces), 0.0)
+    gain, price = tuned.pieces_gain * np.log(total / 1000.0), tuned.pieces_price / total
+    fine = () if problem.loss.nonsmooth else (tuned.few_pieces, tuned.many_pieces)
+    errors, found = dict.fromkeys((0, 1, *fine), 0.0), []
     for X, Y in _blocks(problem, tuned):
         if not Pieces.of(X, 1).n_pieces.any():
             return 0  # columns of two values
@@ -52,7 +56,9 @@ def choose_n_pieces(problem, constants=CONSTANTS):
             errors[n_pieces] += leave_one_out(_standardized(_encoded(X, n_pieces)), Y, tuned)
         if not all(error > 0 for error in errors.values()):
             return 0  # constants, or no numbers: nothing can be told
-        costs = {T: np.log(error) - gain * (T > 1) for T, error in errors.items()}
+        found.append(effective_columns(_standardized(X)))
+        curves = price * np.median(found) - gain
+        costs = {T: np.log(error) + curves * (T > 1) for T, error in errors.items()}
         best = min(costs, key=costs.get)
         errors = {T: errors[T] for T in costs if costs[T] < costs[best] + tuned.pieces_behind}
     return best
@@ -81,6 +87,27 @@ def _blocks(problem, tuned):
 
 def _encoded(X, n_pieces):
     return Pieces.of(X, n_pieces, include_rank=True).encoded(X) if n_pieces else X
+
+
+def effective_columns(X):
+    """How many independent columns have as much in common as these: ``(tr C)^2 / ||C||^2``.
+
+    From the inner products of m samples, less what these have in common by chance.
+
+    Parameters
+    ----------
+    X : ndarray of shape (m, d)
+        Standardized.
+
+    Returns
+    -------
+    effective : float
+        At most d, but for chance.
+    """
+    inner = X @ X.T
+    seen = float(inner.trace()) ** 2 / max(float(np.vdot(inner, inner)), np.finfo(float).tiny)
+    share = 1.0 / max(seen, 1.0) - 1.0 / len(X)
+    return min(1.0 / share, X.shape[1]) if share > 0 else float(X.shape[1])
 
 
 def leave_one_out(X, Y, tuned=TUNED):

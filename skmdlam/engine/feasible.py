@@ -218,7 +218,7 @@ class Feasible(StepSizes):
         settings : Settings
             Where ``batch_size`` is None the choice is ours: of up to 5,000 samples in up to 500
             dense columns and for up to two hidden layers sweeps generalize better, and cost two
-            to four times as much. Of encoded columns that is so up to 150,000 numbers. Up to 64
+            to four times as much. Of curves that is so up to 150,000 numbers. Up to 64
             samples, copies counted, are one batch, which is as good and less sensitive to rounding.
             A ``max_iter`` of less than 50 is too few sweeps, and a non-smooth loss stops them at
             its kinks.
@@ -234,7 +234,7 @@ class Feasible(StepSizes):
         tuned = self.constants.tuned
         # Weights are numbers of copies.
         small = tuned.batch_tiny < max(n, problem.rows.total) <= tuned.full_batch_rows
-        if problem.pieces is None:
+        if problem.pieces is None or d <= len(problem.pieces.curves):
             small = small and d <= tuned.full_batch_columns
         else:
             small = small and n * d <= tuned.full_batch_numbers

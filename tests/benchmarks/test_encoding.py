@@ -80,7 +80,11 @@ def test_page(encoding, tmp_path, capsys):
     encoding.main(arguments)
     page = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "1 tables, 1 split(s)" in page and "| iris | 60 |" in page
-    assert "of 1 tables keep their score" in page and str(tmp_path) not in page
+    assert (
+        "At most 60 training rows: " in page
+        and "of 1 tables keep their score" in page
+        and str(tmp_path) not in page
+    )
     with open(tmp_path / "scores.csv", newline="", encoding="utf-8") as file:
         assert [row["method"] for row in csv.DictReader(file)] == list(encoding.METHODS)
     assert "| auto |" in capsys.readouterr().out

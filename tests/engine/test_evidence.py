@@ -7,14 +7,14 @@ import pytest
 
 from skmdlam.activations import ReLU
 from skmdlam.engine.constants import CONSTANTS, TUNED
-from skmdlam.engine.evidence import choose_n_pieces, leave_one_out
+from skmdlam.engine.evidence import choose_n_pieces, effective_columns, leave_one_out
 from skmdlam.engine.inputs.pieces import Pieces
 from skmdlam.engine.problem import Problem
-from skmdlam.losses import Huber, SquaredError
+from skmdlam.losses import Huber, Quantile, SquaredError
 from skmdlam.penalties import L2
 
 # Nothing but the error has a say.
-UNPRICED = replace(CONSTANTS, tuned=replace(TUNED, pieces_gain=0.0))
+UNPRICED = replace(CONSTANTS, tuned=replace(TUNED, pieces_gain=0.0, pieces_price=0.0))
 
 
 def kernel_of(X):
@@ -154,8 +154,22 @@ class TestPlain:
         X, y = steps(99)
         assert choose_n_pieces(problem_of(X, y)) == 0
         assert choose_n_pieces(problem_of(X, y, np.full(99, 5.0))) > 0
-        X, y = steps(200)
-        assert choose_n_pieces(problem_of(X, y, np.full(200, 0.4))) == 0
+        X, y = steps(200)  # of weights of less than one only the ratios count
+        few = problem_of(X, y, np.full(200, 0.01))
+        assert choose_n_pieces(few) == choose_n_pieces(problem_of(X, y)) > 1
+
+    def test_few_of_many_columns(self):
+        """Which a network of plain columns finds and the process does not."""
+        rng = np.random.default_rng(0)
+        X = rng.normal(size=(1000, 50))
+        y = X[:, 0] + np.abs(X[:, 1]) + 0.7 * rng.normal(size=1000)
+        assert choose_n_pieces(problem_of(X, y)) <= 1
+        free = replace(CONSTANTS, tuned=replace(TUNED, pieces_price=0.0))
+        assert choose_n_pieces(problem_of(X, y), free) > 1
+
+    def test_a_loss_with_a_kink(self):
+        X, y = steps()
+        assert choose_n_pieces(problem_of(X, y, loss=Quantile(0.9))) <= 1
 
     def test_nothing_to_bend(self):
         X = np.random.default_rng(0).integers(0, 2, (200, 6)).astype(float)
@@ -165,3 +179,16 @@ class TestPlain:
         X, y = steps()
         assert choose_n_pieces(problem_of(X, np.ones(200))) == 0
         assert choose_n_pieces(problem_of(np.ones((200, 3)), y)) == 0
+
+
+@pytest.mark.parametrize("m", [200, 1000])
+def test_effective_columns(m):
+    """By the eigenvalues of the covariance that the samples come from."""
+    rng = np.random.default_rng(0)
+    values = np.repeat([4.0, 1.0, 0.25], [5, 20, 75])
+    X = rng.normal(size=(m, 100)) * np.sqrt(values)
+    expected = values.sum() ** 2 / np.sum(values**2)
+    assert effective_columns(X - X.mean(axis=0)) == pytest.approx(expected, rel=0.1)
+    assert effective_columns(np.outer(rng.normal(size=m), np.ones(30))) == pytest.approx(
+        1, abs=0.02
+    )
