@@ -387,7 +387,7 @@ def dots(rows, rival, path):
 
     tasks = {row["data set"]: row["task"] for row in rows}
     values = {}
-    by_split = {(r["data set"], r["seed"], r["method"]): r["score"] for r in rows}
+    by_split = {(r["data set"], r["seed"], r["method"]): max(r["score"], 0.0) for r in rows}
     for (name, seed, method), score in by_split.items():
         if method == OURS:
             values.setdefault(name, []).append(score - by_split[name, seed, rival])
