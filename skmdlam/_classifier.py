@@ -264,7 +264,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     5,000 have been seen. From the hundredth on they choose the encoder, and again, for "auto" never
     a coarser one, whenever twice as many have been seen; before, columns are plain or, with an
     encoding that is asked for, have the knots of the first chunk. The weights are converted, so
-    that what the network says stays at the new knots. After ``fit`` its encoder stays.
+    that what the network says stays at the new knots. After that, and after ``fit``, the encoder
+    stays until many cells of a column lie beyond its knots; then it is chosen anew.
 
     *Memory.* Mini-batches hold a copy of X in the coordinates of the first layer's step (float32,
     also for float64 data), the values of one batch, and a few square matrices for each layer:

@@ -21,9 +21,10 @@ def encode_stream(estimator, problem, network, rng):
     first chunk. Some of its samples are kept. From 100 samples on the encoder is chosen by these,
     and again, for "auto" no coarser, whenever twice as many have been seen, for the last time at
     5,000 or more; each time the weights and what is known of the columns are converted, and the
-    function stays at the new knots. After that, and after a fit, the encoder stays what it is, and
-    so it does after a sparse chunk: columns are plain then. Another ``encoding`` counts from the
-    next choice on; None leaves curves that are there.
+    function stays at the new knots. After that, and after a fit, the encoder stays what it is until
+    many cells of a column lie beyond its knots: beyond them curves are constant, and nothing would
+    be learned. Then all begins anew, by samples from there on. After a sparse chunk columns stay
+    plain. Another ``encoding`` counts from the next choice on; None leaves curves that are there.
 
     Parameters
     ----------
@@ -45,9 +46,17 @@ def encode_stream(estimator, problem, network, rng):
         if estimator.encoding != "auto":
             estimator.encoder_ = choose_encoder(estimator, problem, network.solver)
     sample = getattr(estimator, "_sample", None)
+    if sample is None and estimator.encoder_ is not None and estimator.encoding is not None:
+        sample = _settled(estimator, seed=0)
     if sample is None or problem.sparse:
         estimator._sample = None
         return
+    if "beyond" in sample:
+        beyond = _beyond(sample["beyond"], estimator.encoder_, problem.X)
+        estimator._sample = sample = sample | {"beyond": beyond}
+        if beyond.max(initial=0.0) < TUNED.stream_beyond:
+            return
+        sample = {"seen": 0, "chosen_at": 0, "seed": sample["seed"]}
     estimator._sample = sample = _with_chunk(sample, problem)
     if sample["seen"] < max(TUNED.encoded_rows, 2 * sample["chosen_at"]):
         return
@@ -64,7 +73,21 @@ def encode_stream(estimator, problem, network, rng):
         estimator.encoder_ = encoder
     sample["chosen_at"] = sample["seen"]
     if sample["seen"] >= TUNED.stream_calibrated:
-        estimator._sample = None
+        curves = estimator.encoder_ is not None
+        estimator._sample = _settled(estimator, sample["seed"]) if curves else None
+
+
+def _settled(estimator, seed):
+    """What is kept of a stream whose encoder stays: how many cells were beyond its knots lately."""
+    return {"seed": seed, "beyond": np.zeros(estimator.n_features_in_)}
+
+
+def _beyond(before, encoder, X):
+    """Cells of each column beyond the knots, less those that are usual, with those of a chunk."""
+    ends = [(knots[0], knots[-1]) if knots.size else (-np.inf, np.inf) for knots in encoder.knots_]
+    low, high = np.array(ends).T
+    found = ((low > X) | (high < X)).sum(axis=0)
+    return np.maximum(before + found - TUNED.stream_beyond_usual * len(X), 0.0)
 
 
 def _with_chunk(sample, problem):

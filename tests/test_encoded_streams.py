@@ -87,9 +87,9 @@ class TestWhen:
         y = np.tile(NUMBERS, 2)
         feed(model, [100, 2500, 2500], inputs, y)
         encoder = model.encoder_
-        assert model._sample is not None
+        assert "X" in model._sample
         feed(model, [100], inputs, y, start=5100)
-        assert model._sample is None and model.encoder_ is not encoder
+        assert "X" not in model._sample and model.encoder_ is not encoder
         encoder = model.encoder_
         feed(model, [400, 400], inputs, y, start=5200)
         assert model.encoder_ is encoder
@@ -275,7 +275,7 @@ class TestLearns:
         [
             {"loss": "poisson"},
             {"loss": "huber"},
-            {"loss": "quantile"},
+            {"loss": "quantile", "encoding": "piecewise"},  # "auto" takes ranks alone
             {"hidden_layer_sizes": (12, 8)},
             {"penalty": "l1", "encoding": "piecewise"},
             {"hidden_layer_sizes": (), "encoding": "piecewise"},
@@ -345,6 +345,36 @@ class TestConversion:
             feed(model, [30], X.astype(dtype), start=99)
             assert model.encoder_ is not None and model.coefs_[0].dtype == dtype
             assert model.score(X, y) > before - 0.1
+
+
+class TestDriftBeyondTheKnots:
+    """Beyond them curves are constant: they have to move with the data."""
+
+    @pytest.mark.parametrize("begin", ["stream", "fit"])
+    def test_they_move(self, begin):
+        rng = np.random.default_rng(1)
+        Z = rng.normal(size=(13_500, 2))
+        y = np.sign(np.sin(4.0 * Z[:, 0])) + np.abs(Z[:, 1])
+        Z[8500:, 0] = 7.0 * Z[8500:, 0] + 40.0  # another unit
+        model = make(encoding="piecewise")
+        if begin == "fit":
+            model.fit(Z[6500:8000], y[6500:8000])
+            feed(model, [250] * 2, Z, y, start=8000)
+        else:
+            feed(model, [250] * 34, Z, y)
+        knots = model.encoder_.knots_[0]
+        assert r2_score(y[8500:], model.predict(Z[8500:])) < 0.3
+        feed(model, [250] * 18, Z, y, start=8500)
+        assert model.encoder_.knots_[0][0] > knots[-1]
+        assert r2_score(y[13_000:], model.predict(Z[13_000:])) > 0.7
+
+    def test_a_few_wrong_cells_move_nothing(self):
+        Z = X.copy()
+        model = make(encoding="piecewise").fit(Z[:1500], NUMBERS[:1500])
+        Z[1500::100, 0] = 1e4
+        knots = model.encoder_.knots_[0]
+        feed(model, [50] * 30, Z, start=1500)
+        np.testing.assert_array_equal(model.encoder_.knots_[0], knots)
 
 
 class TestStored:

@@ -119,6 +119,8 @@ class Tuned:
     pieces_samples: int = _number(200, "samples", "time, error of the choice", _ENCODING)
     pieces_blocks: int = _number(6, "blocks", "time, error of the choice", _ENCODING)
     pieces_behind: float = _number(0.1, "log error", "time, error of the choice", _ENCODING)
+    stream_beyond: float = _number(50.0, "cells", "drift, curves that are settled", _STREAM)
+    stream_beyond_usual: float = _number(0.02, "share of the rows", "the same", _STREAM)
     stream_sample: int = _number(1000, "samples", "memory of streams, knots", _STREAM)
     # -- the full batch -------------------------------------------------------------------------
     full_batch_rows: int = _number(5000, "samples", "time, fit", _TABLES)
