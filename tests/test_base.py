@@ -1256,6 +1256,7 @@ class TestActivationOfEachLayer:
         given = model.predict if isinstance(model, MDLAMRegressor) else model.decision_function
         np.testing.assert_allclose(given(X), expected, rtol=1e-12, atol=1e-12)
 
+    @pytest.mark.slow
     @both
     @several_steps
     def test_order_matters_and_it_learns(self, estimator, solver):
@@ -1311,6 +1312,7 @@ class TestSign:
         model = fit(estimator, X[:400], y[:400], sweeps=200, **parameters)
         return model, model.score(X[400:], y[400:])
 
+    @pytest.mark.slow
     @both
     @feasible
     def test_beats_a_first_layer_that_does_not_learn(self, estimator, solver):

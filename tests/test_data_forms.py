@@ -465,6 +465,7 @@ class TestSparseMemory:
         assert peak_of(lambda: says(fitted[0], X)) < 0.02 * dense
         assert np.isfinite(fitted[0].loss_)
 
+    @pytest.mark.slow
     @each_solver
     def test_tall(self, estimator, solver):
         """Many rows: nothing that grows with rows times columns."""

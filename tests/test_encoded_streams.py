@@ -182,6 +182,7 @@ class TestReservoir:
 
 
 class TestLearns:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("chunk", "estimator"),
         [
@@ -216,6 +217,7 @@ class TestLearns:
         feed(model, [1] * 80, start=101)
         assert model.score(X[1000:], y[1000:]) > before
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("few", "estimator"), [(1, MDLAMRegressor), (1, MDLAMClassifier), (20, MDLAMRegressor)]
     )
@@ -270,6 +272,7 @@ class TestLearns:
         assert one._sample["seen"] == 200
         np.testing.assert_array_equal(one.coefs_[0], other.coefs_[0])
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "options",
         [

@@ -458,6 +458,7 @@ class TestTargets:
         assert ((predicted == both[1]).mean(axis=0) > 0.92).all()
         assert [p.shape[1] for p in model.predict_proba(X_test)] == [10, 2]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "kind",
         [
@@ -499,6 +500,7 @@ class TestTargets:
 
 
 class TestSemiSupervised:
+    @pytest.mark.slow
     def test_self_training(self, digits):
         X, X_test, y, y_test = digits
         known = np.arange(len(y)) < 100
@@ -548,6 +550,7 @@ class TestCurves:
 
 
 class TestTransform:
+    @pytest.mark.slow
     def test_union(self, digits):
         """Hidden features beside principal components, under a linear model."""
         X, X_test, y, y_test = digits

@@ -331,6 +331,7 @@ class TestEarlyStopping:
 
 @may_not_converge
 class TestWarmStart:
+    @pytest.mark.slow
     @every_solver
     def test_same_classes(self, solver):
         X, y = IRIS

@@ -136,6 +136,7 @@ class TestFeasible:
         linear = PoissonRegressor(alpha=1.0 / 150, tol=1e-10, max_iter=10000).fit(X, y)
         assert_close(model, linear.coef_, linear.intercept_, 1e-4)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("solver", ["feasible", "relaxed"])
     def test_logit_of_the_mean(self, solver):
         """Nothing but an intercept: the share of the class."""

@@ -62,6 +62,7 @@ def assert_same_weights(one, other):
 
 
 class TestLearns:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "chunk", [100, *(pytest.param(n, marks=pytest.mark.slow) for n in (10, 500))]
     )
@@ -75,6 +76,7 @@ class TestLearns:
         feed(model, X_train, y_train, chunk, passes=4)
         assert model.score(X_test, y_test) > batch - 0.01
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("network", [MLPClassifier, MLPRegressor])
     def test_more_than_adam_in_as_many_passes(self, network):
         ours, load = (
@@ -116,6 +118,7 @@ class TestLearns:
         assert model.predict_proba(X).shape == (400, 3)
         assert feed(model, passes=5).score(X, LABELS) > 0.8
 
+    @pytest.mark.slow
     def test_follows_a_turn(self):
         """The average begins anew: it does not drag along what no longer holds."""
         model = make(MDLAMClassifier)
@@ -138,6 +141,7 @@ class TestLearns:
             model.partial_fit([[2]], [1])
         assert model.predict([[2]]) == pytest.approx(1, abs=1e-3)
 
+    @pytest.mark.slow
     @both
     def test_units_do_not_matter(self, estimator):
         units = 10.0 ** np.array([-6, -3, 0, 2, 4, 6])
@@ -170,6 +174,7 @@ class TestBetweenCalls:
         assert rng.get_state()[2] == before[1]
         assert np.abs(one.coefs_[0] - other.coefs_[0]).max() > 1e-3
 
+    @pytest.mark.slow
     @both
     @pytest.mark.parametrize("own", [True, False], ids=["RandomState", "NumPy's own"])
     def test_draws_of_others_do_not_matter(self, estimator, own):
@@ -383,6 +388,7 @@ class TestData:
         assert model.predict(X).shape == (400, 2)
         assert model.score(X, SEVERAL) > 0.8
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("convert", [np.asarray, sp.csr_array])
     def test_labels_of_several_kinds(self, convert):
         model = feed(make(MDLAMClassifier), y=convert(INDICATOR), passes=5)
@@ -450,6 +456,7 @@ class TestParametersThatChange:
         model.set_params(loss="absolute_error").partial_fit(X[:1], 1e3 * NUMBERS[:1] + 5e4)
         assert np.abs(model.predict(X) - before).mean() < 0.05 * before.std()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("before", "after", "columns"),
         [
@@ -499,6 +506,7 @@ class TestWeights:
         ]
         np.testing.assert_allclose(models[0].coefs_[0], models[1].coefs_[0], rtol=1e-3, atol=1e-4)
 
+    @pytest.mark.slow
     def test_heavy_rows_are_heard(self):
         """Two answers to the same inputs: the heavier one wins."""
         rows, y = np.vstack([X, X]), np.repeat([0, 1], 400)

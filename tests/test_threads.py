@@ -68,6 +68,7 @@ def test_fits_side_by_side():
         assert threads() == {1}
 
 
+@pytest.mark.slow
 def test_joblib_threads():
     rng = np.random.RandomState(0)
     X = rng.standard_normal((200, 5))

@@ -217,6 +217,7 @@ class TestNoHiddenLayer:
 
 
 class TestInOtherEstimators:
+    @pytest.mark.slow
     def test_pipeline(self):
         X, y = load_digits(return_X_y=True)
         learner = MDLAMClassifier((40, 16), max_iter=40, random_state=0)

@@ -25,6 +25,7 @@ def steps(n=120):
     return X, np.floor(2.0 * X[:, 0]) % 2 + 0.1 * rng.standard_normal(n)
 
 
+@pytest.mark.slow
 def test_what_was_chosen_is_one_of_the_fits(encoding):
     X, y = steps()
     found = {

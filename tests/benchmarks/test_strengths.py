@@ -28,6 +28,7 @@ def test_sizes_end_where_the_table_does(strengths):
         np.testing.assert_allclose(X_train.mean(axis=0), 0.0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_ratio_goes_with_the_strength(strengths):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((1000, 3))

@@ -47,6 +47,7 @@ class TestTabular:
             (made[-1] / "INDEX.tsv").write_text(f"name\ttask\n{name}\t{task}\n", encoding="utf-8")
         return [str(folder) for folder in made]
 
+    @pytest.mark.slow
     def test_says_which_tables(self, tabular, tmp_path):
         tabular.main(
             ["--rows-below", "160", "--seeds", "1", "--methods", "adam", "--out", str(tmp_path)]
@@ -60,6 +61,7 @@ class TestTabular:
         assert "1 of 5 tables (those with fewer than 160 rows)" in report
         assert str(tmp_path) not in report
 
+    @pytest.mark.slow
     def test_two_folders_and_a_second_run(self, tabular, folders, tmp_path):
         pytest.importorskip("matplotlib")
         out = tmp_path / "out"

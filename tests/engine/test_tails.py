@@ -146,6 +146,7 @@ def test_a_loss_in_other_units_and_one_of_a_user_say_it_themselves():
     assert not Loss.bounded_gradient
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("batch_size", [pytest.param(100, marks=pytest.mark.slow), None])
 def test_heavy_tails_are_fitted_better_for_it(batch_size):
