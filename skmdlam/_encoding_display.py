@@ -116,7 +116,7 @@ class EncodingDisplay:
             estimator.
         features : int, str or sequence of these, default=None
             Features to show, by index or name. None takes the first six that have pieces.
-        feature_names : sequence of str of length n_features_in_, default=None
+        feature_names : sequence of str, one for each feature, default=None
             Names of all features. None takes those that the encoder was fitted with, and x0, x1,
             ... where there were none.
         ax : matplotlib Axes or array of Axes, default=None
