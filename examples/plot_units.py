@@ -41,8 +41,8 @@ decades = [0, 6] if quick else [0, 1, 2, 3, 4, 6]
 
 mlp = MLPRegressor(max_iter=200, random_state=0)
 models = {
-    "MDLAMRegressor": MDLAMRegressor(random_state=0),
-    "MDLAMRegressor, alpha=10": MDLAMRegressor(alpha=10.0, random_state=0),
+    "MDLAMRegressor": MDLAMRegressor(encoding=None, random_state=0),
+    "MDLAMRegressor, alpha=10": MDLAMRegressor(alpha=10.0, encoding=None, random_state=0),
     "MLPRegressor": mlp,
     "MLPRegressor, scaled": TransformedTargetRegressor(
         make_pipeline(StandardScaler(), mlp), transformer=StandardScaler()

@@ -118,6 +118,7 @@ class Tuned:
     pieces_price: float = _number(5.0, "log error, times n / columns", "curves, noise", _ENCODING)
     pieces_samples: int = _number(200, "samples", "time, error of the choice", _ENCODING)
     pieces_blocks: int = _number(6, "blocks", "time, error of the choice", _ENCODING)
+    pieces_contested: int = _number(800, "samples", "time, error of the choice", _ENCODING)
     pieces_behind: float = _number(0.1, "log error", "time, error of the choice", _ENCODING)
     stream_beyond: float = _number(50.0, "cells", "drift, curves that are settled", _STREAM)
     stream_beyond_usual: float = _number(0.02, "share of the rows", "the same", _STREAM)

@@ -29,7 +29,8 @@ def choose_n_pieces(problem, constants=CONSTANTS):
     columns, which the process cannot, and can drop far fewer pieces: D is the effective number of
     columns, see :func:`effective_columns`. A loss with a kink gets no curves, which it would fit to
     the noise. Of 1,200 samples and more six blocks of 200
-    are looked at, and what is far behind after some of them is given up; of fewer 400.
+    are looked at, and what is far behind after some of them is given up; of fewer 400. Curves that
+    only their gain speaks for have to predict better among 800.
 
     Parameters
     ----------
@@ -61,10 +62,17 @@ def choose_n_pieces(problem, constants=CONSTANTS):
         costs = {T: np.log(error) + curves * (T > 1) for T, error in errors.items()}
         best = min(costs, key=costs.get)
         errors = {T: errors[T] for T in costs if costs[T] < costs[best] + tuned.pieces_behind}
-    return best
+    rivals = [T for T in errors if T <= 1 and errors[T] < errors[best]]
+    if best <= 1 or not rivals or total < 2 * tuned.pieces_contested:
+        return best
+    # Curves that are chosen for their gain alone have to show it on more samples.
+    rival = min(rivals, key=errors.get)
+    ((X, Y),) = _blocks(problem, tuned, tuned.pieces_contested, 1)
+    curved, plain = (leave_one_out(_standardized(_encoded(X, T)), Y, tuned) for T in (best, rival))
+    return best if curved < plain else rival
 
 
-def _blocks(problem, tuned):
+def _blocks(problem, tuned, size=None, n_blocks=1):
     """Some samples and their targets in units of the loss, block by block."""
     Y, weight = problem.loss_scaling().transform(problem.Y), problem.sample_weight
     members, classes = some_classes(problem.loss, Y, tuned)
@@ -72,9 +80,10 @@ def _blocks(problem, tuned):
     looked_at *= max(1.0, len(Y) / looked_at.sum())
     if members is not None:
         looked_at *= members
-    size, n_blocks = tuned.noise_samples, 1
-    if looked_at.sum() >= tuned.pieces_blocks * tuned.pieces_samples:
-        size, n_blocks = tuned.pieces_samples, tuned.pieces_blocks
+    if size is None:
+        size = tuned.noise_samples
+        if looked_at.sum() >= tuned.pieces_blocks * tuned.pieces_samples:
+            size, n_blocks = tuned.pieces_samples, tuned.pieces_blocks
     for rows in blocks_of_rows(looked_at, size, n_blocks):
         X, shown = problem.X[rows].astype(float), Y[rows][:, classes].astype(float)
         plain = _standardized(X)
