@@ -61,7 +61,8 @@ def choose_n_pieces(problem, constants=CONSTANTS):
         curves = price * np.median(found) - gain
         costs = {T: np.log(error) + curves * (T > 1) for T, error in errors.items()}
         best = min(costs, key=costs.get)
-        errors = {T: errors[T] for T in costs if costs[T] < costs[best] + tuned.pieces_behind}
+        limit = costs[best] + tuned.pieces_behind
+        errors = {T: e for T, e in errors.items() if costs[T] < limit or e < errors[best]}
     rivals = [T for T in errors if T <= 1 and errors[T] < errors[best]]
     if best <= 1 or not rivals or total < 2 * tuned.pieces_contested:
         return best
