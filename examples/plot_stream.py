@@ -84,7 +84,8 @@ rates = [0.001, 0.003, 0.01]
 scaled = [follow(Scaled(adam(rate))) for rate in rates]
 repeated = [follow(Scaled(adam(rate), rounds=8)) for rate in rates]
 found = {
-    "MDLAMClassifier": follow(MDLAMClassifier(random_state=0)),
+    # Targets that turn in a plane of two features want no curves of single ones.
+    "MDLAMClassifier": follow(MDLAMClassifier(encoding=None, random_state=0)),
     "MLPClassifier, scaled, 8 rounds, best rate": max(repeated, key=np.mean),
     "MLPClassifier, scaled, best rate": max(scaled, key=np.mean),
     "MLPClassifier, scaled": scaled[0],

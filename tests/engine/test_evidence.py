@@ -126,7 +126,7 @@ def test_outliers_of_a_robust_loss_have_no_say():
 def test_more_samples_want_more_pieces():
     """The number that weights stand for is what counts; of very many it is looked at once more."""
     X, y = smooth(300)
-    gain = replace(CONSTANTS, tuned=replace(TUNED, pieces_gain=1.0))
+    gain = replace(CONSTANTS, tuned=replace(TUNED, pieces_gain=3.0))
     few, some, many = (
         choose_n_pieces(problem_of(X, y, np.full(300, weight)), gain)
         for weight in (0.4, 5.0, 100.0)
