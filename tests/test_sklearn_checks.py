@@ -113,14 +113,22 @@ def test_linear_and_relaxed_in_short(estimator, check):
     check(estimator)
 
 
+def skip_sparse(check):
+    """scikit-learn 1.6 does not ask the tag whether there is a sparse form."""
+    if check.func.__name__.endswith("on_sparse_data"):
+        pytest.skip("a sparse X has no encoded form, and is refused")
+
+
 @with_checks([few_sweeps(estimator, **ENCODED[0]) for estimator in BOTH], OF_THE_SOLVER)
 def test_encoded_in_short(estimator, check):
+    skip_sparse(check)
     check(estimator)
 
 
 @pytest.mark.slow
 @with_checks([few_sweeps(estimator, **options) for options in ENCODED for estimator in BOTH])
 def test_encoded(estimator, check):
+    skip_sparse(check)
     if check.func.__name__.startswith("check_sample_weight_equivalence"):
         reason = only_close(estimator)
         if reason:
