@@ -31,7 +31,7 @@ from ._progress import Progress
 from ._range import keep_range
 from ._results import keep_chunk, keep_fit, keep_network, keep_start
 from ._stored import readable_state
-from ._stream_encoding import encode_stream
+from ._stream_encoding import encode_stream, stream_has_begun
 from ._threads import blas_threads_for
 from ._transform import HiddenFeaturesMixin
 from ._validation import (
@@ -389,8 +389,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 
     def _rng_of_stream(self, goes_on):
         rng = check_random_state(self.random_state)
-        # After a fit there is a summary of the data, and no stream with a generator yet.
-        begins = not goes_on or "rng" not in (getattr(self, "_stream", None) or {})
+        begins = not (goes_on and stream_has_begun(self))
         if begins and not isinstance(self.random_state, Integral):
             # The stream keeps it: the user's, or NumPy's own, would be shared with others.
             rng = np.random.RandomState(rng.randint(np.iinfo(np.int32).max))

@@ -46,8 +46,8 @@ def encode_stream(estimator, problem, network, rng):
         if estimator.encoding != "auto":
             estimator.encoder_ = choose_encoder(estimator, problem, network.solver)
     sample = getattr(estimator, "_sample", None)
-    if sample is None and estimator.encoder_ is not None and estimator.encoding is not None:
-        sample = _settled(estimator, seed=0)
+    if sample is None and stream_has_begun(estimator) and estimator.encoder_ is not None:
+        sample = None if estimator.encoding is None else _settled(estimator, seed=0)
     if sample is None or problem.sparse:
         estimator._sample = None
         return
@@ -75,6 +75,14 @@ def encode_stream(estimator, problem, network, rng):
     if sample["seen"] >= TUNED.stream_calibrated:
         curves = estimator.encoder_ is not None
         estimator._sample = _settled(estimator, sample["seed"]) if curves else None
+
+
+def stream_has_begun(estimator):
+    """Whether a chunk was learned since the last fit, of which there is but a summary of the data.
+
+    Until then there is no generator, and nothing of a stream to convert.
+    """
+    return "rng" in (getattr(estimator, "_stream", None) or {})
 
 
 def _settled(estimator, seed):

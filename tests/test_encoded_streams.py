@@ -371,6 +371,16 @@ class TestDriftBeyondTheKnots:
         assert model.encoder_.knots_[0][0] > knots[-1]
         assert r2_score(y[13_000:], model.predict(Z[13_000:])) > 0.7
 
+    def test_at_once_after_a_fit(self):
+        """The first chunk is learned by the curves of the fit; then there is what may be moved."""
+        model = make(encoding="piecewise").fit(X[:600], NUMBERS[:600])
+        knots = model.encoder_.knots_[0]
+        moved = X + [40.0, 0.0, 0.0, 0.0]
+        feed(model, [200], moved)
+        np.testing.assert_array_equal(model.encoder_.knots_[0], knots)
+        feed(model, [200] * 4, moved, start=200)
+        assert model.encoder_.knots_[0][0] > knots[-1]
+
     def test_a_few_wrong_cells_move_nothing(self):
         Z = X.copy()
         model = make(encoding="piecewise").fit(Z[:1500], NUMBERS[:1500])
