@@ -104,12 +104,8 @@ METHODS = {
 # Libraries that start threads of their own, and the packages that they are in.
 OPTIONAL = {"CatBoost": catboost, "RealMLP": realmlp}
 PACKAGES = {"CatBoost": ["catboost"], "RealMLP": ["torch", "pytabkit"]}
-# Ablations: our options, of those that the estimators have.
-VARIANTS = {
-    name: options
-    for name, options in {"plain": {"encoding": None}}.items()
-    if options.keys() <= MDLAMRegressor().get_params().keys()
-}
+# Ablations: our options.
+VARIANTS = {"plain": {"encoding": None}}
 CHOICES = [*METHODS, *VARIANTS, *OPTIONAL]
 
 

@@ -79,8 +79,8 @@ class Network:
     penalty: object
     target: object
 
-    def sizes(self, samples, encoder):
-        """Units of each layer, from the inputs to the outputs."""
+    def sizes(self, samples, encoder=None):
+        """Units of each layer, from the inputs to the outputs, for samples or a problem."""
         return [n_inputs(encoder, samples.X), *self.hidden, samples.Y.shape[1]]
 
 
@@ -230,7 +230,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             coefs, intercepts = units.inner(coefs, intercepts)
         settings = self._resolve_settings(len(samples))
         n_rows = network.solver.rows_at_a_time(len(samples), settings["batch_size"])
-        with blas_threads_for(n_rows, network.sizes(samples, self.encoder_)):
+        with blas_threads_for(n_rows, network.sizes(problem)):
             run = network.solver.start(
                 problem,
                 coefs,
@@ -279,7 +279,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             known = supposed.as_arrays()
         settings = self._resolve_settings(len(samples))
         n_rows = min(len(samples), settings["batch_size"] or len(samples))
-        with blas_threads_for(n_rows, network.sizes(samples, self.encoder_)):
+        with blas_threads_for(n_rows, network.sizes(problem)):
             run = network.solver.stream(problem, coefs, intercepts, known, rng=rng, **settings)
             run = as_run(run)
             record = next(run)
@@ -303,7 +303,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 
     def _begin(self, network, problem, rng, goes_on):
         """The weights to start from; what prediction needs besides them is kept."""
-        sizes = [problem.X.shape[1], *network.hidden, problem.Y.shape[1]]
+        sizes = network.sizes(problem)
         if goes_on:
             coefs, intercepts = self.coefs_, self.intercepts_
         else:

@@ -164,7 +164,11 @@ class EncodingDisplay:
                 "two values."
             )
         values = [_values_of(curves[j]) for j in shown]
-        pieces = [_pieces_at(encoder, j, x) for j, x in zip(shown, values, strict=True)]
+        made = encoder._pieces
+        pieces = [
+            made.at(j, x)[:, made.is_piece[made.source == j]]
+            for j, x in zip(shown, values, strict=True)
+        ]
         display = cls(
             [encoder.knots_[j] for j in shown],
             values,
@@ -204,11 +208,3 @@ def _values_of(curve):
     low, high = curve.knots[[0, -1]]
     inside = curve.values[(curve.values >= low) & (curve.values <= high)]
     return np.unique(np.r_[curve.knots, inside, np.linspace(low, high, _N_VALUES)])
-
-
-def _pieces_at(encoder, column, x):
-    """The pieces of one column, shape (n_values, n_pieces)."""
-    pieces = encoder._pieces
-    X = np.zeros((x.size, encoder.n_features_in_))
-    X[:, column] = x
-    return pieces.encoded(X)[:, (pieces.source == column) & pieces.is_piece]

@@ -43,7 +43,7 @@ def encode_stream(estimator, problem, network, rng):
         # A copy draws: a stream of plain columns is the one that it is without an encoding.
         seed = copy.deepcopy(rng).randint(np.iinfo(np.int32).max)
         estimator._sample = {"seen": 0, "chosen_at": 0, "seed": seed}
-        if estimator.encoding != "auto":
+        if estimator.encoding != "auto" and len(problem.Y) < TUNED.encoded_rows:
             estimator.encoder_ = choose_encoder(estimator, problem, network.solver)
     sample = getattr(estimator, "_sample", None)
     if sample is None and stream_has_begun(estimator) and estimator.encoder_ is not None:

@@ -12,7 +12,7 @@ import scipy.linalg
 from .constants import CONSTANTS, TUNED
 from .inputs.pieces import Pieces
 from .moments import pulled_in
-from .process import first_equal, left_out_errors, relu_kernel
+from .process import centered, first_equal, left_out_errors, relu_kernel
 from .regularization import blocks_of_rows, some_classes
 
 # Variances of the noise to choose from, in units of the mean variance of the process.
@@ -28,9 +28,9 @@ def choose_n_pieces(problem, constants=CONSTANTS):
     with many they may be a little worse. Where few of many columns matter, a network drops plain
     columns, which the process cannot, and can drop far fewer pieces: D is the effective number of
     columns, see :func:`effective_columns`. A loss with a kink gets no curves, which it would fit to
-    the noise. Of 1,200 samples and more six blocks of 200
-    are looked at, and what is far behind after some of them is given up; of fewer 400. Curves that
-    only their gain speaks for have to predict better among 800.
+    the noise. Of 1,200 samples and more six blocks of 200 are looked at, and what is far behind
+    after some of them is given up; of fewer 400. Curves that only their gain speaks for have to
+    predict better among 800.
 
     Parameters
     ----------
@@ -51,10 +51,11 @@ def choose_n_pieces(problem, constants=CONSTANTS):
     fine = () if problem.loss.nonsmooth else (tuned.few_pieces, tuned.many_pieces)
     errors, found = dict.fromkeys((0, 1, *fine), 0.0), []
     for X, Y in _blocks(problem, tuned):
-        if not Pieces.of(X, 1).n_pieces.any():
-            return 0  # columns of two values
         for n_pieces in errors:
-            errors[n_pieces] += leave_one_out(_standardized(_encoded(X, n_pieces)), Y, tuned)
+            encoded = _encoded(X, n_pieces)
+            if encoded is None:
+                return 0  # columns of two values
+            errors[n_pieces] += leave_one_out(_standardized(encoded), Y, tuned)
         if not all(error > 0 for error in errors.values()):
             return 0  # constants, or no numbers: nothing can be told
         found.append(effective_columns(_standardized(X)))
@@ -96,7 +97,11 @@ def _blocks(problem, tuned, size=None, n_blocks=1):
 
 
 def _encoded(X, n_pieces):
-    return Pieces.of(X, n_pieces, include_rank=True).encoded(X) if n_pieces else X
+    """Samples in so many pieces, themselves in 0; None where no column has pieces."""
+    if n_pieces == 0:
+        return X
+    pieces = Pieces.of(X, n_pieces, include_rank=True)
+    return pieces.encoded(X) if pieces.n_pieces.any() else None
 
 
 def effective_columns(X):
@@ -139,9 +144,7 @@ def leave_one_out(X, Y, tuned=TUNED):
     """
     X, Y = X - X.mean(axis=0), Y - Y.mean(axis=0)
     m = len(X)
-    kernel = relu_kernel(X @ X.T, tuned.kernel_constant)
-    mean = kernel.mean(axis=0)
-    kernel += mean.mean() - mean - mean[:, None]
+    kernel = centered(relu_kernel(X @ X.T, tuned.kernel_constant))
     spread, variance = float(kernel.trace()), float(np.vdot(Y, Y))
     if m < 3 or not (np.isfinite(spread) and spread > 0 and np.isfinite(variance) and variance > 0):
         return np.nan

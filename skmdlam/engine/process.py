@@ -43,6 +43,13 @@ def relu_kernel(gram, constant):
     return kernel
 
 
+def centered(kernel):
+    """The kernel of centered features, in place."""
+    mean = kernel.mean(axis=0)
+    kernel += mean.mean() - mean - mean[:, None]
+    return kernel
+
+
 def left_out_errors(values, vectors, image, noise):
     """Squared errors of samples that are predicted from all others, in sum.
 

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.linalg
 
 from .constants import TUNED
-from .process import first_equal, left_out_errors, relu_kernel
+from .process import centered, first_equal, left_out_errors, relu_kernel
 
 # Variances of the noise to choose from, in units of the mean variance of the process.
 _NOISE = np.geomspace(0.003, 1000.0, 36)
@@ -304,9 +304,7 @@ def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, leave_one_out=False,
     total = max(m, total or 0.0)
     kernel = relu_kernel(gram, tuned.kernel_constant)
     rounding = _ROUNDING * float(kernel.trace())
-    mean = kernel.mean(axis=0)
-    kernel += mean.mean() - mean - mean[:, None]
-    spread = float(kernel.trace())
+    spread = float(centered(kernel).trace())
     if m < 3 or not (np.isfinite(spread) and spread > rounding):
         return unknown
 

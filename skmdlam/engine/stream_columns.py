@@ -4,12 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from .constants import CONSTANTS
 from .inputs.stored import basis_of_summary
 from .moments import Moments, Reach
 
 
-def with_pieces(state, old, new, X, weight, *, constants=CONSTANTS):
+def with_pieces(state, old, new, X, weight):
     """The state of a stream whose columns are encoded anew.
 
     The function stays at the knots of the new pieces. What is known of the new columns is what some
@@ -24,7 +23,6 @@ def with_pieces(state, old, new, X, weight, *, constants=CONSTANTS):
         these.
     weight : ndarray of shape (m,) or None
         Their weights.
-    constants : Constants
 
     Returns
     -------
@@ -34,14 +32,7 @@ def with_pieces(state, old, new, X, weight, *, constants=CONSTANTS):
     """
     factor, offset = new.in_terms_of(old)
     summary = _summary(state.summary, old, new, X, weight)
-    basis = basis_of_summary(
-        summary,
-        state.basis.dtype,
-        X.dtype,
-        rotate=state.basis.rotated,
-        tuned=constants.tuned,
-        limits=constants.limits,
-    )
+    basis = basis_of_summary(summary, state.basis.dtype, X.dtype, rotate=state.basis.rotated)
     woken, dormant = _starts(state, old, new, X, weight)
     first = dict(state.layers[0])
     for name in ("V", "average"):

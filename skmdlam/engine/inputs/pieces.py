@@ -211,9 +211,7 @@ class Pieces:
                 x = old.curves[column].knots[[0, -1]]
             else:
                 x = curve.knots
-            values = np.zeros((x.size, len(self.curves)))
-            values[:, column] = x
-            values = old.encoded(values)[:, bent]
+            values = old.at(column, x)[:, bent[there]]
             offset[bent] = values[0]
             steps = np.diff(values, axis=0)
             if curve is None:
@@ -264,6 +262,12 @@ class Pieces:
         out *= steepness
         np.maximum(out, least, out=out)
         return np.minimum(out, most, out=out)
+
+    def at(self, column, x):
+        """The encoded columns of one column at some of its values, shape (m, their number)."""
+        X = np.zeros((x.size, len(self.curves)), dtype=x.dtype)
+        X[:, column] = x
+        return self.of_ranks(self.ranks(X), self.source == column)
 
     def encoded(self, X):
         """Samples of shape (n, d) as a new array of shape (n, D), in their type."""
