@@ -45,3 +45,14 @@ def data_dir(pytestconfig):
     if not folder.is_dir():
         pytest.skip(f"needs real data: {folder} is not a folder")
     return folder
+
+
+@pytest.fixture
+def pyplot():
+    """matplotlib without a screen; every figure is closed at the end."""
+    matplotlib = pytest.importorskip("matplotlib", reason="needs matplotlib")
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    yield plt
+    plt.close("all")

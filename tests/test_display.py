@@ -60,17 +60,6 @@ def noisy():
     return model
 
 
-@pytest.fixture
-def pyplot():
-    """matplotlib without a screen; every figure is closed at the end."""
-    matplotlib = pytest.importorskip("matplotlib", reason="needs matplotlib")
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    yield plt
-    plt.close("all")
-
-
 def drawn(display):
     """Render the figure, which is where matplotlib finds much of what is wrong, as pixels."""
     canvas = display.figure_.canvas

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import NotFittedError
 from sklearn.inspection import partial_dependence
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
@@ -35,17 +35,10 @@ QUICK = {"max_iter": 5, "random_state": 0}
 show = FeatureEffectDisplay.from_estimator
 
 
-@pytest.fixture(autouse=True)
-def pyplot():
-    """matplotlib without a screen; every figure is closed at the end."""
-    matplotlib = pytest.importorskip("matplotlib", reason="needs matplotlib")
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        yield plt
-    plt.close("all")
+pytestmark = [
+    pytest.mark.usefixtures("pyplot"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
 
 
 def fitted(encoding="piecewise", hidden=(12,), X=X, y=y, **options):

@@ -1,11 +1,10 @@
 """The plot of an encoding shows the pieces of the encoder, and refuses what has none."""
 
-import warnings
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -26,17 +25,10 @@ X = pd.DataFrame(
 y = np.log(X["long"]) + X["count"]
 
 
-@pytest.fixture(autouse=True)
-def pyplot():
-    """matplotlib without a screen; every figure is closed at the end."""
-    matplotlib = pytest.importorskip("matplotlib", reason="needs matplotlib")
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        yield plt
-    plt.close("all")
+pytestmark = [
+    pytest.mark.usefixtures("pyplot"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -11,17 +11,6 @@ DATA = load_diabetes(as_frame=True)
 X, y = DATA.data / DATA.data.std(), DATA.target
 
 
-@pytest.fixture
-def pyplot():
-    """matplotlib without a screen; every figure is closed at the end."""
-    matplotlib = pytest.importorskip("matplotlib", reason="needs matplotlib")
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    yield plt
-    plt.close("all")
-
-
 def made_up(**changes):
     """Three inputs: the second is dropped last, the first one never used."""
     norms = np.array([[0.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 3.0, 1.0]])
