@@ -22,8 +22,8 @@ from ._compat import (
 from ._encoding import (
     by_blocks,
     check_encoding,
-    choose_encoder,
-    encoded_problem,
+    choose_columns,
+    known_columns,
     n_inputs,
 )
 from ._monitor import Callbacks, ValidationMonitor
@@ -46,6 +46,7 @@ from ._validation import (
 from ._version import __version__
 from .activations import ACTIVATIONS, Activation, get_activations
 from .encoding import PiecewiseLinearEncoder
+from .engine.constants import TUNED
 from .engine.feasible import Feasible
 from .engine.loop.run import ConvertedRun, as_run, minimize
 from .engine.problem import Problem, forward
@@ -79,9 +80,12 @@ class Network:
     penalty: object
     target: object
 
-    def sizes(self, samples, encoder=None):
-        """Units of each layer, from the inputs to the outputs, for samples or a problem."""
-        return [n_inputs(encoder, samples.X), *self.hidden, samples.Y.shape[1]]
+    def sizes(self, samples, estimator=None):
+        """Units of each layer, from the inputs to the outputs, for samples or a problem.
+
+        Of samples that are not encoded yet the estimator knows what they become.
+        """
+        return [n_inputs(estimator, samples.X), *self.hidden, samples.Y.shape[1]]
 
 
 class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
@@ -204,9 +208,9 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         network = self._resolve_network(goes_on)
         samples = prepare(self, X, y, sample_weight, network.target)
         if goes_on:
-            check_warm_start(self, network.target.loss, network.sizes(samples, self.encoder_))
+            check_warm_start(self, network.target.loss, network.sizes(samples, self))
         else:
-            self.encoder_ = None
+            self.encoder_ = self._inputs = None
         check_encoding(self, samples.X)
         validation = prepare_validation(self, *validation, network.target, samples)
         rng = check_random_state(self.random_state)
@@ -218,10 +222,13 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             )
         problem = self._pose(network, samples)
         units = TargetUnits.of_all(problem) if network.target.numeric else TargetUnits()
-        if not goes_on:
-            self.encoder_ = choose_encoder(self, units.problem(problem), network.solver)
+        if goes_on:
+            problem = known_columns(self, problem)
+        else:
+            problem = choose_columns(
+                self, problem, network, units, lambda problem: self._fitted(network, problem)
+            )
         self._sample = None  # of a stream before: after a fit the encoder stays what it is
-        problem = encoded_problem(problem, self.encoder_)
         coefs, intercepts = self._begin(network, problem, rng, goes_on)
         problem = units.problem(problem)
         if goes_on:  # in the type of this X, and never the fitted arrays themselves
@@ -263,15 +270,15 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         dtype = self.coefs_[0].dtype if goes_on else None
         samples = prepare_chunk(self, X, y, sample_weight, network.target, classes, dtype)
         if goes_on:
-            check_next_chunk(self, network.target.loss, network.sizes(samples, self.encoder_))
+            check_next_chunk(self, network.target.loss, network.sizes(samples, self))
         else:
-            self.encoder_ = None
+            self.encoder_ = self._inputs = None
         check_encoding(self, samples.X)
         rng = self._rng_of_stream(goes_on)
         samples = samples.with_weight()
         problem = self._pose(network, samples)
         encode_stream(self, problem, network, rng)
-        problem = encoded_problem(problem, self.encoder_)
+        problem = known_columns(self, problem)
         coefs, intercepts = self._begin(network, problem, rng, goes_on)
         known = getattr(self, "_stream", None)
         if known is None and goes_on:  # stored by a version that did not keep what was seen
@@ -287,6 +294,41 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         keep_range(self, samples.X, goes_on=goes_on)
         with Progress(self.verbose, 1) as progress:
             progress.update(record)
+
+    def _fitted(self, network, problem):
+        """A network that is fitted to a problem on the way to its inputs, as a function."""
+        units = TargetUnits.of_all(problem) if network.target.numeric else TargetUnits()
+        rng = np.random.RandomState(0)
+        n = problem.X.shape[0]
+        if n > TUNED.level_samples:
+            problem = problem.some(np.sort(rng.permutation(n)[: TUNED.level_samples]))
+        sizes = network.sizes(problem)
+        coefs, intercepts = network.solver.initial_weights(
+            sizes, rng, problem.X.dtype, network.activations
+        )
+        settings = self._resolve_settings(len(problem.Y))
+        n_rows = network.solver.rows_at_a_time(len(problem.Y), settings["batch_size"])
+        with blas_threads_for(n_rows, sizes):
+            run = network.solver.start(
+                units.problem(problem),
+                coefs,
+                intercepts,
+                epsilon=float(self.epsilon),
+                max_iter=self.max_iter,
+                tol=self.tol,
+                n_iter_no_change=self.n_iter_no_change,
+                warm=False,
+                rng=rng,
+                **settings,
+            )
+            found = minimize(
+                as_run(run),
+                max_iter=self.max_iter,
+                tol=self.tol,
+                n_iter_no_change=self.n_iter_no_change,
+            )
+        weights = units.outer(found.coefs, found.intercepts)
+        return lambda X: forward(X, *weights, network.activations)
 
     def _pose(self, network, samples):
         """The problem of these samples."""

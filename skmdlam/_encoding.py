@@ -6,10 +6,17 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
-from ._range import within_range
+from ._inputs import (
+    PLAIN,
+    categories_to_score,
+    kinds_of,
+    scored_problem,
+)
+from ._range import within_range, without_gaps
 from ._threads import one_blas_thread
 from .encoding import PiecewiseLinearEncoder
 from .engine.inputs.encoded import encoded_samples
+from .engine.inputs.pieces import Pieces
 from .engine.moments import chunks
 
 
@@ -60,37 +67,106 @@ def choose_encoder(estimator, problem, solver, least=0):
         encoder = PiecewiseLinearEncoder()
     else:
         encoder = clone(encoding)
-    return _fitted(encoder, estimator, problem.X, problem.sample_weight)
+    return _fitted(encoder, estimator, problem)
 
 
-def _fitted(encoder, estimator, X, weight):
+def _fitted(encoder, estimator, problem):
     """An encoder of the columns that the estimator knows, for samples that were checked."""
-    encoder.n_features_in_ = estimator.n_features_in_
-    if hasattr(estimator, "feature_names_in_"):
+    encoder.n_features_in_ = problem.X.shape[1]
+    if problem.X.shape[1] == estimator.n_features_in_ and hasattr(estimator, "feature_names_in_"):
         encoder.feature_names_in_ = estimator.feature_names_in_
-    return encoder._fit(X, weight)
+    return encoder._fit(problem.X, problem.sample_weight, problem.kinds)
 
 
-def encoded_problem(problem, encoder):
-    """The problem with encoded samples, which are made as they are needed where they are many."""
-    if encoder is None:
+def choose_columns(estimator, problem, network, units, fit):
+    """What the first layer of a new fit sees; kept as ``encoder_`` and ``_inputs``.
+
+    Parameters
+    ----------
+    estimator : estimator
+    problem : Problem
+        With the samples as they are.
+    network : Network
+    units : TargetUnits
+    fit : callable
+        ``fit(problem)`` fits a network to encoded samples and returns a function from encoded
+        samples to outputs.
+
+    Returns
+    -------
+    problem : Problem
+        With encoded samples, which are made as they are needed where they are many.
+    """
+    problem = replace(problem, kinds=kinds_of(estimator, problem.X, problem.sample_weight))
+    columns = replace(PLAIN, n_features=problem.X.shape[1])
+    by_hand = estimator.encoding is not None and hasattr(network.solver, "choose_n_pieces")
+    categories = categories_to_score(problem, by_hand)
+    if categories:
+
+        def fit_columns(problem):
+            _, pieces = choose_pieces(estimator, units.problem(problem), network.solver)
+            output = fit(_with_pieces(problem, pieces))
+            return lambda X: output(X if pieces is None else pieces.encoded(X))
+
+        smooth = hasattr(network.solver, "choose_n_pieces") and not problem.loss.nonsmooth
+        fit_columns = fit_columns if smooth and network.hidden else None
+        problem, columns = scored_problem(problem, categories, fit_columns, seed=0)
+    encoder, pieces = choose_pieces(estimator, units.problem(problem), network.solver)
+    keep_pieces(estimator, encoder, pieces)
+    if columns.scores is not None:
+        estimator._inputs = replace(columns, pieces=pieces)
+    return _with_pieces(problem, pieces)
+
+
+def choose_pieces(estimator, problem, solver, least=0):
+    """The encoder and the pieces of a problem; None where columns are plain numbers."""
+    encoder = choose_encoder(estimator, problem, solver, least)
+    if encoder is not None:
+        return encoder, encoder._pieces
+    if problem.kinds is None:
+        return None, None
+    return None, Pieces.of(problem.X, 0, problem.sample_weight, kinds=problem.kinds)
+
+
+def keep_pieces(estimator, encoder, pieces):
+    """Keep an encoder and pieces as all there is to the columns."""
+    estimator.encoder_ = encoder
+    estimator._inputs = None
+    if pieces is not None:
+        n_features = estimator.n_features_in_
+        estimator._inputs = replace(PLAIN, pieces=pieces, n_features=n_features)
+
+
+def _with_pieces(problem, pieces):
+    if pieces is None:
         return problem
-    pieces = encoder._pieces
     return replace(problem, X=encoded_samples(problem.X, pieces), pieces=pieces)
 
 
-def n_inputs(encoder, X):
+def known_columns(estimator, problem):
+    """The problem in the columns that the estimator has chosen before."""
+    inputs = estimator._inputs
+    if inputs is None:
+        return replace(problem, X=without_gaps(estimator, problem.X))
+    X = inputs.columns(problem.X)
+    return _with_pieces(replace(problem, X=X), inputs.pieces)
+
+
+def n_inputs(estimator, X):
     """Inputs of the first layer for samples X."""
-    known = encoder is not None and X.shape[1] == encoder.n_features_in_
-    return encoder._pieces.size if known else X.shape[1]
+    inputs = getattr(estimator, "_inputs", None)
+    known = inputs is not None and X.shape[1] == inputs.n_features
+    return inputs.size if known else X.shape[1]
 
 
 def seen_by_network(estimator, X):
     """Samples that were checked as the first layer sees them: clipped, and encoded."""
-    if estimator.encoder_ is None:
+    inputs = estimator._inputs
+    if inputs is None:
         return within_range(estimator, X)
-    X = X.toarray() if sp.issparse(X) else X  # before: zeros of a sparse X are never clipped
-    return encoded_samples(within_range(estimator, X), estimator.encoder_._pieces)
+    if sp.issparse(X) and inputs.kept is None:
+        X = X.toarray()  # before: zeros of a sparse X are never clipped
+    return inputs(within_range(estimator, X))
 
 
 def by_blocks(estimator, X, function):
@@ -98,12 +174,11 @@ def by_blocks(estimator, X, function):
 
     Without an encoder all at once: there is nothing to be made of them.
     """
-    encoder = estimator.encoder_
-    if encoder is None:
+    if estimator._inputs is None:
         return function(within_range(estimator, X))
     X = X.tocsr() if sp.issparse(X) else X
     parts = [
         function(seen_by_network(estimator, X[rows])[:])
-        for rows in chunks(X.shape[0], encoder._pieces.size)
+        for rows in chunks(X.shape[0], estimator._inputs.size)
     ]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -18,9 +18,13 @@ def keep_range(estimator, X, *, goes_on=False):
     if reach is None:
         return
     low, high = (np.asarray(reach[end]).astype(X.dtype) for end in ("low", "high"))
-    if estimator.encoder_ is not None:
-        pieces = estimator.encoder_._pieces
-        found = X.min(axis=0), X.max(axis=0)
+    inputs = estimator._inputs
+    if inputs is not None:
+        pieces = inputs.pieces
+        found = _extremes(X)
+        if pieces is None or inputs.scores is not None:  # other columns than these: of a fit
+            estimator.data_min_, estimator.data_max_ = found
+            return
         if goes_on and hasattr(estimator, "data_min_"):
             found = (
                 np.minimum(found[0], estimator.data_min_),
@@ -30,6 +34,14 @@ def keep_range(estimator, X, *, goes_on=False):
             end[pieces.source[pieces.straight]] = known[pieces.straight]
         low, high = found
     estimator.data_min_, estimator.data_max_ = low, high
+
+
+def _extremes(X):
+    """Smallest and largest number of each column, 0 where there are only gaps."""
+    if sp.issparse(X):
+        return X.min(axis=0).toarray().ravel(), X.max(axis=0).toarray().ravel()
+    low, high = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
+    return np.nan_to_num(low), np.nan_to_num(high)
 
 
 def within_range(estimator, X):
@@ -47,13 +59,14 @@ def within_range(estimator, X):
         The argument itself with ``clip=False``.
     """
     if not (hasattr(estimator, "data_min_") and estimator.clip):
-        return X
+        return without_gaps(estimator, X)
     low, high = estimator.data_min_, estimator.data_max_
     if not sp.issparse(X):
         inside = X.shape[0] == 0 or bool(
             (X.min(axis=0) >= low).all() and (X.max(axis=0) <= high).all()
         )
-        return X if inside else np.clip(X, low, high)
+        # A gap is not inside: of complete samples nothing else is looked at.
+        return X if inside else without_gaps(estimator, np.clip(X, low, high))
     # The zeros stay: a column without any in training is not made dense for it.
     low, high = np.minimum(low, 0), np.maximum(high, 0)
     X = X if X.format in ("csr", "csc") else X.tocsr()
@@ -65,6 +78,20 @@ def within_range(estimator, X):
     X = X.tocsr(copy=True)
     X.data = np.clip(X.data, low[X.indices], high[X.indices])
     return X
+
+
+def without_gaps(estimator, X):
+    """Samples with the mean of a column in place of a gap, for one whose training had none.
+
+    Otherwise ``_inputs`` of the estimator knows what a gap is.
+    """
+    if estimator._inputs is not None or sp.issparse(X):
+        return X
+    gaps = np.isnan(X)
+    if not gaps.any():
+        return X
+    summary = estimator._stream.get("summary", estimator._stream)
+    return np.where(gaps, np.asarray(summary["columns"]["mean"]).astype(X.dtype), X)
 
 
 def _any_outside(X, low, high):

@@ -46,6 +46,7 @@ def readable_state(state, estimator_class):
             state.setdefault(name, parameter.default)
     if "coefs_" in state:  # before columns were encoded
         state.setdefault("encoder_", None)
+        state.setdefault("_inputs", None)
     return state
 
 

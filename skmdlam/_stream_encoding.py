@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ._encoding import choose_encoder
+from ._encoding import choose_pieces, keep_pieces
+from ._inputs import kinds_of
 from .engine.constants import TUNED
 from .engine.far_cells import pulled_in_alone
 from .engine.inputs.pieces import Pieces
@@ -38,15 +39,22 @@ def encode_stream(estimator, problem, network, rng):
     """
     if not hasattr(estimator, "coefs_"):
         estimator._sample = None
+        kinds = _kinds(estimator, problem)
+        if kinds is not None:
+            first = Pieces.of(problem.X, 0, problem.sample_weight, kinds=kinds)
+            keep_pieces(estimator, None, first)
         if estimator.encoding is None or problem.sparse:
             return
         # A copy draws: a stream of plain columns is the one that it is without an encoding.
         seed = copy.deepcopy(rng).randint(np.iinfo(np.int32).max)
         estimator._sample = {"seen": 0, "chosen_at": 0, "seed": seed}
         if estimator.encoding != "auto" and len(problem.Y) < TUNED.encoded_rows:
-            estimator.encoder_ = choose_encoder(estimator, problem, network.solver)
+            known = replace(problem, kinds=kinds)
+            keep_pieces(estimator, *choose_pieces(estimator, known, network.solver))
     sample = getattr(estimator, "_sample", None)
-    if sample is None and stream_has_begun(estimator) and estimator.encoder_ is not None:
+    if estimator._inputs is not None and estimator._inputs.scores is not None:
+        sample = None  # of a fit: what levels add is known
+    elif sample is None and stream_has_begun(estimator) and estimator.encoder_ is not None:
         sample = None if estimator.encoding is None else _settled(estimator, seed=0)
     if sample is None or problem.sparse:
         estimator._sample = None
@@ -61,20 +69,43 @@ def encode_stream(estimator, problem, network, rng):
     if sample["seen"] < max(TUNED.encoded_rows, 2 * sample["chosen_at"]):
         return
     known = replace(problem, X=sample["X"], Y=sample["Y"], sample_weight=sample["weight"])
+    known = replace(known, kinds=_kinds(estimator, known))
     # What a curve has learned would be lost in a coarser one.
     least = 0 if estimator.encoder_ is None else estimator.encoder_.n_bins
     units = TargetUnits.of_all(known) if network.target.numeric else TargetUnits()
     # A line through wrong cells would end far away in the last piece.
-    believed = replace(known, X=pulled_in_alone(known.X)[0])
-    encoder = choose_encoder(estimator, units.problem(believed), network.solver, least)
-    if encoder is not None:
+    believed = replace(known, X=_believed(known.X))
+    encoder, pieces = choose_pieces(estimator, units.problem(believed), network.solver, least)
+    if pieces is not None:
         if hasattr(estimator, "coefs_"):
-            _convert(estimator, encoder, known)
-        estimator.encoder_ = encoder
+            _convert(estimator, pieces, known)
+        keep_pieces(estimator, encoder, pieces)
     sample["chosen_at"] = sample["seen"]
     if sample["seen"] >= TUNED.stream_calibrated:
         curves = estimator.encoder_ is not None
         estimator._sample = _settled(estimator, sample["seed"]) if curves else None
+
+
+def _kinds(estimator, problem):
+    """Levels and gaps of some samples of a stream, and those that are known.
+
+    A level is not rare because few samples were seen.
+    """
+    tuned = replace(TUNED, level_rows=1)
+    kinds = kinds_of(estimator, problem.X, problem.sample_weight, tuned)
+    inputs = estimator._inputs
+    if inputs is None or inputs.pieces.kinds is None:
+        return kinds
+    return inputs.pieces.kinds if kinds is None else kinds.joined(inputs.pieces.kinds)
+
+
+def _believed(X):
+    """Samples with their far cells pulled in; gaps stay."""
+    gaps = np.isnan(X)
+    if not gaps.any():
+        return pulled_in_alone(X)[0]
+    means = np.where(gaps, 0.0, X).sum(axis=0) / np.maximum((~gaps).sum(axis=0), 1)
+    return np.where(gaps, np.nan, pulled_in_alone(np.where(gaps, means, X).astype(X.dtype))[0])
 
 
 def stream_has_begun(estimator):
@@ -118,13 +149,13 @@ def _with_chunk(sample, problem):
     return grown
 
 
-def _convert(estimator, encoder, known):
+def _convert(estimator, pieces, known):
     """Weights and what is known of a stream, for other encoded columns."""
     old = Pieces.plain(estimator.n_features_in_)
-    if estimator.encoder_ is not None:
-        old = estimator.encoder_._pieces
+    if estimator._inputs is not None:
+        old = estimator._inputs.pieces
     state = StreamState.from_arrays(estimator._stream)
-    state, factor, offset = with_pieces(state, old, encoder._pieces, known.X, known.sample_weight)
+    state, factor, offset = with_pieces(state, old, pieces, known.X, known.sample_weight)
     estimator._stream = state.as_arrays()
     W, b = estimator.coefs_[0], estimator.intercepts_[0]
     first = (factor @ W).astype(W.dtype), (b + offset @ W).astype(b.dtype)

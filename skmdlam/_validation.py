@@ -200,8 +200,8 @@ def check_warm_start(estimator, loss, sizes):
         )
     found = _layer_sizes(estimator)
     if found != sizes:
-        if found[0] != sizes[0] and estimator.encoder_ is not None:  # other columns: as the user's
-            found = [estimator.encoder_.n_features_in_, *found[1:]]
+        if found[0] != sizes[0] and estimator._inputs is not None:  # other columns: as the user's
+            found = [estimator._inputs.n_features, *found[1:]]
         raise ValueError(
             f"warm_start=True needs the layer sizes of the previous fit, {found}; this fit has "
             f"{sizes}. Set warm_start=False to start afresh."

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._compat import Interval, _check_feature_names_in, _fit_context
 from ._validation import check_weight, refuse_huge
+from .engine.inputs.kinds import Kinds
 from .engine.inputs.pieces import Pieces
 
 _NUMBERS = (np.float64, np.float32)
@@ -140,14 +141,16 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
             When a parameter or the weights are not valid, or X holds missing, infinite or huge
             values.
         """
-        X = validate_data(self, X, dtype=_NUMBERS)
+        X = validate_data(self, X, dtype=_NUMBERS, ensure_all_finite="allow-nan")
         refuse_huge(X, "X")
         return self._fit(X, check_weight(sample_weight, X))
 
-    def _fit(self, X, weight):
-        """The same for an X that has been checked."""
+    def _fit(self, X, weight, kinds=None):
+        """The same for an X that has been checked, whose levels and gaps may be known."""
         if weight is not None:
             X, weight = X[weight > 0], weight[weight > 0]
+        if kinds is None:
+            kinds = Kinds.of(X, weight)
         n = X.shape[0]
         if self.subsample is not None and n > self.subsample:
             rng = check_random_state(self.random_state)
@@ -160,6 +163,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
                 weight,
                 include_rank=self.include_rank,
                 include_input=self.include_input,
+                kinds=kinds,
             )
         )
 
@@ -193,7 +197,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
             Before ``fit``.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=_NUMBERS, reset=False)
+        X = validate_data(self, X, dtype=_NUMBERS, ensure_all_finite="allow-nan", reset=False)
         return self._pieces.encoded(X)
 
     def get_feature_names_out(self, input_features=None):
@@ -225,4 +229,5 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.input_tags.allow_nan = True
         return tags

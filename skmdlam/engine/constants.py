@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 _TABLES = "benchmarks/tabular.py"
 _ENCODING = "benchmarks/encoding.py"
+_RAW = "benchmarks/raw_tables.py"
 _STRENGTHS = "benchmarks/strengths.py"
 _PRICES = "benchmarks/prices.py"
 _STREAM = "benchmarks/stream.py"
@@ -120,6 +121,14 @@ class Tuned:
     pieces_blocks: int = _number(6, "blocks", "time, error of the choice", _ENCODING)
     pieces_contested: int = _number(800, "samples", "time, error of the choice", _ENCODING)
     pieces_behind: float = _number(0.1, "log error", "time, error of the choice", _ENCODING)
+    few_levels: int = _number(10, "levels", "columns of rare levels, noise", _RAW)
+    level_rows: int = _number(30, "samples", "a column for a level, noise", _RAW)
+    rare_levels: float = _number(0.05, "share of the samples", "scores of levels, time", _RAW)
+    one_hot_rows: float = _number(0.8, "share of the samples", "categories by hand, chance", _RAW)
+    level_folds: int = _number(5, "folds", "bias of scores, time", _RAW)
+    level_rounds: int = _number(2, "rounds", "scores of levels, time", _RAW)
+    level_outputs: int = _number(4, "scores of a category", "classes, noise", _RAW)
+    level_samples: int = _number(50_000, "samples", "time, scores of levels", _RAW)
     stream_beyond: float = _number(50.0, "cells", "drift, curves that are settled", _STREAM)
     stream_beyond_usual: float = _number(0.02, "share of the rows", "the same", _STREAM)
     stream_sample: int = _number(1000, "samples", "memory of streams, knots", _STREAM)

@@ -52,13 +52,13 @@ def choose_n_pieces(problem, constants=CONSTANTS):
     errors, found = dict.fromkeys((0, 1, *fine), 0.0), []
     for X, Y in _blocks(problem, tuned):
         for n_pieces in errors:
-            encoded = _encoded(X, n_pieces)
+            encoded = _encoded(X, n_pieces, problem.kinds)
             if encoded is None:
                 return 0  # columns of two values
             errors[n_pieces] += leave_one_out(_standardized(encoded), Y, tuned)
         if not all(error > 0 for error in errors.values()):
             return 0  # constants, or no numbers: nothing can be told
-        found.append(effective_columns(_standardized(X)))
+        found.append(effective_columns(_standardized(_encoded(X, 0, problem.kinds))))
         curves = price * np.median(found) - gain
         costs = {T: np.log(error) + curves * (T > 1) for T, error in errors.items()}
         best = min(costs, key=costs.get)
@@ -70,7 +70,9 @@ def choose_n_pieces(problem, constants=CONSTANTS):
     # Curves that are chosen for their gain alone have to show it on more samples.
     rival = min(rivals, key=errors.get)
     ((X, Y),) = _blocks(problem, tuned, tuned.pieces_contested, 1)
-    curved, plain = (leave_one_out(_standardized(_encoded(X, T)), Y, tuned) for T in (best, rival))
+    curved, plain = (
+        leave_one_out(_standardized(_encoded(X, T, problem.kinds)), Y, tuned) for T in (best, rival)
+    )
     return best if curved < plain else rival
 
 
@@ -88,7 +90,7 @@ def _blocks(problem, tuned, size=None, n_blocks=1):
             size, n_blocks = tuned.pieces_samples, tuned.pieces_blocks
     for rows in blocks_of_rows(looked_at, size, n_blocks):
         X, shown = problem.X[rows].astype(float), Y[rows][:, classes].astype(float)
-        plain = _standardized(X)
+        plain = _standardized(_encoded(X, 0, problem.kinds))
         first = first_equal(plain @ plain.T, shown)
         X, shown = X[first], shown[first]
         if problem.loss.outlier_threshold < np.inf:
@@ -96,11 +98,11 @@ def _blocks(problem, tuned, size=None, n_blocks=1):
         yield X, shown
 
 
-def _encoded(X, n_pieces):
+def _encoded(X, n_pieces, kinds):
     """Samples in so many pieces, themselves in 0; None where no column has pieces."""
     if n_pieces == 0:
-        return X
-    pieces = Pieces.of(X, n_pieces, include_rank=True)
+        return X if kinds is None else Pieces.of(X, 0, kinds=kinds).encoded(X)
+    pieces = Pieces.of(X, n_pieces, include_rank=True, kinds=kinds)
     return pieces.encoded(X) if pieces.n_pieces.any() else None
 
 

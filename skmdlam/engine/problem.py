@@ -37,6 +37,8 @@ class Problem:
         Those of each layer, in place of ``penalty``, for proximal sweeps.
     pieces : Pieces or None
         Where columns are encoded: what those of X were made by.
+    kinds : Kinds or None
+        Where samples as they are have categories and gaps: which.
     """
 
     X: object
@@ -49,6 +51,7 @@ class Problem:
     constrained: bool = False
     layer_penalties: list | None = None
     pieces: object = None
+    kinds: object = None
     rows: Rows = field(init=False)
 
     def __post_init__(self):
@@ -86,6 +89,11 @@ class Problem:
     def loss_scaling(self):
         """The loss and its target in units of their own, from all samples."""
         return self.loss.scaled(*self.each_target().together())
+
+    def some(self, rows):
+        """The problem of some of the samples."""
+        weight = None if self.sample_weight is None else self.sample_weight[rows]
+        return replace(self, X=self.X[rows], Y=self.Y[rows], sample_weight=weight)
 
     def penalty_value(self, W):
         """``alpha penalty(W)``; infinite outside of constraints, where there are any."""

@@ -41,12 +41,16 @@ class EncodedSamples:
         return self._pieces.of_ranks(self._ranks[rows], columns)
 
     def min(self, axis):
-        """The smallest value of each column: all rise with their ranks."""
-        return self._pieces.of_ranks(self._ranks.min(axis=axis, keepdims=True))[0]
+        """The smallest value of each column: all rise with their ranks, but for levels."""
+        low = self._pieces.of_ranks(self._ranks.min(axis=axis, keepdims=True))[0]
+        low[self._pieces.is_level] = 0.0
+        return low
 
     def max(self, axis):
         """The largest one."""
-        return self._pieces.of_ranks(self._ranks.max(axis=axis, keepdims=True))[0]
+        high = self._pieces.of_ranks(self._ranks.max(axis=axis, keepdims=True))[0]
+        high[self._pieces.is_level] = 1.0
+        return high
 
     def __matmul__(self, W):
         out = np.empty((len(self), W.shape[1]), dtype=np.result_type(self.dtype, W.dtype))

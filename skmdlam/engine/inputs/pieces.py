@@ -1,4 +1,4 @@
-"""Columns as pieces that rise from 0 to 1 one after the other, along their ranks."""
+"""Columns as the first layer sees them: pieces along their ranks, levels of categories, gaps."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,10 @@ from ..constants import LIMITS
 from ..moments import chunks, column_moments, varies
 
 # Kinds of encoded columns that are no pieces, and what their names have.
-_INPUT, _RANK = -1, -2
-_SUFFIXES = {_INPUT: "", _RANK: "_rank"}
+_INPUT, _RANK, _GAP, _LEVEL = -1, -2, -3, -4
+_SUFFIXES = {_INPUT: "", _RANK: "_rank", _GAP: "_missing"}
+# The rank that a gap is read at where training had none: that of the median.
+_MIDDLE = 0.5
 # Units in the last place that two values of a column have to be apart.
 _APART = 5
 # So many of them make no one value of a chain of neighbors: numbers that their type can hardly tell
@@ -68,6 +70,11 @@ class Curve:
         return np.interp(x, self.values, self.ranks)
 
 
+def _varies(x, weight):
+    """Whether the values of a column are more than one constant."""
+    return bool(varies(*column_moments(x[:, None], weight / weight.sum()), x.dtype)[0])
+
+
 def _distinct(x, weight):
     """Distinct values of a column, increasing, and their shares of the weight."""
     values, group = np.unique(x, return_inverse=True)
@@ -108,6 +115,11 @@ class Pieces:
         Whether a column with two pieces or more has its rank before these.
     include_input : bool, default=False
         Whether columns with pieces are passed on too, before all of that.
+    kinds : Kinds or None
+        Levels and gaps of the columns; None where there are but numbers. The columns of gaps and
+        of levels come after all others. A gap is "no piece on", or the mean of a column that is
+        passed on, and 1 in the column of the gaps; where training had none it is the median, or the
+        mean. A level that has no column is 0 in those of all others.
 
     Attributes
     ----------
@@ -119,16 +131,21 @@ class Pieces:
         Which encoded columns are that column itself.
     is_piece : ndarray of bool of shape (D,)
         Which are pieces of it, and neither itself nor its rank.
+    is_level : ndarray of bool of shape (D,)
+        Which are levels of a category, the last ones.
     """
 
-    def __init__(self, curves, *, include_rank=False, include_input=False):
-        self.curves, self.include_input = curves, include_input
+    def __init__(self, curves, *, include_rank=False, include_input=False, kinds=None):
+        self.curves, self.include_input, self.kinds = curves, include_input, kinds
         d = len(curves)
+        levels = [None] * d if kinds is None else kinds.levels
         self._bent = [column for column, curve in enumerate(curves) if curve is not None]
         # With a rank in the place of the column, the column itself comes after all others.
         itself = {column: d + place for place, column in enumerate(self._bent)}
         source, piece, taken, low, high = [], [], [], [], []
         for column, curve in enumerate(curves):
+            if levels[column] is not None:
+                continue
             if curve is None or include_input:
                 source.append(column)
                 piece.append(_INPUT)
@@ -148,24 +165,57 @@ class Pieces:
                 taken += [column] * curve.n_pieces
                 low.append(ranks[:-1])
                 high.append(ranks[1:])
+        self._gaps = [] if kinds is None else list(np.flatnonzero(kinds.gaps))
+        if self._gaps:
+            source += self._gaps
+            piece += [_GAP] * len(self._gaps)
+            first = d + (len(self._bent) if include_input else 0)
+            taken += range(first, first + len(self._gaps))
+            low.append(np.zeros(len(self._gaps)))
+            high.append(np.ones(len(self._gaps)))
+        self._categories = [column for column in range(d) if levels[column] is not None]
+        for column in self._categories:
+            codes = np.asarray(levels[column], dtype=float)
+            source += [column] * codes.size
+            piece += [_LEVEL] * codes.size
+            taken += [column] * codes.size
+            low.append(codes)
+            high.append(codes + 1.0)
         self.source, self._piece = np.array(source, dtype=int), np.array(piece, dtype=int)
         self._taken = np.array(taken, dtype=int)
         self._low, high = np.concatenate([*low, []]), np.concatenate([*high, []])
         self._steepness = 1.0 / (high - self._low)
         self.straight, self.is_piece = self._piece == _INPUT, self._piece >= 0
+        self.is_level = self._piece == _LEVEL
+        self._fill = self._read_gaps_as()
         self._least = np.where(self.straight, -np.inf, 0.0)
         self._most = np.where(self.straight, np.inf, 1.0)
 
+    def _read_gaps_as(self):
+        """What a gap is in the ranks of each column, for the columns of X; None without kinds."""
+        if self.kinds is None:
+            return None
+        fill = self.kinds.means.copy()
+        fill[self._bent] = np.where(self.kinds.gaps[self._bent], 0.0, _MIDDLE)
+        fill[self._categories] = -1.0
+        return fill
+
     @classmethod
-    def of(cls, X, n_pieces, weight=None, **options):
-        """The pieces of samples of shape (n, d), at most ``n_pieces`` of a column."""
+    def of(cls, X, n_pieces, weight=None, *, kinds=None, **options):
+        """The pieces of samples of shape (n, d), at most ``n_pieces`` of a column, or none."""
         weight = np.ones(X.shape[0]) if weight is None else weight.astype(float)
-        vary = varies(*column_moments(X, weight / weight.sum()), X.dtype)
-        curves = [
-            Curve.of(x, weight, n_pieces) if varying else None
-            for x, varying in zip(X.T, vary, strict=True)
-        ]
-        return cls(curves, **options)
+        numbers = np.ones(X.shape[1], dtype=bool) if kinds is None else ~kinds.categorical
+        if n_pieces == 0:
+            numbers[:] = False
+        curves = [None] * X.shape[1]
+        for column in np.flatnonzero(numbers):
+            x, share = X[:, column], weight
+            if kinds is not None and kinds.gaps[column]:
+                present = ~np.isnan(x)
+                x, share = x[present], weight[present]
+            if share.sum() > 0 and _varies(x, share):
+                curves[column] = Curve.of(x, share, n_pieces)
+        return cls(curves, kinds=kinds, **options)
 
     @property
     def size(self):
@@ -175,7 +225,8 @@ class Pieces:
     @property
     def n_ranks(self):
         """Columns of :meth:`ranks`."""
-        return len(self.curves) + (len(self._bent) if self.include_input else 0)
+        copies = len(self._bent) if self.include_input else 0
+        return len(self.curves) + copies + len(self._gaps)
 
     @property
     def n_pieces(self):
@@ -202,9 +253,13 @@ class Pieces:
         factor, offset = np.zeros((self.size, old.size)), np.zeros(old.size)
         for column, curve in enumerate(self.curves):
             here, there = self.source == column, old.source == column
+            self._keep_indicators(factor, old, here, there)
+            there &= old._piece > _GAP
             passed, passed_before = here & self.straight, there & old.straight
             factor[np.ix_(passed, passed_before)] = 1.0
             bent = there & ~old.straight if passed.any() else there
+            if not here.any():
+                continue
             if not bent.any():
                 continue
             if curve is None:  # of what were curves the straight line through the ends
@@ -227,28 +282,51 @@ class Pieces:
             factor[np.ix_(here & self.is_piece, bent)] = steps
         return factor, offset
 
-    def names(self, names):
-        """Names of the encoded columns, from those of the columns."""
-        return np.array(
-            [
-                names[column] + _SUFFIXES.get(piece, f"_pl_{piece}")
-                for column, piece in zip(self.source, self._piece, strict=True)
-            ],
-            dtype=object,
-        )
+    def _keep_indicators(self, factor, old, here, there):
+        """Weights of gaps and of levels of a column stay what they are."""
+        for kind in (_GAP, _LEVEL):
+            new_rows, old_rows = (
+                np.flatnonzero(mask & (pieces._piece == kind))
+                for mask, pieces in ((here, self), (there, old))
+            )
+            same = self._low[new_rows][:, None] == old._low[old_rows]
+            i, j = np.nonzero(same)
+            factor[new_rows[i], old_rows[j]] = 1.0
+
+    def names(self, names, categories=None):
+        """Names of the encoded columns, from those of the columns and of their levels.
+
+        ``categories`` has the names of the levels for each column that is a category; None names
+        them by their codes.
+        """
+        labels = dict(zip(self._categories, categories or [], strict=False))
+        suffixes = [
+            _SUFFIXES.get(piece, f"_pl_{piece}")
+            if piece != _LEVEL
+            else f"_{labels[column][int(code)] if column in labels else int(code)}"
+            for column, piece, code in zip(self.source, self._piece, self._low, strict=True)
+        ]
+        found = [names[column] + end for column, end in zip(self.source, suffixes, strict=True)]
+        return np.array(found, dtype=object)
 
     def ranks(self, X):
         """Samples of shape (n, d) with ranks in place of the columns that have pieces.
 
-        With ``include_input`` these columns follow.
+        With ``include_input`` these columns follow, and then ones where a column has a gap.
         """
-        d = X.shape[1]
-        ranks = np.empty((X.shape[0], self.n_ranks), dtype=X.dtype)
+        n, d = X.shape
+        ranks = np.empty((n, self.n_ranks), dtype=X.dtype)
         ranks[:, :d] = X
-        if self.n_ranks > d:
-            ranks[:, d:] = X[:, self._bent]
+        if self.include_input:
+            ranks[:, d : d + len(self._bent)] = X[:, self._bent]
         for column in self._bent:
             ranks[:, column] = self.curves[column].rank(X[:, column])
+        if self._gaps:
+            ranks[:, self.n_ranks - len(self._gaps) :] = np.isnan(X[:, self._gaps])
+        if self.kinds is not None and np.isnan(ranks).any():
+            fill = np.r_[self._fill, self.kinds.means[self._bent if self.include_input else []]]
+            fill = np.r_[fill, np.zeros(len(self._gaps))].astype(X.dtype)
+            np.copyto(ranks, fill, where=np.isnan(ranks))
         return ranks
 
     def of_ranks(self, ranks, columns=slice(None)):
@@ -259,6 +337,10 @@ class Pieces:
         )
         out = ranks.take(self._taken[columns], axis=1)
         out -= low
+        if self.is_level.any():
+            # They come last, whatever columns are asked for.
+            levels = out[:, out.shape[1] - int(self.is_level[columns].sum()) :]
+            np.equal(levels, 0.0, out=levels, casting="unsafe")
         out *= steepness
         np.maximum(out, least, out=out)
         return np.minimum(out, most, out=out)

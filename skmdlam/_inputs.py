@@ -1,0 +1,190 @@
+"""What the first layer sees of samples: columns, scores of levels, and what these become."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+
+from .engine.constants import TUNED
+from .engine.inputs.encoded import encoded_samples
+from .engine.inputs.kinds import Kinds, common_levels, level_counts
+from .engine.inputs.one_hot import codes_of, one_hot_blocks
+from .engine.inputs.pieces import Pieces
+from .engine.level_scores import Folds, LevelScores, first_scores, renewed_scores
+
+
+@dataclass(frozen=True)
+class InputColumns:
+    """The way from samples that were checked to those of the first layer.
+
+    Attributes
+    ----------
+    kept : ndarray of int or None
+        Columns that stay, where the rest of them are levels that have but a score; None for all.
+    scores : LevelScores or None
+        Columns that come behind these.
+    pieces : Pieces or None
+        What all of them are encoded by; None for plain columns.
+    n_features : int
+        Columns of the samples.
+    """
+
+    kept: np.ndarray | None
+    scores: LevelScores | None
+    pieces: Pieces | None
+    n_features: int
+
+    @property
+    def size(self):
+        """Inputs of the first layer."""
+        if self.pieces is not None:
+            return self.pieces.size
+        n_scores = 0 if self.scores is None else self.scores.size
+        return n_scores + (self.n_features if self.kept is None else len(self.kept))
+
+    def columns(self, X):
+        """Samples with scores, and without the columns that have but these."""
+        rest = self.rest(X)
+        return rest if self.scores is None else np.hstack([rest, self.scores(X)])
+
+    def rest(self, X):
+        """The columns that stay, dense where others do not."""
+        if self.kept is None:
+            return X
+        X = X[:, self.kept]
+        return X.toarray() if sp.issparse(X) else X
+
+    def __call__(self, X):
+        """Samples of shape (n, n_features) as the first layer sees them, an array or on demand."""
+        X = self.columns(X)
+        return X if self.pieces is None else encoded_samples(X, self.pieces)
+
+
+PLAIN = InputColumns(None, None, None, 0)
+
+
+@dataclass(frozen=True)
+class Category:
+    """A category whose levels get scores.
+
+    Attributes
+    ----------
+    where : int or ndarray
+        Its column of codes, or its block of columns of zeros and ones.
+    codes : ndarray of shape (n,)
+        Of the samples.
+    n_levels : int
+    common : ndarray of int
+        Levels that have a column too.
+    """
+
+    where: object
+    codes: np.ndarray
+    n_levels: int
+    common: np.ndarray
+
+    @classmethod
+    def of(cls, where, codes, n_levels, weight, tuned=TUNED):
+        """The category; None where nearly all samples have a level that has a column anyway."""
+        counts = level_counts(codes, weight)
+        common = common_levels(counts, tuned)
+        rare = counts.sum() - counts[common].sum()
+        if rare <= tuned.rare_levels * counts.sum():
+            return None
+        return cls(where, codes, n_levels, common)
+
+
+def categories_to_score(problem, by_hand, tuned=TUNED):
+    """Categories with many levels among the columns of a problem: of codes, and by hand.
+
+    Parameters
+    ----------
+    problem : Problem
+        With samples as they are.
+    by_hand : bool
+        Whether to look for blocks of columns of zeros and ones.
+
+    Returns
+    -------
+    categories : list of Category
+    """
+    X, weight, kinds = problem.X, problem.sample_weight, problem.kinds
+    found = []
+    if kinds is not None:
+        for column in np.flatnonzero(kinds.categorical):
+            codes = X[:, column]
+            n_levels = int(np.nanmax(codes, initial=-1.0)) + 1
+            found.append(Category.of(int(column), codes, n_levels, weight, tuned))
+    if by_hand:
+        for block in one_hot_blocks(X, tuned):
+            found.append(Category.of(block, codes_of(X, block), block.size, weight, tuned))
+    return [category for category in found if category is not None]
+
+
+def scored_problem(problem, categories, fit, seed, tuned=TUNED):
+    """The problem with scores of these categories, behind the columns that stay.
+
+    Scores and the network are found in turn: those for a constant first, and then for networks
+    that are fitted with the scores before.
+
+    Parameters
+    ----------
+    problem : Problem
+        With samples as they are.
+    categories : list of Category
+    fit : callable or None
+        ``fit(problem)`` gives a function from samples of its columns to outputs; None where scores
+        are those for a constant.
+    seed : int
+        For the folds.
+
+    Returns
+    -------
+    problem : Problem
+        With the scores of the training samples, which do not know their own targets.
+    columns : InputColumns
+        Without an encoding.
+    """
+    n, d = problem.X.shape
+    rng = np.random.RandomState(seed)
+    fold = rng.permutation(n) % tuned.level_folds
+    folds = [
+        Folds.of(category.codes, problem.sample_weight, fold, category.n_levels)
+        for category in categories
+    ]
+    where = [category.where for category in categories]
+    values, scores = first_scores(problem, where, folds, tuned)
+    kept = None
+    blocks = [category for category in categories if np.ndim(category.where)]
+    if blocks:
+        stays = np.ones(d, dtype=bool)
+        for category in blocks:
+            stays[category.where] = False
+            stays[category.where[category.common]] = True
+        kept = np.flatnonzero(stays)
+    columns = InputColumns(kept, scores, None, d)
+    rest = columns.rest(problem.X)
+
+    def with_scores(values):
+        kinds = problem.kinds
+        if kinds is not None:
+            kinds = (kinds if kept is None else kinds.taken(kept)).with_numbers(values)
+        return replace(problem, X=np.hstack([rest, values]), kinds=kinds)
+
+    owner = [next(i for i, w in enumerate(where) if w is each) for each in scores.categories]
+    crossed = [folds[index] for index in owner]
+    for _ in range(tuned.level_rounds if fit is not None else 0):
+        values, scores = renewed_scores(
+            problem, values, scores, crossed, rest, fit(with_scores(values))
+        )
+    return with_scores(values), replace(columns, scores=scores)
+
+
+def kinds_of(estimator, X, weight, tuned=TUNED):
+    """Levels and gaps of dense samples; None where there is nothing but numbers."""
+    if sp.issparse(X):
+        return None
+    categorical = getattr(estimator, "is_categorical_", None)
+    if categorical is None and not np.isnan(X).any():
+        return None
+    return Kinds.of(X, weight, categorical, tuned)

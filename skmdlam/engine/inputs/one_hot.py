@@ -1,0 +1,85 @@
+"""Categories that come as a column for each level: blocks of columns of which a row has one."""
+
+import numpy as np
+import scipy.sparse as sp
+
+from ..constants import TUNED
+
+# Rows that tell quickly that a column has other values than 0 and 1.
+_FIRST_ROWS = 200
+
+
+def one_hot_blocks(X, tuned=TUNED):
+    """Runs of columns of zeros and ones in which no row has two ones, and most have one.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix in CSR format of shape (n, d)
+    tuned : Tuned
+
+    Returns
+    -------
+    blocks : list of ndarray
+        Columns of each run with more than ``tuned.few_levels`` of them.
+    """
+    n, d = X.shape
+    if d <= tuned.few_levels or n == 0:
+        return []
+    binary = _binary(X)
+    if binary.sum() <= tuned.few_levels:
+        return []
+    row, column = _ones(X, np.flatnonzero(binary))
+    # The next one in the same row: a run must end before it.
+    following = np.full(d, d)
+    together = row[1:] == row[:-1]
+    np.minimum.at(following, column[:-1][together], column[1:][together])
+    last = np.minimum.accumulate(following[::-1])[::-1]
+    other = np.append(np.flatnonzero(~binary), d)
+    counts = np.bincount(column, minlength=d)
+    blocks, start = [], 0
+    while start < d:
+        if not binary[start]:
+            start += 1
+            continue
+        end = min(last[start], other[np.searchsorted(other, start)])
+        block = np.arange(start, end)
+        if block.size > tuned.few_levels and counts[block].sum() >= tuned.one_hot_rows * n:
+            blocks.append(block)
+        start = end
+    return blocks
+
+
+def _binary(X):
+    """Which columns hold nothing but zeros and ones."""
+    if sp.issparse(X):
+        found = np.ones(X.shape[1], dtype=bool)
+        found[X.indices[(X.data != 0) & (X.data != 1)]] = False
+        return found
+    first = X[:_FIRST_ROWS]
+    found = ((first == 0) | (first == 1)).all(axis=0)
+    for column in np.flatnonzero(found):
+        found[column] = np.isin(X[_FIRST_ROWS:, column], (0, 1)).all()
+    return found
+
+
+def _ones(X, columns):
+    """Rows and columns of the ones in these columns, row by row."""
+    if sp.issparse(X):
+        X = X.tocsr()
+        row = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+        among = np.zeros(X.shape[1], dtype=bool)
+        among[columns] = True
+        kept = among[X.indices] & (X.data == 1)
+        row, column = row[kept], X.indices[kept]
+        order = np.lexsort((column, row))
+        return row[order], column[order]
+    row, column = np.nonzero(X[:, columns])
+    return row, columns[column]
+
+
+def codes_of(X, block):
+    """The level of each sample, not a number where it has none, shape (n,)."""
+    row, column = _ones(X, block)
+    codes = np.full(X.shape[0], np.nan)
+    codes[row] = column - block[0]
+    return codes

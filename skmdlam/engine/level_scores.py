@@ -1,0 +1,288 @@
+"""Scores of levels: what a category with many levels adds to a network, one number a level.
+
+The effect of a level is random: normal, with one variance for all levels of a category. Its best
+guess is the mean of what the samples of the level ask for, shrunken towards the mean of all (the
+best linear unbiased predictor; Robinson, "That BLUP is a good thing", Statistical Science 1991).
+Training samples get the score that the samples of other folds give, as what a sample asks for must
+not be known of it already.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .constants import TUNED
+
+# Rounds of expectation maximization for the two variances.
+_ROUNDS = 30
+# Share of the mean curvature that a sample counts with at least.
+_LEAST = 0.05
+# Step of a difference, in standard deviations.
+_STEP = 0.25
+_TINY = np.finfo(float).tiny
+
+
+@dataclass(frozen=True)
+class LevelScores:
+    """Scores of the levels of some categories.
+
+    Attributes
+    ----------
+    categories : list of int or ndarray
+        The category that each score belongs to: its column of codes, or the block of columns of
+        zeros and ones that it is. One has several scores where there are several outputs.
+    tables : list of ndarray of shape (n_levels + 1,)
+        The score of each level, and at last that of a level that nobody has seen.
+    """
+
+    categories: list
+    tables: list
+
+    @property
+    def size(self):
+        """Number of scores."""
+        return len(self.tables)
+
+    def __call__(self, X):
+        """Scores of samples of shape (n, d), dense or sparse, an array of shape (n, size)."""
+        scores = np.empty((X.shape[0], self.size), dtype=X.dtype)
+        for score, (category, table) in enumerate(zip(self.categories, self.tables, strict=True)):
+            if np.ndim(category):  # a sum over the levels, whatever the cells are
+                scores[:, score] = table[-1] + X[:, category] @ (table[:-1] - table[-1])
+            else:
+                scores[:, score] = table[_places(X[:, category], table.size - 1)]
+        return scores
+
+
+def _places(codes, n_levels):
+    """Codes as indices; of what is no level the last one."""
+    known = codes < n_levels  # not a number is none
+    return np.where(known, codes, n_levels).astype(int)
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Cross-fitting of the levels of one category.
+
+    Attributes
+    ----------
+    codes : ndarray of int of shape (n,)
+        The last one for samples without a level.
+    n_levels : int
+    fold : ndarray of int of shape (n,)
+    weight : ndarray of shape (n,) or None
+    """
+
+    codes: np.ndarray
+    n_levels: int
+    fold: np.ndarray
+    weight: np.ndarray | None
+
+    @classmethod
+    def of(cls, codes, weight, fold, n_levels=None):
+        """For codes with gaps; ``n_levels`` where there are levels that nobody has seen."""
+        if n_levels is None:
+            n_levels = int(np.nanmax(codes, initial=-1.0)) + 1
+        return cls(_places(codes, n_levels), n_levels, fold, weight)
+
+    def fit(self, asked, weight):
+        """Scores of the samples, from the other folds, and the table of all of them.
+
+        Parameters
+        ----------
+        asked : ndarray of shape (n,)
+            What each sample asks for.
+        weight : ndarray of shape (n,)
+            How much it insists.
+
+        Returns
+        -------
+        scores : ndarray of shape (n,)
+        table : ndarray of shape (n_levels + 1,)
+        """
+        weight = weight if self.weight is None else weight * self.weight
+        scores = np.empty(len(asked))
+        for fold in range(int(self.fold.max()) + 1):
+            inside = self.fold == fold
+            rest = ~inside
+            table = shrunken_means(self.codes[rest], asked[rest], weight[rest], self.n_levels)
+            scores[inside] = table[self.codes[inside]]
+        return scores, shrunken_means(self.codes, asked, weight, self.n_levels)
+
+
+def shrunken_means(codes, values, weight, n_levels):
+    """Means of levels, shrunken towards their mean as much as they are likely to be chance.
+
+    ``values = mean + effect + noise / sqrt(weight)``, where effects and noise are normal, each with
+    one variance. These are estimated by expectation maximization.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n,)
+        ``n_levels`` for samples that have no level.
+    values, weight : ndarray of shape (n,)
+    n_levels : int
+
+    Returns
+    -------
+    table : ndarray of shape (n_levels + 1,)
+        The last entry is the mean of the levels.
+    """
+    total = np.bincount(codes, weight, n_levels + 1)[:n_levels]
+    sums = np.bincount(codes, weight * values, n_levels + 1)[:n_levels]
+    seen = total > 0
+    if not seen.any():
+        mean = float(weight @ values) / max(float(weight.sum()), _TINY)
+        return np.full(n_levels + 1, mean)
+    means = np.divide(sums, total, out=np.zeros(n_levels), where=seen)
+    known = codes < n_levels
+    residual = values[known] - means[codes[known]]
+    n_seen, n_samples = int(seen.sum()), int(known.sum())
+    within = float(weight[known] @ np.square(residual)) / max(n_samples - n_seen, 1)
+    total, found = total[seen], means[seen]
+    mean = float(total @ found) / float(total.sum())
+    # The moments give a start.
+    between = float(total @ np.square(found - mean)) - within * (n_seen - 1)
+    between /= max(float(total.sum() - (total @ total) / total.sum()), _TINY)
+    floor = max(1e-9 * within, _TINY)
+    for _ in range(_ROUNDS):
+        between = max(between, floor)
+        kept = total / (total + within / between)
+        mean = float(kept @ found) / float(kept.sum())
+        effect = kept * (found - mean)
+        between = float(np.mean(np.square(effect) + between * (1.0 - kept)))
+    kept = total / (total + within / max(between, floor))
+    table = np.full(n_levels + 1, mean)
+    table[:-1][seen] = mean + kept * (found - mean)
+    return table
+
+
+def first_scores(problem, categories, folds, tuned=TUNED):
+    """Scores of the categories in these columns, before there is a network.
+
+    What a sample asks for is a Newton step from the best constant prediction, in each output. Of
+    many outputs the leading directions of the tables are taken.
+
+    Parameters
+    ----------
+    problem : Problem
+        With samples as they are.
+    categories : list of int or ndarray
+        As :class:`LevelScores` has them.
+    folds : list of Folds
+        Of each category.
+    tuned : Tuned
+
+    Returns
+    -------
+    values : ndarray of shape (n, size)
+        Scores of the samples.
+    scores : LevelScores
+    """
+    asked, weight = _from_constant(problem)
+    values, owners, tables = [], [], []
+    for category, crossed in zip(categories, folds, strict=True):
+        found = [crossed.fit(each, w) for each, w in zip(asked.T, weight.T, strict=True)]
+        scores = np.stack([score for score, _ in found], axis=1)
+        table = np.stack([table for _, table in found], axis=1)
+        if scores.shape[1] > tuned.level_outputs:
+            center = scores.mean(axis=0)
+            _, _, directions = np.linalg.svd(scores - center, full_matrices=False)
+            leading = directions[: tuned.level_outputs].T
+            scores, table = (scores - center) @ leading, (table - center) @ leading
+        values.append(scores)
+        owners += [category] * scores.shape[1]
+        tables += list(table.T)
+    return np.hstack(values).astype(problem.X.dtype), LevelScores(owners, tables)
+
+
+def _from_constant(problem):
+    """Newton steps from the best constant, for each sample and output, and their curvatures."""
+    loss, Y = problem.loss, problem.Y
+    share = problem.rows.normalized()
+    scale = np.maximum(Y.std(axis=0), np.finfo(Y.dtype).eps) if _linear(loss) else 1.0
+    z = np.zeros(Y.shape[1])
+    if _linear(loss):
+        z = share @ Y.astype(float)
+    for _ in range(20):
+        gradient, curvature = _derivatives(loss, np.broadcast_to(z, Y.shape), Y, scale)
+        step = (share @ gradient) / np.maximum(share @ curvature, _TINY)
+        z = z - np.clip(step, -2.0 * scale, 2.0 * scale)
+    gradient, curvature = _derivatives(loss, np.broadcast_to(z, Y.shape), Y, scale)
+    curvature = np.maximum(curvature, _LEAST * (share @ curvature))
+    return -gradient / np.maximum(curvature, _TINY), curvature
+
+
+def _linear(loss):
+    return loss.out_activation == "identity"
+
+
+def _gradient(loss, z, Y):
+    out = np.empty(Y.shape, order="F")
+    loss.value_and_gradient(np.asfortranarray(z, dtype=float), loss.compact(Y.astype(float)), out)
+    return out
+
+
+def _derivatives(loss, z, Y, scale):
+    """Gradient in the outputs, and the diagonal of the curvature as a difference."""
+    gradient = _gradient(loss, z, Y)
+    curvature = np.empty(Y.shape)
+    for output in range(Y.shape[1]):
+        step = _STEP * np.broadcast_to(scale, Y.shape[1])[output]
+        ends = []
+        for sign in (1.0, -1.0):
+            moved = np.array(z, dtype=float)
+            moved[:, output] += sign * step
+            ends.append(_gradient(loss, moved, Y)[:, output])
+        curvature[:, output] = (ends[0] - ends[1]) / (2.0 * step)
+    return gradient, np.maximum(curvature, 0.0)
+
+
+def renewed_scores(problem, values, scores, folds, rest, output):
+    """Scores for a network that was fitted with others: the block of the scores in its objective.
+
+    What a sample asks for is a Newton step in its score, at the weights as they are.
+
+    Parameters
+    ----------
+    problem : Problem
+        With samples as they are.
+    values : ndarray of shape (n, size)
+        Scores of the samples that the network was fitted with.
+    scores : LevelScores
+    folds : list of Folds
+        Of each score.
+    rest : ndarray of shape (n, d)
+        The columns before the scores.
+    output : callable
+        ``output(X)`` gives the pre-activations of the output layer for these and the scores.
+
+    Returns
+    -------
+    values, scores
+        As :func:`first_scores` gives them.
+    """
+    loss, Y = problem.loss, problem.Y
+    X = np.hstack([rest, values])
+    gradient = _gradient(loss, output(X), Y)
+    share = problem.rows.normalized()
+    new, tables = values.copy(), []
+    for score, crossed in enumerate(folds):
+        step = _STEP * max(float(values[:, score].std()), np.finfo(values.dtype).eps)
+        column, ends = X[:, rest.shape[1] + score], []
+        for sign in (1.0, -1.0):
+            column += sign * step
+            z = output(X)
+            column[:] = values[:, score]
+            ends.append((z, _gradient(loss, z, Y)))
+        slope = (ends[0][0] - ends[1][0]) / (2.0 * step)
+        curvature = np.einsum("ij,ij->i", ends[0][1] - ends[1][1], slope) / (2.0 * step)
+        mean = float(share @ np.maximum(curvature, 0.0))
+        if not mean > 0:  # it says nothing
+            tables.append(scores.tables[score])
+            continue
+        curvature = np.maximum(curvature, _LEAST * mean)
+        asked = values[:, score] - np.einsum("ij,ij->i", gradient, slope) / curvature
+        new[:, score], table = crossed.fit(asked.astype(float), curvature / mean)
+        tables.append(table)
+    return new, LevelScores(scores.categories, tables)
