@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from ._entries import CATEGORIES, NUMBERS, STRINGS, kind_of_objects
+from ._entries import CATEGORIES, MIXTURE, NUMBERS, STRINGS, kind_of_objects
 
 # Strings that are numbers: so many levels are looked at, so many must be numbers, and so many of
 # the entries distinct.
@@ -65,7 +65,7 @@ class Reader:
         if mask is None or not mask.any():
             return cls.of_numbers(n_features)
         levels = []
-        for j in np.flatnonzero(mask):
+        for j in np.flatnonzero(mask).tolist():
             _refuse(table, j, name)
             found = table.distinct(j)
             levels.append(_first_levels(found, keep_declared))
@@ -108,7 +108,7 @@ class Reader:
         numbers = table.numbers(numeric) if numeric.size else np.empty((table.shape[0], 0))
         X = np.empty(table.shape, dtype=numbers.dtype, order="F")
         X[:, numeric] = numbers
-        for k, j in enumerate(np.flatnonzero(self.is_categorical)):
+        for k, j in enumerate(np.flatnonzero(self.is_categorical).tolist()):
             _refuse(table, j, name)
             X[:, j] = self._codes(k, *_in_use(table.distinct(j)))
         return X
@@ -130,7 +130,7 @@ class Reader:
         if self.is_categorical is None or table.sparse:
             return self
         levels = []
-        for k, j in enumerate(np.flatnonzero(self.is_categorical)):
+        for k, j in enumerate(np.flatnonzero(self.is_categorical).tolist()):
             _refuse(table, j, name)
             found = _in_use(table.distinct(j))
             known, gap = self._index(k)
@@ -219,13 +219,14 @@ def categorical_mask(categorical_features, table):
 
 def _check_numbers(table, columns, name):
     """Refuse columns that are not numbers."""
-    for j in columns:
+    for j in map(int, columns):
         kind = table.kind(j)
         if kind == NUMBERS or (kind.role == "other" and table.names is None):  # NumPy says what
             continue
-        _refuse(table, j, name)
+        if kind != MIXTURE or table.names is not None:
+            _refuse(table, j, name)
         values = table.distinct(j).values
-        found = values[0] if values else ""
+        found = next((value for value in values if isinstance(value, str | bytes)), values[0])
         if kind == CATEGORIES and kind_of_objects(_as_objects(values)) == NUMBERS:
             continue
         where = "" if table.names is None else f" in {table.name(j)}"

@@ -49,7 +49,7 @@ class Table:
         columns : ndarray of int or None, default=None
             Which; None for all.
         """
-        columns = range(self.shape[1]) if columns is None else columns
+        columns = range(self.shape[1]) if columns is None else columns.tolist()
         dtype = self._common_type(columns)
         values = np.empty((self.shape[0], len(columns)), dtype=dtype, order="F")
         for k, j in enumerate(columns):
