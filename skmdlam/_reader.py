@@ -64,6 +64,7 @@ class Reader:
             mask = np.array([kind.role == "category" for kind in table.kinds()], dtype=bool)
         if mask is None or not mask.any():
             return cls.of_numbers(n_features)
+        _refuse_sparse(table, mask, name)
         levels = []
         for j in np.flatnonzero(mask).tolist():
             _refuse(table, j, name)
@@ -98,11 +99,7 @@ class Reader:
             if not table.all_numbers:
                 _check_numbers(table, range(table.shape[1]), name)
             return table.numbers()
-        if table.sparse:
-            raise ValueError(
-                f"{name} is sparse, and columns {np.flatnonzero(self.is_categorical).tolist()} are "
-                "categorical: pass a data frame or a dense array."
-            )
+        _refuse_sparse(table, self.is_categorical, name)
         numeric = np.flatnonzero(~self.is_categorical)
         _check_numbers(table, numeric, name)
         numbers = table.numbers(numeric) if numeric.size else np.empty((table.shape[0], 0))
@@ -127,12 +124,13 @@ class Reader:
         -------
         Reader
         """
-        if self.is_categorical is None or table.sparse:
+        if self.is_categorical is None:
             return self
+        _refuse_sparse(table, self.is_categorical, name)
         levels = []
         for k, j in enumerate(np.flatnonzero(self.is_categorical).tolist()):
             _refuse(table, j, name)
-            found = _in_use(table.distinct(j))
+            found = _in_use(table.distinct(j), always=True)
             known, gap = self._index(k)
             new = [value for value in found.values if value not in known]
             new = new if found.declared else _sorted(new)
@@ -244,9 +242,17 @@ def _refuse(table, j, name):
         raise ValueError(f"{name}: {table.name(j)} holds {kind.what}. {_ADVICE[kind.role]}")
 
 
-def _in_use(found):
-    """Distinct values that are there, where more are declared than there are samples."""
-    if len(found.values) <= len(found.codes):
+def _refuse_sparse(table, is_categorical, name):
+    if table.sparse:
+        raise ValueError(
+            f"{name} is sparse, and columns {np.flatnonzero(is_categorical).tolist()} are "
+            "categorical: pass a data frame or a dense array."
+        )
+
+
+def _in_use(found, *, always=False):
+    """Without declared values that no sample has, where they are more than the samples."""
+    if len(found.values) <= len(found.codes) and not always:
         return found
     used, codes = np.unique(found.codes, return_inverse=True)
     if used.size and used[0] < 0:

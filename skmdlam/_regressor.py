@@ -99,12 +99,11 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         does so for fewer than 100 samples, for more than 500 columns, without a hidden layer, with
         a penalty other than "l2" and "none", with solver "relaxed", and for a sparse X, for which
         an encoding that is asked for is an error. What was chosen is ``encoder_``.
-    categorical_features : "from_dtype", array-like of bool, int or str, or None, \
-            default="from_dtype"
+    categorical_features : "from_dtype", array-like or None, default="from_dtype"
         Which columns hold categories. "from_dtype": those of a data frame (pandas, polars,
         pyarrow) whose type is a category (Enum, dictionary) or string, or whose objects are
-        strings; booleans are numbers, and so are all columns of an array. Or a mask with an entry
-        for each column, indices, or names of columns. None: none, and strings are an error.
+        strings; booleans are numbers, and so are all columns of an array. Or a mask (bool, one for
+        each column), indices (int) or names (str). None: none, and strings are an error.
         A gap in such a column is a category of its own, and a category that was not there in
         ``fit`` is none of those known. Numbers may have gaps, too (nan, None). Dates and durations
         are refused: make numbers of them.

@@ -342,7 +342,7 @@ def _read_new(estimator, X, *, name="X", dtype=_FLOATS):
     """X alone, for an estimator that knows its columns."""
     table = _table(estimator, X, reset=False, name=name)
     _check_n_features(estimator, table.data, reset=False)
-    with _infinity_is_named(table):
+    with _infinity_is_named(table, name):
         return check_array(
             estimator._reader.read(table, name),
             **{**_form_of(table), "dtype": dtype},
@@ -361,12 +361,12 @@ def _form_of(table):
 
 
 @contextlib.contextmanager
-def _infinity_is_named(table):
+def _infinity_is_named(table, name="X"):
     """Say which column of a frame holds infinity."""
     try:
         yield
     except ValueError as error:
-        if table.names is None or "X contains infinity" not in str(error):
+        if table.names is None or f"{name} contains infinity" not in str(error):
             raise
         kinds = table.kinds()
         where = (
