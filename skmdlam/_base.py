@@ -110,6 +110,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         "penalty": [StrOptions(set(PENALTIES)), Penalty, None],
         "encoding": [StrOptions({"auto", "piecewise"}), PiecewiseLinearEncoder, None],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "activity_alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), None, Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -206,7 +207,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         callbacks = Callbacks(self, X, y, sample_weight)
         goes_on = self.warm_start and hasattr(self, "coefs_")
         network = self._resolve_network(goes_on)
-        samples = prepare(self, X, y, sample_weight, network.target)
+        samples = prepare(self, X, y, sample_weight, network.target, goes_on)
         if goes_on:
             check_warm_start(self, network.target.loss, network.sizes(samples, self))
         else:
@@ -457,6 +458,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         tags = super().__sklearn_tags__()
         # A sparse X has plain columns: "auto" takes them, any other encoding is an error.
         tags.input_tags.sparse = self.encoding is None or self.encoding == "auto"
+        tags.input_tags.allow_nan = True
         return tags
 
 

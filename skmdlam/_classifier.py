@@ -90,6 +90,14 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         does so for fewer than 100 samples, for more than 500 columns, without a hidden layer, with
         a penalty other than "l2" and "none", with solver "relaxed", and for a sparse X, for which
         an encoding that is asked for is an error. What was chosen is ``encoder_``.
+    categorical_features : "from_dtype", array-like or None, default="from_dtype"
+        Which columns hold categories. "from_dtype": those of a data frame (pandas, polars,
+        pyarrow) whose type is a category (Enum, dictionary) or string, or whose objects are
+        strings; booleans are numbers, and so are all columns of an array. Or a mask (bool, one for
+        each column), indices (int) or names (str). None: none, and strings are an error.
+        A gap in such a column is a category of its own, and a category that was not there in
+        ``fit`` is none of those known. Numbers may have gaps, too (nan, None). Dates and durations
+        are refused: make numbers of them.
     activity_alpha : float or "auto", default="auto"
         Strength of the penalty on the variance of the pre-activations in J, not negative. It is
         counted in samples: it weighs like so many samples on which the network should say nothing.
@@ -170,6 +178,11 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         ``n_bins`` is what "auto" chose, ``n_bins_`` and ``knots_`` are the pieces of each column.
     classes_ : ndarray of shape (n_classes,)
         Class labels; the numbers of the columns for a multilabel target.
+    is_categorical_ : ndarray of bool of shape (n_features,), or None
+        Which columns are categories; None where none is.
+    categories_ : list of ndarray
+        For each of them its categories, sorted, or in the order that the type of the column
+        declares; nan stands for gaps.
     n_features_in_ : int
         Columns of X.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -344,6 +357,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         penalty="l2",
         l1_ratio=0.5,
         encoding="auto",
+        categorical_features="from_dtype",
         activity_alpha="auto",
         batch_size="auto",
         max_iter=200,
@@ -368,6 +382,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         self.penalty = penalty
         self.l1_ratio = l1_ratio
         self.encoding = encoding
+        self.categorical_features = categorical_features
         self.activity_alpha = activity_alpha
         self.batch_size = batch_size
         self.max_iter = max_iter

@@ -3,7 +3,12 @@
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
-from sklearn.utils.validation import _check_feature_names_in, _check_sample_weight
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_feature_names_in,
+    _check_n_features,
+    _check_sample_weight,
+)
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -49,7 +54,9 @@ __all__ = [
     "Interval",
     "Options",
     "StrOptions",
+    "_check_feature_names",
     "_check_feature_names_in",
+    "_check_n_features",
     "_check_sample_weight",
     "_fit_context",
     "callback_context",

@@ -19,6 +19,7 @@ from ._feature_panels import (
     names_of_features,
     places_of_features,
 )
+from ._reader import Reader
 from ._validation import refuse_strings
 from .display import _COLORS, _is_integer, _long_names, _pyplot
 
@@ -403,6 +404,7 @@ def _of_encoded_samples(model):
     if getattr(model, "encoder_", None) is not None:
         model.encoder_ = None
     model.n_features_in_ = model.coefs_[0].shape[0]
+    model._reader = Reader.of_numbers(model.n_features_in_)
     return model
 
 

@@ -7,6 +7,7 @@ from sklearn.metrics import check_scoring
 
 from ._compat import callback_context
 from ._encoding import seen_by_network
+from ._reader import Reader
 from .engine.problem import forward
 from .engine.target_units import TargetUnits
 
@@ -40,8 +41,9 @@ class ValidationMonitor:
 
     def __init__(self, estimator, validation, units=NO_UNITS):
         self._estimator = copy.copy(estimator)
-        # The validation rows have no column names any more.
+        # The validation rows are numbers by now, without column names.
         vars(self._estimator).pop("feature_names_in_", None)
+        self._estimator._reader = Reader.of_numbers(estimator.n_features_in_)
         self._patience, self._tol = estimator.n_iter_no_change, estimator.tol
         self._must_score = estimator.early_stopping
         self._data, self._units = validation, units

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 
+from ._reader import Reader
 from ._version import __version__
 from .engine.loop.stream_state import VERSION, loss_key
 from .engine.regularization import usual_regularization
@@ -47,6 +48,9 @@ def readable_state(state, estimator_class):
     if "coefs_" in state:  # before columns were encoded
         state.setdefault("encoder_", None)
         state.setdefault("_inputs", None)
+        if "_reader" not in state:  # before categories were read
+            state["_reader"] = Reader.of_numbers(state["n_features_in_"])
+            state.update(is_categorical_=None, categories_=[])
     return state
 
 

@@ -1,18 +1,21 @@
 """What may come in: X, y, weights and validation samples, checked before any work is done."""
 
+import contextlib
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import check_array, check_X_y
+from sklearn.utils.validation import check_is_fitted
 
-from ._compat import _check_sample_weight
+from ._compat import _check_feature_names, _check_n_features, _check_sample_weight
+from ._entries import NUMBERS
+from ._frames import table_of
+from ._reader import Reader
 
 _FORMATS = ("csr", "csc")
-# What X may be, for a fit and for a prediction.
-_FORM_OF_X = {"accept_sparse": _FORMATS, "dtype": (np.float64, np.float32)}
+_FLOATS = (np.float64, np.float32)
 _LARGEST_INPUT = 1e150
 
 
@@ -52,22 +55,29 @@ class Samples:
         return replace(kept, weight=None) if (kept.weight == 1).all() else kept
 
 
-def prepare(estimator, X, y, sample_weight, target):
+def prepare(estimator, X, y, sample_weight, target, goes_on=False):
     """Samples of a fit: checked, encoded and weighted.
 
     Parameters
     ----------
     estimator : estimator
-        Gets ``n_features_in_`` and ``feature_names_in_``.
+        Gets what there is to know of the columns: ``n_features_in_``, ``feature_names_in_``,
+        ``is_categorical_``, ``categories_``, and the reader of further samples.
     X, y, sample_weight : as given to ``fit``
     target : ClassTarget or NumericTarget
         Learns what y is.
+    goes_on : bool, default=False
+        Whether training goes on with the network of the last fit, and its categories.
 
     Returns
     -------
     Samples
     """
-    X, y = _check_X_y(estimator, X, y, target, reset=True)
+    table = _table(estimator, X, reset=True)
+    reader = estimator._reader if goes_on else None
+    if reader is None or reader.n_features != table.shape[1]:
+        reader = Reader.fit(table, estimator.categorical_features)
+    X, y = _read(estimator, table, y, target, reader, reset=True)
     weight = check_weight(sample_weight, X)
     Y, weight = target.learn(y, weight, X.dtype)
     return _checked(Samples(X, y, Y, weight), target)
@@ -79,7 +89,7 @@ def prepare_chunk(estimator, X, y, sample_weight, target, classes, dtype):
     Parameters
     ----------
     estimator, X, y, sample_weight, target
-        As for :func:`prepare`.
+        As for :func:`prepare`. A category that is new in a later chunk is added behind the others.
     classes : array-like or None
         As given to ``partial_fit``.
     dtype : dtype or None
@@ -90,8 +100,15 @@ def prepare_chunk(estimator, X, y, sample_weight, target, classes, dtype):
     -------
     Samples
     """
-    X, y = _check_X_y(estimator, X, y, target, reset=dtype is None)
-    if dtype is not None:
+    begins = dtype is None
+    table = _table(estimator, X, reset=begins)
+    if begins:
+        reader = Reader.fit(table, estimator.categorical_features, keep_declared=True)
+    else:
+        _check_n_features(estimator, table.data, reset=False)
+        reader = estimator._reader.extended(table)
+    X, y = _read(estimator, table, y, target, reader, reset=begins)
+    if not begins:
         X = X.astype(dtype, copy=False)
     weight = check_weight(sample_weight, X)
     Y, weight = target.learn_chunk(y, weight, X.dtype, classes)
@@ -121,14 +138,14 @@ def prepare_validation(estimator, X, y, sample_weight, target, training):
     if X is None or y is None:
         given, missing = ("y_val", "X_val") if X is None else ("X_val", "y_val")
         raise ValueError(f"{given} is given without {missing}: give both or none.")
-    refuse_strings(X, "X_val")
     if target.numeric:
         refuse_strings(y, "y_val")
     dtype, n_outputs = training.X.dtype, training.Y.shape[1]
     try:
-        X = validate_data(estimator, X, accept_sparse=_FORMATS, dtype=(dtype.type,), reset=False)
+        X = _read_new(estimator, X, name="X_val", dtype=(dtype.type,))
     except ValueError as error:
-        raise ValueError(f"X_val: {error}") from error
+        message = str(error)
+        raise type(error)(message if "X_val" in message else f"X_val: {message}") from error
     y = check_array(
         y,
         accept_sparse="csr",
@@ -229,9 +246,9 @@ def check_next_chunk(estimator, loss, sizes):
 
 def check_new_X(estimator, X):
     """X of a prediction, in the form that the network takes."""
-    check_is_fitted(estimator)
-    refuse_strings(X, "X")
-    return validate_data(estimator, X, **_FORM_OF_X, reset=False)
+    if not hasattr(estimator, "coefs_"):
+        check_is_fitted(estimator)  # builds all tags of the estimator: once, for the error
+    return _read_new(estimator, X)
 
 
 def check_weight(sample_weight, X, name="sample_weight"):
@@ -265,23 +282,19 @@ def refuse_strings(values, name):
     """Numbers in strings are a mistake upstream: say so instead of guessing."""
     if values is None or sp.issparse(values):
         return
-    if hasattr(values, "columns"):  # a dataframe: its columns are checked one by one
-        parts = [values[column] for column in values.columns]
+    entries = values if hasattr(values, "dtype") else np.asarray(values, dtype=object)
+    entries = np.asarray(entries)
+    if entries.dtype.kind in "UST":
+        found = entries.ravel()[:1].tolist()
+    elif entries.dtype.kind == "O":
+        found = [entry for entry in entries.ravel() if isinstance(entry, str | bytes)][:1]
     else:
-        parts = [values if hasattr(values, "dtype") else np.asarray(values, dtype=object)]
-    for part in parts:
-        entries = np.asarray(part)
-        if entries.dtype.kind in "UST":
-            found = entries.ravel()[:1].tolist()
-        elif entries.dtype.kind == "O":
-            found = [entry for entry in entries.ravel() if isinstance(entry, str | bytes)][:1]
-        else:
-            continue
-        if found:
-            raise ValueError(
-                f"{name} holds strings, for example {found[0]!r}; it must hold numbers. Encode "
-                "categories (OneHotEncoder, OrdinalEncoder) and convert numbers with astype(float)."
-            )
+        return
+    if found:
+        raise ValueError(
+            f"{name} holds strings, for example {found[0]!r}; it must hold numbers. Encode "
+            "categories (OneHotEncoder, OrdinalEncoder) and convert numbers with astype(float)."
+        )
 
 
 def refuse_huge(values, name):
@@ -289,7 +302,7 @@ def refuse_huge(values, name):
     data = values.data if sp.issparse(values) else np.asarray(values)
     if data.dtype.kind != "f" or data.size == 0:
         return
-    largest = max(float(data.max()), -float(data.min()))
+    largest = max(float(np.fmax.reduce(data, axis=None)), -float(np.fmin.reduce(data, axis=None)))
     if largest > _LARGEST_INPUT:
         raise ValueError(
             f"{name} holds a number of size {largest:.3g}; at most {_LARGEST_INPUT:g} is allowed. "
@@ -297,19 +310,71 @@ def refuse_huge(values, name):
         )
 
 
-def _check_X_y(estimator, X, y, target, *, reset):
-    refuse_strings(X, "X")
+def _table(estimator, X, *, reset, name="X"):
+    """X as a table with two dimensions and with the right names of columns."""
+    table = table_of(X, name)
+    _check_feature_names(estimator, X if table.names is None else table.data, reset=reset)
+    if len(table.shape) != 2:
+        check_array(X, dtype=None, estimator=estimator, input_name=name)  # says what to do
+    return table
+
+
+def _read(estimator, table, y, target, reader, *, reset):
+    """X and y of these samples in numbers; the reader is kept."""
     if target.numeric:
         refuse_strings(y, "y")
-    return validate_data(
-        estimator,
-        X,
-        y,
-        **_FORM_OF_X,
-        multi_output=True,
-        y_numeric=target.numeric,
-        reset=reset,
-    )
+    with _infinity_is_named(table):
+        X, y = check_X_y(
+            reader.read(table),
+            y,
+            **_form_of(table),
+            multi_output=True,
+            y_numeric=target.numeric,
+            estimator=estimator,
+        )
+    _check_n_features(estimator, X, reset=reset)
+    estimator._reader = reader
+    estimator.is_categorical_, estimator.categories_ = reader.is_categorical, reader.levels
+    return X, y
+
+
+def _read_new(estimator, X, *, name="X", dtype=_FLOATS):
+    """X alone, for an estimator that knows its columns."""
+    table = _table(estimator, X, reset=False, name=name)
+    _check_n_features(estimator, table.data, reset=False)
+    with _infinity_is_named(table, name):
+        return check_array(
+            estimator._reader.read(table, name),
+            **{**_form_of(table), "dtype": dtype},
+            estimator=estimator,
+            input_name=name,
+        )
+
+
+def _form_of(table):
+    """What scikit-learn checks of a table in numbers: gaps are fine where X is dense."""
+    return {
+        "accept_sparse": _FORMATS,
+        "dtype": _FLOATS,
+        "ensure_all_finite": True if table.sparse else "allow-nan",
+    }
+
+
+@contextlib.contextmanager
+def _infinity_is_named(table, name="X"):
+    """Say which column of a frame holds infinity."""
+    try:
+        yield
+    except ValueError as error:
+        if table.names is None or f"{name} contains infinity" not in str(error):
+            raise
+        kinds = table.kinds()
+        where = (
+            table.name(j)
+            for j in range(table.shape[1])
+            if kinds[j] == NUMBERS and np.isinf(table.numbers(np.array([j]))).any()
+        )
+        raise ValueError(f"{error} It is in {next(where)}.") from error
 
 
 def _checked(samples, target):

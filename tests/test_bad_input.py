@@ -206,7 +206,6 @@ def text(array):
 
 STRINGS = "it must hold numbers"
 BAD_X = {
-    "NaN": (changed(X, (3, 1), np.nan), has("Input X contains NaN")),
     "inf": (changed(X, (3, 1), np.inf), has("Input X contains infinity")),
     "-inf": (changed(X, (3, 1), -np.inf), has("Input X contains infinity")),
     "NaN, sparse": (sp.csr_array(changed(X, (3, 1), np.nan)), has("Input X contains NaN")),
@@ -225,13 +224,13 @@ BAD_X = {
         [[1.0, 2.0], [3.0, "4.5"]] * 15,
         has("X holds strings, for example '4.5'", STRINGS),
     ),
-    "data frame": (
-        pd.DataFrame(X).assign(colour="blue"),
-        has("X holds strings, for example 'blue'", "OneHotEncoder"),
+    "inf in a frame": (
+        pd.DataFrame(changed(X, (3, 1), np.inf)).rename(columns="c{}".format),
+        has("Input X contains infinity", "It is in column 'c1'"),
     ),
-    "categories": (
-        pd.DataFrame({"a": X[:, 0], "b": pd.Categorical(["p", "q"] * 15)}),
-        has("X holds strings, for example 'p'", STRINGS),
+    "dates": (
+        pd.DataFrame({"a": X[:, 0], "day": pd.date_range("2001-01-01", periods=30)}),
+        has("X: column 'day' holds dates", "days since a reference date"),
     ),
     "huge": (changed(X, (3, 1), 1e200), has("X holds a number of size 1e+200", "Scale it")),
     "huge, negative": (changed(X, (3, 1), -1e200), has("X holds a number of size 1e+200")),
@@ -396,10 +395,10 @@ class TestPredict:
         [
             (X[:, :3], has("3 features", "expecting 4 features")),
             (X[0], has("Expected 2D array")),
-            (changed(X, (0, 0), np.nan), has("contains NaN")),
+            (changed(X, (0, 0), np.inf), has("contains infinity")),
             (text(X), has("X holds strings")),
         ],
-        ids=["features", "one row", "NaN", "strings"],
+        ids=["features", "one row", "infinity", "strings"],
     )
     def test_bad_x(self, bad, match):
         for method in self.methods():
@@ -441,7 +440,7 @@ class TestAfterAFailure:
             ({"rho": -1.0}, X, "rho"),
             ({"solver": "relaxed", "batch_size": 8}, X, "batch_size=8"),
             ({"solver": "relaxed", "activity_alpha": 1.0}, X, "activity_alpha=1.0"),
-            ({}, changed(X, (0, 0), np.nan), "NaN"),
+            ({}, changed(X, (0, 0), np.inf), "infinity"),
             ({}, X[:, :2], "layer sizes"),
             ({"hidden_layer_sizes": (9,)}, X, "layer sizes"),
             *(
@@ -495,7 +494,7 @@ BAD_VALIDATION = {
     "X_val alone": ({"X_val": X[:9]}, has("X_val is given without y_val", "both or none")),
     "y_val alone": ({"y_val": LABELS[:9]}, has("y_val is given without X_val", "both or none")),
     "weights alone": ({"sample_weight_val": np.ones(9)}, has("without X_val and y_val")),
-    "NaN": ({**VAL, "X_val": changed(X[:9], (0, 0), np.nan)}, has("X_val", "NaN")),
+    "inf": ({**VAL, "X_val": changed(X[:9], (0, 0), np.inf)}, has("X_val", "infinity")),
     "features": ({**VAL, "X_val": X[:9, :3]}, has("X_val", "3 features", "expecting 4")),
     "one dimension": ({**VAL, "X_val": X[:9, 0]}, has("X_val", "Expected 2D array")),
     "none": ({"X_val": X[:0], "y_val": LABELS[:0]}, has("X_val", "0 sample(s)")),
@@ -550,7 +549,7 @@ class TestValidationSamples:
 
 
 BAD_CHUNKS = {
-    "NaN": (CLASSIFIER, changed(X, (3, 1), np.nan), LABELS, {"classes": range(3)}, "contains NaN"),
+    "inf in X": (CLASSIFIER, changed(X, (3, 1), np.inf), LABELS, {"classes": range(3)}, "infinity"),
     "strings": (
         CLASSIFIER,
         text(X),
@@ -689,10 +688,10 @@ class TestTransform:
         [
             (X[:, :3], has("3 features", "expecting 4 features")),
             (X[0], has("Expected 2D array")),
-            (changed(X, (0, 0), np.nan), has("contains NaN")),
+            (changed(X, (0, 0), np.inf), has("contains infinity")),
             (text(X), has("X holds strings")),
         ],
-        ids=["features", "one row", "NaN", "strings"],
+        ids=["features", "one row", "infinity", "strings"],
     )
     def test_bad_x(self, bad, match):
         with pytest.raises(ValueError, match=match):

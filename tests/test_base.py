@@ -104,6 +104,7 @@ class TestSignature:
         "penalty": "l2",
         "l1_ratio": 0.5,
         "encoding": "auto",
+        "categorical_features": "from_dtype",
         "activity_alpha": "auto",
         "batch_size": "auto",
         "max_iter": 200,

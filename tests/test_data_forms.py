@@ -238,7 +238,7 @@ class TestFrames:
 
     @both
     def test_pandas_of_nullable_numbers(self, estimator):
-        """Integers, floats and booleans that may be missing: fine as long as none is."""
+        """Integers, floats and booleans that may be missing."""
         frame = pd.DataFrame(X, columns=NAMES).astype("Float64")
         frame["a"] = (10 * X[:, 0]).astype(int)
         frame = frame.astype({"a": "Int64"}).assign(b=pd.array(X[:, 1] > 0, dtype="boolean"))
@@ -247,9 +247,6 @@ class TestFrames:
         np.testing.assert_array_equal(
             says(model, frame), says(plain, frame.astype(float).to_numpy())
         )
-        frame.loc[3, "a"] = pd.NA
-        with pytest.raises(ValueError, match="NaN"):
-            fit(estimator, frame, target(estimator))
 
     def test_pandas_of_several_targets(self):
         frame = pd.DataFrame(X, columns=NAMES)
@@ -293,22 +290,19 @@ class TestFrames:
         assert np.isfinite(says(model, frame)).all()
 
     def test_polars_strings(self):
-        """As labels they are fine, as inputs they are refused."""
+        """As labels they are fine, as inputs they are categories."""
         polars = pytest.importorskip("polars")
         words = np.array(["low", "mid", "high"])[LABELS]
         frame = polars.DataFrame({"a": X[:, 0], "b": X[:, 1]})
         model = fit(MDLAMClassifier, frame, polars.Series(words))
         np.testing.assert_array_equal(model.classes_, ["high", "low", "mid"])
         assert model.score(frame, polars.Series(words)) > 0.3
+        frame = frame.with_columns(polars.Series("color", words))
+        model = fit(MDLAMClassifier, frame, LABELS)
+        assert model.is_categorical_.tolist() == [False, False, True]
+        np.testing.assert_array_equal(model.categories_, [["high", "low", "mid"]])
         with pytest.raises(ValueError, match=r"X holds strings, for example .*OneHotEncoder"):
-            fit(MDLAMClassifier, frame.with_columns(polars.Series("colour", words)), LABELS)
-
-    @both
-    def test_polars_missing(self, estimator):
-        polars = pytest.importorskip("polars")
-        frame = polars.DataFrame({"a": [None, *X[1:, 0]], "b": X[:, 1]})
-        with pytest.raises(ValueError, match="NaN"):
-            fit(estimator, frame, target(estimator))
+            fit(MDLAMClassifier, frame, LABELS, categorical_features=None)
 
     @both
     def test_polars_output(self, estimator):

@@ -202,7 +202,7 @@ class TestValidationData:
             ({"sample_weight_val": WEIGHT}, "sample_weight_val is given without X_val"),
             ({"X_val": X[:, :2], "y_val": NUMBERS}, "X_val: X has 2 features"),
             ({"X_val": X[:5], "y_val": NUMBERS[:4]}, "as many samples; got 5 and 4"),
-            ({"X_val": X * np.nan, "y_val": NUMBERS}, "X_val: .*NaN"),
+            ({"X_val": np.full_like(X, np.inf), "y_val": NUMBERS}, "X_val contains infinity"),
             ({"X_val": X, "y_val": np.where(NUMBERS > 0, np.inf, 0.0)}, "y_val contains infinity"),
             ({"X_val": X.astype(str), "y_val": NUMBERS}, "X_val holds strings"),
             ({"X_val": X, "y_val": LABELS}, "y_val holds strings"),

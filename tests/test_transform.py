@@ -125,7 +125,7 @@ class TestData:
         model = fit(make(estimator))
         for bad, match in [
             (X[:, :3], "3 features, but .* expecting 5"),
-            (np.full_like(X, np.nan), "contains NaN"),
+            (np.full_like(X, np.inf), "contains infinity"),
             (X.astype(str), "X holds strings"),
         ]:
             with pytest.raises(ValueError, match=match):

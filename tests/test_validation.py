@@ -74,7 +74,9 @@ class TestPrepare:
         estimator, target = classifier()
         before = dict(vars(estimator))
         prepare(estimator, X, LABELS, None, target)
-        assert vars(estimator) == before | {"n_features_in_": 3}
+        assert vars(estimator).pop("_reader").n_features == 3
+        learned = {"n_features_in_": 3, "is_categorical_": None, "categories_": []}
+        assert vars(estimator) == before | learned
 
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     def test_one_type(self, dtype):

@@ -1,0 +1,123 @@
+"""What a table is to the reader, and the tables without names: arrays, lists, sparse matrices."""
+
+import numpy as np
+
+from ._entries import NUMBERS, as_numbers, distinct, kind_of_dtype, kind_of_objects
+
+
+class Table:
+    """What all tables share."""
+
+    sparse = False
+
+    def __init__(self, data):
+        self.data = data
+        self.shape = tuple(data.shape)
+
+    @property
+    def names(self):
+        """Names of the columns; None for an array."""
+        return list(self.data.columns)
+
+    def name(self, j):
+        """Column j as messages call it."""
+        return f"column {j if self.names is None else self.names[j]!r}"
+
+    def kinds(self):
+        """Kind of each column."""
+        return [self.kind(j) for j in range(self.shape[1])]
+
+    @property
+    def all_numbers(self):
+        """Whether the types say that all columns are numbers."""
+        return all(kind == NUMBERS for kind in map(self._kind_of, set(self._types())))
+
+    def kind(self, j):
+        """Kind of column j; its entries are looked at where the type does not say."""
+        kind = self._kind_of(self._types()[j])
+        return kind_of_objects(self._objects(j)) if kind is None else kind
+
+    def example(self, j):
+        """An entry of column j that is there."""
+        return self.distinct(j).values[0]
+
+    def numbers(self, columns=None):
+        """Columns of numbers, nan for a gap: float32 where all of them are, else float64.
+
+        Parameters
+        ----------
+        columns : ndarray of int or None, default=None
+            Which; None for all.
+        """
+        columns = range(self.shape[1]) if columns is None else columns.tolist()
+        dtype = self._common_type(columns)
+        values = np.empty((self.shape[0], len(columns)), dtype=dtype, order="F")
+        for k, j in enumerate(columns):
+            values[:, k] = self._numbers(j, dtype)
+        return values
+
+    def _common_type(self, columns):
+        types = self._types()
+        found = {self._numpy_type(types[j]) for j in columns}
+        return floating(found)
+
+
+def floating(types):
+    """The floating type for numbers of all these NumPy types."""
+    single = bool(types) and np.result_type(*types) == np.float32
+    return np.dtype(np.float32 if single else np.float64)
+
+
+class SparseTable(Table):
+    """A sparse matrix: numbers, as they are."""
+
+    names = None
+    sparse = True
+    all_numbers = True
+
+    def kind(self, j):
+        """Kind of column j."""
+        return NUMBERS
+
+    def numbers(self, columns=None):
+        """All of it."""
+        return self.data
+
+
+class ArrayTable(Table):
+    """An array, lists, or whatever else NumPy makes an array of."""
+
+    names = None
+
+    def __init__(self, data):
+        if not isinstance(data, np.ndarray):
+            entries = np.asarray(data)
+            # Numbers beside strings would all become strings.
+            lists = entries.dtype.kind in "US" and not hasattr(data, "dtype")
+            data = np.asarray(data, dtype=object) if lists else entries
+        super().__init__(data)
+
+    def _types(self):
+        return [self.data.dtype] * self.shape[1]
+
+    @property
+    def all_numbers(self):
+        """Whether the type says that all entries are numbers."""
+        return kind_of_dtype(self.data.dtype) == NUMBERS
+
+    def _kind_of(self, dtype):
+        return kind_of_dtype(dtype)
+
+    def _objects(self, j):
+        return self.data[:, j]
+
+    def distinct(self, j):
+        """Distinct values of column j."""
+        return distinct(self.data[:, j])
+
+    def numbers(self, columns=None):
+        """Columns of numbers; all of them as they are where NumPy knows them for numbers."""
+        values = self.data if columns is None else self.data[:, columns]
+        if values.dtype.kind != "O":
+            return values if columns is None else values.astype(floating({values.dtype}))
+        return as_numbers(values, np.float64)
