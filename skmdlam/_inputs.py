@@ -10,7 +10,7 @@ from .engine.inputs.encoded import encoded_samples
 from .engine.inputs.kinds import Kinds, common_levels, level_counts
 from .engine.inputs.one_hot import codes_of, one_hot_blocks
 from .engine.inputs.pieces import Pieces
-from .engine.level_scores import Folds, LevelScores, first_scores, renewed_scores
+from .engine.level_scores import Folds, LevelScores, first_scores, renewed_scores, slope_scores
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,11 @@ class Category:
     codes : ndarray of shape (n,)
         Of the samples.
     n_levels : int
-    common : ndarray of int
-        Levels that have a column too.
     """
 
     where: object
     codes: np.ndarray
     n_levels: int
-    common: np.ndarray
 
     @classmethod
     def of(cls, where, codes, n_levels, weight, tuned=TUNED):
@@ -89,9 +86,10 @@ class Category:
         counts = level_counts(codes, weight)
         common = common_levels(counts, tuned)
         rare = counts.sum() - counts[common].sum()
-        if rare <= tuned.rare_levels * counts.sum():
+        few = np.count_nonzero(counts) <= tuned.few_levels
+        if few or rare <= tuned.rare_levels * counts.sum():
             return None
-        return cls(where, codes, n_levels, common)
+        return cls(where, codes, n_levels)
 
 
 def categories_to_score(problem, by_hand, tuned=TUNED):
@@ -160,23 +158,30 @@ def scored_problem(problem, categories, fit, seed, tuned=TUNED):
         stays = np.ones(d, dtype=bool)
         for category in blocks:
             stays[category.where] = False
-            stays[category.where[category.common]] = True
         kept = np.flatnonzero(stays)
+    coded = [category.where for category in categories if not np.ndim(category.where)]
     columns = InputColumns(kept, scores, None, d)
     rest = columns.rest(problem.X)
 
     def with_scores(values):
         kinds = problem.kinds
         if kinds is not None:
+            kinds = kinds.without_levels(coded)
             kinds = (kinds if kept is None else kinds.taken(kept)).with_numbers(values)
         return replace(problem, X=np.hstack([rest, values]), kinds=kinds)
 
     owner = [next(i for i, w in enumerate(where) if w is each) for each in scores.categories]
     crossed = [folds[index] for index in owner]
-    for _ in range(tuned.level_rounds if fit is not None else 0):
-        values, scores = renewed_scores(
-            problem, values, scores, crossed, rest, fit(with_scores(values))
-        )
+    for turn in range(tuned.level_rounds if fit is not None else 0):
+        output = fit(with_scores(values))
+        if turn == 0:
+            values, scores, more = slope_scores(
+                problem, scores, where, folds, rest, values, output, tuned
+            )
+            if more:
+                crossed += [folds[place] for place in more]
+                output = fit(with_scores(values))
+        values, scores = renewed_scores(problem, values, scores, crossed, rest, output)
     return with_scores(values), replace(columns, scores=scores)
 
 

@@ -10,6 +10,7 @@ not be known of it already.
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 
 from .constants import TUNED
 
@@ -236,6 +237,89 @@ def _derivatives(loss, z, Y, scale):
             ends.append(_gradient(loss, moved, Y)[:, output])
         curvature[:, output] = (ends[0] - ends[1]) / (2.0 * step)
     return gradient, np.maximum(curvature, 0.0)
+
+
+def slope_scores(problem, scores, categories, folds, rest, values, output, tuned=TUNED):
+    """Scores for what a number does in each level: random slopes, where there are any.
+
+    Of a network that knows the levels by their scores, the samples of a level may still ask for
+    another slope in a column of numbers. The slopes of a category in the column where they explain
+    most are looked at; they are scores where they explain the samples of other folds too.
+
+    Parameters
+    ----------
+    problem : Problem
+        With samples as they are.
+    scores : LevelScores
+    categories : list of int or ndarray
+    folds : list of Folds
+        Of each category.
+    rest : ndarray of shape (n, d)
+        The columns before the scores.
+    values : ndarray of shape (n, size)
+    output : callable
+        ``output(X)`` gives the pre-activations of the output layer for all of these.
+    tuned : Tuned
+
+    Returns
+    -------
+    values, scores
+        With those of the slopes behind the others.
+    owners : list of int
+        The categories, by their places, of what was added.
+    """
+    loss, Y = problem.loss, problem.Y
+    z = output(np.hstack([rest, values]))
+    scale = np.maximum(z.std(axis=0), np.finfo(float).eps)
+    gradient, curvature = _derivatives(loss, z, Y, scale)
+    share = problem.rows.normalized()
+    curvature = np.maximum(curvature, _LEAST * (share @ curvature))
+    weight = curvature if problem.sample_weight is None else (
+        curvature * problem.sample_weight[:, None]
+    )
+    numbers = np.nan_to_num(rest - np.nanmean(rest, axis=0))
+    spread = numbers.std(axis=0)
+    numbers /= np.where(spread > 0, spread, 1.0)
+    columns, tables, owners = [values], list(scores.tables), []
+    for place, crossed in enumerate(folds):
+        member = sp.csr_array(
+            (np.ones(len(Y)), (crossed.codes, np.arange(len(Y)))),
+            shape=(crossed.n_levels + 1, len(Y)),
+        )[:-1]
+        best = None
+        for k in range(Y.shape[1]):
+            pull, size = -problem_weighted(gradient[:, [k]], problem), weight[:, [k]]
+            sums, squares = member @ (pull * numbers), member @ (size * numbers**2)
+            noise = float(np.sum(pull**2 / np.maximum(size, _TINY))) / len(Y)
+            gain = np.square(sums) / np.maximum(squares, _TINY) - noise * (squares > 0)
+            gain = gain.sum(axis=0) / (noise * len(Y))
+            column = int(np.argmax(gain))
+            if best is None or gain[column] > best[0]:
+                best = gain[column], column, k
+        gain, column, k = best
+        if not gain > tuned.slope_gain:
+            continue
+        x = numbers[:, column]
+        asked = -gradient[:, k] / np.maximum(curvature[:, k], _TINY)
+        moved = np.abs(x) > 1e-3
+        steep, table = crossed.fit(
+            np.divide(asked, x, out=np.zeros(len(x)), where=moved), curvature[:, k] * x**2
+        )
+        left = asked - steep * x
+        if __import__("os").environ.get("DBG"): print("slope", place, column, k, "quick", round(float(gain),3), "cross", round(float(1 - (weight[:, k] @ np.square(left)) / (weight[:, k] @ np.square(asked))),3))
+        before, after = (float(weight[:, k] @ np.square(each)) for each in (asked, left))
+        if before - after > tuned.slope_gain * before:
+            columns.append(steep[:, None].astype(values.dtype))
+            tables.append(table)
+            owners.append(place)
+    found = [*scores.categories, *(categories[place] for place in owners)]
+    return np.hstack(columns), LevelScores(found, tables), owners
+
+
+def problem_weighted(values, problem):
+    """Values times the weights of their samples."""
+    weight = problem.sample_weight
+    return values if weight is None else values * weight[:, None]
 
 
 def renewed_scores(problem, values, scores, folds, rest, output):

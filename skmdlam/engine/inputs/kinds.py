@@ -71,6 +71,13 @@ class Kinds:
             np.r_[self.means, X.mean(axis=0)],
         )
 
+    def without_levels(self, columns):
+        """The same, where levels of these categories have no columns."""
+        levels = list(self.levels)
+        for column in columns:
+            levels[column] = np.empty(0, dtype=int)
+        return replace(self, levels=levels)
+
     def taken(self, columns):
         """Those of some of the columns."""
         levels = [self.levels[column] for column in columns]
