@@ -182,6 +182,8 @@ def scored_problem(problem, categories, fit, seed, tuned=TUNED):
                 crossed += [folds[place] for place in more]
                 output = fit(with_scores(values))
         values, scores = renewed_scores(problem, values, scores, crossed, rest, output)
+    kept_scores = scores.useful(tuned.level_gain)
+    values, scores = values[:, kept_scores], scores.some(kept_scores)
     return with_scores(values), replace(columns, scores=scores)
 
 

@@ -34,15 +34,27 @@ class LevelScores:
         zeros and ones that it is. One has several scores where there are several outputs.
     tables : list of ndarray of shape (n_levels + 1,)
         The score of each level, and at last that of a level that nobody has seen.
+    gains : list of float
+        Share of what the samples ask for that each explains, in other folds.
     """
 
     categories: list
     tables: list
+    gains: list
 
     @property
     def size(self):
         """Number of scores."""
         return len(self.tables)
+
+    def useful(self, least):
+        """Indices of the scores that explain more than this."""
+        return [score for score, gain in enumerate(self.gains) if gain > least]
+
+    def some(self, scores):
+        """Some of the scores."""
+        parts = ([part[score] for score in scores] for part in vars(self).values())
+        return LevelScores(*parts)
 
     def __call__(self, X):
         """Scores of samples of shape (n, d), dense or sparse, an array of shape (n, size)."""
@@ -100,6 +112,8 @@ class Folds:
         -------
         scores : ndarray of shape (n,)
         table : ndarray of shape (n_levels + 1,)
+        gain : float
+            Share of what the samples ask for that their scores explain; not positive for noise.
         """
         weight = weight if self.weight is None else weight * self.weight
         scores = np.empty(len(asked))
@@ -108,7 +122,15 @@ class Folds:
             rest = ~inside
             table = shrunken_means(self.codes[rest], asked[rest], weight[rest], self.n_levels)
             scores[inside] = table[self.codes[inside]]
-        return scores, shrunken_means(self.codes, asked, weight, self.n_levels)
+        gain = _explained(asked, scores, weight)
+        return scores, shrunken_means(self.codes, asked, weight, self.n_levels), gain
+
+
+def _explained(asked, scores, weight):
+    """Share of the weighted variance that is explained, less than zero where it gets larger."""
+    around = asked - (weight @ asked) / weight.sum()
+    variance = float(weight @ np.square(around))
+    return 1.0 - float(weight @ np.square(asked - scores)) / max(variance, _TINY)
 
 
 def shrunken_means(codes, values, weight, n_levels):
@@ -181,20 +203,23 @@ def first_scores(problem, categories, folds, tuned=TUNED):
     scores : LevelScores
     """
     asked, weight = _from_constant(problem)
-    values, owners, tables = [], [], []
+    values, owners, tables, gains = [], [], [], []
     for category, crossed in zip(categories, folds, strict=True):
         found = [crossed.fit(each, w) for each, w in zip(asked.T, weight.T, strict=True)]
-        scores = np.stack([score for score, _ in found], axis=1)
-        table = np.stack([table for _, table in found], axis=1)
+        scores = np.stack([score for score, _, _ in found], axis=1)
+        table = np.stack([table for _, table, _ in found], axis=1)
+        gain = [gain for _, _, gain in found]
         if scores.shape[1] > tuned.level_outputs:
             center = scores.mean(axis=0)
             _, _, directions = np.linalg.svd(scores - center, full_matrices=False)
             leading = directions[: tuned.level_outputs].T
             scores, table = (scores - center) @ leading, (table - center) @ leading
+            gain = [max(gain)] * tuned.level_outputs
         values.append(scores)
         owners += [category] * scores.shape[1]
         tables += list(table.T)
-    return np.hstack(values).astype(problem.X.dtype), LevelScores(owners, tables)
+        gains += gain
+    return np.hstack(values).astype(problem.X.dtype), LevelScores(owners, tables, gains)
 
 
 def _from_constant(problem):
@@ -274,13 +299,13 @@ def slope_scores(problem, scores, categories, folds, rest, values, output, tuned
     gradient, curvature = _derivatives(loss, z, Y, scale)
     share = problem.rows.normalized()
     curvature = np.maximum(curvature, _LEAST * (share @ curvature))
-    weight = curvature if problem.sample_weight is None else (
-        curvature * problem.sample_weight[:, None]
+    weight = (
+        curvature if problem.sample_weight is None else (curvature * problem.sample_weight[:, None])
     )
     numbers = np.nan_to_num(rest - np.nanmean(rest, axis=0))
     spread = numbers.std(axis=0)
     numbers /= np.where(spread > 0, spread, 1.0)
-    columns, tables, owners = [values], list(scores.tables), []
+    columns, tables, gains, owners = [values], list(scores.tables), list(scores.gains), []
     for place, crossed in enumerate(folds):
         member = sp.csr_array(
             (np.ones(len(Y)), (crossed.codes, np.arange(len(Y)))),
@@ -302,18 +327,19 @@ def slope_scores(problem, scores, categories, folds, rest, values, output, tuned
         x = numbers[:, column]
         asked = -gradient[:, k] / np.maximum(curvature[:, k], _TINY)
         moved = np.abs(x) > 1e-3
-        steep, table = crossed.fit(
+        steep, table, _ = crossed.fit(
             np.divide(asked, x, out=np.zeros(len(x)), where=moved), curvature[:, k] * x**2
         )
         left = asked - steep * x
-        if __import__("os").environ.get("DBG"): print("slope", place, column, k, "quick", round(float(gain),3), "cross", round(float(1 - (weight[:, k] @ np.square(left)) / (weight[:, k] @ np.square(asked))),3))
         before, after = (float(weight[:, k] @ np.square(each)) for each in (asked, left))
-        if before - after > tuned.slope_gain * before:
+        gain = 1.0 - after / before
+        if gain > tuned.slope_gain:
             columns.append(steep[:, None].astype(values.dtype))
             tables.append(table)
+            gains.append(gain)
             owners.append(place)
     found = [*scores.categories, *(categories[place] for place in owners)]
-    return np.hstack(columns), LevelScores(found, tables), owners
+    return np.hstack(columns), LevelScores(found, tables, gains), owners
 
 
 def problem_weighted(values, problem):
@@ -350,7 +376,7 @@ def renewed_scores(problem, values, scores, folds, rest, output):
     X = np.hstack([rest, values])
     gradient = _gradient(loss, output(X), Y)
     share = problem.rows.normalized()
-    new, tables = values.copy(), []
+    new, tables, gains = values.copy(), [], []
     for score, crossed in enumerate(folds):
         step = _STEP * max(float(values[:, score].std()), np.finfo(values.dtype).eps)
         column, ends = X[:, rest.shape[1] + score], []
@@ -364,9 +390,11 @@ def renewed_scores(problem, values, scores, folds, rest, output):
         mean = float(share @ np.maximum(curvature, 0.0))
         if not mean > 0:  # it says nothing
             tables.append(scores.tables[score])
+            gains.append(0.0)
             continue
         curvature = np.maximum(curvature, _LEAST * mean)
         asked = values[:, score] - np.einsum("ij,ij->i", gradient, slope) / curvature
-        new[:, score], table = crossed.fit(asked.astype(float), curvature / mean)
+        new[:, score], table, gain = crossed.fit(asked.astype(float), curvature / mean)
         tables.append(table)
-    return new, LevelScores(scores.categories, tables)
+        gains.append(gain)
+    return new, LevelScores(scores.categories, tables, gains)
