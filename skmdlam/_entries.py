@@ -121,15 +121,17 @@ def as_numbers(values, dtype):
 
 
 def distinct(values):
-    """Distinct values of an array of shape (n,), by their equality as Python objects."""
+    """Distinct values of an array of shape (n,), by their equality as Python objects.
+
+    An array of pandas is one, too; where pandas is there, its hash table is.
+    """
+    pandas = sys.modules.get("pandas")
+    if pandas is not None:
+        codes, found = pandas.factorize(values)
+        return Distinct(found.tolist(), codes)
     missing = gaps(values)
-    if values.dtype.kind in "biuf":
-        found, codes = np.unique(values, return_inverse=True)
-        codes[missing] = -1
-        return Distinct(found[~gaps(found)].tolist(), codes)
     entries = values[~missing].tolist()
-    known = dict.fromkeys(entries)
-    position = dict(zip(known, range(len(known)), strict=True))
+    position = {value: code for code, value in enumerate(dict.fromkeys(entries))}
     codes = np.full(values.size, -1)
     codes[~missing] = np.fromiter(map(position.__getitem__, entries), int, len(entries))
-    return Distinct(list(known), codes)
+    return Distinct(list(position), codes)
