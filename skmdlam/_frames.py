@@ -121,7 +121,8 @@ class PandasTable(Table):
         data = self.data if columns is None else self.data.iloc[:, columns]
         types = set(self._dtypes if columns is None else self._dtypes[columns])
         names = {type(dtype).__name__ for dtype in types}
-        if columns is None and all(getattr(kind, "fill_value", None) == 0 for kind in types):
+        zeros = types and all(getattr(kind, "fill_value", None) == 0 for kind in types)
+        if columns is None and zeros:
             return data.sparse.to_coo()
         dtype = floating({self._numpy_type(kind) for kind in types})
         if all(isinstance(kind, np.dtype) and kind.kind != "O" for kind in types):
