@@ -2,6 +2,7 @@
 
 import numbers
 import sys
+from collections.abc import Sequence
 from datetime import date, time, timedelta
 from typing import NamedTuple
 
@@ -43,15 +44,16 @@ class Distinct(NamedTuple):
 
     Attributes
     ----------
-    values : list
-        Distinct values, none of them a gap.
+    values : sequence
+        Distinct values, none of them a gap. Not to be gone through where they may be more than
+        the entries: see ``declared``.
     codes : ndarray of int, shape (n,)
         Position in ``values`` of each entry, -1 for a gap.
     declared : bool
         Whether the type of the column says which values there are, in an order that counts.
     """
 
-    values: list
+    values: Sequence
     codes: np.ndarray
     declared: bool = False
 

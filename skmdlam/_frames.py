@@ -111,7 +111,7 @@ class PandasTable(Table):
     def _distinct(self, j):
         column = self._column(j)
         if hasattr(column, "categories"):
-            return Distinct(column.categories.tolist(), np.asarray(column.codes), declared=True)
+            return Distinct(column.categories, column.codes, declared=True)
         if type(column.dtype).__name__ == "SparseDtype":
             column = np.asarray(column)
         return distinct(column)
@@ -171,7 +171,7 @@ class PolarsTable(Table):
         column = self.data.to_series(j)
         if column.dtype.base_type().__name__ == "Enum":
             codes = column.to_physical().cast(self._library.Int64).fill_null(-1)
-            return Distinct(column.dtype.categories.to_list(), codes.to_numpy(), declared=True)
+            return Distinct(column.dtype.categories, codes.to_numpy(), declared=True)
         return distinct(column.to_numpy() if column.dtype.is_float() else self._objects(j))
 
     def numbers(self, columns=None):

@@ -223,7 +223,7 @@ def _check_numbers(table, columns, name):
             continue
         if kind != MIXTURE or table.names is not None:
             _refuse(table, j, name)
-        values = table.distinct(j).values
+        values = list(table.distinct(j).values)
         found = next((value for value in values if isinstance(value, str | bytes)), values[0])
         if kind == CATEGORIES and kind_of_objects(_as_objects(values)) == NUMBERS:
             continue
@@ -253,16 +253,16 @@ def _refuse_sparse(table, is_categorical, name):
 def _in_use(found, *, always=False):
     """Without declared values that no sample has, where they are more than the samples."""
     if len(found.values) <= len(found.codes) and not always:
-        return found
+        return found._replace(values=list(found.values))
     used, codes = np.unique(found.codes, return_inverse=True)
     if used.size and used[0] < 0:
         used, codes = used[1:], codes - 1
-    return found._replace(values=[found.values[code] for code in used], codes=codes)
+    return found._replace(values=[found.values[code] for code in used.tolist()], codes=codes)
 
 
 def _first_levels(found, keep_declared):
     """Levels of a column from its first samples, the gaps last."""
-    values = found.values
+    values = list(found.values)
     if found.declared and not keep_declared:
         seen = np.bincount(found.codes[found.codes >= 0], minlength=len(values)) > 0
         values = [value for value, there in zip(values, seen, strict=True) if there]
