@@ -154,8 +154,10 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Inputs; float32 and float64 are kept, everything else becomes float64.
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
+            Inputs; float32 and float64 are kept, all other numbers become float64. Columns of
+            categories are found by ``categorical_features``; gaps may be anywhere but in a sparse
+            matrix.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets: class labels or a multilabel indicator for a classifier, numbers for a
             regressor.

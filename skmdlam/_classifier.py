@@ -415,8 +415,9 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Inputs of the chunk, which may be a single row; they need no scaling.
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
+            Inputs of the chunk, which may be a single row; they need no scaling. A category that
+            is new in a later chunk is added to ``categories_``, behind the others.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Labels, or an indicator matrix of several labels.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -480,7 +481,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
             Inputs.
 
         Returns
@@ -497,7 +498,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
             Inputs.
 
         Returns
@@ -519,7 +520,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
             Inputs.
 
         Returns
@@ -541,7 +542,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
             Inputs.
 
         Returns

@@ -2,6 +2,7 @@
 
 import numbers
 import sys
+from collections.abc import Sequence
 from datetime import date, time, timedelta
 from typing import NamedTuple
 
@@ -43,15 +44,16 @@ class Distinct(NamedTuple):
 
     Attributes
     ----------
-    values : list
-        Distinct values, none of them a gap.
+    values : sequence
+        Distinct values, none of them a gap. Not to be gone through where they may be more than
+        the entries: see ``declared``.
     codes : ndarray of int, shape (n,)
         Position in ``values`` of each entry, -1 for a gap.
     declared : bool
         Whether the type of the column says which values there are, in an order that counts.
     """
 
-    values: list
+    values: Sequence
     codes: np.ndarray
     declared: bool = False
 
@@ -121,15 +123,17 @@ def as_numbers(values, dtype):
 
 
 def distinct(values):
-    """Distinct values of an array of shape (n,), by their equality as Python objects."""
+    """Distinct values of an array of shape (n,), by their equality as Python objects.
+
+    An array of pandas is one, too; where pandas is there, its hash table is.
+    """
+    pandas = sys.modules.get("pandas")
+    if pandas is not None:
+        codes, found = pandas.factorize(values)
+        return Distinct(found.tolist(), codes)
     missing = gaps(values)
-    if values.dtype.kind in "biuf":
-        found, codes = np.unique(values, return_inverse=True)
-        codes[missing] = -1
-        return Distinct(found[~gaps(found)].tolist(), codes)
     entries = values[~missing].tolist()
-    known = dict.fromkeys(entries)
-    position = dict(zip(known, range(len(known)), strict=True))
+    position = {value: code for code, value in enumerate(dict.fromkeys(entries))}
     codes = np.full(values.size, -1)
     codes[~missing] = np.fromiter(map(position.__getitem__, entries), int, len(entries))
-    return Distinct(list(known), codes)
+    return Distinct(list(position), codes)

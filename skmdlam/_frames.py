@@ -103,26 +103,26 @@ class PandasTable(Table):
         return found if numeric else np.dtype(float)
 
     def _column(self, j):
-        return self.data.iloc[:, j].array
+        return self.data.iloc[:, j].values
 
     def _objects(self, j):
         return np.asarray(self._column(j), dtype=object)
 
-    def distinct(self, j):
-        """Distinct values of column j; all that are declared for a category."""
+    def _distinct(self, j):
         column = self._column(j)
         if hasattr(column, "categories"):
-            return Distinct(column.categories.tolist(), np.asarray(column.codes), declared=True)
-        if self._kind_of(column.dtype) == NUMBERS:
-            return distinct(self._numbers(j, np.float64))
-        return distinct(self._objects(j))
+            return Distinct(column.categories, column.codes, declared=True)
+        if type(column.dtype).__name__ == "SparseDtype":
+            column = np.asarray(column)
+        return distinct(column)
 
     def numbers(self, columns=None):
         """Columns of numbers; sparse where all columns of the frame are."""
         data = self.data if columns is None else self.data.iloc[:, columns]
         types = set(self._dtypes if columns is None else self._dtypes[columns])
         names = {type(dtype).__name__ for dtype in types}
-        if columns is None and all(getattr(kind, "fill_value", None) == 0 for kind in types):
+        zeros = types and all(getattr(kind, "fill_value", None) == 0 for kind in types)
+        if columns is None and zeros:
             return data.sparse.to_coo()
         dtype = floating({self._numpy_type(kind) for kind in types})
         if all(isinstance(kind, np.dtype) and kind.kind != "O" for kind in types):
@@ -167,15 +167,12 @@ class PolarsTable(Table):
     def _objects(self, j):
         return np.asarray(self.data.to_series(j).to_list(), dtype=object)
 
-    def distinct(self, j):
-        """Distinct values of column j; all that are declared for an Enum."""
+    def _distinct(self, j):
         column = self.data.to_series(j)
         if column.dtype.base_type().__name__ == "Enum":
             codes = column.to_physical().cast(self._library.Int64).fill_null(-1)
-            return Distinct(column.dtype.categories.to_list(), codes.to_numpy(), declared=True)
-        if self._kind_of(column.dtype) == NUMBERS:
-            return distinct(self._numbers(j, np.float64))
-        return distinct(self._objects(j))
+            return Distinct(column.dtype.categories, codes.to_numpy(), declared=True)
+        return distinct(column.to_numpy() if column.dtype.is_float() else self._objects(j))
 
     def numbers(self, columns=None):
         """Columns of numbers."""
@@ -215,13 +212,14 @@ class ArrowTable(Table):
     def _numpy_type(self, dtype):
         return _SMALL.get(str(dtype), np.dtype(float))
 
-    def distinct(self, j):
-        """Distinct values of column j; all that are declared for an ordered dictionary."""
+    def _distinct(self, j):
         pa, column = sys.modules["pyarrow"], self.data.column(j)
-        if self._kind_of(column.type) == NUMBERS:
+        if pa.types.is_floating(column.type) or pa.types.is_null(column.type):
             return distinct(self._numbers(j, np.float64))
+        if str(column.type) == "string_view":
+            column = column.cast(pa.large_string())
         if not pa.types.is_dictionary(column.type):
-            column = column.cast(pa.large_string()).dictionary_encode()
+            column = column.dictionary_encode()
         chunks = column.unify_dictionaries().chunks
         if not chunks:
             return Distinct([], np.empty(0, dtype=int))

@@ -61,7 +61,7 @@ class Reader:
         by_dtype = isinstance(categorical_features, str)
         mask = None if by_dtype else categorical_mask(categorical_features, table)
         if by_dtype and not table.all_numbers and table.names is not None:
-            mask = np.array([kind.role == "category" for kind in table.kinds()], dtype=bool)
+            mask = np.array([kind.role == "category" for kind in table.kinds], dtype=bool)
         if mask is None or not mask.any():
             return cls.of_numbers(n_features)
         _refuse_sparse(table, mask, name)
@@ -70,7 +70,7 @@ class Reader:
             _refuse(table, j, name)
             found = table.distinct(j)
             levels.append(_first_levels(found, keep_declared))
-            if by_dtype and table.kind(j) == STRINGS:
+            if by_dtype and table.kinds[j] == STRINGS:
                 _warn_of_numbers(table, j, found, name)
         return cls(mask, levels, n_features)
 
@@ -186,7 +186,7 @@ def categorical_mask(categorical_features, table):
                 f"categorical_features as a mask must have shape ({n_features},), an entry for "
                 f"each column of X; got one of shape {given.shape}."
             )
-        return given
+        return given.copy()
     if given.dtype.kind in "iu":
         if given.min() < 0 or given.max() >= n_features:
             raise ValueError(
@@ -218,12 +218,12 @@ def categorical_mask(categorical_features, table):
 def _check_numbers(table, columns, name):
     """Refuse columns that are not numbers."""
     for j in map(int, columns):
-        kind = table.kind(j)
+        kind = table.kinds[j]
         if kind == NUMBERS or (kind.role == "other" and table.names is None):  # NumPy says what
             continue
         if kind != MIXTURE or table.names is not None:
             _refuse(table, j, name)
-        values = table.distinct(j).values
+        values = list(table.distinct(j).values)
         found = next((value for value in values if isinstance(value, str | bytes)), values[0])
         if kind == CATEGORIES and kind_of_objects(_as_objects(values)) == NUMBERS:
             continue
@@ -237,7 +237,7 @@ def _check_numbers(table, columns, name):
 
 def _refuse(table, j, name):
     """Refuse a column of neither numbers nor categories."""
-    kind = table.kind(j)
+    kind = table.kinds[j]
     if kind.role in _ADVICE:
         raise ValueError(f"{name}: {table.name(j)} holds {kind.what}. {_ADVICE[kind.role]}")
 
@@ -253,16 +253,16 @@ def _refuse_sparse(table, is_categorical, name):
 def _in_use(found, *, always=False):
     """Without declared values that no sample has, where they are more than the samples."""
     if len(found.values) <= len(found.codes) and not always:
-        return found
+        return found._replace(values=list(found.values))
     used, codes = np.unique(found.codes, return_inverse=True)
     if used.size and used[0] < 0:
         used, codes = used[1:], codes - 1
-    return found._replace(values=[found.values[code] for code in used], codes=codes)
+    return found._replace(values=[found.values[code] for code in used.tolist()], codes=codes)
 
 
 def _first_levels(found, keep_declared):
     """Levels of a column from its first samples, the gaps last."""
-    values = found.values
+    values = list(found.values)
     if found.declared and not keep_declared:
         seen = np.bincount(found.codes[found.codes >= 0], minlength=len(values)) > 0
         values = [value for value, there in zip(values, seen, strict=True) if there]

@@ -433,8 +433,9 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Inputs of the chunk, which may be a single row; they need no scaling.
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
+            Inputs of the chunk, which may be a single row; they need no scaling. A category that
+            is new in a later chunk is added to ``categories_``, behind the others.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -496,7 +497,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
             Inputs.
 
         Returns

@@ -1,5 +1,7 @@
 """What a table is to the reader, and the tables without names: arrays, lists, sparse matrices."""
 
+from functools import cached_property
+
 import numpy as np
 
 from ._entries import NUMBERS, as_numbers, distinct, kind_of_dtype, kind_of_objects
@@ -13,6 +15,7 @@ class Table:
     def __init__(self, data):
         self.data = data
         self.shape = tuple(data.shape)
+        self._known = {}
 
     @property
     def names(self):
@@ -23,23 +26,24 @@ class Table:
         """Column j as messages call it."""
         return f"column {j if self.names is None else self.names[j]!r}"
 
-    def kinds(self):
-        """Kind of each column."""
-        return [self.kind(j) for j in range(self.shape[1])]
-
     @property
     def all_numbers(self):
         """Whether the types say that all columns are numbers."""
         return all(kind == NUMBERS for kind in map(self._kind_of, set(self._types())))
 
-    def kind(self, j):
-        """Kind of column j; its entries are looked at where the type does not say."""
-        kind = self._kind_of(self._types()[j])
-        return kind_of_objects(self._objects(j)) if kind is None else kind
+    @cached_property
+    def kinds(self):
+        """Kind of each column; its entries are looked at where the type does not say."""
+        return [
+            self._kind_of(dtype) or kind_of_objects(self._objects(j))
+            for j, dtype in enumerate(self._types())
+        ]
 
-    def example(self, j):
-        """An entry of column j that is there."""
-        return self.distinct(j).values[0]
+    def distinct(self, j):
+        """Distinct values of column j: all that its type declares, or all that are there."""
+        if j not in self._known:
+            self._known[j] = self._distinct(j)
+        return self._known[j]
 
     def numbers(self, columns=None):
         """Columns of numbers, nan for a gap: float32 where all of them are, else float64.
@@ -75,9 +79,10 @@ class SparseTable(Table):
     sparse = True
     all_numbers = True
 
-    def kind(self, j):
-        """Kind of column j."""
-        return NUMBERS
+    @property
+    def kinds(self):
+        """Numbers, all of them."""
+        return [NUMBERS] * self.shape[1]
 
     def numbers(self, columns=None):
         """All of it."""
@@ -111,8 +116,7 @@ class ArrayTable(Table):
     def _objects(self, j):
         return self.data[:, j]
 
-    def distinct(self, j):
-        """Distinct values of column j."""
+    def _distinct(self, j):
         return distinct(self.data[:, j])
 
     def numbers(self, columns=None):

@@ -368,7 +368,7 @@ def _infinity_is_named(table, name="X"):
     except ValueError as error:
         if table.names is None or f"{name} contains infinity" not in str(error):
             raise
-        kinds = table.kinds()
+        kinds = table.kinds
         where = (
             table.name(j)
             for j in range(table.shape[1])

@@ -1,5 +1,6 @@
 """Every form in which data come: the fit is that of plain arrays, and nothing is copied in vain."""
 
+import pickle
 import tracemalloc
 import warnings
 
@@ -314,6 +315,168 @@ class TestFrames:
         hidden = model.transform(frame)
         assert isinstance(hidden, polars.DataFrame)
         assert hidden.columns == list(model.get_feature_names_out())
+
+
+TOWNS = np.array(["Bonn", "Ulm", "Hof", "Jena"])[RNG.randint(4, size=90)]
+TABLE = pd.DataFrame({"a": X[:, 0], "town": TOWNS, "b": X[:, 1] > 0, "c": X[:, 2]})
+
+
+def in_polars(table):
+    return pytest.importorskip("polars").DataFrame(table.to_dict("list"))
+
+
+def in_pyarrow(table):
+    return pytest.importorskip("pyarrow").Table.from_pandas(table, preserve_index=False)
+
+
+TABLES = {
+    "pandas": lambda table: table,
+    "objects": lambda table: table.astype({"town": object}),
+    "categories": lambda table: table.astype({"town": "category"}),
+    "nullable": lambda table: table.convert_dtypes(),
+    "polars": in_polars,
+    "pyarrow": in_pyarrow,
+}
+OTHER_TABLES = {
+    **TABLES,
+    "array": lambda table: table.to_numpy(dtype=object),
+    "lists": lambda table: table.to_numpy(dtype=object).tolist(),
+}
+
+
+class TestCategories:
+    """What :mod:`skmdlam._reader` reads, in the estimators."""
+
+    @both
+    @pytest.mark.parametrize("form", TABLES.values(), ids=TABLES)
+    def test_every_form_is_the_same_data(self, estimator, form):
+        y = target(estimator)
+        plain, model = (fit(estimator, table, y) for table in (TABLE, form(TABLE)))
+        assert model.is_categorical_.tolist() == [False, True, False, False]
+        assert [levels.tolist() for levels in model.categories_] == [["Bonn", "Hof", "Jena", "Ulm"]]
+        for other in OTHER_TABLES.values():
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "X does not have valid feature names")
+                assert_same(says(model, other(TABLE)), says(plain, TABLE))
+
+    @both
+    def test_said_by_the_user(self, estimator):
+        """By index in an array as by type in a frame."""
+        data, y = TABLE.to_numpy(dtype=object), target(estimator)
+        model = fit(estimator, data, y, categorical_features=[1])
+        np.testing.assert_array_equal(says(model, data), says(fit(estimator, TABLE, y), TABLE))
+        with pytest.raises(ValueError, match="X holds strings, for example"):
+            fit(estimator, data, y)
+
+    @both
+    def test_numbers_alone(self, estimator):
+        model = fit(estimator, X, target(estimator))
+        assert model.is_categorical_ is None
+        assert model.categories_ == []
+
+    @pytest.mark.parametrize("bad", ["from_names", 3, 1.5], ids=str)
+    def test_parameter_is_checked(self, bad):
+        with pytest.raises(ValueError, match="The 'categorical_features' parameter of MDLAM"):
+            fit(MDLAMRegressor, X, NUMBERS, categorical_features=bad)
+
+    def test_validation_samples(self):
+        """They are read once: a score on their codes is one on the frame."""
+        options = {"early_stopping": True, "shuffle": False, "validation_fraction": 0.3}
+        model = fit(MDLAMRegressor, TABLE, NUMBERS, **options)
+        other = MDLAMRegressor((7,), max_iter=8, random_state=0, early_stopping=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            other.fit(TABLE[:63], NUMBERS[:63], X_val=in_polars(TABLE[63:]), y_val=NUMBERS[63:])
+        np.testing.assert_allclose(
+            max(model.validation_scores_), model.score(TABLE[63:], NUMBERS[63:])
+        )
+        np.testing.assert_allclose(
+            max(other.validation_scores_), other.score(TABLE[63:], NUMBERS[63:])
+        )
+
+    def test_warm_start_keeps_them(self):
+        model = fit(MDLAMRegressor, TABLE, NUMBERS, warm_start=True)
+        known = [levels.tolist() for levels in model.categories_]
+        there = TABLE["town"] != "Hof"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(TABLE[there], NUMBERS[there])
+        assert [levels.tolist() for levels in model.categories_] == known
+
+    def test_streams_add_some(self):
+        model = MDLAMRegressor((7,), random_state=0)
+        model.partial_fit(TABLE[:40].assign(town="Ulm"), NUMBERS[:40])
+        model.partial_fit(in_polars(TABLE[40:]), NUMBERS[40:])
+        assert model.categories_[0].tolist() == ["Ulm", "Bonn", "Hof", "Jena"]
+        frame = TABLE.astype({"town": pd.CategoricalDtype(["Jena", "Ulm", "Bonn", "Hof", "Linz"])})
+        model = MDLAMRegressor((7,), random_state=0).partial_fit(frame[:5], NUMBERS[:5])
+        assert model.categories_[0].tolist() == ["Jena", "Ulm", "Bonn", "Hof", "Linz"]
+
+    def test_a_failure_leaves_them_alone(self):
+        model = fit(MDLAMRegressor, TABLE, NUMBERS)
+        before = says(model, TABLE)
+        with pytest.raises(ValueError, match="column 'c' holds dates"):
+            model.fit(TABLE.assign(c=pd.Timestamp("2020-02-02")), NUMBERS)
+        with pytest.raises(ValueError, match="y contains NaN"):
+            model.fit(TABLE.assign(town="Rom"), NUMBERS * np.nan)
+        np.testing.assert_array_equal(says(model, TABLE), before)
+
+    def test_stored_before_there_were_any(self):
+        model = fit(MDLAMRegressor, X, NUMBERS)
+        state = model.__getstate__()
+        for name in ("_reader", "is_categorical_", "categories_", "categorical_features"):
+            del state[name]
+        old = MDLAMRegressor.__new__(MDLAMRegressor)
+        old.__setstate__(state)
+        np.testing.assert_array_equal(says(old, X), says(model, X))
+        assert old.is_categorical_ is None
+
+    def test_pickles(self):
+        model = fit(MDLAMClassifier, TABLE, LABELS)
+        other = pickle.loads(pickle.dumps(model))
+        np.testing.assert_array_equal(says(other, in_polars(TABLE)), says(model, TABLE))
+
+    def test_wrong_columns(self):
+        model = fit(MDLAMRegressor, TABLE, NUMBERS)
+        with pytest.raises(ValueError, match="feature names should match"):
+            model.predict(TABLE[["town", "a", "b", "c"]])
+        with pytest.raises(ValueError, match="3 features, but MDLAMRegressor is expecting 4"):
+            fit(MDLAMRegressor, TABLE.to_numpy(object), NUMBERS, categorical_features=[1]).predict(
+                TABLE.to_numpy(object)[:, :3]
+            )
+        with pytest.raises(ValueError, match=r"X is sparse, and columns \[1\] are categorical"):
+            fit(MDLAMRegressor, X, NUMBERS, categorical_features=[1]).predict(sp.csr_array(X))
+
+
+class TestReads:
+    def test_lazy_frames_are_read_once(self):
+        dask = pytest.importorskip("dask")
+        frames = pytest.importorskip("dask.dataframe")
+        reads = []
+
+        def load():
+            reads.append(1)
+            return TABLE
+
+        def lazy():
+            return frames.from_delayed([dask.delayed(load)()], meta=TABLE)
+
+        with dask.config.set(scheduler="synchronous"):
+            model = fit(MDLAMRegressor, lazy(), NUMBERS)
+            assert len(reads) == 1
+            np.testing.assert_array_equal(model.predict(lazy()), model.predict(TABLE))
+        assert len(reads) == 2
+
+    @pytest.mark.parametrize("rows", [1, 90])
+    def test_columns_of_numbers_are_not_looked_at(self, monkeypatch, rows):
+        """One look at the types, whatever the number of columns."""
+        wide = pd.DataFrame(np.tile(X, 50)).rename(columns="c{}".format)
+        model = fit(MDLAMRegressor, wide, NUMBERS, encoding=None)
+        part = wide[:rows]
+        expected = model.predict(part)
+        for method in ("__getitem__", "items", "iloc"):
+            monkeypatch.setattr(pd.DataFrame, method, None)
+        np.testing.assert_array_equal(model.predict(part), expected)
 
 
 LABEL_FORMS = {

@@ -269,7 +269,7 @@ class TestKinds:
         frames.append(polars(given, pl.Enum(sizes)))
         for frame in frames:
             table = table_of(frame)
-            assert table.kinds() == [CATEGORIES]
+            assert table.kinds == [CATEGORIES]
             reader = Reader.fit(table, "from_dtype")
             assert reader.levels[0][:-1].tolist() == ["small", "large"]
             reader = Reader.fit(table, "from_dtype", keep_declared=True)
@@ -294,14 +294,14 @@ class TestKinds:
     def test_types_are_enough(self, monkeypatch):
         """Columns of numbers are never looked at one by one."""
         table = table_of(pd.DataFrame(np.ones((3, 50)), columns=[f"c{j}" for j in range(50)]))
-        monkeypatch.setattr(table, "kind", None)
+        monkeypatch.setattr(table, "kinds", None)
         assert Reader.fit(table, "from_dtype").read(table).shape == (3, 50)
 
     def test_entries_of_objects_are_looked_at(self):
         table = table_of(
             pandas(np.array([1, 2.5], dtype=object), np.array(["a", "b"], dtype=object))
         )
-        assert table.kinds() == [NUMBERS, STRINGS]
+        assert table.kinds == [NUMBERS, STRINGS]
 
 
 def test_no_library_is_needed():
