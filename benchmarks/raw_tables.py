@@ -41,7 +41,7 @@ from pathlib import Path
 
 import numpy as np
 from raw_tables_data import MADE, TABLES, make, read_table, split_table
-from raw_tables_page import OURS, details, page
+from raw_tables_page import KNOWN, OURS, details, page
 from report import command_line, environment, write_results, write_rows
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -271,11 +271,7 @@ def main(arguments=None):
     rows, runs = read_fits(options.out) if options.resume else ([], [])
     rows = [r for r in rows if r["method"] not in options.refit or r["data set"] not in only]
     this = 1 + max((run["run"] for run in runs), default=0)
-    run = {
-        "run": this,
-        "command": command_line(__file__, arguments),
-        "machine": "",
-    }
+    run = {"run": this, "command": command_line(__file__, arguments), "machine": ""}
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         # Levels that training never saw; later versions want the seed in another parameter.
@@ -299,8 +295,8 @@ def main(arguments=None):
             print(details([row for row in rows if row["data set"] == name]), flush=True)
     if not rows:
         parser.error("no frame to use")
-    order = [*TABLES, *MADE]
-    rows.sort(key=lambda row: (order.index(row["data set"]), row["seed"]))
+    sets, names = [*TABLES, *MADE], [*KNOWN, *METHODS]
+    rows.sort(key=lambda r: (sets.index(r["data set"]), r["seed"], names.index(r["method"])))
     present = {row["run"] for row in rows}
     runs = [run for run in [*runs, run] if run["run"] in present]
     report = page(rows, runs)
