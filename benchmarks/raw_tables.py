@@ -24,10 +24,10 @@ needs it. Scores are accuracy or R² on the test rows. Times are processor time 
 preprocessing included, in one process with one thread; they are compared across runs, so let the
 machine be the same.
 
-Writes into ``benchmarks/results/raw_tables`` (``--out``): ``README.md``, ``scores.csv``, written
-after every frame, and ``runs.csv``. With ``--resume`` the fits in it are kept and only those
-that it lacks are made; ``--refit METHOD`` makes those of a method again. CatBoost needs the
-optional package catboost.
+Writes into ``benchmarks/results/raw_tables`` (``--out``): ``README.md``, ``scores.png``,
+``scores.csv``, written after every frame, and ``runs.csv``. With ``--resume`` the fits in it are
+kept and only those that it lacks are made; ``--refit METHOD`` makes those of a method again.
+CatBoost needs the optional package catboost.
 """
 
 import argparse
@@ -41,7 +41,7 @@ from pathlib import Path
 
 import numpy as np
 from raw_tables_data import MADE, TABLES, make, read_table, split_table
-from raw_tables_page import KNOWN, OURS, details, page
+from raw_tables_page import KNOWN, OURS, details, draw, page
 from report import command_line, environment, write_results, write_rows
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
@@ -302,6 +302,7 @@ def main(arguments=None):
     report = page(rows, runs)
     write_results(options.out, report, rows)
     write_rows(options.out / "runs.csv", runs)
+    draw(rows, options.out / "scores.png")
     print(report)
 
 

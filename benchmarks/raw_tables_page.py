@@ -11,6 +11,16 @@ from tabular_page import differences, means, outcomes, parts, signed, standard_e
 
 OURS = "skmdlam"
 KNOWN = ("best possible", "levels estimated")  # scores that no method was fitted for
+# Mark and color of each method in the figure.
+STYLES = {
+    OURS: ("o", "#0072B2"),
+    "skmdlam, ColumnTransformer": ("P", "#56B4E9"),
+    "skmdlam, TargetEncoder": ("X", "#56B4E9"),
+    "MLP, ColumnTransformer": ("s", "#D55E00"),
+    "HistGradientBoosting": ("^", "#009E73"),
+    "HistGradientBoosting, TargetEncoder": (">", "#009E73"),
+    "CatBoost": ("v", "#E69F00"),
+}
 TITLES = {"tables": "Tables as they come", "made": "Frames that are made, whose best is known"}
 
 
@@ -132,3 +142,37 @@ def page(rows, runs):
             "that of the best estimate of the levels' effects when all else is known.\n"
         )
     return text
+
+
+def draw(rows, path):
+    """Draw the score of each method on each frame, and the best possible as a bar."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    folders = parts(rows)
+    counts = [len(means(some, "score")) for some in folders.values()]
+    figure, panels = plt.subplots(
+        1, len(folders), figsize=(6 * len(folders), 1.6 + 0.36 * max(counts)),
+        layout="constrained", squeeze=False,
+    )  # fmt: skip
+    shown = {}
+    for axes, (folder, some) in zip(panels[0], folders.items(), strict=True):
+        scores = means(some, "score")
+        for height, by_method in enumerate(scores.values()):
+            if KNOWN[0] in by_method:
+                shown[KNOWN[0]] = axes.plot(by_method[KNOWN[0]], height, "|k", ms=16)[0]
+            for method, (mark, color) in reversed(STYLES.items()):
+                if method in by_method:
+                    value = by_method[method]
+                    dot = axes.plot(value, height, mark, color=color, ms=7, mec="w", mew=0.6)
+                    shown[method] = dot[0]
+        axes.set_yticks(range(len(scores)), scores)
+        axes.set(title=TITLES[folder], xlabel="accuracy or R²", ylim=(len(scores) - 0.5, -0.5))
+        axes.grid(alpha=0.3)
+    names = [name for name in (*STYLES, *KNOWN) if name in shown]
+    handles = [shown[name] for name in names]
+    figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False)
+    figure.savefig(path, dpi=150)
+    plt.close(figure)

@@ -183,6 +183,10 @@ class TestRuns:
         with open(folder / "scores.csv", newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
 
+    @pytest.fixture(autouse=True)
+    def _no_figure(self, raw_tables, monkeypatch):
+        monkeypatch.setattr(raw_tables, "draw", lambda rows, path: None)
+
     @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
     def test_resumes(self, raw_tables, tmp_path):
         frame, _, words = people()
@@ -279,6 +283,14 @@ class TestPage:
         assert "Left out: CatBoost, which has 1 of the splits" in report
         assert self.cells(report, "x")[0] == [".500", ".500", ".600", ".900"]
         assert self.cells(report, "y")[0] == [".500", ".500", "-", "-"]
+
+    def test_figure(self, page, raw_tables, tmp_path):
+        pytest.importorskip("matplotlib")
+        assert page.STYLES.keys() == raw_tables.METHODS.keys()
+        rows = [self.fit("x", method, 0.5) for method in page.STYLES]
+        rows += [self.fit("y", "best possible", 0.9, folder="made")]
+        page.draw(rows, tmp_path / "scores.png")
+        assert (tmp_path / "scores.png").stat().st_size > 1000
 
     def test_without_ours(self, page):
         rows = [self.fit("x", "MLP", 0.5), self.fit("x", "CatBoost", 0.6)]
