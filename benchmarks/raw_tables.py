@@ -17,7 +17,8 @@ made anew for each split. The methods, none tuned, all of them ``random_state=sp
   Columns of more than 255 levels in the training rows, which it refuses, get ordinal codes, which
   it takes for numbers; levels that training never saw are gaps there.
 - **CatBoost**: texts are ``cat_features``, in which it takes no gaps: they are the text "missing",
-  as its documentation advises. Gaps in numbers are left to it.
+  as its documentation advises. Gaps in numbers are left to it; it reads them as the lowest value,
+  also where training had none, on which "gaps at predict only" is lost.
 
 The targets of a regression are standardized on the training rows, for every method alike: MLP*
 needs it. Scores are accuracy or R² on the test rows. Times are processor time of ``fit``,
@@ -184,15 +185,19 @@ def fit_all(get_parts, fits):
         yield row | measure(method, parts, seed)
 
 
-def frames(folders):
-    """Yield (folder, name, function of the seed that returns the parts) of tables and of frames."""
+def table_file(folders, name):
+    """Return the file of a table, None where no folder has it."""
+    paths = (folder / f"{name}.csv" for folder in folders)
+    return next((path for path in paths if path.exists()), None)
+
+
+def frames(folders, only):
+    """Yield (section of the page, name, function of the seed that returns the parts)."""
     for name in TABLES:
-        for folder in folders:
-            if (folder / f"{name}.csv").exists():
-                yield "tables", name, partial(split_table, *read_table(folder / f"{name}.csv"))
-                break
-    for name in MADE:
-        yield "made", name, partial(make, name)
+        if name in only:
+            yield "tables", name, partial(split_table, *read_table(table_file(folders, name)))
+    for name in (name for name in MADE if name in only):
+        yield name.split()[0].strip(","), name, partial(make, name)
 
 
 def read_fits(folder):
@@ -211,6 +216,12 @@ def read_fits(folder):
     for run in runs:
         run["run"] = int(run["run"])
     return rows, runs
+
+
+def to_refit(row, options, only):
+    """Whether a row is of a fit that is to be made again, and can be."""
+    wanted = row["method"] in options.refit and row["data set"] in only
+    return wanted and row["seed"] < options.splits
 
 
 def described(methods):
@@ -262,14 +273,13 @@ def main(arguments=None):
         parser.error("CatBoost needs catboost: python -m pip install catboost")
     if options.refit and not options.resume:
         parser.error("--refit goes with --resume: without it all fits are made")
-    missing = {name for name in options.only or () if name in TABLES} - {
-        name for folder in options.data for name in TABLES if (folder / f"{name}.csv").exists()
-    }
+    there = {name for name in TABLES if table_file(options.data, name)}.union(MADE)
+    missing = [name for name in options.only or () if name not in there]
     if missing:
-        parser.error(f"no folder of --data has {', '.join(sorted(missing))} (.csv)")
-    only = options.only or [*TABLES, *MADE]
+        parser.error(f"no folder of --data has {', '.join(missing)} (.csv)")
+    only = there.intersection(options.only or there)
     rows, runs = read_fits(options.out) if options.resume else ([], [])
-    rows = [r for r in rows if r["method"] not in options.refit or r["data set"] not in only]
+    rows = [row for row in rows if not to_refit(row, options, only)]
     this = 1 + max((run["run"] for run in runs), default=0)
     run = {"run": this, "command": command_line(__file__, arguments), "machine": ""}
     with threadpool_limits(1), warnings.catch_warnings():
@@ -278,11 +288,11 @@ def main(arguments=None):
         warnings.filterwarnings("ignore", "Found unknown categories", UserWarning)
         warnings.filterwarnings("ignore", "`TargetEncoder", FutureWarning)
         run["machine"] = described(methods)
-        for folder, name, get_parts in frames(options.data):
+        for folder, name, get_parts in frames(options.data, only):
             known = {(row["seed"], row["method"]) for row in rows if row["data set"] == name}
             fits = [(seed, method) for seed in range(options.splits) for method in methods]
             fits = [fit for fit in fits if fit not in known]
-            if name not in only or not fits:
+            if not fits:
                 continue
             new = [
                 {"folder": folder, "data set": name, **row, "run": this}

@@ -21,7 +21,11 @@ STYLES = {
     "HistGradientBoosting, TargetEncoder": (">", "#009E73"),
     "CatBoost": ("v", "#E69F00"),
 }
-TITLES = {"tables": "Tables as they come", "made": "Frames that are made, whose best is known"}
+TITLES = {
+    "tables": "Tables as they come",
+    "levels": "Levels: frames that are made, whose best is known",
+    "gaps": "Gaps: frames that are made, whose best is known",
+}
 
 
 def fitted(rows):
@@ -128,7 +132,8 @@ def page(rows, runs):
         f"Mean of {len(splits)} split(s); scores are accuracy or R², of which what is below zero "
         "counts as zero. Times are processor time of a fit with one thread, preprocessing "
         "included, compared across runs. What the methods and frames are is in the docstrings of "
-        "`benchmarks/raw_tables.py` and `benchmarks/raw_tables_data.py`.\n"
+        "`benchmarks/raw_tables.py` and `benchmarks/raw_tables_data.py`.\n\n"
+        "![scores](scores.png)\n"
     )
     for folder, some in parts(rows).items():
         _, _, lacking = complete(some)
@@ -154,11 +159,11 @@ def draw(rows, path):
     folders = parts(rows)
     counts = [len(means(some, "score")) for some in folders.values()]
     figure, panels = plt.subplots(
-        1, len(folders), figsize=(6 * len(folders), 1.6 + 0.36 * max(counts)),
-        layout="constrained", squeeze=False,
+        len(folders), figsize=(9, 1.2 + 0.8 * len(folders) + 0.36 * sum(counts)),
+        height_ratios=counts, layout="constrained", squeeze=False,
     )  # fmt: skip
     shown = {}
-    for axes, (folder, some) in zip(panels[0], folders.items(), strict=True):
+    for axes, (folder, some) in zip(panels[:, 0], folders.items(), strict=True):
         scores = means(some, "score")
         for height, by_method in enumerate(scores.values()):
             if KNOWN[0] in by_method:
@@ -169,10 +174,11 @@ def draw(rows, path):
                     dot = axes.plot(value, height, mark, color=color, ms=7, mec="w", mew=0.6)
                     shown[method] = dot[0]
         axes.set_yticks(range(len(scores)), scores)
-        axes.set(title=TITLES[folder], xlabel="accuracy or R²", ylim=(len(scores) - 0.5, -0.5))
+        axes.set(title=TITLES[folder], ylim=(len(scores) - 0.5, -0.5))
         axes.grid(alpha=0.3)
+    panels[-1, 0].set_xlabel("accuracy or R²")
     names = [name for name in (*STYLES, *KNOWN) if name in shown]
     handles = [shown[name] for name in names]
-    figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False)
-    figure.savefig(path, dpi=150)
+    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
+    figure.savefig(path, dpi=120)
     plt.close(figure)

@@ -89,6 +89,11 @@ class TestMadeFrames:
         for part in used:
             assert abs(part.mean()) < 4 * part.std() / np.sqrt(len(part)) + 1e-12
 
+    def test_sections(self, raw_tables, page):
+        assert {
+            section for section, *_ in raw_tables.frames([], raw_tables.MADE)
+        } == page.TITLES.keys() - {"tables"}
+
     def test_each_seed_is_another_frame_and_the_same_again(self, data):
         first, again, other = (data.make("gaps that tell", seed) for seed in (0, 0, 1))
         pd.testing.assert_frame_equal(first.X_train, again.X_train)
@@ -188,7 +193,7 @@ class TestRuns:
         monkeypatch.setattr(raw_tables, "draw", lambda rows, path: None)
 
     @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-    def test_resumes(self, raw_tables, tmp_path):
+    def test_resumes(self, raw_tables, tmp_path, monkeypatch):
         frame, _, words = people()
         frame.assign(species=words).to_csv(tmp_path / "penguins.csv", index=False)
         out, boosting, adam = tmp_path / "out", "HistGradientBoosting", "MLP, ColumnTransformer"
@@ -208,8 +213,17 @@ class TestRuns:
         raw_tables.main([*command, *refit])
         runs = {(row["method"], row["run"]) for row in self.read(out)}
         assert runs == {(boosting, "3"), (adam, "2")}
+        # Fits that cannot be made again, without the table or for another split, stay.
+        rows = self.read(out)
+        refit = ["--out", str(out), "--resume", "--refit", boosting, "--methods", boosting]
+        monkeypatch.setattr(raw_tables, "MADE", {})
+        raw_tables.main(refit)
+        raw_tables.main([*command, "--splits", "1", *refit])
+        again = self.read(out)
+        assert again[2:] == rows[2:]
+        assert [again[1][field] for field in ("score", "run")] == [rows[1]["score"], "4"]
         report = (out / "README.md").read_text(encoding="utf-8")
-        assert report.count("\n- Run ") == 2
+        assert report.count("\n- Run ") == 3
         assert str(tmp_path) not in report
 
     def test_known_scores_are_there_once(self, raw_tables, data, tmp_path, monkeypatch):
@@ -288,7 +302,7 @@ class TestPage:
         pytest.importorskip("matplotlib")
         assert page.STYLES.keys() == raw_tables.METHODS.keys()
         rows = [self.fit("x", method, 0.5) for method in page.STYLES]
-        rows += [self.fit("y", "best possible", 0.9, folder="made")]
+        rows += [self.fit("y", "best possible", 0.9, folder="gaps")]
         page.draw(rows, tmp_path / "scores.png")
         assert (tmp_path / "scores.png").stat().st_size > 1000
 
