@@ -326,9 +326,9 @@ class _FirstLayer:
         self._model, self._W = model, model.coefs_[0].astype(float)
         self.network = _of_encoded_samples(model)
         d = X.shape[1]
-        encoder = getattr(model, "encoder_", None)
-        self.knots = [np.empty(0)] * d if encoder is None else encoder.knots_
-        self.source = np.arange(d) if encoder is None else encoder._pieces.source
+        encoder, inputs = (getattr(model, name, None) for name in ("encoder_", "_inputs"))
+        self.knots = [np.empty(0)] * d if encoder is None else encoder.knots_[:d]
+        self.source = np.arange(d) if inputs is None else inputs.source
         self.encoded = self._encode(X)
         outgoing = 1.0
         if len(model.coefs_) > 1:
@@ -351,7 +351,7 @@ class _FirstLayer:
 
     def _encode(self, X):
         """A new array."""
-        if not hasattr(self._model, "encoder_"):
+        if not hasattr(self._model, "_inputs"):
             return X.copy()
         return np.array(seen_by_network(self._model, X)[:])
 
@@ -403,6 +403,7 @@ def _of_encoded_samples(model):
         vars(model).pop(name, None)
     if getattr(model, "encoder_", None) is not None:
         model.encoder_ = None
+    model._inputs = None
     model.n_features_in_ = model.coefs_[0].shape[0]
     model._reader = Reader.of_numbers(model.n_features_in_)
     return model

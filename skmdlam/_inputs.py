@@ -42,6 +42,15 @@ class InputColumns:
         n_scores = 0 if self.scores is None else self.scores.size
         return n_scores + (self.n_features if self.kept is None else len(self.kept))
 
+    @property
+    def source(self):
+        """The column of the samples that each input is made of, -1 where that is a block."""
+        kept = np.arange(self.n_features) if self.kept is None else self.kept
+        if self.scores is not None:
+            made = [-1 if np.ndim(where) else where for where in self.scores.categories]
+            kept = np.r_[kept, np.array(made, dtype=int)]
+        return kept if self.pieces is None else kept[self.pieces.source]
+
     def columns(self, X):
         """Samples with scores, and without the columns that have but these."""
         rest = self.rest(X)
