@@ -4,6 +4,7 @@ No library is imported here: a table of one that is not loaded cannot have come 
 """
 
 import sys
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -70,12 +71,9 @@ def _is_a(X, library, kind):
 class PandasTable(Table):
     """A pandas.DataFrame."""
 
-    def __init__(self, data):
-        super().__init__(data)
-        self._dtypes = data.dtypes.to_numpy()
-
+    @cached_property
     def _types(self):
-        return self._dtypes
+        return self.data.dtypes.to_numpy()
 
     def _kind_of(self, dtype):
         if isinstance(dtype, np.dtype):
@@ -119,7 +117,7 @@ class PandasTable(Table):
     def numbers(self, columns=None):
         """Columns of numbers; sparse where all columns of the frame are."""
         data = self.data if columns is None else self.data.iloc[:, columns]
-        types = set(self._dtypes if columns is None else self._dtypes[columns])
+        types = set(self._known_kinds if columns is None else self._types[columns])
         names = {type(dtype).__name__ for dtype in types}
         zeros = types and all(getattr(kind, "fill_value", None) == 0 for kind in types)
         if columns is None and zeros:
@@ -143,8 +141,14 @@ class PandasTable(Table):
 class PolarsTable(Table):
     """A polars.DataFrame."""
 
+    @cached_property
     def _types(self):
         return self.data.dtypes
+
+    @property
+    def all_numbers(self):
+        """Whether the types say that all columns are numbers: one look at each class of types."""
+        return all(self._kind_of(kind) == NUMBERS for kind in set(map(type, self._types)))
 
     def _kind_of(self, dtype):
         name = dtype.base_type().__name__
@@ -177,12 +181,13 @@ class PolarsTable(Table):
     def numbers(self, columns=None):
         """Columns of numbers."""
         data = self.data if columns is None else self.data[:, columns.tolist()]
-        if any(self._kind_of(kind) != NUMBERS for kind in data.dtypes):  # objects
+        types = set(map(type, self._types if columns is None else data.dtypes))
+        if any(self._kind_of(dtype) != NUMBERS for dtype in types):  # objects
             return super().numbers(columns)
         pl = self._library
-        single = floating({self._numpy_type(kind) for kind in data.dtypes}) == np.float32
-        kind = pl.Float32 if single else pl.Float64
-        return (data if set(data.dtypes) == {kind} else data.cast(kind)).to_numpy()
+        single = floating({self._numpy_type(dtype) for dtype in types}) == np.float32
+        dtype = pl.Float32 if single else pl.Float64
+        return (data if types == {dtype} else data.cast(dtype)).to_numpy()
 
     def _numbers(self, j, dtype):
         column = self.data.to_series(j)
@@ -198,11 +203,12 @@ class PolarsTable(Table):
 class ArrowTable(Table):
     """A pyarrow.Table."""
 
-    @property
+    @cached_property
     def names(self):
         """Names of the columns."""
-        return list(self.data.schema.names)
+        return self.data.schema.names
 
+    @cached_property
     def _types(self):
         return self.data.schema.types
 
@@ -231,7 +237,9 @@ class ArrowTable(Table):
         pa, column = sys.modules["pyarrow"], self.data.column(j)
         if pa.types.is_boolean(column.type):
             column = column.cast(pa.int8())
-        return column.cast(pa.float64(), safe=False).to_numpy()
+        if not pa.types.is_floating(column.type):
+            column = column.cast(pa.float64(), safe=False)
+        return column.to_numpy()
 
 
 def _kind_of_arrow(dtype):
