@@ -118,24 +118,37 @@ class PandasTable(Table):
         """Columns of numbers; sparse where all columns of the frame are."""
         data = self.data if columns is None else self.data.iloc[:, columns]
         types = set(self._known_kinds if columns is None else self._types[columns])
-        names = {type(dtype).__name__ for dtype in types}
-        zeros = types and all(getattr(kind, "fill_value", None) == 0 for kind in types)
-        if columns is None and zeros:
+        if columns is None and types and all(map(_is_sparse, types)):
             return data.sparse.to_coo()
         dtype = floating({self._numpy_type(kind) for kind in types})
-        if all(isinstance(kind, np.dtype) and kind.kind != "O" for kind in types):
+        if any(map(_has_no_block, types)):
+            return self._column_by_column(columns, dtype)
+        if all(isinstance(kind, np.dtype) for kind in types):
             return np.asarray(data, dtype=dtype)
-        if np.dtype(object) in types or names & {"CategoricalDtype", "SparseDtype"}:
-            return super().numbers(columns)
         return data.to_numpy(dtype=dtype, na_value=np.nan)
 
-    def _numbers(self, j, dtype):
-        column = self._column(j)
-        if column.dtype == object:
-            return as_numbers(self._objects(j), dtype)
-        if hasattr(column, "categories") or not hasattr(column.dtype, "na_value"):
-            return np.asarray(column, dtype=dtype)
-        return self.data.iloc[:, j].to_numpy(dtype=dtype, na_value=np.nan)
+    def _column_by_column(self, columns, dtype):
+        """The same, one by one where pandas cannot convert them together."""
+        columns = np.arange(self.shape[1]) if columns is None else columns
+        single = np.array(list(map(_has_no_block, self._types[columns])))
+        values = np.empty((self.shape[0], columns.size), dtype=dtype, order="F")
+        if not single.all():
+            values[:, ~single] = self.numbers(columns[~single])
+        for k in np.flatnonzero(single):
+            column = self._column(columns[k])
+            objects = column.dtype == object
+            values[:, k] = as_numbers(column, dtype) if objects else np.asarray(column, dtype)
+        return values
+
+
+def _is_sparse(dtype):
+    """Whether a type of pandas is one of columns that are zero where they say nothing."""
+    return getattr(dtype, "fill_value", None) == 0
+
+
+def _has_no_block(dtype):
+    """Whether pandas cannot convert columns of this type together with others."""
+    return dtype == np.dtype(object) or type(dtype).__name__ in ("CategoricalDtype", "SparseDtype")
 
 
 class PolarsTable(Table):
