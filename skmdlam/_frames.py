@@ -101,7 +101,9 @@ class PandasTable(Table):
         return found if numeric else np.dtype(float)
 
     def _column(self, j):
-        return self.data.iloc[:, j].values
+        name = self.data.columns[j]
+        by_name = isinstance(name, str) and self.data.columns.is_unique  # takes a third of the time
+        return (self.data[name] if by_name else self.data.iloc[:, j]).values
 
     def _objects(self, j):
         return np.asarray(self._column(j), dtype=object)
