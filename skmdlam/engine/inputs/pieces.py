@@ -241,8 +241,8 @@ class Pieces:
     def in_terms_of(self, old):
         """How weights of these columns follow from those of other pieces of the same columns.
 
-        The sum of curves that they stand for stays what it is at the knots of these pieces, and as
-        a whole where these have all knots of the old ones.
+        The sum of curves that they stand for stays what it is at the knots of these pieces and at
+        gaps, and as a whole where these have all knots of the old ones.
 
         Returns
         -------
@@ -266,7 +266,7 @@ class Pieces:
                 x = old.curves[column].knots[[0, -1]]
             else:
                 x = curve.knots
-            values = old.at(column, x)[:, bent[there]]
+            values = old.at(column, x)[:, bent[old.source == column]]
             offset[bent] = values[0]
             steps = np.diff(values, axis=0)
             if curve is None:
@@ -280,6 +280,7 @@ class Pieces:
                 factor[np.ix_(rank, bent)] = rise
                 steps = steps - np.outer(np.diff(curve.rank(x)), rise)
             factor[np.ix_(here & self.is_piece, bent)] = steps
+        self._keep_gaps(factor, offset, old)
         return factor, offset
 
     def _keep_indicators(self, factor, old, here, there):
@@ -292,6 +293,17 @@ class Pieces:
             same = self._low[new_rows][:, None] == old._low[old_rows]
             i, j = np.nonzero(same)
             factor[new_rows[i], old_rows[j]] = 1.0
+
+    def _keep_gaps(self, factor, offset, old):
+        """A gap adds what it added, whatever the columns beside its indicator are there."""
+        gap = np.array([np.nan])
+        for row in np.flatnonzero(self._piece == _GAP):
+            here, there = self.source == self.source[row], old.source == self.source[row]
+            before = old.at(self.source[row], gap)[0]
+            if np.isfinite(before).all():  # without kinds nobody knows what a gap is
+                factor[row, there] = 0.0
+                now = self.at(self.source[row], gap)[0] @ factor[np.ix_(here, there)]
+                factor[row, there] = before - offset[there] - now
 
     def names(self, names, categories=None):
         """Names of the encoded columns, from those of the columns and of their levels.
