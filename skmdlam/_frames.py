@@ -58,8 +58,8 @@ def table_of(X, name="X"):
             return table(X)
     if _is_a(X, "polars", "LazyFrame"):
         raise TypeError(f"{name} is a polars LazyFrame, a query without data yet: collect() first.")
-    if isinstance(X, dict) or (isinstance(X, np.ndarray) and X.dtype.kind == "V"):
-        what = "a dict" if isinstance(X, dict) else f"an array of records ({X.dtype})"
+    if type(X) is dict or (isinstance(X, np.ndarray) and X.dtype.kind == "V"):
+        what = "a dict" if type(X) is dict else f"an array of records ({X.dtype})"
         raise ValueError(f"{name} is {what}: make a data frame of it, pandas.DataFrame({name}).")
     if isinstance(X, np.ma.MaskedArray):
         X = _with_gaps(X)
