@@ -330,6 +330,8 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 tol=self.tol,
                 n_iter_no_change=self.n_iter_no_change,
             )
+        if found.stop_reason == "interrupted":  # there is nothing yet to be kept
+            raise KeyboardInterrupt
         weights = units.outer(found.coefs, found.intercepts)
         return lambda X: forward(X, *weights, network.activations)
 

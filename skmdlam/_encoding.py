@@ -16,6 +16,7 @@ from ._range import within_range, without_gaps
 from ._threads import one_blas_thread
 from .encoding import PiecewiseLinearEncoder
 from .engine.inputs.encoded import encoded_samples
+from .engine.inputs.kinds import Kinds
 from .engine.inputs.pieces import Pieces
 from .engine.moments import chunks
 
@@ -111,9 +112,11 @@ def choose_columns(estimator, problem, network, units, fit):
         smooth = hasattr(network.solver, "choose_n_pieces") and not problem.loss.nonsmooth
         fit_columns = fit_columns if smooth and network.hidden else None
         problem, columns = scored_problem(problem, categories, fit_columns, seed=0)
+        if problem.kinds is None:  # says what a gap is that training never saw
+            problem = replace(problem, kinds=Kinds.of(problem.X, problem.sample_weight))
     encoder, pieces = choose_pieces(estimator, units.problem(problem), network.solver)
     keep_pieces(estimator, encoder, pieces)
-    if columns.scores is not None:
+    if categories:
         estimator._inputs = replace(columns, pieces=pieces)
     return _with_pieces(problem, pieces)
 

@@ -172,12 +172,14 @@ def scored_problem(problem, categories, fit, seed, tuned=TUNED):
     columns = InputColumns(kept, scores, None, d)
     rest = columns.rest(problem.X)
 
+    kinds = problem.kinds
+    if kinds is not None:
+        kinds = kinds.without_levels(coded)
+        kinds = kinds if kept is None else kinds.taken(kept)
+
     def with_scores(values):
-        kinds = problem.kinds
-        if kinds is not None:
-            kinds = kinds.without_levels(coded)
-            kinds = (kinds if kept is None else kinds.taken(kept)).with_numbers(values)
-        return replace(problem, X=np.hstack([rest, values]), kinds=kinds)
+        known = None if kinds is None else kinds.with_numbers(values)
+        return replace(problem, X=np.hstack([rest, values]), kinds=known)
 
     owner = [next(i for i, w in enumerate(where) if w is each) for each in scores.categories]
     crossed = [folds[index] for index in owner]
@@ -185,13 +187,20 @@ def scored_problem(problem, categories, fit, seed, tuned=TUNED):
         output = fit(with_scores(values))
         if turn == 0:
             values, scores, more = slope_scores(
-                problem, scores, where, folds, rest, values, output, tuned
+                replace(problem, kinds=kinds),
+                scores,
+                where,
+                folds,
+                rest,
+                values,
+                output,
+                tuned,
             )
             if more:
                 crossed += [folds[place] for place in more]
                 output = fit(with_scores(values))
         values, scores = renewed_scores(problem, values, scores, crossed, rest, output)
-    kept_scores = scores.useful(tuned.level_gain)
+    kept_scores = scores.useful(tuned.level_gain, any_other=rest.shape[1] > len(coded))
     values, scores = values[:, kept_scores], scores.some(kept_scores)
     return with_scores(values), replace(columns, scores=scores)
 

@@ -22,17 +22,18 @@ def keep_range(estimator, X, *, goes_on=False):
     if inputs is not None:
         pieces = inputs.pieces
         found = _extremes(X)
-        if pieces is None or inputs.scores is not None:  # other columns than these: of a fit
-            estimator.data_min_, estimator.data_max_ = found
-            return
         if goes_on and hasattr(estimator, "data_min_"):
             found = (
                 np.minimum(found[0], estimator.data_min_),
                 np.maximum(found[1], estimator.data_max_),
             )
-        for end, known in zip(found, (low, high), strict=True):
-            end[pieces.source[pieces.straight]] = known[pieces.straight]
+        if inputs.scores is None:  # else other columns than these
+            for end, known in zip(found, (low, high), strict=True):
+                end[pieces.source[pieces.straight]] = known[pieces.straight]
         low, high = found
+        if estimator.is_categorical_ is not None:  # any code is one
+            low[estimator.is_categorical_] = 0
+            high[estimator.is_categorical_] = [max(len(c) - 1, 0) for c in estimator.categories_]
     estimator.data_min_, estimator.data_max_ = low, high
 
 
@@ -90,8 +91,13 @@ def without_gaps(estimator, X):
     gaps = np.isnan(X)
     if not gaps.any():
         return X
+    return np.where(gaps, column_means(estimator).astype(X.dtype), X)
+
+
+def column_means(estimator):
+    """Means of plain columns in training."""
     summary = estimator._stream.get("summary", estimator._stream)
-    return np.where(gaps, np.asarray(summary["columns"]["mean"]).astype(X.dtype), X)
+    return np.asarray(summary["columns"]["mean"])
 
 
 def _any_outside(X, low, high):

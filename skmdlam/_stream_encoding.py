@@ -7,8 +7,10 @@ import numpy as np
 
 from ._encoding import choose_pieces, keep_pieces
 from ._inputs import kinds_of
+from ._range import column_means
 from .engine.constants import TUNED
 from .engine.far_cells import pulled_in_alone
+from .engine.inputs.kinds import Kinds
 from .engine.inputs.pieces import Pieces
 from .engine.loop.stream_state import StreamState
 from .engine.stream_columns import with_pieces
@@ -24,8 +26,9 @@ def encode_stream(estimator, problem, network, rng):
     5,000 or more; each time the weights and what is known of the columns are converted, and the
     function stays at the new knots. After that, and after a fit, the encoder stays what it is until
     many cells of a column lie beyond its knots: beyond them curves are constant, and nothing would
-    be learned. Then all begins anew, by samples from there on. After a sparse chunk columns stay
-    plain. Another ``encoding`` counts from the next choice on; None leaves curves that are there.
+    be learned. Then all begins anew, by samples from there on. Levels and gaps get their columns at
+    the same times, and without curves whenever twice as many samples have been seen, for good.
+    After a sparse chunk columns stay plain. Another ``encoding`` counts from the next choice on; None leaves curves that are there.
 
     Parameters
     ----------
@@ -43,12 +46,12 @@ def encode_stream(estimator, problem, network, rng):
         if kinds is not None:
             first = Pieces.of(problem.X, 0, problem.sample_weight, kinds=kinds)
             keep_pieces(estimator, None, first)
-        if estimator.encoding is None or problem.sparse:
+        if problem.sparse or (estimator.encoding is None and kinds is None):
             return
         # A copy draws: a stream of plain columns is the one that it is without an encoding.
         seed = copy.deepcopy(rng).randint(np.iinfo(np.int32).max)
         estimator._sample = {"seen": 0, "chosen_at": 0, "seed": seed}
-        if estimator.encoding != "auto" and len(problem.Y) < TUNED.encoded_rows:
+        if estimator.encoding not in ("auto", None) and len(problem.Y) < TUNED.encoded_rows:
             known = replace(problem, kinds=kinds)
             keep_pieces(estimator, *choose_pieces(estimator, known, network.solver))
     sample = getattr(estimator, "_sample", None)
@@ -82,8 +85,10 @@ def encode_stream(estimator, problem, network, rng):
         keep_pieces(estimator, encoder, pieces)
     sample["chosen_at"] = sample["seen"]
     if sample["seen"] >= TUNED.stream_calibrated:
-        curves = estimator.encoder_ is not None
-        estimator._sample = _settled(estimator, sample["seed"]) if curves else None
+        if estimator.encoder_ is not None:
+            estimator._sample = _settled(estimator, sample["seed"])
+        elif pieces is None:  # else there may be more levels and gaps
+            estimator._sample = None
 
 
 def _kinds(estimator, problem):
@@ -154,6 +159,8 @@ def _convert(estimator, pieces, known):
     old = Pieces.plain(estimator.n_features_in_)
     if estimator._inputs is not None:
         old = estimator._inputs.pieces
+    elif pieces.kinds is not None:  # a gap was the mean so far
+        old = Pieces(old.curves, kinds=Kinds.of_numbers(column_means(estimator)))
     state = StreamState.from_arrays(estimator._stream)
     state, factor, offset = with_pieces(state, old, pieces, known.X, known.sample_weight)
     estimator._stream = state.as_arrays()

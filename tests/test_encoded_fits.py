@@ -302,22 +302,23 @@ class TestRefused:
             model.fit(X, NUMBERS)
         assert not hasattr(model, "n_iter_")
 
-    @pytest.mark.parametrize("value", [np.nan, np.inf])
-    def test_missing_values(self, value):
+    @pytest.mark.parametrize("value", [-np.inf, np.inf])
+    def test_infinite_values(self, value):
+        """A gap is none of them: see test_inputs.py."""
         bad = X.copy()
         bad[7, 2] = value
         model = make(encoding="piecewise")
-        with pytest.raises(ValueError, match=r"NaN|infinity"):
+        with pytest.raises(ValueError, match="infinity"):
             model.fit(bad, NUMBERS)
         with pytest.raises(NotFittedError):
             model.predict(X)
         expected = model.fit(X, NUMBERS).predict(X)
         before = dict(vars(model))
         for call in (model.fit, model.partial_fit):
-            with pytest.raises(ValueError, match=r"NaN|infinity"):
+            with pytest.raises(ValueError, match="infinity"):
                 call(bad, NUMBERS)
             assert vars(model) == before
-        with pytest.raises(ValueError, match=r"NaN|infinity"):
+        with pytest.raises(ValueError, match="infinity"):
             model.predict(bad)
         np.testing.assert_array_equal(model.predict(X), expected)
 

@@ -9,6 +9,7 @@ from sklearn.metrics import r2_score
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor, PiecewiseLinearEncoder
 from skmdlam import _stream_encoding as stream_module
+from skmdlam._encoding import keep_pieces
 from skmdlam.engine.constants import TUNED
 from skmdlam.engine.inputs.pieces import Pieces
 from skmdlam.engine.problem import Problem
@@ -316,8 +317,8 @@ def layer_of(model, inputs):
 class TestConversion:
     def convert(self, model, encoder, known):
         problem = Problem(known, np.zeros((len(known), 1)), [], SquaredError(), None, 0.0)
-        stream_module._convert(model, encoder, problem)
-        model.encoder_ = encoder
+        stream_module._convert(model, encoder._pieces, problem)
+        keep_pieces(model, encoder, encoder._pieces)
 
     def test_plain_columns_become_curves(self):
         model = make()
@@ -432,7 +433,7 @@ class TestStored:
 
 
 class TestRefused:
-    @pytest.mark.parametrize("value", [np.nan, np.inf, 1e200])
+    @pytest.mark.parametrize("value", [-np.inf, np.inf, 1e200])
     @pytest.mark.parametrize("seen", [0, 60, 150])
     def test_bad_chunks_leave_it_as_it_was(self, value, seen):
         bad = X[:100].copy()
@@ -441,7 +442,7 @@ class TestRefused:
         if seen:
             feed(model, [seen])
         before = dict(vars(model))
-        with pytest.raises(ValueError, match=r"NaN|infinity|too large|X holds"):
+        with pytest.raises(ValueError, match=r"infinity|too large|X holds"):
             model.partial_fit(bad, NUMBERS[:100])
         assert vars(model) == before
         feed(model, [100], start=seen)

@@ -201,14 +201,14 @@ class TestErrors:
         with pytest.raises(ValueError, match="X holds a number of size"):
             PiecewiseLinearEncoder().fit(size * np.linspace(-1.0, 1.0, 20)[:, np.newaxis])
 
-    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-    def test_missing_and_infinite(self, value):
+    @pytest.mark.parametrize("value", [np.inf, -np.inf])
+    def test_infinite(self, value):
         bad = X.copy()
         bad[3, 1] = value
-        with pytest.raises(ValueError, match=r"NaN|infinity"):
+        with pytest.raises(ValueError, match="infinity"):
             PiecewiseLinearEncoder().fit(bad)
         encoder = PiecewiseLinearEncoder().fit(X)
-        with pytest.raises(ValueError, match=r"NaN|infinity"):
+        with pytest.raises(ValueError, match="infinity"):
             encoder.transform(bad)
 
     def test_data(self):

@@ -53,7 +53,8 @@ def test_zeros_of_sparse_samples_stay():
     expected = np.array([[0.0, dense[:, 1].max(), 0.0, 0.0, 0.0]])
     plain = clone(model).set_params(clip=False)
     vars(plain).update({k: v for k, v in vars(model).items() if k.endswith("_")})
-    vars(plain).update(_activations=model._activations, _loss=model._loss, clip=False)
+    private = ("_activations", "_loss", "_inputs", "_reader")
+    vars(plain).update({name: getattr(model, name) for name in private}, clip=False)
     found, wanted = model.predict(sp.csr_array(new)), plain.predict(sp.csr_array(expected))
     np.testing.assert_allclose(found, wanted)
 

@@ -20,6 +20,9 @@ _ROUNDS = 30
 _LEAST = 0.05
 # Step of a difference, in standard deviations.
 _STEP = 0.25
+# What a loss with kinks is smoothed over, in the same unit, and this in quartiles of a normal.
+_SHIFTS = np.linspace(-1.5, 1.5, 13)
+_QUARTILES = 1.349
 _TINY = np.finfo(float).tiny
 
 
@@ -47,9 +50,10 @@ class LevelScores:
         """Number of scores."""
         return len(self.tables)
 
-    def useful(self, least):
-        """Indices of the scores that explain more than this."""
-        return [score for score, gain in enumerate(self.gains) if gain > least]
+    def useful(self, least, *, any_other=True):
+        """Indices of the scores that explain more than this, of one where there is nothing else."""
+        found = [score for score, gain in enumerate(self.gains) if gain > least]
+        return found if found or any_other else [int(np.argmax(self.gains))]
 
     def some(self, scores):
         """Some of the scores."""
@@ -120,10 +124,14 @@ class Folds:
         for fold in range(int(self.fold.max()) + 1):
             inside = self.fold == fold
             rest = ~inside
-            table = shrunken_means(self.codes[rest], asked[rest], weight[rest], self.n_levels)
-            scores[inside] = table[self.codes[inside]]
+            scores[inside] = self._table(asked, weight, rest)[self.codes[inside]]
         gain = _explained(asked, scores, weight)
-        return scores, shrunken_means(self.codes, asked, weight, self.n_levels), gain
+        return scores, self._table(asked, weight, slice(None)), gain
+
+    def _table(self, asked, weight, rows):
+        """Shrunken means of some samples; to have no level is one more, where some have none."""
+        n_levels = self.n_levels + 1
+        return shrunken_means(self.codes[rows], asked[rows], weight[rows], n_levels)[:-1]
 
 
 def _explained(asked, scores, weight):
@@ -226,7 +234,7 @@ def _from_constant(problem):
     """Newton steps from the best constant, for each sample and output, and their curvatures."""
     loss, Y = problem.loss, problem.Y
     share = problem.rows.normalized()
-    scale = np.maximum(Y.std(axis=0), np.finfo(Y.dtype).eps) if _linear(loss) else 1.0
+    scale = _spread(loss, Y) if _linear(loss) else 1.0
     z = np.zeros(Y.shape[1])
     if _linear(loss):
         z = share @ Y.astype(float)
@@ -235,12 +243,26 @@ def _from_constant(problem):
         step = (share @ gradient) / np.maximum(share @ curvature, _TINY)
         z = z - np.clip(step, -2.0 * scale, 2.0 * scale)
     gradient, curvature = _derivatives(loss, np.broadcast_to(z, Y.shape), Y, scale)
-    curvature = np.maximum(curvature, _LEAST * (share @ curvature))
+    curvature = np.maximum(curvature, _least(loss) * (share @ curvature))
     return -gradient / np.maximum(curvature, _TINY), curvature
 
 
 def _linear(loss):
     return loss.out_activation == "identity"
+
+
+def _least(loss):
+    """Share of the mean curvature that a sample has at least: all of it beyond Huber's bend."""
+    return 1.0 if _linear(loss) and loss.bounded_gradient else _LEAST
+
+
+def _spread(loss, Y):
+    """Unit of each target: where far targets pull no more than others, they do not count."""
+    spread = Y.std(axis=0, dtype=float)
+    if loss.bounded_gradient:
+        middle = np.subtract(*np.quantile(Y, [0.75, 0.25], axis=0)) / _QUARTILES
+        spread = np.where(middle > 0, middle, spread)
+    return np.maximum(spread, np.finfo(Y.dtype).eps)
 
 
 def _gradient(loss, z, Y):
@@ -251,7 +273,14 @@ def _gradient(loss, z, Y):
 
 def _derivatives(loss, z, Y, scale):
     """Gradient in the outputs, and the diagonal of the curvature as a difference."""
-    gradient = _gradient(loss, z, Y)
+
+    def slope(z):
+        if not loss.nonsmooth:
+            return _gradient(loss, z, Y)
+        # A mean over the kink: the sign of a residual hardly tells one level from another.
+        return np.mean([_gradient(loss, z + shift * scale, Y) for shift in _SHIFTS], axis=0)
+
+    gradient = slope(z)
     curvature = np.empty(Y.shape)
     for output in range(Y.shape[1]):
         step = _STEP * np.broadcast_to(scale, Y.shape[1])[output]
@@ -259,7 +288,7 @@ def _derivatives(loss, z, Y, scale):
         for sign in (1.0, -1.0):
             moved = np.array(z, dtype=float)
             moved[:, output] += sign * step
-            ends.append(_gradient(loss, moved, Y)[:, output])
+            ends.append(slope(moved)[:, output])
         curvature[:, output] = (ends[0] - ends[1]) / (2.0 * step)
     return gradient, np.maximum(curvature, 0.0)
 
@@ -274,7 +303,7 @@ def slope_scores(problem, scores, categories, folds, rest, values, output, tuned
     Parameters
     ----------
     problem : Problem
-        With samples as they are.
+        With samples as they are, and the kinds of ``rest``.
     scores : LevelScores
     categories : list of int or ndarray
     folds : list of Folds
@@ -293,16 +322,22 @@ def slope_scores(problem, scores, categories, folds, rest, values, output, tuned
     owners : list of int
         The categories, by their places, of what was added.
     """
+    if not rest.shape[1]:
+        return values, scores, []
     loss, Y = problem.loss, problem.Y
     z = output(np.hstack([rest, values]))
     scale = np.maximum(z.std(axis=0), np.finfo(float).eps)
     gradient, curvature = _derivatives(loss, z, Y, scale)
     share = problem.rows.normalized()
-    curvature = np.maximum(curvature, _LEAST * (share @ curvature))
+    curvature = np.maximum(curvature, _least(loss) * (share @ curvature))
     weight = (
         curvature if problem.sample_weight is None else (curvature * problem.sample_weight[:, None])
     )
-    numbers = np.nan_to_num(rest - np.nanmean(rest, axis=0))
+    gaps = np.isnan(rest)
+    means = np.where(gaps, 0.0, rest).sum(axis=0) / np.maximum((~gaps).sum(axis=0), 1)
+    numbers = np.where(gaps, 0.0, rest - means)
+    if problem.kinds is not None:
+        numbers[:, problem.kinds.categorical] = 0.0  # a code is no number
     spread = numbers.std(axis=0)
     numbers /= np.where(spread > 0, spread, 1.0)
     columns, tables, gains, owners = [values], list(scores.tables), list(scores.gains), []
@@ -392,7 +427,7 @@ def renewed_scores(problem, values, scores, folds, rest, output):
             tables.append(scores.tables[score])
             gains.append(0.0)
             continue
-        curvature = np.maximum(curvature, _LEAST * mean)
+        curvature = np.maximum(curvature, _least(loss) * mean)
         asked = values[:, score] - np.einsum("ij,ij->i", gradient, slope) / curvature
         new[:, score], table, gain = crossed.fit(asked.astype(float), curvature / mean)
         tables.append(table)

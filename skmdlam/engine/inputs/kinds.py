@@ -52,6 +52,11 @@ class Kinds:
         means[gaps] = sums
         return cls(levels, gaps, means)
 
+    @classmethod
+    def of_numbers(cls, means):
+        """Those of columns of numbers without gaps, of these means."""
+        return cls([None] * means.size, np.zeros(means.size, dtype=bool), means)
+
     @property
     def categorical(self):
         """Mask of the categories."""

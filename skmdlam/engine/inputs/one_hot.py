@@ -14,7 +14,7 @@ def one_hot_blocks(X, tuned=TUNED):
 
     Parameters
     ----------
-    X : ndarray or sparse matrix in CSR format of shape (n, d)
+    X : ndarray or sparse matrix of shape (n, d)
     tuned : Tuned
 
     Returns
@@ -25,6 +25,7 @@ def one_hot_blocks(X, tuned=TUNED):
     n, d = X.shape
     if d <= tuned.few_levels or n == 0:
         return []
+    X = _by_rows(X)
     binary = _binary(X)
     if binary.sum() <= tuned.few_levels:
         return []
@@ -49,6 +50,17 @@ def one_hot_blocks(X, tuned=TUNED):
     return blocks
 
 
+def _by_rows(X):
+    """A sparse matrix in CSR format with one entry a cell; a dense one as it is."""
+    if not sp.issparse(X):
+        return X
+    X = X.tocsr()
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
 def _binary(X):
     """Which columns hold nothing but zeros and ones."""
     if sp.issparse(X):
@@ -65,21 +77,18 @@ def _binary(X):
 def _ones(X, columns):
     """Rows and columns of the ones in these columns, row by row."""
     if sp.issparse(X):
-        X = X.tocsr()
         row = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
         among = np.zeros(X.shape[1], dtype=bool)
         among[columns] = True
         kept = among[X.indices] & (X.data == 1)
-        row, column = row[kept], X.indices[kept]
-        order = np.lexsort((column, row))
-        return row[order], column[order]
+        return row[kept], X.indices[kept]
     row, column = np.nonzero(X[:, columns])
     return row, columns[column]
 
 
 def codes_of(X, block):
     """The level of each sample, not a number where it has none, shape (n,)."""
-    row, column = _ones(X, block)
+    row, column = _ones(_by_rows(X), block)
     codes = np.full(X.shape[0], np.nan)
     codes[row] = column - block[0]
     return codes

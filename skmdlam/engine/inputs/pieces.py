@@ -241,8 +241,8 @@ class Pieces:
     def in_terms_of(self, old):
         """How weights of these columns follow from those of other pieces of the same columns.
 
-        The sum of curves that they stand for stays what it is at the knots of these pieces and at
-        gaps, and as a whole where these have all knots of the old ones.
+        The sum of curves that they stand for stays what it is at the knots of these pieces, and as
+        a whole where these have all knots of the old ones; so does what a gap or a level adds.
 
         Returns
         -------
@@ -251,59 +251,57 @@ class Pieces:
             ``W = factor @ W_old`` and ``b = b_old + offset @ W_old``.
         """
         factor, offset = np.zeros((self.size, old.size)), np.zeros(old.size)
-        for column, curve in enumerate(self.curves):
+        for column in range(len(self.curves)):
             here, there = self.source == column, old.source == column
-            self._keep_indicators(factor, old, here, there)
-            there &= old._piece > _GAP
-            passed, passed_before = here & self.straight, there & old.straight
-            factor[np.ix_(passed, passed_before)] = 1.0
-            bent = there & ~old.straight if passed.any() else there
-            if not here.any():
-                continue
-            if not bent.any():
-                continue
-            if curve is None:  # of what were curves the straight line through the ends
-                x = old.curves[column].knots[[0, -1]]
-            else:
-                x = curve.knots
-            values = old.at(column, x)[:, bent[old.source == column]]
-            offset[bent] = values[0]
-            steps = np.diff(values, axis=0)
-            if curve is None:
-                steps = steps / (x[-1] - x[0])
-                offset[bent] -= x[0] * steps[0]
-                factor[np.ix_(passed, bent)] = steps
-                continue
-            rank = here & (self._piece == _RANK)
-            if rank.any():  # has the rise as a whole, and pieces what is besides
-                rise = steps.sum(axis=0)
-                factor[np.ix_(rank, bent)] = rise
-                steps = steps - np.outer(np.diff(curve.rank(x)), rise)
-            factor[np.ix_(here & self.is_piece, bent)] = steps
-        self._keep_gaps(factor, offset, old)
+            numbers = [each._piece > _GAP for each in (self, old)]
+            self._keep_curve(factor, offset, old, column, here & numbers[0], there & numbers[1])
+            self._keep_gap(factor, offset, old, column, here, there)
+            self._keep_levels(factor, old, here, there)
         return factor, offset
 
-    def _keep_indicators(self, factor, old, here, there):
-        """Weights of gaps and of levels of a column stay what they are."""
-        for kind in (_GAP, _LEVEL):
-            new_rows, old_rows = (
-                np.flatnonzero(mask & (pieces._piece == kind))
-                for mask, pieces in ((here, self), (there, old))
-            )
-            same = self._low[new_rows][:, None] == old._low[old_rows]
-            i, j = np.nonzero(same)
-            factor[new_rows[i], old_rows[j]] = 1.0
+    def _keep_curve(self, factor, offset, old, column, here, there):
+        """Weights of the column itself, of its rank and of its pieces."""
+        curve = self.curves[column]
+        passed, passed_before = here & self.straight, there & old.straight
+        factor[np.ix_(passed, passed_before)] = 1.0
+        bent = there & ~old.straight if passed.any() else there
+        if not (here.any() and bent.any()):
+            return
+        if curve is None:  # of what were curves the straight line through the ends
+            x = old.curves[column].knots[[0, -1]]
+        else:
+            x = curve.knots
+        values = old.at(column, x)[:, bent[old.source == column]]
+        offset[bent] = values[0]
+        steps = np.diff(values, axis=0)
+        if curve is None:
+            steps = steps / (x[-1] - x[0])
+            offset[bent] -= x[0] * steps[0]
+            factor[np.ix_(passed, bent)] = steps
+            return
+        rank = here & (self._piece == _RANK)
+        if rank.any():  # has the rise as a whole, and pieces what is besides
+            rise = steps.sum(axis=0)
+            factor[np.ix_(rank, bent)] = rise
+            steps = steps - np.outer(np.diff(curve.rank(x)), rise)
+        factor[np.ix_(here & self.is_piece, bent)] = steps
 
-    def _keep_gaps(self, factor, offset, old):
-        """A gap adds what it added, whatever the columns beside its indicator are there."""
-        gap = np.array([np.nan])
-        for row in np.flatnonzero(self._piece == _GAP):
-            here, there = self.source == self.source[row], old.source == self.source[row]
-            before = old.at(self.source[row], gap)[0]
-            if np.isfinite(before).all():  # without kinds nobody knows what a gap is
-                factor[row, there] = 0.0
-                now = self.at(self.source[row], gap)[0] @ factor[np.ix_(here, there)]
-                factor[row, there] = before - offset[there] - now
+    def _keep_gap(self, factor, offset, old, column, here, there):
+        """The weight of a gap is what the others do not say of one any more."""
+        gap = here & (self._piece == _GAP)
+        if gap.any():
+            x = np.array([np.nan])
+            others = np.where(gap[here], 0.0, self.at(column, x)[0])
+            said = offset[there] + others @ factor[np.ix_(here, there)]
+            factor[np.ix_(gap, there)] = old.at(column, x) - said
+
+    def _keep_levels(self, factor, old, here, there):
+        """Weights of levels stay what they are."""
+        new_rows, old_rows = (
+            np.flatnonzero(mask & pieces.is_level) for mask, pieces in ((here, self), (there, old))
+        )
+        i, j = np.nonzero(self._low[new_rows][:, None] == old._low[old_rows])
+        factor[new_rows[i], old_rows[j]] = 1.0
 
     def names(self, names, categories=None):
         """Names of the encoded columns, from those of the columns and of their levels.
@@ -349,10 +347,14 @@ class Pieces:
         )
         out = ranks.take(self._taken[columns], axis=1)
         out -= low
-        if self.is_level.any():
-            # They come last, whatever columns are asked for.
-            levels = out[:, out.shape[1] - int(self.is_level[columns].sum()) :]
-            np.equal(levels, 0.0, out=levels, casting="unsafe")
+        is_level = self.is_level[columns]
+        if is_level.any():
+            first = int(np.argmax(is_level))
+            if is_level[first:].all():  # they come last, unless columns are asked for in disorder
+                levels = out[:, first:]
+                np.equal(levels, 0.0, out=levels, casting="unsafe")
+            else:
+                out[:, is_level] = out[:, is_level] == 0.0
         out *= steepness
         np.maximum(out, least, out=out)
         return np.minimum(out, most, out=out)
