@@ -59,7 +59,21 @@ def table_of(X, name="X"):
             return table(X)
     if _is_a(X, "polars", "LazyFrame"):
         raise TypeError(f"{name} is a polars LazyFrame, a query without data yet: collect() first.")
+    if type(X) is dict or (isinstance(X, np.ndarray) and X.dtype.kind == "V"):
+        what = "a dict" if type(X) is dict else f"an array of records ({X.dtype})"
+        raise ValueError(f"{name} is {what}: make a data frame of it, pandas.DataFrame({name}).")
+    if isinstance(X, np.ma.MaskedArray):
+        X = _with_gaps(X)
     return SparseTable(X) if sp.issparse(X) else ArrayTable(X)
+
+
+def _with_gaps(X):
+    """A masked array as a plain one, with a gap where it is masked."""
+    if not np.ma.is_masked(X):
+        return np.asarray(X)
+    if X.dtype.kind in "biu":
+        X = X.astype(float)
+    return X.filled(np.nan) if X.dtype.kind == "f" else X.astype(object).filled(None)
 
 
 def _is_a(X, library, kind):
@@ -246,7 +260,12 @@ class ArrowTable(Table):
             return Distinct([], np.empty(0, dtype=int))
         codes = [chunk.indices.cast(pa.int64()).fill_null(-1) for chunk in chunks]
         codes = np.concatenate([part.to_numpy(zero_copy_only=False) for part in codes])
-        return Distinct(chunks[0].dictionary.to_pylist(), codes, column.type.ordered)
+        values = chunks[0].dictionary.to_pylist()
+        if None in values:  # a null among the values is a gap, too
+            gap = values.index(None)
+            codes = np.where(codes == gap, -1, codes - (codes > gap))
+            del values[gap]
+        return Distinct(values, codes, column.type.ordered)
 
     def _numbers(self, j, dtype):
         pa, column = sys.modules["pyarrow"], self.data.column(j)

@@ -107,7 +107,10 @@ class Reader:
         X[:, numeric] = numbers
         for k, j in enumerate(np.flatnonzero(self.is_categorical).tolist()):
             _refuse(table, j, name)
-            X[:, j] = self._codes(k, *_in_use(table.distinct(j)))
+            found = _in_use(table.distinct(j))
+            X[:, j] = self._codes(k, *found)
+            if table.shape[0] and np.isnan(X[:, j]).all():
+                _warn_of_other_type(table, j, self.levels[k], found.values, name)
         return X
 
     def extended(self, table, name="X"):
@@ -302,6 +305,23 @@ def _warn_of_numbers(table, j, found, name):
         warnings.warn(
             f"{name}: {table.name(j)} holds numbers in strings, for example {levels[0]!r}, and is "
             "read as categories, nearly all of them different. Convert it with astype(float).",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _warn_of_other_type(table, j, levels, values, name):
+    """Warn of numbers where levels are strings, or the other way: not one of them can be known."""
+    levels = [level for level in levels.tolist() if level == level]
+    if not levels or not values:
+        return
+    are_text = [{isinstance(value, str) for value in each} for each in (levels, values)]
+    if are_text in ([{True}, {False}], [{False}, {True}]):
+        now, before = ("numbers", "strings") if are_text[0] == {True} else ("strings", "numbers")
+        warnings.warn(
+            f"{name}: {table.name(j)} holds {now}, for example {values[0]!r}, and its categories "
+            f"in fit are {before}, for example {levels[0]!r}: none of these is known. Convert it "
+            "to the type that it had.",
             UserWarning,
             stacklevel=2,
         )

@@ -135,5 +135,6 @@ class ArrayTable(Table):
         """Columns of numbers; all of them as they are where NumPy knows them for numbers."""
         values = self.data if columns is None else self.data[:, columns]
         if values.dtype.kind != "O":
-            return values if columns is None else values.astype(floating({values.dtype}))
+            as_they_are = columns is None or values.dtype.kind == "c"  # scikit-learn refuses these
+            return values if as_they_are else values.astype(floating({values.dtype}))
         return as_numbers(values, np.float64)
