@@ -7,10 +7,12 @@ import scipy.sparse as sp
 
 from .engine.constants import TUNED
 from .engine.inputs.encoded import encoded_samples
-from .engine.inputs.kinds import Kinds, common_levels, level_counts
-from .engine.inputs.one_hot import codes_of, one_hot_blocks
+from .engine.inputs.kinds import Kinds
+from .engine.inputs.levels import CodeColumn, OneHotBlock, are_rare
+from .engine.inputs.one_hot import one_hot_blocks
 from .engine.inputs.pieces import Pieces
 from .engine.level_scores import Folds, LevelScores, first_scores, renewed_scores, slope_scores
+from .engine.ties import numbers_with_levels
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class InputColumns:
     def blocks(self):
         """Blocks of columns of zeros and ones that have scores, a list of ndarray."""
         owners = [] if self.scores is None else self.scores.categories
-        return list({int(where[0]): where for where in owners if np.ndim(where)}.values())
+        blocks = [each.columns for each in owners if isinstance(each, OneHotBlock)]
+        return list({int(block[0]): block for block in blocks}.values())
 
     @property
     def made_of(self):
@@ -55,7 +58,10 @@ class InputColumns:
         if self.scores is None:
             return kept
         place = {int(block[0]): self.n_features + b for b, block in enumerate(self.blocks)}
-        made = [place[int(w[0])] if np.ndim(w) else w for w in self.scores.categories]
+        made = [
+            place[int(each.columns[0])] if isinstance(each, OneHotBlock) else each.column
+            for each in self.scores.categories
+        ]
         return np.r_[kept, np.array(made, dtype=int)]
 
     @property
@@ -120,60 +126,31 @@ def block_name(block, names):
 PLAIN = InputColumns(None, None, None, 0)
 
 
-@dataclass(frozen=True)
-class Category:
-    """A category whose levels get scores.
-
-    Attributes
-    ----------
-    where : int or ndarray
-        Its column of codes, or its block of columns of zeros and ones.
-    codes : ndarray of shape (n,)
-        Of the samples.
-    n_levels : int
-    """
-
-    where: object
-    codes: np.ndarray
-    n_levels: int
-
-    @classmethod
-    def of(cls, where, codes, n_levels, weight, tuned=TUNED):
-        """The category; None where nearly all samples have a level that has a column anyway."""
-        counts = level_counts(codes, weight)
-        common = common_levels(counts, tuned)
-        rare = counts.sum() - counts[common].sum()
-        few = np.count_nonzero(counts) <= tuned.few_levels
-        if few or rare <= tuned.rare_levels * counts.sum():
-            return None
-        return cls(where, codes, n_levels)
-
-
 def categories_to_score(problem, by_hand, tuned=TUNED):
-    """Categories with many levels among the columns of a problem: of codes, and by hand.
+    """Categories with many levels among the columns of a problem, whatever form they have.
 
     Parameters
     ----------
     problem : Problem
         With samples as they are.
     by_hand : bool
-        Whether to look for blocks of columns of zeros and ones.
+        Whether to look for those that do not say that they are: blocks of columns of zeros and
+        ones, and numbers with ties.
 
     Returns
     -------
-    categories : list of Category
+    categories : list of CodeColumn, OneHotBlock or TiedNumbers
     """
-    X, weight, kinds = problem.X, problem.sample_weight, problem.kinds
+    X, kinds = problem.X, problem.kinds
     found = []
     if kinds is not None:
-        for column in np.flatnonzero(kinds.categorical):
-            codes = X[:, column]
-            n_levels = int(np.nanmax(codes, initial=-1.0)) + 1
-            found.append(Category.of(int(column), codes, n_levels, weight, tuned))
+        found = [CodeColumn.of(X, column) for column in np.flatnonzero(kinds.categorical)]
     if by_hand:
-        for block in one_hot_blocks(X, tuned):
-            found.append(Category.of(block, codes_of(X, block), block.size, weight, tuned))
-    return [category for category in found if category is not None]
+        found += [OneHotBlock(block) for block in one_hot_blocks(X, tuned)]
+    found = [each for each in found if are_rare(each, X, problem.sample_weight, tuned)]
+    if by_hand and not problem.sparse and not problem.loss.nonsmooth:
+        found += numbers_with_levels(problem, tuned)
+    return found
 
 
 def scored_problem(problem, categories, fit, seed, tuned=TUNED):
@@ -186,7 +163,8 @@ def scored_problem(problem, categories, fit, seed, tuned=TUNED):
     ----------
     problem : Problem
         With samples as they are.
-    categories : list of Category
+    categories : list
+        As :func:`categories_to_score` gives them.
     fit : callable or None
         ``fit(problem)`` gives a function from samples of its columns to outputs; None where scores
         are those for a constant.
@@ -204,19 +182,15 @@ def scored_problem(problem, categories, fit, seed, tuned=TUNED):
     rng = np.random.RandomState(seed)
     fold = rng.permutation(n) % tuned.level_folds
     folds = [
-        Folds.of(category.codes, problem.sample_weight, fold, category.n_levels)
+        Folds.of(category.codes(problem.X), problem.sample_weight, fold, category.n_levels)
         for category in categories
     ]
-    where = [category.where for category in categories]
-    values, scores = first_scores(problem, where, folds, tuned)
+    values, scores = first_scores(problem, categories, folds, tuned)
     kept = None
-    blocks = [category for category in categories if np.ndim(category.where)]
+    blocks = [each.columns for each in categories if isinstance(each, OneHotBlock)]
     if blocks:
-        stays = np.ones(d, dtype=bool)
-        for category in blocks:
-            stays[category.where] = False
-        kept = np.flatnonzero(stays)
-    coded = [category.where for category in categories if not np.ndim(category.where)]
+        kept = np.setdiff1d(np.arange(d), np.concatenate(blocks))
+    coded = [each.column for each in categories if isinstance(each, CodeColumn)]
     columns = InputColumns(kept, scores, None, d)
     rest = columns.rest(problem.X)
 
@@ -229,15 +203,14 @@ def scored_problem(problem, categories, fit, seed, tuned=TUNED):
         known = None if kinds is None else kinds.with_numbers(values)
         return replace(problem, X=np.hstack([rest, values]), kinds=known)
 
-    owner = [next(i for i, w in enumerate(where) if w is each) for each in scores.categories]
-    crossed = [folds[index] for index in owner]
+    crossed = [folds[categories.index(each)] for each in scores.categories]
     for turn in range(tuned.level_rounds if fit is not None else 0):
         output = fit(with_scores(values))
         if turn == 0:
             values, scores, more = slope_scores(
                 replace(problem, kinds=kinds),
                 scores,
-                where,
+                categories,
                 folds,
                 rest,
                 values,

@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .constants import TUNED
+from .inputs.levels import places
 
 # Rounds of expectation maximization for the two variances.
 _ROUNDS = 30
@@ -32,9 +33,8 @@ class LevelScores:
 
     Attributes
     ----------
-    categories : list of int or ndarray
-        The category that each score belongs to: its column of codes, or the block of columns of
-        zeros and ones that it is. One has several scores where there are several outputs.
+    categories : list of CodeColumn, OneHotBlock or TiedNumbers
+        The category that each score belongs to; one has several where there are several outputs.
     tables : list of ndarray of shape (n_levels + 1,)
         The score of each level, and at last that of a level that nobody has seen.
     gains : list of float
@@ -64,17 +64,8 @@ class LevelScores:
         """Scores of samples of shape (n, d), dense or sparse, an array of shape (n, size)."""
         scores = np.empty((X.shape[0], self.size), dtype=X.dtype)
         for score, (category, table) in enumerate(zip(self.categories, self.tables, strict=True)):
-            if np.ndim(category):  # a sum over the levels, whatever the cells are
-                scores[:, score] = table[-1] + X[:, category] @ (table[:-1] - table[-1])
-            else:
-                scores[:, score] = table[_places(X[:, category], table.size - 1)]
+            scores[:, score] = category.read(X, table)
         return scores
-
-
-def _places(codes, n_levels):
-    """Codes as indices; of what is no level the last one."""
-    known = codes < n_levels  # not a number is none
-    return np.where(known, codes, n_levels).astype(int)
 
 
 @dataclass(frozen=True)
@@ -100,7 +91,7 @@ class Folds:
         """For codes with gaps; ``n_levels`` where there are levels that nobody has seen."""
         if n_levels is None:
             n_levels = int(np.nanmax(codes, initial=-1.0)) + 1
-        return cls(_places(codes, n_levels), n_levels, fold, weight)
+        return cls(places(codes, n_levels), n_levels, fold, weight)
 
     def fit(self, asked, weight):
         """Scores of the samples, from the other folds, and the table of all of them.
@@ -198,7 +189,7 @@ def first_scores(problem, categories, folds, tuned=TUNED):
     ----------
     problem : Problem
         With samples as they are.
-    categories : list of int or ndarray
+    categories : list
         As :class:`LevelScores` has them.
     folds : list of Folds
         Of each category.
@@ -210,7 +201,7 @@ def first_scores(problem, categories, folds, tuned=TUNED):
         Scores of the samples.
     scores : LevelScores
     """
-    asked, weight = _from_constant(problem)
+    asked, weight = from_constant(problem)
     values, owners, tables, gains = [], [], [], []
     for category, crossed in zip(categories, folds, strict=True):
         found = [crossed.fit(each, w) for each, w in zip(asked.T, weight.T, strict=True)]
@@ -230,7 +221,7 @@ def first_scores(problem, categories, folds, tuned=TUNED):
     return np.hstack(values).astype(problem.X.dtype), LevelScores(owners, tables, gains)
 
 
-def _from_constant(problem):
+def from_constant(problem):
     """Newton steps from the best constant, for each sample and output, and their curvatures."""
     loss, Y = problem.loss, problem.Y
     share = problem.rows.normalized()
@@ -305,7 +296,7 @@ def slope_scores(problem, scores, categories, folds, rest, values, output, tuned
     problem : Problem
         With samples as they are, and the kinds of ``rest``.
     scores : LevelScores
-    categories : list of int or ndarray
+    categories : list
     folds : list of Folds
         Of each category.
     rest : ndarray of shape (n, d)

@@ -1,0 +1,111 @@
+"""Where the levels of a category are: a column of codes, a block of 0 and 1, numbers with ties."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .kinds import level_counts
+from .one_hot import codes_of
+
+
+@dataclass(frozen=True)
+class CodeColumn:
+    """A column of codes 0, 1, ..., with NaN where there is no known level.
+
+    Attributes
+    ----------
+    column : int
+    n_levels : int
+    """
+
+    column: int
+    n_levels: int
+
+    @classmethod
+    def of(cls, X, column):
+        """For samples of shape (n, d)."""
+        return cls(int(column), int(np.nanmax(X[:, column], initial=-1.0)) + 1)
+
+    def codes(self, X):
+        """The level of each sample, not a number where it has none."""
+        codes = X[:, self.column]
+        return np.where(codes < self.n_levels, codes, np.nan)
+
+    def read(self, X, table):
+        """What a table says of each sample; its last entry is for those without a level."""
+        return table[places(self.codes(X), self.n_levels)]
+
+
+@dataclass(frozen=True, eq=False)
+class OneHotBlock:
+    """A run of columns of zeros and ones of which a sample has one at most.
+
+    Attributes
+    ----------
+    columns : ndarray of int
+    """
+
+    columns: np.ndarray
+
+    @property
+    def n_levels(self):
+        """Number of columns."""
+        return self.columns.size
+
+    def codes(self, X):
+        """As :meth:`CodeColumn.codes`."""
+        return codes_of(X, self.columns)
+
+    def read(self, X, table):
+        """As :meth:`CodeColumn.read`, linear in the cells: a sum whatever they are."""
+        return table[-1] + X[:, self.columns] @ (table[:-1] - table[-1])
+
+
+@dataclass(frozen=True, eq=False)
+class TiedNumbers:
+    """A column of numbers of few values, each of which may have an effect of its own.
+
+    Attributes
+    ----------
+    column : int
+    values : ndarray
+        Increasing.
+    """
+
+    column: int
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, X, column):
+        """For samples of shape (n, d)."""
+        x = X[:, column]
+        return cls(int(column), np.unique(x[~np.isnan(x)]))
+
+    @property
+    def n_levels(self):
+        """Number of values."""
+        return self.values.size
+
+    def codes(self, X):
+        """As :meth:`CodeColumn.codes`; a value that training never saw is no level."""
+        x = X[:, self.column]
+        found = np.minimum(np.searchsorted(self.values, x), self.values.size - 1)
+        return np.where(self.values[found] == x, found, np.nan)
+
+    def read(self, X, table):
+        """As :meth:`CodeColumn.read`."""
+        return table[places(self.codes(X), self.n_levels)]
+
+
+def places(codes, n_levels):
+    """Codes as indices; of what is no level the last one."""
+    return np.where(np.isnan(codes), n_levels, codes).astype(int)
+
+
+def are_rare(category, X, weight, tuned):
+    """Whether there are many levels, of which many samples have one that is rare."""
+    counts = level_counts(category.codes(X), weight)
+    if np.count_nonzero(counts) <= tuned.few_levels:
+        return False
+    rare = counts[counts < tuned.level_rows].sum()
+    return bool(rare > tuned.rare_levels * counts.sum())

@@ -1,0 +1,103 @@
+"""Numbers whose values are levels: what a curve of the column leaves, and the values explain."""
+
+import numpy as np
+
+from .constants import TUNED
+from .inputs.levels import TiedNumbers
+from .inputs.pieces import Curve
+from .level_scores import Folds, from_constant
+
+# The ridge of the straight model, in mean eigenvalues.
+_RIDGE = 0.01
+_TINY = np.finfo(float).tiny
+
+
+def numbers_with_levels(problem, tuned=TUNED):
+    """Columns of numbers with ties whose values have effects of their own, as ids and codes have.
+
+    Of what a straight model of all columns and a curve of the column leave of the targets, levels
+    must explain a share in the samples of other folds.
+
+    Parameters
+    ----------
+    problem : Problem
+        With samples as they are, dense.
+    tuned : Tuned
+
+    Returns
+    -------
+    found : list of TiedNumbers
+    """
+    X, n = problem.X, problem.X.shape[0]
+    rows = slice(None)
+    if n > tuned.ties_rows:
+        rows = np.sort(np.random.RandomState(0).permutation(n)[: tuned.ties_rows])
+        problem = problem.some(rows)
+        n = tuned.ties_rows
+    tied = [
+        found
+        for column in np.flatnonzero(_numbers(problem))
+        for found in [_tied(problem.X, column, tuned)]
+        if found is not None
+    ]
+    if not tied:
+        return []
+    asked, weight = from_constant(problem)
+    weight = weight if problem.sample_weight is None else weight * problem.sample_weight[:, None]
+    straight = _standardized(problem.X)
+    fold = np.random.RandomState(1).permutation(n) % tuned.level_folds
+    found = []
+    left = [_left(straight, each, w) for each, w in zip(asked.T, weight.T, strict=True)]
+    for numbers in tied:
+        codes = numbers.codes(problem.X)
+        pieces = _curve(problem.X[:, numbers.column], tuned.many_pieces)
+        folds = Folds.of(codes, None, fold, numbers.n_levels)
+        gains = [folds.fit(_left(pieces, r, w), w)[2] for r, w in zip(left, weight.T, strict=True)]
+        if max(gains) > tuned.level_gain:
+            found.append(TiedNumbers.of(X, numbers.column))
+    return found
+
+
+def _numbers(problem):
+    """Mask of the columns that are no categories."""
+    kinds = problem.kinds
+    return ~kinds.categorical if kinds is not None else np.ones(problem.X.shape[1], dtype=bool)
+
+
+def _tied(X, column, tuned):
+    """The values of a column where there are many, but few for its samples."""
+    most = min(tuned.ties_levels, len(X) // tuned.ties_samples)
+    # Most columns have no ties: a part says so.
+    if np.unique(X[: 4 * most, column]).size > 2 * most:
+        return None
+    found = TiedNumbers.of(X, column)
+    return found if tuned.few_levels < found.n_levels <= most else None
+
+
+def _standardized(X):
+    """Columns with mean 0 and spread 1, gaps at the mean."""
+    gaps = np.isnan(X)
+    means = np.where(gaps, 0.0, X).sum(axis=0) / np.maximum((~gaps).sum(axis=0), 1)
+    X = np.where(gaps, 0.0, X - means)
+    spread = X.std(axis=0)
+    return np.divide(X, spread, out=np.zeros_like(X), where=spread > 0)
+
+
+def _curve(x, n_pieces):
+    """Pieces of one column as an array, those of a gap at the median."""
+    present = ~np.isnan(x)
+    curve = Curve.of(x[present], np.ones(int(present.sum())), n_pieces)
+    ranks = curve.rank(np.where(present, x, np.median(x[present])))
+    ends = curve.rank(curve.knots)
+    pieces = (ranks[:, None] - ends[:-1]) / np.diff(ends)
+    return _standardized(np.clip(pieces, 0.0, 1.0))
+
+
+def _left(A, y, weight):
+    """What weighted ridge regression on some columns leaves of y."""
+    share = weight / weight.sum()
+    A = A - share @ A
+    y = y - share @ y
+    gram = A.T @ (A * share[:, None])
+    gram.flat[:: len(gram) + 1] += _RIDGE * max(float(gram.trace()) / max(len(gram), 1), _TINY)
+    return y - A @ np.linalg.solve(gram, A.T @ (share * y))
