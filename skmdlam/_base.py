@@ -23,6 +23,7 @@ from ._encoding import (
     by_blocks,
     check_encoding,
     choose_columns,
+    input_names,
     known_columns,
     n_inputs,
 )
@@ -441,6 +442,13 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             # The stream keeps it: the user's, or NumPy's own, would be shared with others.
             rng = np.random.RandomState(rng.randint(np.iinfo(np.int32).max))
         return rng
+
+    @property
+    def input_names_(self):
+        """Names of the inputs of the first layer, the rows of ``coefs_[0]``."""
+        if not hasattr(self, "coefs_"):
+            raise AttributeError(f"This {type(self).__name__} is not fitted: no input_names_ yet.")
+        return input_names(self)
 
     # -- prediction -------------------------------------------------------------------------------
 

@@ -169,13 +169,21 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     ----------
     coefs_ : list of ndarray of shape (n_in, n_out)
         Weights of each layer, in the type of X (float32 or float64). The rows of the first one
-        belong to the columns of X or, with an ``encoder_``, to the encoded ones, whose names are
-        ``encoder_.get_feature_names_out()``.
+        belong to ``input_names_``.
     intercepts_ : list of ndarray of shape (n_out,)
         Intercepts of each layer.
     encoder_ : PiecewiseLinearEncoder or None
         What encodes the columns, fitted; None where the first layer sees them as they are. Its
         ``n_bins`` is what "auto" chose, ``n_bins_`` and ``knots_`` are the pieces of each column.
+        With categories its columns are numbers that the estimator makes of X, such as codes: then
+        it transforms no X, and ``input_names_`` has its names.
+    input_names_ : ndarray of str of shape (n_inputs,)
+        What the first layer sees: for a feature "age" as a number ``age`` or, encoded,
+        ``age_rank`` and ``age_pl_0``, ``age_pl_1``, ...; ``age_missing`` where it had gaps; for a
+        category "city" ``city_Paris``, ... for levels that have a column (``city_missing``
+        for gaps), and ``city_score`` for one number a level, or ``city_score_0``, ... for several.
+        Of many one-hot columns in X the score is that of ``first..last``. An array has features x0,
+        x1, ...
     classes_ : ndarray of shape (n_classes,)
         Class labels; the numbers of the columns for a multilabel target.
     is_categorical_ : ndarray of bool of shape (n_features,), or None

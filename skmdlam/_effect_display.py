@@ -1,6 +1,8 @@
 """Plot of what a network makes of single features."""
 
+import contextlib
 import copy
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -8,7 +10,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import Bunch, check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from ._encoding import seen_by_network
+from ._encoding import level_names, seen_by_network
 from ._feature_panels import (
     MOST_SHOWN,
     check_panels,
@@ -19,6 +21,8 @@ from ._feature_panels import (
     names_of_features,
     places_of_features,
 )
+from ._frames import table_of
+from ._inputs import block_name
 from ._reader import Reader
 from ._validation import refuse_strings
 from .display import _COLORS, _is_integer, _long_names, _pyplot
@@ -26,6 +30,8 @@ from .display import _COLORS, _is_integer, _long_names, _pyplot
 _RESPONSES = ("auto", "predict_proba", "decision_function")
 # Values of a feature up to which each has a marker.
 _FEW_VALUES = 12
+# Levels of a category that have room in a panel, and letters of their names.
+_MOST_LEVELS, _MOST_LETTERS = 12, 14
 # Of the panels of partial dependence and of curves.
 _HEIGHTS = (1.0, 0.7)
 
@@ -46,6 +52,9 @@ class FeatureEffectDisplay:
     :math:`\varphi_s` is what they are as functions of the feature, and W is ``coefs_[0]``. Without
     an encoding it is a straight line.
 
+    Features that are categories have a point for each of their levels, at most twelve, the most
+    frequent ones first. Gaps are a level named "missing" in these; in numbers they are left out.
+
     These curves are exact. The pre-activation of hidden unit k in the first layer is the sum of its
     curves over all features plus a constant, its mean over the samples:
     :math:`z_k(x) = \bar z_k + \sum_j c_{jk}(x_j)`. What follows the first layer mixes units and
@@ -59,15 +68,19 @@ class FeatureEffectDisplay:
     effects : list of :class:`~sklearn.utils.Bunch`
         For each feature that is shown:
 
-        - ``feature``, ``name``: its index and its name;
-        - ``grid_values``: ndarray of shape (n_values,), increasing;
+        - ``feature``, ``name``: its index and its name; of one-hot columns that are read as one
+          category (see ``features`` of :meth:`from_estimator`) the indices, and "first..last";
+        - ``grid_values``: ndarray of shape (n_values,), increasing; of a category the levels, the
+          most frequent one first, of one-hot columns their indices;
+        - ``level_names``: names of the levels, None for numbers;
+        - ``n_levels``: how many levels the samples have, shown or not, 0 for numbers;
         - ``average``: ndarray of shape (n_values,), the partial dependence at these values;
         - ``units``: ndarray of int of shape (n_units,), the hidden units that use it most, first
           the one whose curve has the largest standard deviation over the samples times the norm of
           the outgoing weights of the unit;
         - ``curves``: ndarray of shape (n_values, n_units), the curves of these units;
-        - ``knots``: ndarray, those of the encoding; empty for a plain feature;
-        - ``deciles``: ndarray of shape (9,), of the samples.
+        - ``knots``: ndarray, those of the encoding; empty for a plain feature and a category;
+        - ``deciles``: ndarray of shape (9,), of the samples without gaps; empty for a category.
     response : str, default="prediction"
         What is averaged; for the label.
 
@@ -133,14 +146,21 @@ class FeatureEffectDisplay:
         self.lines_, self.curve_lines_, self.deciles_ = [], [], []
         line_kw, curve_kw = _long_names(line_kw or {}), _long_names(curve_kw or {})
         for (upper, lower), effect in zip(self.ax_, self.effects, strict=True):
-            few = len(effect.grid_values) <= _FEW_VALUES
+            levels = effect.get("level_names")
+            x = effect.grid_values if levels is None else np.arange(len(levels))
+            few = len(x) <= _FEW_VALUES
             style = {"color": _COLORS[1], "linewidth": 2.4, "marker": "o" if few else None}
-            self.lines_ += upper.plot(effect.grid_values, effect.average, **style | line_kw)
-            self.curve_lines_.append(self._draw_curves(lower, effect, curve_kw))
+            if levels is not None:  # they have no order
+                style["linestyle"] = "none"
+            self.lines_ += upper.plot(x, effect.average, **style | line_kw)
+            self.curve_lines_.append(self._draw_curves(lower, effect, x, curve_kw))
             self.deciles_.append(mark_along_axis(lower, effect.deciles))
             upper.set_title(effect.name, fontsize=10)
             upper.tick_params(labelbottom=False)
-            few_ticks(lower, effect.grid_values)
+            if levels is None:
+                few_ticks(lower, x)
+            else:
+                _level_ticks(lower, levels, effect.n_levels)
         for axes, values in zip(self.ax_.T, ("average", "curves"), strict=True):
             limits = _limits([effect[values] for effect in self.effects])
             for axis in axes:
@@ -181,11 +201,15 @@ class FeatureEffectDisplay:
             ``encoder_``; MLPClassifier and MLPRegressor are shown too. Of a search it is the best
             estimator. Of a Pipeline it is the last step: the features are those that the steps
             before it make of X.
-        X : array-like of shape (n_samples, n_features)
-            Samples to average over: the training samples, or others like them.
+        X : {array-like, data frame} of shape (n_samples, n_features)
+            Samples to average over: the training samples, or others like them. Categories and gaps
+            may be there as in training.
         features : int, str or sequence of these, default=None
             Features to show, by index or name. None takes the six whose curves are largest: by
-            the root of the sum over units of the squares by which units are ranked.
+            the root of the sum over units of the squares by which units are ranked. Of many
+            one-hot columns that the estimator reads as one category, those that ``input_names_``
+            knows as "first..last", none has a curve of its own: they are shown together by this
+            name.
         target : int or str, default=None
             Which output. Of a classifier it is a class label, needed with more than two classes;
             for two classes None is the second one. Of several targets, or labels that do not
@@ -196,7 +220,7 @@ class FeatureEffectDisplay:
         n_units : int or None, default=8
             Curves to show for a feature, at most; None is all.
         percentiles : tuple of float, default=(0.01, 0.99)
-            Of each feature the values are shown that lie between these quantiles of the samples.
+            Of each number the values are shown that lie between these quantiles of the samples.
         grid_resolution : int, default=60
             Number of values of a feature, besides knots: half of them quantiles of the samples,
             half evenly spaced. A feature of fewer values has all of them.
@@ -223,7 +247,8 @@ class FeatureEffectDisplay:
         Raises
         ------
         ValueError
-            When X is sparse, a feature or the target is not known, or an option is not valid.
+            When X is sparse, a feature or the target is not known, a feature has no values or no
+            curve of its own, or an option is not valid.
         sklearn.exceptions.NotFittedError
             When the estimator is not fitted.
         ImportError
@@ -232,7 +257,8 @@ class FeatureEffectDisplay:
         Notes
         -----
         Partial dependence is that of :func:`sklearn.inspection.partial_dependence` with
-        ``kind="average"`` and ``method="brute"``, at values of our own and over the subsample.
+        ``kind="average"``, ``method="brute"`` and categories in ``categorical_features``, at values
+        of our own and over the subsample.
 
         Examples
         --------
@@ -252,38 +278,54 @@ class FeatureEffectDisplay:
         _pyplot(f"{cls.__name__}.plot")  # tells what is missing before any work
         model, X, feature_names = _network_and_inputs(estimator, X, feature_names)
         names = names_of_features(feature_names, model, model.n_features_in_)
+        blocks = _blocks(model)
+        names += [block_name(block, names) for block in blocks]
         shown = None if features is None else places_of_features(features, names)
+        _refuse_parts(shown, blocks, names)
         X = _checked(X, model)
+        levels = _levels(model, X, blocks, names)
         if subsample is not None and X.shape[0] > subsample:
             rows = check_random_state(random_state).permutation(X.shape[0])[:subsample]
             X = X[np.sort(rows)]
-        layer = _FirstLayer(model, X)
+        empty = _without_values(X, levels)
+        _refuse_empty(shown, empty, names)
+        layer = _FirstLayer(model, X, blocks)
         predict, response = _response(layer, target, response_method)
         if shown is None:
             size = np.sqrt((layer.spread**2).sum(axis=1))
-            shown = np.argsort(-size, kind="stable")[:MOST_SHOWN]
+            parts = {int(column) for block in blocks for column in block}
+            order = np.argsort(-size, kind="stable").tolist()
+            shown = [j for j in order if j not in parts and j not in empty][:MOST_SHOWN]
         check_panels(ax, len(shown), len(_HEIGHTS))
         effects = []
         for j in shown:
-            grid = _grid(X[:, j], layer.knots[j], percentiles, grid_resolution)
+            own = levels.get(j)
+            if own is None:
+                x = X[~np.isnan(X[:, j]), j]
+                grid = values = _grid(x, layer.knots[j], percentiles, grid_resolution)
+                deciles = np.quantile(x, np.arange(0.1, 1.0, 0.1))
+            else:
+                grid, values, deciles = own.codes, own.values, np.empty(0)
             units = np.argsort(-layer.spread[j], kind="stable")[:n_units]
             effects.append(
                 Bunch(
-                    feature=int(j),
+                    feature=int(j) if j < X.shape[1] else blocks[j - X.shape[1]],
                     name=names[j],
-                    grid_values=grid,
+                    grid_values=values,
+                    level_names=None if own is None else own.names,
+                    n_levels=0 if own is None else own.n_levels,
                     average=_partial_dependence(predict, layer, j, grid),
                     units=units,
                     curves=layer.curves(j, grid)[:, units],
                     knots=layer.knots[j],
-                    deciles=np.quantile(X[:, j], np.arange(0.1, 1.0, 0.1)),
+                    deciles=deciles,
                 )
             )
         display = cls(effects, response=response)
         return display.plot(ax=ax, line_kw=line_kw, curve_kw=curve_kw)
 
     @staticmethod
-    def _draw_curves(axis, effect, options):
+    def _draw_curves(axis, effect, x, options):
         """The one of the largest effect on top, and darkest."""
         axis.axhline(0, color="0.85", linewidth=0.8, zorder=1)
         lines = []
@@ -294,7 +336,9 @@ class FeatureEffectDisplay:
                 "linewidth": 1.0,
                 "zorder": 3 - 0.001 * place,
             }
-            lines += axis.plot(effect.grid_values, curve, **style | options)
+            if effect.get("level_names") is not None:
+                style |= {"linestyle": "none", "marker": "_", "markersize": 9}
+            lines += axis.plot(x, curve, **style | options)
         return lines
 
 
@@ -305,7 +349,9 @@ class _FirstLayer:
     ----------
     model : estimator
     X : ndarray of shape (n_samples, n_features)
-        Samples that curves are centered over.
+        Samples that curves are centered over, in numbers and codes.
+    blocks : list of ndarray
+        Columns of zeros and ones that are read as one category, features behind the others.
 
     Attributes
     ----------
@@ -315,19 +361,26 @@ class _FirstLayer:
         The samples as the first layer sees them.
     source : ndarray of int of shape (n_encoded_features,)
         The feature that each encoded column is made of.
-    spread : ndarray of shape (n_features, n_units)
+    spread : ndarray of shape (n_features + n_blocks, n_units)
         Standard deviation of each curve over the samples, times the norm of the outgoing weights of
         the unit.
     knots : list of ndarray
-        Of each feature, empty for a plain one.
+        Of each feature, empty for one without.
     """
 
-    def __init__(self, model, X):
+    def __init__(self, model, X, blocks=()):
         self._model, self._W = model, model.coefs_[0].astype(float)
         self.network = _of_encoded_samples(model)
-        d = X.shape[1]
+        self._d, self._blocks = X.shape[1], blocks
+        d = self._d + len(blocks)
         encoder, inputs = (getattr(model, name, None) for name in ("encoder_", "_inputs"))
-        self.knots = [np.empty(0)] * d if encoder is None else encoder.knots_[:d]
+        self.knots = [np.empty(0)] * d
+        if encoder is not None:
+            # Those of scores are no values of a category.
+            n_scores = 0 if inputs.scores is None else inputs.scores.size
+            kept = inputs.made_of[: len(encoder.knots_) - n_scores]
+            for knots, feature in zip(encoder.knots_, kept, strict=False):
+                self.knots[feature] = knots
         self.source = np.arange(d) if inputs is None else inputs.source
         self.encoded = self._encode(X)
         outgoing = 1.0
@@ -340,9 +393,12 @@ class _FirstLayer:
             self._center[j], self.spread[j] = values.mean(axis=0), values.std(axis=0) * outgoing
 
     def columns(self, j, x):
-        """Encoded columns of feature j at some values, shape (n_values, n_columns)."""
-        X = np.zeros((x.size, len(self.knots)))
-        X[:, j] = x
+        """Encoded columns of feature j at some values, shape (n_values, n_columns).
+
+        Of a category these are codes, of a block the columns that are one.
+        """
+        X = np.zeros((x.size, self._d))
+        X[np.arange(x.size), x if j >= self._d else j] = 1.0 if j >= self._d else x
         return self._encode(X)[:, self.source == j]
 
     def curves(self, j, x):
@@ -370,8 +426,9 @@ def _network_and_inputs(estimator, X, names):
         before, last = estimator[:-1], estimator.steps[-1][1]
         if len(before.steps):
             X = before.transform(X)
-            if names is None and hasattr(before, "get_feature_names_out"):
-                names = list(before.get_feature_names_out())
+            if names is None:
+                with contextlib.suppress(AttributeError):  # a step knows no names
+                    names = list(before.get_feature_names_out())
         return _network_and_inputs(last, X, names)
     if not hasattr(estimator, "coefs_"):
         raise ValueError(f"{type(estimator).__name__} has no coefs_, weights by layer, to show.")
@@ -379,21 +436,100 @@ def _network_and_inputs(estimator, X, names):
 
 
 def _checked(X, model):
-    """Samples as float64."""
+    """Samples as float64, categories as codes and gaps as NaN where the model takes these."""
     if sp.issparse(X):
         raise ValueError("X is sparse: pass some of its rows as a dense array, X.toarray().")
-    refuse_strings(X, "X")
-    found = list(X.columns) if hasattr(X, "columns") else None
+    table = table_of(X)
     known = getattr(model, "feature_names_in_", None)
-    if found is not None and known is not None and found != list(known):
+    if table.names is not None and known is not None and table.names != list(known):
         raise ValueError("The feature names of X are not those that the estimator was fitted with.")
-    X = check_array(X, dtype=np.float64)
-    if X.shape[1] != model.n_features_in_:
+    reader = getattr(model, "_reader", None)
+    if reader is None:
+        refuse_strings(X, "X")
+        X = check_array(X, dtype=np.float64)
+    if len(table.shape) == 2 and table.shape[1] != model.n_features_in_:
         raise ValueError(
-            f"X has {X.shape[1]} features, but {type(model).__name__} is expecting "
+            f"X has {table.shape[1]} features, but {type(model).__name__} is expecting "
             f"{model.n_features_in_} features as input."
         )
-    return X
+    if reader is None:
+        return X
+    X = reader.read(table) if len(table.shape) == 2 else X
+    return check_array(X, dtype=np.float64, ensure_all_finite="allow-nan", input_name="X")
+
+
+@dataclass(frozen=True)
+class _Levels:
+    """Levels of a category that are shown.
+
+    Attributes
+    ----------
+    codes : ndarray of shape (n_shown,)
+        The most frequent one first; of a block its columns.
+    values : ndarray of shape (n_shown,)
+        The levels themselves.
+    names : list of str
+    n_levels : int
+        Levels that there are among the samples.
+    """
+
+    codes: np.ndarray
+    values: np.ndarray
+    names: list
+    n_levels: int
+
+    @classmethod
+    def of(cls, counts, codes, values, names):
+        """The most frequent levels, from the counts, codes, values and names of all."""
+        order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
+        shown = order[:_MOST_LEVELS]
+        return cls(codes[shown], values[shown], [names[code] for code in shown], order.size)
+
+
+def _blocks(model):
+    """Columns of zeros and ones that the model reads as one category."""
+    inputs = getattr(model, "_inputs", None)
+    return [] if inputs is None else inputs.blocks
+
+
+def _levels(model, X, blocks, names):
+    """Levels by the categories among the features, blocks behind the others."""
+    found = {}
+    if getattr(model, "is_categorical_", None) is not None:
+        labels = level_names(model)
+        for (column, own), values in zip(labels.items(), model.categories_, strict=True):
+            codes = X[:, column]
+            counts = np.bincount(codes[~np.isnan(codes)].astype(int), minlength=len(own))
+            found[column] = _Levels.of(counts, np.arange(len(own)), values, own)
+    for place, block in enumerate(blocks, start=X.shape[1]):
+        own = [names[column] for column in block]
+        found[place] = _Levels.of((X[:, block] > 0).sum(axis=0), block, block, own)
+    return found
+
+
+def _refuse_parts(shown, blocks, names):
+    """Refuse columns of a block: what one of them does is not a function of it alone."""
+    for block in blocks:
+        asked = [names[j] for j in shown or () if j in block]
+        if asked:
+            name = block_name(block, names)
+            raise ValueError(
+                f"features: {', '.join(asked)} is one of the columns of zeros and ones that are "
+                f"read as one category: ask for {name!r}."
+            )
+
+
+def _without_values(X, levels):
+    """Features of which the samples have no value: nothing but gaps, or no level that is known."""
+    empty = set(np.flatnonzero(np.isnan(X).all(axis=0)).tolist())
+    return empty | {feature for feature, own in levels.items() if own.n_levels == 0}
+
+
+def _refuse_empty(shown, empty, names):
+    asked = [names[j] for j in shown or () if j in empty]
+    if asked or len(empty) == len(names):
+        which = ", ".join(asked or names[:10])
+        raise ValueError(f"X has no values of {which}, only gaps (NaN) or categories not known.")
 
 
 def _of_encoded_samples(model):
@@ -485,6 +621,25 @@ def _partial_dependence(predict, layer, j, grid):
         average[place] = predict(encoded).mean()
     encoded[:, own] = before
     return average
+
+
+def _level_ticks(axis, names, n_levels):
+    """Names of levels below a panel, and how many there are where not all have room."""
+    short = [_shortened(name) for name in names]
+    options = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    options = options if len(names) > 2 or max(map(len, short), default=0) > 8 else {}
+    axis.set_xticks(range(len(names)), short, fontsize=8, **options)
+    axis.set_xlim(-0.6, len(names) - 0.4)
+    if n_levels > len(names):
+        axis.set_xlabel(f"{len(names)} most frequent of {n_levels:,} levels", fontsize=8)
+
+
+def _shortened(name):
+    """A long name without its middle: many names differ at their ends."""
+    if len(name) <= _MOST_LETTERS:
+        return name
+    half = _MOST_LETTERS // 2
+    return f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half + 1 :]}"
 
 
 def _limits(values):

@@ -76,6 +76,9 @@ def _fitted(encoder, estimator, problem):
     encoder.n_features_in_ = problem.X.shape[1]
     if problem.X.shape[1] == estimator.n_features_in_ and hasattr(estimator, "feature_names_in_"):
         encoder.feature_names_in_ = estimator.feature_names_in_
+    coded = problem.kinds is not None and problem.kinds.categorical.any()
+    if coded or problem.X.shape[1] != estimator.n_features_in_:
+        encoder._is_inside = True  # of numbers that only the estimator makes of its X
     return encoder._fit(problem.X, problem.sample_weight, problem.kinds)
 
 
@@ -160,6 +163,32 @@ def n_inputs(estimator, X):
     inputs = getattr(estimator, "_inputs", None)
     known = inputs is not None and X.shape[1] == inputs.n_features
     return inputs.size if known else X.shape[1]
+
+
+def feature_names(estimator):
+    """Names of the columns of X, those of a data frame or x0, x1, ..."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return [f"x{j}" for j in range(estimator.n_features_in_)] if names is None else list(names)
+
+
+def level_names(estimator):
+    """By column that is a category the names of its levels; gaps are "missing"."""
+    if estimator.is_categorical_ is None:
+        return {}
+    return {
+        int(column): ["missing" if level != level else str(level) for level in levels.tolist()]
+        for column, levels in zip(
+            np.flatnonzero(estimator.is_categorical_), estimator.categories_, strict=True
+        )
+    }
+
+
+def input_names(estimator):
+    """Names of the inputs of the first layer, an array of str."""
+    names, inputs = feature_names(estimator), estimator._inputs
+    if inputs is None:
+        return np.array(names, dtype=object)
+    return inputs.names(names, level_names(estimator))
 
 
 def seen_by_network(estimator, X):

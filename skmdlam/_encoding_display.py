@@ -34,6 +34,9 @@ class EncodingDisplay:
         Its pieces at these values.
     feature_names : sequence of str, default=None
         Names of these features; None is x0, x1, ...
+    gaps : sequence of bool, default=None
+        Which of them had gaps among the training samples. A gap is 0 in all pieces, and 1 in a
+        column of its own, which the title of the panel tells of. None is none.
 
     Attributes
     ----------
@@ -61,11 +64,12 @@ class EncodingDisplay:
     'x0: 2 pieces'
     """
 
-    def __init__(self, knots, values, pieces, *, feature_names=None):
+    def __init__(self, knots, values, pieces, *, feature_names=None, gaps=None):
         self.knots = knots
         self.values = values
         self.pieces = pieces
         self.feature_names = feature_names
+        self.gaps = gaps
 
     def plot(self, ax=None, *, line_kw=None):
         """Draw the pieces.
@@ -89,13 +93,15 @@ class EncodingDisplay:
         self.figure_ = self.ax_[0].figure
         self.lines_, self.marks_ = [], []
         options = _long_names(line_kw or {})
-        for axis, name, knots, values, pieces in zip(
-            self.ax_, names, self.knots, self.values, self.pieces, strict=True
+        gaps = [False] * n_shown if self.gaps is None else self.gaps
+        for axis, name, knots, values, pieces, has_gaps in zip(
+            self.ax_, names, self.knots, self.values, self.pieces, gaps, strict=True
         ):
             self.lines_.append(self._draw_pieces(axis, values, pieces, options))
             self.marks_.append(mark_along_axis(axis, knots))
             n_pieces = len(knots) - 1
-            axis.set_title(f"{name}: {n_pieces} piece{'s' if n_pieces > 1 else ''}", fontsize=10)
+            title = f"{name}: {n_pieces} piece{'s' if n_pieces > 1 else ''}"
+            axis.set_title(title + (", gaps" if has_gaps else ""), fontsize=10)
             axis.set_ylim(-0.1, 1.05)  # the marks are below the lines
             few_ticks(axis, knots)
             axis.margins(x=0.02)
@@ -115,10 +121,12 @@ class EncodingDisplay:
             ``encoder_`` is taken. Of a Pipeline it is the last step, of a search its best
             estimator.
         features : int, str or sequence of these, default=None
-            Features to show, by index or name. None takes the first six that have pieces.
+            Features to show, by index or name. None takes the first six that have pieces. Those of
+            an estimator are the columns of its X and, by name, the scores that it gives to levels
+            of categories, such as "city_score"; see ``input_names_``. Categories have no pieces.
         feature_names : sequence of str, one for each feature, default=None
-            Names of all features. None takes those that the encoder was fitted with, and x0, x1,
-            ... where there were none.
+            Names of all columns of X. None takes those that the encoder, or the estimator, was
+            fitted with, and x0, x1, ... where there were none.
         ax : matplotlib Axes or array of Axes, default=None
             Where to draw: one for each feature. None makes a new figure.
         line_kw : dict, default=None
@@ -132,7 +140,8 @@ class EncodingDisplay:
         Raises
         ------
         ValueError
-            When the estimator has plain columns, a feature is not known, or it has no pieces.
+            When the estimator has plain columns, a feature is not known, or it has no pieces:
+            it is a category, or has one or two values.
         sklearn.exceptions.NotFittedError
             When the encoder is not fitted.
         ImportError
@@ -148,32 +157,33 @@ class EncodingDisplay:
         >>> [len(lines) for lines in display.lines_]
         [4, 4]
         """
-        encoder = _encoder_of(encoder)
-        names = names_of_features(feature_names, encoder, encoder.n_features_in_)
-        curves = encoder._pieces.curves
+        encoder, inside, categories = _encoder_of(encoder)
+        names, column_of = _columns(encoder, inside, feature_names)
+        made = encoder._pieces
+        with_pieces = {
+            place: column
+            for place, column in enumerate(column_of)
+            if column is not None and made.curves[column] is not None
+        }
         if features is None:
-            shown = [j for j, curve in enumerate(curves) if curve is not None][:MOST_SHOWN]
+            shown = list(with_pieces)[:MOST_SHOWN]
             if not shown:
                 raise ValueError("No feature has pieces: each has one or two values.")
         else:
             shown = places_of_features(features, names)
-        plain = [names[j] for j in shown if curves[j] is None]
-        if plain:
-            raise ValueError(
-                f"{', '.join(plain)}: no pieces to show, the encoder passes on features of one or "
-                "two values."
-            )
-        values = [_values_of(curves[j]) for j in shown]
-        made = encoder._pieces
+        _check_have_pieces(shown, with_pieces, names, categories, column_of)
+        columns = [with_pieces[place] for place in shown]
+        values = [_values_of(made.curves[column]) for column in columns]
         pieces = [
-            made.at(j, x)[:, made.is_piece[made.source == j]]
-            for j, x in zip(shown, values, strict=True)
+            made.at(column, x)[:, made.is_piece[made.source == column]]
+            for column, x in zip(columns, values, strict=True)
         ]
         display = cls(
-            [encoder.knots_[j] for j in shown],
+            [encoder.knots_[column] for column in columns],
             values,
             pieces,
-            feature_names=[names[j] for j in shown],
+            feature_names=[names[place] for place in shown],
+            gaps=[made.kinds is not None and bool(made.kinds.gaps[j]) for j in columns],
         )
         return display.plot(ax=ax, line_kw=line_kw)
 
@@ -187,11 +197,15 @@ class EncodingDisplay:
 
 
 def _encoder_of(encoder):
-    """The encoder, or that of an estimator."""
+    """The encoder, or that of an estimator; what it encodes of the estimator's X; categories."""
     encoder = _unwrapped(encoder)
     check_is_fitted(encoder)
     if isinstance(encoder, PiecewiseLinearEncoder):
-        return encoder
+        if getattr(encoder, "_is_inside", False):
+            raise ValueError(
+                "This encoder is part of an estimator whose X has categories: pass the estimator."
+            )
+        return encoder, None, ()
     name = type(encoder).__name__
     if not hasattr(encoder, "encoder_"):
         raise ValueError(f"{name} has no encoder_: pass a fitted PiecewiseLinearEncoder.")
@@ -200,7 +214,44 @@ def _encoder_of(encoder):
             f"This {name} has plain columns, without pieces: its encoder_ is None. "
             'encoding="piecewise" encodes them.'
         )
-    return encoder.encoder_
+    mask = encoder.is_categorical_
+    categories = () if mask is None else np.flatnonzero(mask).tolist()
+    return encoder.encoder_, (encoder, encoder._inputs), categories
+
+
+def _columns(encoder, inside, feature_names):
+    """Names of features and the column of the encoder that each is, None where it has none."""
+    if inside is None:
+        names = names_of_features(feature_names, encoder, encoder.n_features_in_)
+        return names, list(range(len(names)))
+    model, inputs = inside
+    names = names_of_features(feature_names, model, inputs.n_features)
+    made_of = inputs.made_of
+    n_scores = 0 if inputs.scores is None else inputs.scores.size
+    n_kept = made_of.size - n_scores
+    column_of = [None] * len(names)
+    for column, feature in enumerate(made_of[:n_kept]):
+        column_of[feature] = column
+    column_of += range(n_kept, made_of.size)
+    return names + inputs.column_names(names)[n_kept:], column_of
+
+
+def _check_have_pieces(shown, with_pieces, names, categories, column_of):
+    plain = [place for place in shown if place not in with_pieces]
+    levels = [names[place] for place in plain if place in categories]
+    if levels:
+        raise ValueError(f"{', '.join(levels)}: no pieces to show, these are categories.")
+    coded = [names[place] for place in plain if column_of[place] is None]
+    if coded:
+        raise ValueError(
+            f"{', '.join(coded)}: no pieces to show, these are columns of zeros and ones that are "
+            "read as one category."
+        )
+    if plain:
+        raise ValueError(
+            f"{', '.join(names[place] for place in plain)}: no pieces to show, the encoder passes "
+            "on features of one or two values."
+        )
 
 
 def _values_of(curve):

@@ -4,6 +4,7 @@ No library is imported here: a table of one that is not loaded cannot have come 
 """
 
 import sys
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -58,7 +59,21 @@ def table_of(X, name="X"):
             return table(X)
     if _is_a(X, "polars", "LazyFrame"):
         raise TypeError(f"{name} is a polars LazyFrame, a query without data yet: collect() first.")
+    if type(X) is dict or (isinstance(X, np.ndarray) and X.dtype.kind == "V"):
+        what = "a dict" if type(X) is dict else f"an array of records ({X.dtype})"
+        raise ValueError(f"{name} is {what}: make a data frame of it, pandas.DataFrame({name}).")
+    if isinstance(X, np.ma.MaskedArray):
+        X = _with_gaps(X)
     return SparseTable(X) if sp.issparse(X) else ArrayTable(X)
+
+
+def _with_gaps(X):
+    """A masked array as a plain one, with a gap where it is masked."""
+    if not np.ma.is_masked(X):
+        return np.asarray(X)
+    if X.dtype.kind in "biu":
+        X = X.astype(float)
+    return X.filled(np.nan) if X.dtype.kind == "f" else X.astype(object).filled(None)
 
 
 def _is_a(X, library, kind):
@@ -70,12 +85,9 @@ def _is_a(X, library, kind):
 class PandasTable(Table):
     """A pandas.DataFrame."""
 
-    def __init__(self, data):
-        super().__init__(data)
-        self._dtypes = data.dtypes.to_numpy()
-
+    @cached_property
     def _types(self):
-        return self._dtypes
+        return self.data.dtypes.to_numpy()
 
     def _kind_of(self, dtype):
         if isinstance(dtype, np.dtype):
@@ -103,7 +115,9 @@ class PandasTable(Table):
         return found if numeric else np.dtype(float)
 
     def _column(self, j):
-        return self.data.iloc[:, j].values
+        name = self.data.columns[j]
+        by_name = isinstance(name, str) and self.data.columns.is_unique  # takes a third of the time
+        return (self.data[name] if by_name else self.data.iloc[:, j]).values
 
     def _objects(self, j):
         return np.asarray(self._column(j), dtype=object)
@@ -119,32 +133,51 @@ class PandasTable(Table):
     def numbers(self, columns=None):
         """Columns of numbers; sparse where all columns of the frame are."""
         data = self.data if columns is None else self.data.iloc[:, columns]
-        types = set(self._dtypes if columns is None else self._dtypes[columns])
-        names = {type(dtype).__name__ for dtype in types}
-        zeros = types and all(getattr(kind, "fill_value", None) == 0 for kind in types)
-        if columns is None and zeros:
+        types = set(self._known_kinds if columns is None else self._types[columns])
+        if columns is None and types and all(map(_is_sparse, types)):
             return data.sparse.to_coo()
         dtype = floating({self._numpy_type(kind) for kind in types})
-        if all(isinstance(kind, np.dtype) and kind.kind != "O" for kind in types):
+        if any(map(_has_no_block, types)):
+            return self._column_by_column(columns, dtype)
+        if all(isinstance(kind, np.dtype) for kind in types):
             return np.asarray(data, dtype=dtype)
-        if np.dtype(object) in types or names & {"CategoricalDtype", "SparseDtype"}:
-            return super().numbers(columns)
         return data.to_numpy(dtype=dtype, na_value=np.nan)
 
-    def _numbers(self, j, dtype):
-        column = self._column(j)
-        if column.dtype == object:
-            return as_numbers(self._objects(j), dtype)
-        if hasattr(column, "categories") or not hasattr(column.dtype, "na_value"):
-            return np.asarray(column, dtype=dtype)
-        return self.data.iloc[:, j].to_numpy(dtype=dtype, na_value=np.nan)
+    def _column_by_column(self, columns, dtype):
+        """The same, one by one where pandas cannot convert them together."""
+        columns = np.arange(self.shape[1]) if columns is None else columns
+        single = np.array(list(map(_has_no_block, self._types[columns])))
+        values = np.empty((self.shape[0], columns.size), dtype=dtype, order="F")
+        if not single.all():
+            values[:, ~single] = self.numbers(columns[~single])
+        for k in np.flatnonzero(single):
+            column = self._column(columns[k])
+            objects = column.dtype == object
+            values[:, k] = as_numbers(column, dtype) if objects else np.asarray(column, dtype)
+        return values
+
+
+def _is_sparse(dtype):
+    """Whether a type of pandas is one of columns that are zero where they say nothing."""
+    return getattr(dtype, "fill_value", None) == 0
+
+
+def _has_no_block(dtype):
+    """Whether pandas cannot convert columns of this type together with others."""
+    return dtype == np.dtype(object) or type(dtype).__name__ in ("CategoricalDtype", "SparseDtype")
 
 
 class PolarsTable(Table):
     """A polars.DataFrame."""
 
+    @cached_property
     def _types(self):
         return self.data.dtypes
+
+    @property
+    def all_numbers(self):
+        """Whether the types say that all columns are numbers: one look at each class of types."""
+        return all(self._kind_of(kind) == NUMBERS for kind in set(map(type, self._types)))
 
     def _kind_of(self, dtype):
         name = dtype.base_type().__name__
@@ -177,12 +210,13 @@ class PolarsTable(Table):
     def numbers(self, columns=None):
         """Columns of numbers."""
         data = self.data if columns is None else self.data[:, columns.tolist()]
-        if any(self._kind_of(kind) != NUMBERS for kind in data.dtypes):  # objects
+        types = set(map(type, self._types if columns is None else data.dtypes))
+        if any(self._kind_of(dtype) != NUMBERS for dtype in types):  # objects
             return super().numbers(columns)
         pl = self._library
-        single = floating({self._numpy_type(kind) for kind in data.dtypes}) == np.float32
-        kind = pl.Float32 if single else pl.Float64
-        return (data if set(data.dtypes) == {kind} else data.cast(kind)).to_numpy()
+        single = floating({self._numpy_type(dtype) for dtype in types}) == np.float32
+        dtype = pl.Float32 if single else pl.Float64
+        return (data if types == {dtype} else data.cast(dtype)).to_numpy()
 
     def _numbers(self, j, dtype):
         column = self.data.to_series(j)
@@ -198,11 +232,12 @@ class PolarsTable(Table):
 class ArrowTable(Table):
     """A pyarrow.Table."""
 
-    @property
+    @cached_property
     def names(self):
         """Names of the columns."""
-        return list(self.data.schema.names)
+        return self.data.schema.names
 
+    @cached_property
     def _types(self):
         return self.data.schema.types
 
@@ -225,13 +260,20 @@ class ArrowTable(Table):
             return Distinct([], np.empty(0, dtype=int))
         codes = [chunk.indices.cast(pa.int64()).fill_null(-1) for chunk in chunks]
         codes = np.concatenate([part.to_numpy(zero_copy_only=False) for part in codes])
-        return Distinct(chunks[0].dictionary.to_pylist(), codes, column.type.ordered)
+        values = chunks[0].dictionary.to_pylist()
+        if None in values:  # a null among the values is a gap, too
+            gap = values.index(None)
+            codes = np.where(codes == gap, -1, codes - (codes > gap))
+            del values[gap]
+        return Distinct(values, codes, column.type.ordered)
 
     def _numbers(self, j, dtype):
         pa, column = sys.modules["pyarrow"], self.data.column(j)
         if pa.types.is_boolean(column.type):
             column = column.cast(pa.int8())
-        return column.cast(pa.float64(), safe=False).to_numpy()
+        if not pa.types.is_floating(column.type):
+            column = column.cast(pa.float64(), safe=False)
+        return column.to_numpy()
 
 
 def _kind_of_arrow(dtype):

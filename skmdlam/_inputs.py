@@ -43,13 +43,56 @@ class InputColumns:
         return n_scores + (self.n_features if self.kept is None else len(self.kept))
 
     @property
-    def source(self):
-        """The column of the samples that each input is made of, -1 where that is a block."""
+    def blocks(self):
+        """Blocks of columns of zeros and ones that have scores, a list of ndarray."""
+        owners = [] if self.scores is None else self.scores.categories
+        return list({int(where[0]): where for where in owners if np.ndim(where)}.values())
+
+    @property
+    def made_of(self):
+        """The column of the samples that each of :meth:`columns` is; n_features + b for block b."""
         kept = np.arange(self.n_features) if self.kept is None else self.kept
-        if self.scores is not None:
-            made = [-1 if np.ndim(where) else where for where in self.scores.categories]
-            kept = np.r_[kept, np.array(made, dtype=int)]
-        return kept if self.pieces is None else kept[self.pieces.source]
+        if self.scores is None:
+            return kept
+        place = {int(block[0]): self.n_features + b for b, block in enumerate(self.blocks)}
+        made = [place[int(w[0])] if np.ndim(w) else w for w in self.scores.categories]
+        return np.r_[kept, np.array(made, dtype=int)]
+
+    @property
+    def source(self):
+        """The same for each input."""
+        made_of = self.made_of
+        return made_of if self.pieces is None else made_of[self.pieces.source]
+
+    def column_names(self, names):
+        """Names of :meth:`columns`, from those of the columns of the samples."""
+        found = [names[column] for column in self.made_of if column < self.n_features]
+        if self.scores is None:
+            return found
+        owners = self.made_of[len(self.made_of) - self.scores.size :]
+        found = found[: len(self.made_of) - self.scores.size]
+        names = [*names, *(block_name(block, names) for block in self.blocks)]
+        for score, owner in enumerate(owners):
+            end = f"_{np.sum(owners[:score] == owner)}" if np.sum(owners == owner) > 1 else ""
+            found.append(f"{names[owner]}_score{end}")
+        return found
+
+    def names(self, names, levels):
+        """Names of the inputs.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Of the columns of the samples.
+        levels : dict of list of str
+            Names of the levels of each column that is a category.
+        """
+        found = self.column_names(names)
+        if self.pieces is None:
+            return np.array(found, dtype=object)
+        made_of, kinds = self.made_of, self.pieces.kinds
+        coded = [] if kinds is None else np.flatnonzero(kinds.categorical)
+        return self.pieces.names(found, [levels[made_of[column]] for column in coded])
 
     def columns(self, X):
         """Samples with scores, and without the columns that have but these."""
@@ -67,6 +110,11 @@ class InputColumns:
         """Samples of shape (n, n_features) as the first layer sees them, an array or on demand."""
         X = self.columns(X)
         return X if self.pieces is None else encoded_samples(X, self.pieces)
+
+
+def block_name(block, names):
+    """Name of a category that is a block of columns."""
+    return f"{names[block[0]]}..{names[block[-1]]}"
 
 
 PLAIN = InputColumns(None, None, None, 0)

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
 from ._base import BaseMDLAM
+from .display import names_of_inputs
 from .engine.feasible import Feasible
 from .penalties import constrains, get_penalty
 
@@ -52,9 +53,10 @@ def regularization_path(
         What is fitted; it is cloned. Its penalty takes weights to zero: "group", where all weights
         of an input go together, "l1", "elasticnet", or a :class:`~skmdlam.penalties.Penalty` of
         that kind. ``alpha``, ``batch_size`` and ``warm_start`` are set by the path. Penalties act
-        on weights in the units of X: scale the columns first. With an ``encoding`` that is asked
-        for (not "auto") the inputs below are the encoded columns.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        on weights in the units of X: scale the columns first. The inputs below are those of the
+        first layer, ``input_names_``: of a category its levels, and with an ``encoding`` that is
+        asked for (not "auto") the encoded columns.
+    X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
         Training samples.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Their targets.
@@ -82,7 +84,7 @@ def regularization_path(
             Strengths, decreasing.
         coefs, intercepts : list of list of ndarray
             Weights and intercepts of each layer.
-        norms : ndarray of shape (n_alphas, n_features)
+        norms : ndarray of shape (n_alphas, n_inputs)
             Norms of the weights of each input in the first layer; exactly 0 where it is not used.
         n_features_used : ndarray of shape (n_alphas,)
             Inputs with weights that are not zero.
@@ -94,8 +96,8 @@ def regularization_path(
             ``estimator.score`` on the training samples.
         test_scores : ndarray of shape (n_alphas,) or None
             The same on the test samples, where they are given.
-        feature_names : ndarray of shape (n_features,) or None
-            Names of the columns of a data frame.
+        feature_names : ndarray of shape (n_inputs,) or None
+            Names of the inputs; None for plain columns of an array.
         estimators : list of estimators
             With ``return_estimator=True``.
 
@@ -242,7 +244,7 @@ def _bunch(points, X, y, sample_weight, X_test, y_test, return_estimator):
         n_iter=np.array([model.n_iter_ for model in points]),
         train_scores=np.array([model.score(X, y, sample_weight) for model in points]),
         test_scores=None,
-        feature_names=getattr(points[0], "feature_names_in_", None),
+        feature_names=names_of_inputs(points[0]),
     )
     if X_test is not None:
         path.test_scores = np.array([model.score(X_test, y_test) for model in points])

@@ -20,8 +20,8 @@ class RegularizationPathDisplay:
     path : :class:`~sklearn.utils.Bunch`
         What :func:`regularization_path` returns.
     feature_names : sequence of str, default=None
-        Names of the inputs. None takes those of the data frame that the path was fitted to, if it
-        was one, and x0, x1, ... otherwise.
+        Names of the inputs. None takes those of the path: of the columns of a data frame and of
+        what was made of them, and x0, x1, ... for plain columns of an array.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class RegularizationPathDisplay:
         Norms, a line for each input in the order of the inputs.
     score_lines_ : list of matplotlib Line2D
         Score on the training samples, and on the test samples where there are any.
-    order_ : ndarray of int of shape (n_features,)
+    order_ : ndarray of int of shape (n_inputs,)
         The inputs, the one that is dropped last first.
 
     See Also
@@ -116,7 +116,7 @@ class RegularizationPathDisplay:
         ----------
         estimator : MDLAMClassifier or MDLAMRegressor
             As for :func:`regularization_path`.
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
             Training samples.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.

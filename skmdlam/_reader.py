@@ -60,7 +60,7 @@ class Reader:
         n_features = table.shape[1]
         by_dtype = isinstance(categorical_features, str)
         mask = None if by_dtype else categorical_mask(categorical_features, table)
-        if by_dtype and not table.all_numbers and table.names is not None:
+        if by_dtype and not table.all_numbers and table.named:
             mask = np.array([kind.role == "category" for kind in table.kinds], dtype=bool)
         if mask is None or not mask.any():
             return cls.of_numbers(n_features)
@@ -107,7 +107,10 @@ class Reader:
         X[:, numeric] = numbers
         for k, j in enumerate(np.flatnonzero(self.is_categorical).tolist()):
             _refuse(table, j, name)
-            X[:, j] = self._codes(k, *_in_use(table.distinct(j)))
+            found = _in_use(table.distinct(j))
+            X[:, j] = self._codes(k, *found)
+            if table.shape[0] and np.isnan(X[:, j]).all():
+                _warn_of_other_type(table, j, self.levels[k], found.values, name)
         return X
 
     def extended(self, table, name="X"):
@@ -200,7 +203,7 @@ def categorical_mask(categorical_features, table):
         raise ValueError(
             f"categorical_features must be an array-like of bool, int or str; got one of {found}."
         )
-    if table.names is None:
+    if not table.named:
         raise ValueError(
             "categorical_features holds names, and X has none for its columns: pass a data frame, "
             "indices or a mask."
@@ -217,17 +220,18 @@ def categorical_mask(categorical_features, table):
 
 def _check_numbers(table, columns, name):
     """Refuse columns that are not numbers."""
+    kinds = table.kinds
     for j in map(int, columns):
-        kind = table.kinds[j]
-        if kind == NUMBERS or (kind.role == "other" and table.names is None):  # NumPy says what
+        kind = kinds[j]
+        if kind == NUMBERS or (kind.role == "other" and not table.named):  # NumPy says what
             continue
-        if kind != MIXTURE or table.names is not None:
+        if kind != MIXTURE or table.named:
             _refuse(table, j, name)
         values = list(table.distinct(j).values)
         found = next((value for value in values if isinstance(value, str | bytes)), values[0])
         if kind == CATEGORIES and kind_of_objects(_as_objects(values)) == NUMBERS:
             continue
-        where = "" if table.names is None else f" in {table.name(j)}"
+        where = f" in {table.name(j)}" if table.named else ""
         raise ValueError(
             f"{name} holds strings, for example {found!r}{where}; it must hold numbers. Name "
             "columns of categories in categorical_features or encode them (OneHotEncoder, "
@@ -301,6 +305,23 @@ def _warn_of_numbers(table, j, found, name):
         warnings.warn(
             f"{name}: {table.name(j)} holds numbers in strings, for example {levels[0]!r}, and is "
             "read as categories, nearly all of them different. Convert it with astype(float).",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _warn_of_other_type(table, j, levels, values, name):
+    """Warn of numbers where levels are strings, or the other way: not one of them can be known."""
+    levels = [level for level in levels.tolist() if level == level]
+    if not levels or not values:
+        return
+    are_text = [{isinstance(value, str) for value in each} for each in (levels, values)]
+    if are_text in ([{True}, {False}], [{False}, {True}]):
+        now, before = ("numbers", "strings") if are_text[0] == {True} else ("strings", "numbers")
+        warnings.warn(
+            f"{name}: {table.name(j)} holds {now}, for example {values[0]!r}, and its categories "
+            f"in fit are {before}, for example {levels[0]!r}: none of these is known. Convert it "
+            "to the type that it had.",
             UserWarning,
             stacklevel=2,
         )

@@ -8,35 +8,51 @@ from ._entries import NUMBERS, as_numbers, distinct, kind_of_dtype, kind_of_obje
 
 
 class Table:
-    """What all tables share."""
+    """What all tables share.
+
+    A subclass says what the types of its columns are (``_types``), which kind of entries each has
+    (``_kind_of``, None where they have to be looked at) and which NumPy type holds it
+    (``_numpy_type``), and it reads a column as objects, as distinct values and as numbers
+    (``_objects``, ``_distinct``, ``_numbers``). Nothing is read twice.
+
+    Parameters
+    ----------
+    data : array, sparse matrix or data frame
+    """
 
     sparse = False
+    named = True  # its columns have names
 
     def __init__(self, data):
         self.data = data
         self.shape = tuple(data.shape)
         self._known = {}
 
-    @property
+    @cached_property
     def names(self):
-        """Names of the columns; None for an array."""
+        """Names of the columns, where it has some."""
         return list(self.data.columns)
 
     def name(self, j):
         """Column j as messages call it."""
-        return f"column {j if self.names is None else self.names[j]!r}"
+        return f"column {(self.names[j] if self.named else j)!r}"
+
+    @cached_property
+    def _known_kinds(self):
+        """Kind of each type that there is, None where the entries have to be looked at."""
+        return {dtype: self._kind_of(dtype) for dtype in set(self._types)}
 
     @property
     def all_numbers(self):
-        """Whether the types say that all columns are numbers."""
-        return all(kind == NUMBERS for kind in map(self._kind_of, set(self._types())))
+        """Whether the types say that all columns are numbers: one look at each type."""
+        return all(kind == NUMBERS for kind in self._known_kinds.values())
 
     @cached_property
     def kinds(self):
         """Kind of each column; its entries are looked at where the type does not say."""
+        known = self._known_kinds
         return [
-            self._kind_of(dtype) or kind_of_objects(self._objects(j))
-            for j, dtype in enumerate(self._types())
+            known[dtype] or kind_of_objects(self._objects(j)) for j, dtype in enumerate(self._types)
         ]
 
     def distinct(self, j):
@@ -54,16 +70,11 @@ class Table:
             Which; None for all.
         """
         columns = range(self.shape[1]) if columns is None else columns.tolist()
-        dtype = self._common_type(columns)
+        dtype = floating({self._numpy_type(self._types[j]) for j in columns})
         values = np.empty((self.shape[0], len(columns)), dtype=dtype, order="F")
         for k, j in enumerate(columns):
             values[:, k] = self._numbers(j, dtype)
         return values
-
-    def _common_type(self, columns):
-        types = self._types()
-        found = {self._numpy_type(types[j]) for j in columns}
-        return floating(found)
 
 
 def floating(types):
@@ -75,7 +86,7 @@ def floating(types):
 class SparseTable(Table):
     """A sparse matrix: numbers, as they are."""
 
-    names = None
+    named = False
     sparse = True
     all_numbers = True
 
@@ -92,7 +103,7 @@ class SparseTable(Table):
 class ArrayTable(Table):
     """An array, lists, or whatever else NumPy makes an array of."""
 
-    names = None
+    named = False
 
     def __init__(self, data):
         if not isinstance(data, np.ndarray):
@@ -102,6 +113,7 @@ class ArrayTable(Table):
             data = np.asarray(data, dtype=object) if lists else entries
         super().__init__(data)
 
+    @property
     def _types(self):
         return [self.data.dtype] * self.shape[1]
 
@@ -123,5 +135,6 @@ class ArrayTable(Table):
         """Columns of numbers; all of them as they are where NumPy knows them for numbers."""
         values = self.data if columns is None else self.data[:, columns]
         if values.dtype.kind != "O":
-            return values if columns is None else values.astype(floating({values.dtype}))
+            as_they_are = columns is None or values.dtype.kind == "c"  # scikit-learn refuses these
+            return values if as_they_are else values.astype(floating({values.dtype}))
         return as_numbers(values, np.float64)

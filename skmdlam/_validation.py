@@ -16,6 +16,8 @@ from ._reader import Reader
 
 _FORMATS = ("csr", "csc")
 _FLOATS = (np.float64, np.float32)
+# What scikit-learn checks of a table in numbers.
+_FORM = {"accept_sparse": _FORMATS, "dtype": _FLOATS, "ensure_all_finite": "allow-nan"}
 _LARGEST_INPUT = 1e150
 
 
@@ -313,7 +315,7 @@ def refuse_huge(values, name):
 def _table(estimator, X, *, reset, name="X"):
     """X as a table with two dimensions and with the right names of columns."""
     table = table_of(X, name)
-    _check_feature_names(estimator, X if table.names is None else table.data, reset=reset)
+    _check_feature_names(estimator, table.data if table.named else X, reset=reset)
     if len(table.shape) != 2:
         check_array(X, dtype=None, estimator=estimator, input_name=name)  # says what to do
     return table
@@ -327,11 +329,12 @@ def _read(estimator, table, y, target, reader, *, reset):
         X, y = check_X_y(
             reader.read(table),
             y,
-            **_form_of(table),
+            **_FORM,
             multi_output=True,
             y_numeric=target.numeric,
             estimator=estimator,
         )
+    _refuse_sparse_gaps(X, "X")
     _check_n_features(estimator, X, reset=reset)
     estimator._reader = reader
     estimator.is_categorical_, estimator.categories_ = reader.is_categorical, reader.levels
@@ -343,21 +346,23 @@ def _read_new(estimator, X, *, name="X", dtype=_FLOATS):
     table = _table(estimator, X, reset=False, name=name)
     _check_n_features(estimator, table.data, reset=False)
     with _infinity_is_named(table, name):
-        return check_array(
+        X = check_array(
             estimator._reader.read(table, name),
-            **{**_form_of(table), "dtype": dtype},
+            **{**_FORM, "dtype": dtype},
             estimator=estimator,
             input_name=name,
         )
+    _refuse_sparse_gaps(X, name)
+    return X
 
 
-def _form_of(table):
-    """What scikit-learn checks of a table in numbers: gaps are fine where X is dense."""
-    return {
-        "accept_sparse": _FORMATS,
-        "dtype": _FLOATS,
-        "ensure_all_finite": True if table.sparse else "allow-nan",
-    }
+def _refuse_sparse_gaps(X, name):
+    """Gaps are fine where X is dense."""
+    if sp.issparse(X) and np.isnan(X.data).any():
+        raise ValueError(
+            f"Input {name} contains NaN, and it is sparse: only a dense one may have gaps. Convert "
+            "it with toarray() (a sparse data frame with sparse.to_dense()), or fill the gaps."
+        )
 
 
 @contextlib.contextmanager
@@ -366,7 +371,7 @@ def _infinity_is_named(table, name="X"):
     try:
         yield
     except ValueError as error:
-        if table.names is None or f"{name} contains infinity" not in str(error):
+        if not table.named or f"{name} contains infinity" not in str(error):
             raise
         kinds = table.kinds
         where = (

@@ -463,7 +463,8 @@ class WeightsDisplay:
             "image" and all for the others.
         feature_names : sequence of str, default=None
             Names of the layer's inputs, shown where there are at most 40. None takes those that
-            the estimator was fitted with, if any, for its encoded columns if it has some.
+            the estimator was fitted with, ``input_names_`` where it has these; for plain columns of
+            an array numbers.
         ax : matplotlib Axes, default=None
             Where to draw. None makes a new figure.
         image_kw : dict, default=None
@@ -506,9 +507,7 @@ class WeightsDisplay:
             )
         layer = int(layer) % n_layers
         if feature_names is None and layer == 0:
-            feature_names = getattr(model, "feature_names_in_", None)
-            if feature_names is not None and getattr(model, "encoder_", None) is not None:
-                feature_names = model.encoder_.get_feature_names_out()
+            feature_names = names_of_inputs(model)
         display = cls(model.coefs_[layer], layer=layer, feature_names=feature_names)
         return display.plot(
             ax=ax, kind=kind, image_shape=image_shape, n_units=n_units, image_kw=image_kw
@@ -607,6 +606,13 @@ def _unwrapped(estimator):
             estimator = estimator.steps[-1][1]
         else:
             return estimator
+
+
+def names_of_inputs(model):
+    """Names of the inputs of the first layer; None for plain columns without names."""
+    if getattr(model, "_inputs", None) is not None:
+        return model.input_names_
+    return getattr(model, "feature_names_in_", None)
 
 
 def _named(estimator):

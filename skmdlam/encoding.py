@@ -138,9 +138,9 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         TypeError
             When X is sparse.
         ValueError
-            When a parameter or the weights are not valid, or X holds missing, infinite or huge
-            values.
+            When a parameter or the weights are not valid, or X holds infinite or huge values.
         """
+        vars(self).pop("_is_inside", None)
         X = validate_data(self, X, dtype=_NUMBERS, ensure_all_finite="allow-nan")
         refuse_huge(X, "X")
         return self._fit(X, check_weight(sample_weight, X))
@@ -192,11 +192,13 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         TypeError
             When X is sparse.
         ValueError
-            When X holds missing or infinite values, or other columns than ``fit`` has seen.
+            When X holds infinite values, or other columns than ``fit`` has seen; of an encoder
+            inside of an estimator whose X has categories: only the estimator can read these.
         sklearn.exceptions.NotFittedError
             Before ``fit``.
         """
         check_is_fitted(self)
+        self._refuse_inside()
         X = validate_data(self, X, dtype=_NUMBERS, ensure_all_finite="allow-nan", reset=False)
         return self._pieces.encoded(X)
 
@@ -212,19 +214,30 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         Returns
         -------
         names : ndarray of str
-            The name of a column for the column itself, with ``_rank`` for its rank and with
-            ``_pl_0``, ``_pl_1``, ... for its pieces.
+            The name of a column for the column itself, with ``_rank`` for its rank, with
+            ``_pl_0``, ``_pl_1``, ... for its pieces and with ``_missing`` for its gaps.
 
         Raises
         ------
         ValueError
-            When there are not as many names as columns, or other names than in ``fit``.
+            When there are not as many names as columns, or other names than in ``fit``; of an
+            encoder inside of an estimator whose X has categories, which has ``input_names_``.
         sklearn.exceptions.NotFittedError
             Before ``fit``.
         """
         check_is_fitted(self, "n_features_in_")
+        self._refuse_inside()
         names = _check_feature_names_in(self, input_features)
         return self._pieces.names(names)
+
+    def _refuse_inside(self):
+        """Refuse columns that only the estimator makes, which this encoder is a part of."""
+        if getattr(self, "_is_inside", False):
+            raise ValueError(
+                "This encoder is part of an estimator whose X has categories, as levels or as many "
+                "one-hot columns. It encodes numbers that only the estimator makes of X; "
+                "input_names_ of the estimator has the names of the encoded columns."
+            )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

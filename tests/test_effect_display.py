@@ -6,19 +6,21 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.inspection import partial_dependence
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skmdlam import FeatureEffectDisplay, MDLAMClassifier, MDLAMRegressor
-from skmdlam._effect_display import _FirstLayer
+from skmdlam._effect_display import _FirstLayer, _shortened
+from skmdlam._frames import table_of
 
 pd = pytest.importorskip("pandas")
-rng = np.random.default_rng(5)
+rng, MORE = np.random.default_rng(5), np.random.default_rng(8)
 # Few values, so that scikit-learn's grid is the same one: the values themselves.
 X = np.column_stack(
     [
@@ -222,6 +224,131 @@ class TestInputs:
         (effect,) = show(model, X, [0], subsample=40, random_state=7).effects
         expected = show(model, X[rows], [0], subsample=None).effects[0]
         np.testing.assert_array_equal(effect.average, expected.average)
+
+
+TOWNS = np.array([f"town {j:02}" for j in range(40)], dtype=object)
+CODES = np.r_[np.repeat(np.arange(15), 5), MORE.integers(0, 40, 525)]
+COLORS = MORE.choice(["red", "green", "blue"], 600)
+# Many towns, few colors, and gaps: scores, columns of levels, and columns of gaps.
+TABLE = pd.DataFrame(
+    {
+        "width": np.where(MORE.random(600) < 0.2, np.nan, MORE.normal(size=600)),
+        "town": TOWNS[CODES],
+        "color": pd.Series(COLORS).where(MORE.random(600) > 0.1),
+        "whole": MORE.integers(0, 5, 600),
+    }
+)
+TARGET = MORE.normal(size=40)[CODES] + (COLORS == "red") + 0.1 * MORE.normal(size=600)
+
+
+@pytest.fixture(scope="module", params=["piecewise", None])
+def model(request):
+    return MDLAMRegressor((10,), encoding=request.param, **QUICK).fit(TABLE, TARGET)
+
+
+class TestCategories:
+    """Partial dependence by its definition: one value after another in place of a column."""
+
+    def test_brute_force(self, model):
+        display = show(model, TABLE, list(TABLE))
+        for effect in display.effects:
+            for value, average in zip(effect.grid_values, effect.average, strict=True):
+                changed = TABLE.assign(**{effect.name: value})
+                assert average == pytest.approx(model.predict(changed).mean(), abs=1e-9)
+        town, color = display.effects[1:3]
+        assert any(name.startswith("town_score") for name in model.input_names_)
+        counts = TABLE["town"].value_counts()
+        assert counts[town.level_names].tolist() == counts.tolist()[:12]
+        assert (len(town.level_names), town.n_levels) == (12, 40)
+        assert sorted(color.level_names) == ["blue", "green", "missing", "red"]
+        assert np.isnan(color.grid_values[color.level_names.index("missing")])
+
+    def test_as_in_scikit_learn(self, model):
+        complete = TABLE.dropna()
+        for name in ("town", "color", "whole"):
+            (effect,) = show(model, complete, name).effects
+            expected = partial_dependence(
+                model, complete, [name], categorical_features=[name], grid_resolution=50
+            )
+            found = dict(zip(expected["grid_values"][0], expected["average"][0], strict=True))
+            np.testing.assert_allclose(
+                effect.average, [found[value] for value in effect.grid_values], atol=1e-9
+            )
+
+    def test_sum_is_the_pre_activation(self, model):
+        layer = _FirstLayer(model, model._reader.read(table_of(TABLE)))
+        X = model._reader.read(table_of(TABLE))
+        pre_activations = layer.encoded @ model.coefs_[0]
+        total = sum(layer.curves(j, X[:, j]) for j in range(1, 4))
+        for gap in (False, True):
+            rows = np.isnan(X[:, 0]) == gap
+            some = layer.curves(0, X[rows, 0])
+            np.testing.assert_allclose(
+                total[rows] + some,
+                (pre_activations - pre_activations.mean(axis=0))[rows],
+                rtol=0,
+                atol=1e-9,
+            )
+
+    def test_gaps_are_no_values(self, model):
+        (effect,) = show(model, TABLE, "width").effects
+        width = TABLE["width"].dropna()
+        np.testing.assert_allclose(effect.deciles, width.quantile(np.arange(1, 10) / 10))
+        assert effect.level_names is None and width.min() <= effect.grid_values.min()
+        if model.encoder_ is not None:
+            np.testing.assert_array_equal(effect.knots, model.encoder_.knots_[0])
+
+    def test_one_hot_columns(self):
+        """Many of them, that the estimator reads as one category."""
+        columns = pd.get_dummies(TOWNS[CODES], dtype=float)
+        columns.insert(0, "red", COLORS == "red")
+        model = MDLAMRegressor((10,), encoding="piecewise", **QUICK).fit(columns, TARGET)
+        name = "town 00..town 39"
+        assert any(own.startswith(f"{name}_score") for own in model.input_names_)
+        town, red = show(model, columns).effects
+        assert (town.name, red.name) == (name, "red") and town.feature.tolist() == [*range(1, 41)]
+        changed = columns.astype(float)
+        for column, level, average in zip(
+            town.grid_values, town.level_names, town.average, strict=True
+        ):
+            changed.iloc[:, 1:] = 0.0
+            changed[level] = 1.0
+            assert columns.columns[column] == level
+            assert average == pytest.approx(model.predict(changed).mean(), abs=1e-9)
+        with pytest.raises(ValueError, match=f"town 07 is one of .* ask for '{name}'"):
+            show(model, columns, ["red", "town 07"])
+
+    def test_arrays_chunks_and_pipelines(self):
+        X = np.column_stack([TABLE["whole"], CODES])
+        model = MDLAMRegressor((10,), categorical_features=[1], **QUICK)
+        for rows in np.array_split(np.arange(600), 3):
+            model.partial_fit(X[rows], TARGET[rows])
+        (effect,) = show(model, X, 1).effects
+        changed = X.copy()
+        changed[:, 1] = effect.grid_values[3]
+        assert effect.average[3] == pytest.approx(model.predict(changed).mean(), abs=1e-9)
+        pipeline = make_pipeline(FunctionTransformer(), clone(model)).fit(X, TARGET)
+        assert show(pipeline, X, 1).effects[0].level_names[0] == effect.level_names[0]
+
+    def test_panel(self, model):
+        display = show(model, TABLE, ["town", "color"])
+        ticks = [tick.get_text() for tick in display.ax_[0, 1].get_xticklabels()]
+        assert ticks == display.effects[0].level_names
+        assert display.ax_[0, 1].get_xlabel() == "12 most frequent of 40 levels"
+        assert display.ax_[1, 1].get_xlabel() == ""
+        np.testing.assert_array_equal(display.lines_[1].get_ydata(), display.effects[1].average)
+
+    def test_long_names_differ(self):
+        assert len(_shortened("a town of a long name 17")) == 14
+        assert _shortened("a town of a long name 17") != _shortened("a town of a long name 18")
+
+    def test_nothing_but_gaps(self, model):
+        with pytest.raises(ValueError, match="no values of width, only gaps"):
+            show(model, TABLE.assign(width=np.nan), "width")
+        with pytest.raises(ValueError, match=r"no values of town, .*categories not known"):
+            show(model, TABLE.assign(town="elsewhere"), "town")
+        shown = show(model, TABLE.assign(width=np.nan)).effects
+        assert {effect.name for effect in shown} == {"town", "color", "whole"}
 
 
 class TestPlot:

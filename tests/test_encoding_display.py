@@ -96,6 +96,37 @@ class TestEstimators:
         with pytest.raises(ValueError, match=r"plain columns.*its encoder_ is None"):
             EncodingDisplay.from_encoder(model)
 
+    def test_categories_and_gaps(self):
+        """Scores of levels have pieces; columns of levels have none."""
+        towns = np.array([f"town {j}" for j in rng.integers(0, 30, 150)], dtype=object)
+        frame = X.assign(town=towns, long=X["long"].where(X["u0"] > 0.2))
+        frame = frame[["town", "flag", "long", "count"]]
+        effect = dict(zip(np.unique(towns), rng.normal(size=30), strict=False))
+        model = MDLAMRegressor((5,), encoding="piecewise", max_iter=2, random_state=0)
+        model.fit(frame, [5 * effect[town] for town in towns])
+        display = EncodingDisplay.from_encoder(model)
+        titles = [axis.get_title() for axis in display.ax_]
+        assert titles == ["long: 8 pieces, gaps", "count: 3 pieces", "town_score: 8 pieces"]
+        np.testing.assert_array_equal(display.knots[1], model.encoder_.knots_[3])
+        np.testing.assert_array_equal(display.knots[2], model.encoder_.knots_[4])
+        again = EncodingDisplay.from_encoder(model, [3, "town_score"])
+        np.testing.assert_array_equal(again.pieces[1], display.pieces[2])
+        with pytest.raises(ValueError, match="town: no pieces to show, these are categories"):
+            EncodingDisplay.from_encoder(model, ["long", "town"])
+        with pytest.raises(ValueError, match=r"part of an estimator.*: pass the estimator"):
+            EncodingDisplay.from_encoder(model.encoder_)
+
+    def test_one_hot_columns(self):
+        codes = rng.integers(0, 30, 150)
+        columns = pd.get_dummies(codes, prefix="town", dtype=float).assign(long=X["long"])
+        model = MDLAMRegressor((5,), encoding="piecewise", max_iter=2, random_state=0)
+        model.fit(columns, rng.normal(size=30)[codes])
+        display = EncodingDisplay.from_encoder(model, ["long", "town_0..town_29_score"])
+        np.testing.assert_array_equal(display.knots[0], model.encoder_.knots_[0])
+        assert display.knots[0][-1] == X["long"].max()
+        with pytest.raises(ValueError, match=r"town_4: no pieces to show.*read as one category"):
+            EncodingDisplay.from_encoder(model, "town_4")
+
     def test_others(self, encoder):
         with pytest.raises(ValueError, match="Ridge has no encoder_"):
             EncodingDisplay.from_encoder(make_pipeline(encoder, Ridge()).fit(X, y))

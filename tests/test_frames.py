@@ -32,9 +32,10 @@ def polars(values, dtype=None):
     return pl.DataFrame({"c0": pl.Series(values, dtype=dtype)})
 
 
-def arrow(values, dtype=None):
+def arrow(values, dtype=None, encode=False):
     pa = pytest.importorskip("pyarrow")
     column = pa.array(values)
+    column = column.dictionary_encode() if encode else column
     return pa.table({"c0": column if dtype is None else column.cast(dtype(pa))})
 
 
@@ -63,7 +64,7 @@ STRING_FORMS = {
     "polars Object": lambda: polars(WORDS, "Object"),
     "arrow string": lambda: arrow(WORDS),
     "arrow large string": lambda: arrow(WORDS, lambda pa: pa.large_string()),
-    "arrow dictionary": lambda: arrow(WORDS, lambda pa: pa.dictionary(pa.int32(), pa.string())),
+    "arrow dictionary": lambda: arrow(WORDS, encode=True),
 }
 
 NUMBER_FORMS = {
@@ -288,7 +289,7 @@ class TestKinds:
         parts = [pa.array(part).dictionary_encode() for part in (["b", "a"], ["c", None, "b"])]
         reader, values = read(pa.table({"c0": pa.chunked_array(parts)}))
         np.testing.assert_array_equal(values[:, 0], [1, 0, 2, 3, 1])
-        batch = pa.record_batch({"c0": parts[1]})
+        batch = pa.RecordBatch.from_arrays([parts[1]], ["c0"])
         np.testing.assert_array_equal(reader.read(table_of(batch))[:, 0], [2, 3, 1])
 
     def test_types_are_enough(self, monkeypatch):
@@ -296,6 +297,13 @@ class TestKinds:
         table = table_of(pd.DataFrame(np.ones((3, 50)), columns=[f"c{j}" for j in range(50)]))
         monkeypatch.setattr(table, "kinds", None)
         assert Reader.fit(table, "from_dtype").read(table).shape == (3, 50)
+
+    @pytest.mark.parametrize("names", [["a", "a"], [0, 1], [("a", 1), ("a", 2)]], ids=str)
+    def test_any_names(self, names):
+        """Columns are known by their position."""
+        frame = pd.DataFrame({"x": ["u", "v"], "y": ["w", "w"]})
+        frame.columns = names
+        np.testing.assert_array_equal(read(frame)[1], [[0, 0], [1, 0]])
 
     def test_entries_of_objects_are_looked_at(self):
         table = table_of(

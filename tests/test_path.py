@@ -222,3 +222,29 @@ class TestBadInput:
     def test_half_of_the_test_samples(self):
         with pytest.raises(ValueError, match="together"):
             regularization_path(network(), X, y, X_test=X)
+
+
+def test_categories_and_gaps():
+    """Inputs are the levels and scores; the useful ones stay longest."""
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(6)
+    codes, color = rng.integers(0, 40, 500), rng.choice(["red", "blue", "green"], 500)
+    noise = rng.normal(size=500)
+    frame = pd.DataFrame(
+        {
+            "useless": np.where(rng.random(500) < 0.2, np.nan, noise),
+            "town": [f"town {code}" for code in codes],
+            "color": color,
+        }
+    )
+    target = 2.0 * rng.normal(size=40)[codes] + (color == "red") + 0.1 * rng.normal(size=500)
+    path = regularization_path(
+        network(), frame, target, n_alphas=6, X_test=frame[:99], y_test=target[:99]
+    )
+    names = path.feature_names.tolist()
+    assert names[0] == "useless" and names[1].startswith("town_score")
+    assert names[-4:] == ["useless_missing", "color_blue", "color_green", "color_red"]
+    assert path.norms.shape == (6, len(names)) and path.n_features_used[0] == 0
+    used = [name for name, norm in zip(names, path.norms[1], strict=True) if norm > 0]
+    assert names[1] in used and "useless" not in used
+    assert path.test_scores.max() > 0.9

@@ -3,10 +3,12 @@
 import csv
 import re
 import textwrap
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.rst").read_text(encoding="utf-8")
@@ -37,6 +39,22 @@ def test_code_runs(capsys):
     exec("\n".join(re.findall(r"^    (.*(?:Convergence|Weights)Display.*)$", README, re.M)), names)
     assert len(plt.get_fignums()) == 2
     plt.close("all")
+
+
+def test_data_frame_goes_in():
+    pytest.importorskip("pandas", reason="needs pandas")
+    (block,) = (
+        block for block in README.split(".. code-block:: python\n")[1:] if "pd.DataFrame" in block
+    )
+    code = textwrap.dedent(re.match(r"(?:\n|    .*\n)+", block)[0])
+    names = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        exec(code, names)
+    model = names["model"]
+    assert model.is_categorical_.tolist() == [False, True]
+    assert len(model.categories_[0]) == 3
+    assert np.isfinite(model.predict(names["flats"])).all()
 
 
 def test_deep_networks_are_those_of_the_benchmark():

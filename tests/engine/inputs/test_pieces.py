@@ -316,6 +316,23 @@ class TestOtherPieces:
             function(*other, samples), function(*one, samples), rtol=0, atol=1e-12
         )
 
+    @pytest.mark.parametrize("include", KINDS, ids=str)
+    @pytest.mark.parametrize(("before", "after"), [(0, 0), (0, 8), (4, 8), (8, 3), (16, 1)])
+    @pytest.mark.parametrize("gaps_before", [True, False])
+    def test_kept_where_there_are_gaps(self, include, before, after, gaps_before):
+        """Old columns that had no gaps yet read one as their middle."""
+        X = self.X.copy()
+        X[::7, 0] = X[3::5, 2] = np.nan
+        first = X[:120] if gaps_before else self.X[:120]
+        old = Pieces.of(first, before, kinds=Kinds.of(first), **include)
+        new = Pieces.of(X, after, kinds=Kinds.of(X), **include)
+        one, other = self.moved(old, new)
+        samples = self.at_knots(new)
+        samples[::3, 0] = samples[1::4, 2] = np.nan
+        np.testing.assert_allclose(
+            function(*other, samples), function(*one, samples), rtol=0, atol=1e-12
+        )
+
     def test_plain_columns_stay_beside_their_pieces(self):
         old, new = Pieces.plain(3), Pieces.of(self.X, 8, include_input=True)
         one, other = self.moved(old, new)

@@ -1,0 +1,149 @@
+"""Names of what the first layer sees, the rows of the first weights."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from skmdlam import MDLAMClassifier, MDLAMRegressor, PiecewiseLinearEncoder, WeightsDisplay
+from skmdlam._inputs import InputColumns
+from skmdlam.engine.level_scores import LevelScores
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+rng = np.random.default_rng(4)
+CODES = rng.integers(0, 45, 400)
+TOWNS = np.array([f"t{code}" for code in CODES], dtype=object)
+NUMBERS = rng.normal(size=(400, 2))
+COLORS = rng.choice(np.array(["red", "blue", None]), 400)
+TABLE = pd.DataFrame(
+    {"age": NUMBERS[:, 0], "town": TOWNS, "color": COLORS, "whole": rng.integers(0, 3, 400)}
+).assign(age=lambda table: table["age"].where(NUMBERS[:, 1] < 1.0))
+EFFECT = 3.0 * rng.normal(size=(45, 2))[CODES] + rng.normal(size=(400, 2))
+QUICK = {"hidden_layer_sizes": (5,), "max_iter": 3, "random_state": 0}
+
+
+def regressor(**options):
+    return MDLAMRegressor(**{**QUICK, **options})
+
+
+class TestNames:
+    def test_plain_columns(self):
+        model = regressor(encoding=None).fit(NUMBERS, EFFECT[:, 0])
+        assert model.input_names_.tolist() == ["x0", "x1"]
+        frame = pd.DataFrame(NUMBERS, columns=["width", "height"])
+        assert clone(model).fit(frame, CODES).input_names_.tolist() == ["width", "height"]
+
+    def test_curves_are_those_of_the_encoder(self):
+        frame = TABLE[["age", "whole"]]
+        model = regressor(encoding=PiecewiseLinearEncoder(n_bins=4)).fit(frame, CODES)
+        names = model.input_names_.tolist()
+        assert names == model.encoder_.get_feature_names_out().tolist()
+        assert names[:2] == ["age_rank", "age_pl_0"] and names[-1] == "age_missing"
+        assert model.encoder_.transform(frame).shape == (400, len(names))
+
+    @pytest.mark.parametrize("encoding", [None, "piecewise"])
+    def test_categories(self, encoding):
+        model = regressor(encoding=encoding).fit(TABLE, EFFECT)
+        names = model.input_names_.tolist()
+        assert len(names) == len(set(names)) == len(model.coefs_[0])
+        assert names[-4:] == ["age_missing", "color_blue", "color_red", "color_missing"]
+        assert names[0] == ("age" if encoding is None else "age_rank")
+        scores = [name.removesuffix("_rank") for name in names if name.startswith("town")]
+        assert (scores[0] == "town_score_0" and "_pl_" in "".join(scores)) or encoding is None
+        assert pickle.loads(pickle.dumps(model)).input_names_.tolist() == names
+
+    def test_scores(self):
+        """One of a column is called that, several have numbers; a block is first..last."""
+        names, block = list("abcdef"), np.arange(2, 5)
+        tables, kept = [np.zeros(4)] * 4, np.array([0, 1, 5])
+        scores = LevelScores([0, block, block.copy(), 5], tables, [1.0] * 4)
+        columns = InputColumns(kept, scores, None, 6)
+        expected = ["a", "b", "f", "a_score", "c..e_score_0", "c..e_score_1", "f_score"]
+        assert columns.names(names, {}).tolist() == expected
+        assert columns.source.tolist() == [0, 1, 5, 0, 6, 6, 5]
+        (found,) = columns.blocks
+        np.testing.assert_array_equal(found, block)
+        assert InputColumns(kept, None, None, 6).names(names, {}).tolist() == ["a", "b", "f"]
+
+    def test_rows_are_what_they_are_called(self):
+        """Another weight in a row moves the samples of its level, or with a gap, and no others."""
+        frame = TABLE.assign(town="t0")
+        model = regressor(activation="identity").fit(frame, EFFECT[:, 0])
+        before = model.predict(frame)
+        for name, own in {
+            "color_red": frame["color"] == "red",
+            "color_missing": frame["color"].isna(),
+            "age_missing": frame["age"].isna(),
+        }.items():
+            other = pickle.loads(pickle.dumps(model))
+            other.coefs_[0][other.input_names_.tolist().index(name)] += 1.0
+            np.testing.assert_array_equal(other.predict(frame) != before, own)
+
+    def test_one_hot_columns(self):
+        columns = pd.get_dummies(TOWNS).astype(float)[[f"t{code}" for code in range(45)]]
+        X = np.column_stack([columns, NUMBERS])
+        model = regressor(hidden_layer_sizes=()).fit(X, EFFECT[:, 0])
+        assert model.input_names_[-1].startswith("x0..x44_score")
+        columns["height"] = NUMBERS[:, 0]
+        model = regressor(hidden_layer_sizes=()).fit(columns, EFFECT[:, 0])
+        names = model.input_names_.tolist()
+        assert names[0].startswith("height") and names[-1].startswith("t0..t44_score")
+
+    def test_streams(self):
+        """Levels that are new later have rows behind; their names are theirs."""
+        model = MDLAMClassifier(**QUICK)
+        for rows in np.array_split(np.arange(400), 4):
+            chunk = TABLE.iloc[rows].assign(
+                age=0.1, color=TABLE["color"].where(TABLE.index >= 150, "red")
+            )
+            model.partial_fit(chunk, EFFECT[rows, 0] > 0, classes=[False, True])
+            assert len(model.input_names_) == len(model.coefs_[0])
+        names = model.input_names_.tolist()
+        assert [name for name in names if name.startswith("color")] == [
+            "color_red",
+            "color_blue",
+            "color_missing",
+        ]
+        assert sum(name.startswith("town_t") for name in names) == len(model.categories_[0])
+
+    def test_levels_that_are_numbers(self):
+        X = np.column_stack([NUMBERS[:, 0], CODES % 4 + 5])
+        model = regressor(encoding=None, categorical_features=[1]).fit(X, CODES)
+        assert model.input_names_.tolist() == ["x0", "x1_5.0", "x1_6.0", "x1_7.0", "x1_8.0"]
+
+    def test_only_after_a_fit(self):
+        assert not hasattr(regressor(), "input_names_")
+        with pytest.raises(AttributeError, match="MDLAMRegressor is not fitted"):
+            regressor().input_names_  # noqa: B018
+
+
+class TestEncoder:
+    """That of an estimator whose table has categories encodes numbers that only this knows."""
+
+    @pytest.mark.parametrize("table", [TABLE, TABLE[["age", "color"]]])
+    def test_categories(self, table):
+        encoder = regressor(encoding="piecewise").fit(table, EFFECT[:, 0]).encoder_
+        for use in (lambda: encoder.transform(table), encoder.get_feature_names_out):
+            with pytest.raises(ValueError, match=r"whose X has categories.*input_names_"):
+                use()
+        assert clone(encoder).fit(NUMBERS).transform(NUMBERS).shape == (400, 18)
+        assert encoder.fit(NUMBERS).transform(NUMBERS).shape == (400, 18)
+
+    def test_one_hot_columns(self):
+        X = np.column_stack([pd.get_dummies(TOWNS).to_numpy(float), NUMBERS])
+        encoder = regressor(encoding="piecewise").fit(X, EFFECT[:, 0]).encoder_
+        with pytest.raises(ValueError, match="as many one-hot columns"):
+            encoder.transform(X)
+
+
+class TestWeightsDisplay:
+    def test_names(self, pyplot):
+        model = regressor(encoding=None).fit(TABLE, EFFECT[:, 0])
+        display = WeightsDisplay.from_estimator(model, kind="matrix")
+        ticks = [tick.get_text() for tick in display.ax_.get_yticklabels()]
+        assert ticks == model.input_names_.tolist()
+        other = WeightsDisplay.from_estimator(model, layer=1, kind="matrix")
+        assert other.feature_names is None
