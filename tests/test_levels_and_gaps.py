@@ -66,9 +66,9 @@ class TestManyLevels:
     def test_as_good_as_it_gets(self):
         """Near the best that there is, above rivals and what one-hot columns give."""
         rng = np.random.default_rng(1)
-        n, train, test = 2000, slice(0, 1500), slice(1500, 2000)
-        shop, x = rng.integers(0, 150, n), rng.normal(size=(n, 3))
-        y = rng.normal(size=150)[shop] + np.sin(2.0 * x[:, 0]) + x[:, 1] + 0.3 * rng.normal(size=n)
+        n, train, test = 1400, slice(0, 1000), slice(1000, 1400)
+        shop, x = rng.integers(0, 100, n), rng.normal(size=(n, 3))
+        y = rng.normal(size=100)[shop] + np.sin(2.0 * x[:, 0]) + x[:, 1] + 0.3 * rng.normal(size=n)
         frame = pd.DataFrame(x, columns=list("abc")).assign(shop=[f"nr. {s}" for s in shop])
         hand = OneHotEncoder(sparse_output=False).fit_transform(frame[["shop"]])
         hand = np.hstack([x, hand])
@@ -80,7 +80,7 @@ class TestManyLevels:
         assert min(found.values()) > best - 0.03
         assert max(found.values()) - min(found.values()) < 0.01
         plain = MDLAMRegressor(random_state=0, encoding=None).fit(hand[train], y[train])
-        rival = MLPRegressor(random_state=0, max_iter=60).fit(hand[train], y[train])
+        rival = MLPRegressor(random_state=0, max_iter=100).fit(hand[train], y[train])
         assert min(found.values()) > plain.score(hand[test], y[test])
         assert min(found.values()) > rival.score(hand[test], y[test]) + 0.02
 
@@ -121,7 +121,7 @@ class TestManyLevels:
             model = fitted(data, rng.normal(size=N), **parameters)
             assert_sound(model, data)
             assert model.coefs_[0].shape[0] >= 1
-            assert np.ptp(model.predict(data)) < 0.5 or "solver" in parameters
+            assert np.std(model.predict(data)) < 0.25
 
     def test_nothing_but_levels(self):
         for data in (FRAME[["shop"]], np.eye(60)[SHOP], sp.csc_array(np.eye(60)[SHOP])):
