@@ -441,7 +441,7 @@ def _checked(X, model):
         raise ValueError("X is sparse: pass some of its rows as a dense array, X.toarray().")
     table = table_of(X)
     known = getattr(model, "feature_names_in_", None)
-    if table.names is not None and known is not None and table.names != list(known):
+    if table.named and known is not None and table.names != list(known):
         raise ValueError("The feature names of X are not those that the estimator was fitted with.")
     reader = getattr(model, "_reader", None)
     if reader is None:

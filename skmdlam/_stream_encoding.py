@@ -28,7 +28,8 @@ def encode_stream(estimator, problem, network, rng):
     many cells of a column lie beyond its knots: beyond them curves are constant, and nothing would
     be learned. Then all begins anew, by samples from there on. Levels and gaps get their columns at
     the same times, and without curves whenever twice as many samples have been seen, for good.
-    After a sparse chunk columns stay plain. Another ``encoding`` counts from the next choice on; None leaves curves that are there.
+    After a sparse chunk columns stay plain. Another ``encoding`` counts from the next choice on;
+    None leaves curves that are there.
 
     Parameters
     ----------

@@ -103,11 +103,7 @@ class TestCallbacks:
         recorder = Recorder()
         model = MDLAMClassifier((8,)).set_callbacks(recorder)
         with pytest.raises(ValueError, match="infinity"):
-<<<<<<< HEAD
             model.fit(np.full_like(X, np.inf), LABELS)
-=======
-            model.fit(X + np.inf, LABELS)
->>>>>>> w6-t12
         assert recorder.events[-1] == "teardown"
 
     def test_with_the_validation_score(self):

@@ -302,15 +302,11 @@ class TestRefused:
             model.fit(X, NUMBERS)
         assert not hasattr(model, "n_iter_")
 
-<<<<<<< HEAD
-    def test_infinity(self):
-=======
     @pytest.mark.parametrize("value", [-np.inf, np.inf])
     def test_infinite_values(self, value):
-        """A gap is none of them: see test_inputs.py."""
->>>>>>> w6-t12
+        """A gap is none of them: see test_levels_and_gaps.py."""
         bad = X.copy()
-        bad[7, 2] = np.inf
+        bad[7, 2] = value
         model = make(encoding="piecewise")
         with pytest.raises(ValueError, match="infinity"):
             model.fit(bad, NUMBERS)

@@ -433,11 +433,7 @@ class TestStored:
 
 
 class TestRefused:
-<<<<<<< HEAD
-    @pytest.mark.parametrize("value", [np.inf, 1e200])
-=======
     @pytest.mark.parametrize("value", [-np.inf, np.inf, 1e200])
->>>>>>> w6-t12
     @pytest.mark.parametrize("seen", [0, 60, 150])
     def test_bad_chunks_leave_it_as_it_was(self, value, seen):
         bad = X[:100].copy()

@@ -5,11 +5,15 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from sklearn.base import clone
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor, PiecewiseLinearEncoder, WeightsDisplay
-from skmdlam._inputs import InputColumns
-from skmdlam.engine.level_scores import LevelScores
+from skmdlam._inputs import Category, InputColumns, categories_to_score, scored_problem
+from skmdlam.engine.inputs.kinds import Kinds
+from skmdlam.engine.level_scores import Folds, LevelScores, first_scores
+from skmdlam.engine.problem import Problem
+from skmdlam.losses import SquaredError
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -147,3 +151,62 @@ class TestWeightsDisplay:
         assert ticks == model.input_names_.tolist()
         other = WeightsDisplay.from_estimator(model, layer=1, kind="matrix")
         assert other.feature_names is None
+
+
+def posed(data, y, weight=None, categorical=None):
+    kinds = None if categorical is None else Kinds.of(data, weight, categorical)
+    target = np.asfortranarray(y[:, None])
+    return Problem(data, target, [], SquaredError(), None, 0.0, weight, kinds=kinds)
+
+
+class TestScored:
+    """Against the parts that it is made of."""
+
+    N = 700
+    RNG = np.random.default_rng(7)
+    SHOP, TOWN, X = RNG.integers(0, 60, N), RNG.integers(0, 4, N), RNG.normal(size=(N, 2))
+    Z = RNG.normal(size=60)[SHOP] + X[:, 0] + 0.3 * RNG.normal(size=N)
+    CODED = np.column_stack([X, SHOP, TOWN]).astype(float)
+    BY_HAND = np.hstack([X, np.eye(4)[TOWN], np.eye(60)[SHOP]])
+    CATEGORICAL = np.array([False, False, True, True])
+
+    def test_which_categories(self):
+        found = categories_to_score(posed(self.CODED, self.Z, None, self.CATEGORICAL), by_hand=True)
+        assert [(category.where, category.n_levels) for category in found] == [(2, 60)]
+        (block,) = categories_to_score(posed(self.BY_HAND, self.Z), by_hand=True)
+        assert block.where.tolist() == list(range(6, 66)) and block.n_levels == 60
+        np.testing.assert_array_equal(block.codes, self.SHOP)
+        assert categories_to_score(posed(self.BY_HAND, self.Z), by_hand=False) == []
+
+    def test_frequent_levels_have_columns(self):
+        codes = np.arange(3000) % 20.0
+        assert Category.of(0, codes, 20, None) is None
+        codes[:400] = np.arange(400) % 40 + 20  # 13 % of the samples have a rare one
+        assert Category.of(0, codes, 60, None).n_levels == 60
+        weight = np.ones(3000)
+        weight[:400] = 0.1
+        assert Category.of(0, codes, 60, weight) is None
+
+    @pytest.mark.parametrize("by_hand", [False, True])
+    def test_scored(self, by_hand):
+        data = self.BY_HAND if by_hand else self.CODED
+        problem = posed(data, self.Z, None, None if by_hand else self.CATEGORICAL)
+        categories = categories_to_score(problem, by_hand=True)
+        scored, columns = scored_problem(problem, categories, None, seed=3)
+        fold = np.random.RandomState(3).permutation(self.N) % 5
+        folds = [Folds.of(self.SHOP.astype(float), None, fold, 60)]
+        where = [category.where for category in categories]
+        values, scores = first_scores(problem, where, folds)
+        rest = data[:, :6] if by_hand else data
+        np.testing.assert_allclose(scored.X, np.hstack([rest, values]), rtol=0, atol=1e-12)
+        np.testing.assert_allclose(columns.columns(data), np.hstack([rest, scores(data)]))
+        np.testing.assert_allclose(columns(data), columns.columns(data))
+        assert columns.size == scored.X.shape[1] and columns.n_features == data.shape[1]
+        sources = [0, 1, 2, 3, 4, 5, 66] if by_hand else [0, 1, 2, 3, 2]
+        assert columns.source.tolist() == sources
+        if by_hand:
+            np.testing.assert_allclose(columns.columns(sp.csr_array(data)), columns.columns(data))
+        else:
+            numbers = [level is None for level in scored.kinds.levels]
+            assert numbers == [True, True, False, False, True]
+            assert scored.kinds.levels[2].size == 0 and scored.kinds.levels[3].size == 4

@@ -13,6 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .constants import TUNED
+from .inputs.kinds import copies
 from .inputs.levels import places
 
 # Rounds of expectation maximization for the two variances.
@@ -79,6 +80,7 @@ class Folds:
     n_levels : int
     fold : ndarray of int of shape (n,)
     weight : ndarray of shape (n,) or None
+        Numbers of copies of the samples.
     """
 
     codes: np.ndarray
@@ -91,6 +93,7 @@ class Folds:
         """For codes with gaps; ``n_levels`` where there are levels that nobody has seen."""
         if n_levels is None:
             n_levels = int(np.nanmax(codes, initial=-1.0)) + 1
+        weight = None if weight is None else copies(weight.astype(float))
         return cls(places(codes, n_levels), n_levels, fold, weight)
 
     def fit(self, asked, weight):
@@ -121,8 +124,9 @@ class Folds:
 
     def _table(self, asked, weight, rows):
         """Shrunken means of some samples; to have no level is one more, where some have none."""
-        n_levels = self.n_levels + 1
-        return shrunken_means(self.codes[rows], asked[rows], weight[rows], n_levels)[:-1]
+        part = self.codes[rows], asked[rows], weight[rows]
+        counts = None if self.weight is None else self.weight[rows]
+        return shrunken_means(*part, self.n_levels + 1, counts)[:-1]
 
 
 def _explained(asked, scores, weight):
@@ -132,7 +136,7 @@ def _explained(asked, scores, weight):
     return 1.0 - float(weight @ np.square(asked - scores)) / max(variance, _TINY)
 
 
-def shrunken_means(codes, values, weight, n_levels):
+def shrunken_means(codes, values, weight, n_levels, counts=None):
     """Means of levels, shrunken towards their mean as much as they are likely to be chance.
 
     ``values = mean + effect + noise / sqrt(weight)``, where effects and noise are normal, each with
@@ -144,6 +148,8 @@ def shrunken_means(codes, values, weight, n_levels):
         ``n_levels`` for samples that have no level.
     values, weight : ndarray of shape (n,)
     n_levels : int
+    counts : ndarray of shape (n,) or None
+        Copies of each sample, which are in its weight; one where it is None.
 
     Returns
     -------
@@ -159,7 +165,8 @@ def shrunken_means(codes, values, weight, n_levels):
     means = np.divide(sums, total, out=np.zeros(n_levels), where=seen)
     known = codes < n_levels
     residual = values[known] - means[codes[known]]
-    n_seen, n_samples = int(seen.sum()), int(known.sum())
+    n_seen = int(seen.sum())
+    n_samples = float(known.sum() if counts is None else counts[known].sum())
     within = float(weight[known] @ np.square(residual)) / max(n_samples - n_seen, 1)
     total, found = total[seen], means[seen]
     mean = float(total @ found) / float(total.sum())
@@ -225,7 +232,7 @@ def from_constant(problem):
     """Newton steps from the best constant, for each sample and output, and their curvatures."""
     loss, Y = problem.loss, problem.Y
     share = problem.rows.normalized()
-    scale = _spread(loss, Y) if _linear(loss) else 1.0
+    scale = _unit(loss, Y)
     z = np.zeros(Y.shape[1])
     if _linear(loss):
         z = share @ Y.astype(float)
@@ -247,8 +254,10 @@ def _least(loss):
     return 1.0 if _linear(loss) and loss.bounded_gradient else _LEAST
 
 
-def _spread(loss, Y):
-    """Unit of each target: where far targets pull no more than others, they do not count."""
+def _unit(loss, Y):
+    """Unit of each output: where far targets pull no more than others, they do not count."""
+    if not _linear(loss):
+        return 1.0
     spread = Y.std(axis=0, dtype=float)
     if loss.bounded_gradient:
         middle = np.subtract(*np.quantile(Y, [0.75, 0.25], axis=0)) / _QUARTILES
@@ -317,8 +326,7 @@ def slope_scores(problem, scores, categories, folds, rest, values, output, tuned
         return values, scores, []
     loss, Y = problem.loss, problem.Y
     z = output(np.hstack([rest, values]))
-    scale = np.maximum(z.std(axis=0), np.finfo(float).eps)
-    gradient, curvature = _derivatives(loss, z, Y, scale)
+    gradient, curvature = _derivatives(loss, z, Y, _unit(loss, Y))
     share = problem.rows.normalized()
     curvature = np.maximum(curvature, _least(loss) * (share @ curvature))
     weight = (

@@ -107,5 +107,10 @@ def level_counts(codes, weight=None):
     """Weight of each level of a category, an array that ends with the last one that occurs."""
     known = ~np.isnan(codes)
     if weight is not None:
-        weight = weight[known]
+        weight = copies(weight)[known]
     return np.bincount(codes[known].astype(int), weight)
+
+
+def copies(weight):
+    """Weights as numbers of copies: of less than one on average they have another unit."""
+    return weight / min(float(weight.mean()), 1.0)

@@ -7,6 +7,7 @@ import pytest
 
 from skmdlam.engine.constants import LIMITS
 from skmdlam.engine.inputs.encoded import EncodedSamples, encoded_samples
+from skmdlam.engine.inputs.kinds import Kinds
 from skmdlam.engine.inputs.pieces import Pieces
 
 
@@ -88,3 +89,29 @@ def test_what_a_copy_may_take():
     found, small = EncodedSamples(X, pieces), replace(LIMITS, small=100)
     assert found.allows(64, small) and not found.allows(65, small)
     assert found.allows(65)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_pieces", [0, 5])
+@pytest.mark.parametrize("include_input", [False, True])
+def test_levels_and_gaps_on_demand(dtype, n_pieces, include_input):
+    """Rows, columns in any order, ends and products are those of the array."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(500, 4)).astype(dtype)
+    X[rng.random(500) < 0.2, 1] = np.nan
+    X[:, 2] = rng.integers(0, 7, 500)
+    X[:, 3] = np.where(rng.random(500) < 0.1, np.nan, rng.integers(0, 30, 500))
+    kinds = Kinds.of(X, None, np.array([False, False, True, True]))
+    kinds = replace(kinds, levels=[*kinds.levels[:3], np.arange(0, 30, 2)])
+    pieces = Pieces.of(X, n_pieces, kinds=kinds, include_rank=True, include_input=include_input)
+    expected, found = pieces.encoded(X), EncodedSamples(X, pieces)
+    np.testing.assert_array_equal(found[:], expected)
+    np.testing.assert_array_equal(found[::3, :4], expected[::3, :4])
+    columns = rng.permutation(pieces.size)[:9]
+    rows = rng.integers(0, 500, 40)
+    np.testing.assert_array_equal(found[rows, columns], expected[rows][:, columns])
+    np.testing.assert_array_equal(found.min(axis=0), expected.min(axis=0))
+    np.testing.assert_array_equal(found.max(axis=0), expected.max(axis=0))
+    W = rng.normal(size=(pieces.size, 3))
+    np.testing.assert_allclose(found @ W, expected @ W, rtol=0, atol=1e-5)
+    assert not np.isnan(expected).any()

@@ -382,3 +382,157 @@ def test_limits_of_the_ranks():
     x = np.random.default_rng(0).normal(size=1000)
     few = replace(LIMITS, ranks=20).ranks
     assert Curve.of(x, np.ones(1000), 8, resolution=few).values.size <= 20
+
+
+def mixed(n=400, seed=0):
+    """Numbers with and without gaps, a column of gaps alone, one of 0 and 1, and categories."""
+    rng = np.random.default_rng(seed)
+    X = np.column_stack(
+        [
+            rng.normal(size=n),
+            np.where(rng.random(n) < 0.2, np.nan, rng.exponential(size=n)),
+            np.full(n, np.nan),
+            rng.integers(0, 2, n),
+            rng.integers(0, 5, n),
+            np.minimum(rng.geometric(0.15, n) - 1, 40),
+            rng.normal(100.0, 5.0, n),
+        ]
+    )
+    return X, np.isin(np.arange(7), (4, 5))
+
+
+NAMES = ["a", "gappy", "gaps", "flag", "town", "shop", "b"]
+
+
+class TestKinds:
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    @pytest.mark.parametrize("weighted", [False, True])
+    @pytest.mark.parametrize("n_pieces", [0, 1, 6])
+    @pytest.mark.parametrize("include", KINDS, ids=str)
+    def test_by_definition(self, include, n_pieces, weighted, dtype):
+        """Curves of what is there, ones where there is nothing, and a column for a level."""
+        X, categorical = mixed()
+        X = X.astype(dtype)
+        weight = np.random.default_rng(1).integers(1, 4, 400).astype(float) if weighted else None
+        kinds = Kinds.of(X, weight, categorical)
+        pieces = Pieces.of(X, n_pieces, weight, kinds=kinds, **include)
+        new, _ = mixed(100, seed=2)
+        new = new.astype(dtype)
+        new[:4, 5], new[4, 4] = [np.nan, 40.0, 39.0, 50.0], np.nan
+        new[5:9, [0, 3]] = np.nan  # training had no gaps there
+        expected, names = [], []
+        for column in (0, 1, 2, 3, 6):
+            x, there = new[:, column], ~np.isnan(X[:, column])
+            gap, had = np.isnan(x), not there.all()
+            w = np.ones(400) if weight is None else weight
+            mean = np.average(X[there, column], weights=w[there]) if there.any() else 0.0
+            curve = n_pieces > 0 and column in (0, 1, 6)
+            if not curve:
+                expected.append(np.where(gap, mean, x)[:, None])
+                names.append(NAMES[column])
+                continue
+            alone = Pieces.of(X[there][:, [column]], n_pieces, w[there], **include)
+            found = alone.encoded(np.where(gap, 0.0, x)[:, None])
+            middle = alone.of_ranks(np.array([[0.5] * alone.n_ranks]))[0]
+            found[gap] = 0.0 if had else middle
+            found[np.ix_(gap, alone.straight)] = mean
+            expected.append(found)
+            names += list(alone.names([NAMES[column]]))
+        for column in (1, 2):
+            expected.append(np.isnan(new[:, [column]]))
+            names.append(NAMES[column] + "_missing")
+        for column in (4, 5):
+            expected.append(new[:, [column]] == np.asarray(kinds.levels[column]))
+            names += [f"{NAMES[column]}_L{code}" for code in kinds.levels[column]]
+        expected = np.hstack(expected).astype(dtype)
+        found = pieces.encoded(new)
+        assert found.dtype == dtype and found.shape == (100, pieces.size)
+        np.testing.assert_allclose(
+            found, expected, rtol=0, atol=1e-5 if dtype == np.float32 else 1e-10
+        )
+        labels = [[f"L{code}" for code in range(n)] for n in (5, 41)]
+        assert pieces.names(NAMES, labels).tolist() == names
+        last = pieces.names(NAMES)[-1]
+        assert last == f"shop_{kinds.levels[5][-1]}"
+        assert pieces.is_level.sum() == 5 + len(kinds.levels[5]) and pieces.is_level[-1]
+        assert np.isfinite(found).all()
+
+    def test_complete_numbers_are_what_they_were(self):
+        X = np.random.default_rng(3).normal(size=(200, 3))
+        plain, kinds = Pieces.of(X, 5), Pieces.of(X, 5, kinds=Kinds.of(X))
+        np.testing.assert_array_equal(plain.encoded(X), kinds.encoded(X))
+        assert plain.names("abc").tolist() == kinds.names("abc").tolist()
+
+    def test_columns_in_any_order(self):
+        X, categorical = mixed()
+        pieces = Pieces.of(X, 4, kinds=Kinds.of(X, None, categorical))
+        whole, ranks = pieces.encoded(X), pieces.ranks(X)
+        rng = np.random.default_rng(4)
+        for columns in (
+            *(rng.permutation(pieces.size) for _ in range(5)),
+            *(rng.random(pieces.size) < 0.5, slice(None, None, -1), slice(3, -2)),
+            *(np.flatnonzero(pieces.is_level), np.arange(3), np.array([], dtype=int)),
+        ):
+            np.testing.assert_array_equal(pieces.of_ranks(ranks, columns), whole[:, columns])
+
+
+class TestOtherKinds:
+    """Gaps and levels that come later, and weights for the same function."""
+
+    def moved(self, old, new, X, samples, atol=1e-10):
+        rng = np.random.default_rng(9)
+        W, b = rng.normal(size=(old.size, 4)), rng.normal(size=4)
+        factor, offset = new.in_terms_of(old)
+        np.testing.assert_allclose(
+            function(new, factor @ W, b + offset @ W, samples),
+            function(old, W, b, samples),
+            rtol=0,
+            atol=atol,
+        )
+
+    def at_knots(self, pieces, X):
+        """These samples with the numbers moved to the nearest knots; gaps and levels stay."""
+        X = X.copy()
+        for column, curve in enumerate(pieces.curves):
+            if curve is not None:
+                x = X[:, column]
+                nearest = np.abs(x[:, None] - curve.knots).argmin(axis=1)
+                X[:, column] = np.where(np.isnan(x), x, curve.knots[nearest])
+        return X
+
+    @pytest.mark.parametrize("include", KINDS, ids=str)
+    @pytest.mark.parametrize(
+        ("before", "after"), [(0, 0), (0, 3), (0, 8), (3, 3), (3, 8), (8, 3), (8, 8)]
+    )
+    def test_function_stays(self, include, before, after):
+        """Also what it is at a gap, and at a level."""
+        X, categorical = mixed()
+        old_kinds = Kinds.of(X[:90], None, categorical)
+        new_kinds = Kinds.of(X, None, categorical).joined(old_kinds)
+        assert len(new_kinds.levels[5]) >= len(old_kinds.levels[5])
+        old = Pieces.of(X[:90], before, kinds=old_kinds, **include)
+        new = Pieces.of(X, after, kinds=new_kinds, **include)
+        samples = self.at_knots(new, X)
+        self.moved(old, new, X, samples)
+
+    @pytest.mark.parametrize("include", KINDS, ids=str)
+    @pytest.mark.parametrize("before", [0, 4])
+    def test_gaps_that_come_later(self, include, before):
+        """They were the median, or the mean; then they have a column."""
+        rng = np.random.default_rng(5)
+        X = rng.normal(size=(300, 2)) + [3.0, -50.0]
+        X[200:][rng.random((100, 2)) < 0.3] = np.nan
+        old = Pieces.of(X[:200], before, kinds=Kinds.of(X[:200]), **include)
+        new = Pieces.of(X, 7, kinds=Kinds.of(X), **include)
+        assert not old.kinds.gaps.any() and new.kinds.gaps.all()
+        assert [name for name in new.names("ab") if "missing" in name] == ["a_missing", "b_missing"]
+        self.moved(old, new, X, self.at_knots(new, X))
+
+    def test_a_column_of_gaps_gets_numbers(self):
+        rng = np.random.default_rng(6)
+        X = rng.normal(size=(300, 2))
+        X[:200, 0] = np.nan
+        old = Pieces.of(X[:200], 4, kinds=Kinds.of(X[:200]))
+        new = Pieces.of(X, 4, kinds=Kinds.of(X).joined(old.kinds))
+        assert old.curves[0] is None and new.curves[0] is not None
+        self.moved(old, new, X, self.at_knots(new, X))
