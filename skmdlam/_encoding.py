@@ -103,8 +103,9 @@ def choose_columns(estimator, problem, network, units, fit):
     """
     problem = replace(problem, kinds=kinds_of(estimator, problem.X, problem.sample_weight))
     columns = replace(PLAIN, n_features=problem.X.shape[1])
-    by_hand = estimator.encoding is not None and hasattr(network.solver, "choose_n_pieces")
-    categories = categories_to_score(problem, by_hand)
+    fits = hasattr(network.solver, "choose_n_pieces") and bool(network.hidden)
+    plain = estimator.encoding is None or problem.penalty.ridge is None
+    categories = categories_to_score(problem, by_hand=fits and not plain)
     if categories:
 
         def fit_columns(problem):
@@ -112,9 +113,8 @@ def choose_columns(estimator, problem, network, units, fit):
             output = fit(_with_pieces(problem, pieces))
             return lambda X: output(X if pieces is None else pieces.encoded(X))
 
-        smooth = hasattr(network.solver, "choose_n_pieces") and not problem.loss.nonsmooth
-        fit_columns = fit_columns if smooth and network.hidden else None
-        problem, columns = scored_problem(problem, categories, fit_columns, seed=0)
+        alternate = fits and not problem.loss.nonsmooth
+        problem, columns = scored_problem(problem, categories, fit_columns if alternate else None)
         if problem.kinds is None:  # says what a gap is that training never saw
             problem = replace(problem, kinds=Kinds.of(problem.X, problem.sample_weight))
     encoder, pieces = choose_pieces(estimator, units.problem(problem), network.solver)

@@ -1,6 +1,6 @@
 """What the first layer sees of samples: columns, scores of levels, and what these become."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,7 +11,8 @@ from .engine.inputs.kinds import Kinds
 from .engine.inputs.levels import CodeColumn, OneHotBlock, are_rare
 from .engine.inputs.one_hot import one_hot_blocks
 from .engine.inputs.pieces import Pieces
-from .engine.level_scores import Folds, LevelScores, first_scores, renewed_scores, slope_scores
+from .engine.level_scores import LevelScores, first_scores, folds_of, renewed_scores
+from .engine.level_slopes import with_slopes
 from .engine.ties import numbers_with_levels
 
 
@@ -153,7 +154,7 @@ def categories_to_score(problem, by_hand, tuned=TUNED):
     return found
 
 
-def scored_problem(problem, categories, fit, seed, tuned=TUNED):
+def scored_problem(problem, categories, fit, tuned=TUNED):
     """The problem with scores of these categories, behind the columns that stay.
 
     Scores and the network are found in turn: those for a constant first, and then for networks
@@ -168,8 +169,6 @@ def scored_problem(problem, categories, fit, seed, tuned=TUNED):
     fit : callable or None
         ``fit(problem)`` gives a function from samples of its columns to outputs; None where scores
         are those for a constant.
-    seed : int
-        For the folds.
 
     Returns
     -------
@@ -178,52 +177,27 @@ def scored_problem(problem, categories, fit, seed, tuned=TUNED):
     columns : InputColumns
         Without an encoding.
     """
-    n, d = problem.X.shape
-    rng = np.random.RandomState(seed)
-    fold = rng.permutation(n) % tuned.level_folds
-    folds = [
-        Folds.of(category.codes(problem.X), problem.sample_weight, fold, category.n_levels)
-        for category in categories
-    ]
-    values, scores = first_scores(problem, categories, folds, tuned)
-    kept = None
+    d, kept, kinds = problem.X.shape[1], None, problem.kinds
     blocks = [each.columns for each in categories if isinstance(each, OneHotBlock)]
-    if blocks:
-        kept = np.setdiff1d(np.arange(d), np.concatenate(blocks))
     coded = [each.column for each in categories if isinstance(each, CodeColumn)]
-    columns = InputColumns(kept, scores, None, d)
-    rest = columns.rest(problem.X)
-
-    kinds = problem.kinds
     if kinds is not None:
         kinds = kinds.without_levels(coded)
-        kinds = kinds if kept is None else kinds.taken(kept)
-
-    def with_scores(values):
-        known = None if kinds is None else kinds.with_numbers(values)
-        return replace(problem, X=np.hstack([rest, values]), kinds=known)
-
-    crossed = [folds[categories.index(each)] for each in scores.categories]
+    if blocks:
+        kept = np.setdiff1d(np.arange(d), np.concatenate(blocks))
+        kinds = None if kinds is None else kinds.taken(kept)
+    rest = InputColumns(kept, None, None, d).rest(problem.X)
+    folds = folds_of(problem, categories, tuned)
+    scored = first_scores(problem, rest, kinds, categories, folds, tuned)
     for turn in range(tuned.level_rounds if fit is not None else 0):
-        output = fit(with_scores(values))
+        output = fit(scored.posed())
         if turn == 0:
-            values, scores, more = slope_scores(
-                replace(problem, kinds=kinds),
-                scores,
-                categories,
-                folds,
-                rest,
-                values,
-                output,
-                tuned,
-            )
-            if more:
-                crossed += [folds[place] for place in more]
-                output = fit(with_scores(values))
-        values, scores = renewed_scores(problem, values, scores, crossed, rest, output)
-    kept_scores = scores.useful(tuned.level_gain, any_other=rest.shape[1] > len(coded))
-    values, scores = values[:, kept_scores], scores.some(kept_scores)
-    return with_scores(values), replace(columns, scores=scores)
+            without = scored
+            scored = with_slopes(scored, categories, folds, output, tuned)
+            output = output if scored is without else fit(scored.posed())
+        scored = renewed_scores(scored, output)
+    useful = scored.scores.useful(tuned.level_gain, any_other=rest.shape[1] > len(coded))
+    scored = scored.some(useful)
+    return scored.posed(), InputColumns(kept, scored.scores, None, d)
 
 
 def kinds_of(estimator, X, weight, tuned=TUNED):

@@ -327,6 +327,15 @@ def standardized_samples(X, mean, std):
     return samples
 
 
+def standardized_with_gaps(X):
+    """Columns of an array with mean 0 and spread 1, gaps and constants at 0, a new array."""
+    gaps = np.isnan(X)
+    means = np.where(gaps, 0.0, X).sum(axis=0) / np.maximum((~gaps).sum(axis=0), 1)
+    X = np.where(gaps, 0.0, X - means)
+    spread = X.std(axis=0)
+    return np.divide(X, spread, out=np.zeros_like(X), where=spread > 0)
+
+
 @dataclass(frozen=True)
 class Moments:
     """Weight, mean and centered (co)moments of samples; sums of two sets of samples are exact."""

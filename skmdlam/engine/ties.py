@@ -5,7 +5,9 @@ import numpy as np
 from .constants import TUNED
 from .inputs.levels import TiedNumbers
 from .inputs.pieces import Curve
-from .level_scores import Folds, from_constant
+from .moments import standardized_with_gaps
+from .newton_steps import from_constant
+from .random_effects import Folds
 
 # The ridge of the straight model, in mean eigenvalues.
 _RIDGE = 0.01
@@ -44,7 +46,7 @@ def numbers_with_levels(problem, tuned=TUNED):
         return []
     asked, weight = from_constant(problem)
     weight = weight if problem.sample_weight is None else weight * problem.sample_weight[:, None]
-    straight = _standardized(problem.X)
+    straight = standardized_with_gaps(problem.X)
     fold = np.random.RandomState(1).permutation(n) % tuned.level_folds
     found = []
     left = [_left(straight, each, w) for each, w in zip(asked.T, weight.T, strict=True)]
@@ -74,15 +76,6 @@ def _tied(X, column, tuned):
     return found if tuned.few_levels < found.n_levels <= most else None
 
 
-def _standardized(X):
-    """Columns with mean 0 and spread 1, gaps at the mean."""
-    gaps = np.isnan(X)
-    means = np.where(gaps, 0.0, X).sum(axis=0) / np.maximum((~gaps).sum(axis=0), 1)
-    X = np.where(gaps, 0.0, X - means)
-    spread = X.std(axis=0)
-    return np.divide(X, spread, out=np.zeros_like(X), where=spread > 0)
-
-
 def _curve(x, n_pieces):
     """Pieces of one column as an array, those of a gap at the median."""
     present = ~np.isnan(x)
@@ -90,7 +83,7 @@ def _curve(x, n_pieces):
     ranks = curve.rank(np.where(present, x, np.median(x[present])))
     ends = curve.rank(curve.knots)
     pieces = (ranks[:, None] - ends[:-1]) / np.diff(ends)
-    return _standardized(np.clip(pieces, 0.0, 1.0))
+    return standardized_with_gaps(np.clip(pieces, 0.0, 1.0))
 
 
 def _left(A, y, weight):

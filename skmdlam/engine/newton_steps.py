@@ -1,0 +1,128 @@
+"""What samples ask for: Newton steps in the outputs of a network, sample by sample."""
+
+import numpy as np
+
+# Share of the mean curvature that a sample counts with at least.
+_LEAST = 0.05
+# Step of a difference, in units of an output.
+STEP = 0.25
+# Steps to the best constant.
+_STEPS = 20
+# What a loss with kinks is smoothed over, in the same unit, and this in quartiles of a normal.
+_SHIFTS = np.linspace(-1.5, 1.5, 13)
+_QUARTILES = 1.349
+_TINY = np.finfo(float).tiny
+
+
+def from_constant(problem):
+    """Newton steps from the best constant.
+
+    Parameters
+    ----------
+    problem : Problem
+
+    Returns
+    -------
+    asked : ndarray of shape (n, K)
+        The step that each sample asks for, in each output.
+    curvature : ndarray of shape (n, K)
+        How much it insists.
+    """
+    loss, Y = problem.loss, problem.Y
+    share, unit = problem.rows.normalized(), _unit(loss, Y)
+    z = share @ Y.astype(float) if _linear(loss) else np.zeros(Y.shape[1])
+    for _ in range(_STEPS):
+        gradient, curvature = _derivatives(loss, np.broadcast_to(z, Y.shape), Y, unit)
+        step = (share @ gradient) / np.maximum(share @ curvature, _TINY)
+        z = z - np.clip(step, -2.0 * unit, 2.0 * unit)
+    return from_outputs(problem, np.broadcast_to(z, Y.shape))
+
+
+def from_outputs(problem, z):
+    """The same from other outputs, of shape (n, K)."""
+    loss, Y = problem.loss, problem.Y
+    gradient, curvature = _derivatives(loss, z, Y, _unit(loss, Y))
+    curvature = at_least(loss, curvature, problem.rows.normalized())
+    return -gradient / np.maximum(curvature, _TINY), curvature
+
+
+def along(problem, outputs, step):
+    """Newton steps in one number that all outputs depend on.
+
+    Parameters
+    ----------
+    problem : Problem
+    outputs : callable
+        ``outputs(t)`` gives the outputs where that number is t more, for t of -step, 0 and step.
+    step : float
+
+    Returns
+    -------
+    asked, curvature : ndarray of shape (n,)
+        None where the outputs do not depend on it.
+    """
+    loss, Y = problem.loss, problem.Y
+    ends = [(z, gradient_of(loss, z, Y)) for z in map(outputs, (step, -step))]
+    slope = (ends[0][0] - ends[1][0]) / (2.0 * step)
+    curvature = np.einsum("ij,ij->i", ends[0][1] - ends[1][1], slope) / (2.0 * step)
+    share = problem.rows.normalized()
+    mean = float(share @ np.maximum(curvature, 0.0))
+    if not mean > 0:
+        return None
+    curvature = at_least(loss, curvature, share)
+    gradient = np.einsum("ij,ij->i", gradient_of(loss, outputs(0.0), Y), slope)
+    return -gradient / curvature, curvature / mean
+
+
+def at_least(loss, curvature, share):
+    """Curvatures of samples, none of them far below the mean: steps would be beyond all bounds."""
+    return np.maximum(curvature, _least(loss) * (share @ np.maximum(curvature, 0.0)))
+
+
+def _linear(loss):
+    return loss.out_activation == "identity"
+
+
+def _least(loss):
+    """Share of the mean curvature that a sample has at least: all of it beyond Huber's bend."""
+    return 1.0 if _linear(loss) and loss.bounded_gradient else _LEAST
+
+
+def _unit(loss, Y):
+    """Unit of each output: where far targets pull no more than others, they do not count."""
+    if not _linear(loss):
+        return 1.0
+    spread = Y.std(axis=0, dtype=float)
+    if loss.bounded_gradient:
+        middle = np.subtract(*np.quantile(Y, [0.75, 0.25], axis=0)) / _QUARTILES
+        spread = np.where(middle > 0, middle, spread)
+    return np.maximum(spread, np.finfo(Y.dtype).eps)
+
+
+def gradient_of(loss, z, Y):
+    """Gradient of the loss in the outputs, in double precision."""
+    out = np.empty(Y.shape, order="F")
+    loss.value_and_gradient(np.asfortranarray(z, dtype=float), loss.compact(Y.astype(float)), out)
+    return out
+
+
+def _derivatives(loss, z, Y, unit):
+    """Gradient in the outputs, and the diagonal of the curvature as a difference."""
+
+    def slope(z):
+        if not loss.nonsmooth:
+            return gradient_of(loss, z, Y)
+        # A mean over the kink: the sign of a residual hardly tells one level from another.
+        return np.mean([gradient_of(loss, z + shift * unit, Y) for shift in _SHIFTS], axis=0)
+
+    gradient = slope(z)
+    curvature = np.empty(Y.shape)
+    for output in range(Y.shape[1]):
+        step = STEP * np.broadcast_to(unit, Y.shape[1])[output]
+        ends = []
+        for sign in (1.0, -1.0):
+            moved = np.array(z, dtype=float)
+            moved[:, output] += sign * step
+            ends.append(slope(moved)[:, output])
+        curvature[:, output] = (ends[0] - ends[1]) / (2.0 * step)
+    return gradient, np.maximum(curvature, 0.0)
