@@ -133,7 +133,7 @@ class Tuned:
     slope_gain: float = _number(0.1, "share of the residual", "slopes of levels, noise", _RAW)
     level_gain: float = _number(0.01, "share of the residual", "useless categories", _RAW)
     level_outputs: int = _number(4, "scores of a category", "classes, noise", _RAW)
-    level_samples: int = _number(50_000, "samples", "time, scores of levels", _RAW)
+    level_samples: int = _number(10_000, "samples", "time, scores of levels", _RAW)
     stream_beyond: float = _number(50.0, "cells", "drift, curves that are settled", _STREAM)
     stream_beyond_usual: float = _number(0.02, "share of the rows", "the same", _STREAM)
     stream_sample: int = _number(1000, "samples", "memory of streams, knots", _STREAM)
