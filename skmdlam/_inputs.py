@@ -11,7 +11,7 @@ from .engine.inputs.kinds import Kinds
 from .engine.inputs.levels import CodeColumn, OneHotBlock, are_rare
 from .engine.inputs.one_hot import one_hot_blocks
 from .engine.inputs.pieces import Pieces
-from .engine.level_scores import LevelScores, first_scores, folds_of, renewed_scores
+from .engine.level_scores import LevelScores, first_scores, folds_of, renewed_scores, tested_scores
 from .engine.level_slopes import with_slopes
 from .engine.ties import numbers_with_levels
 
@@ -195,6 +195,8 @@ def scored_problem(problem, categories, fit, tuned=TUNED):
             scored = with_slopes(scored, categories, folds, output, tuned)
             output = output if scored is without else fit(scored.posed())
         scored = renewed_scores(scored, output)
+    if fit is not None:
+        scored = tested_scores(scored, folds[0].fold == 0, fit, tuned)
     useful = scored.scores.useful(tuned.level_gain, any_other=rest.shape[1] > len(coded))
     scored = scored.some(useful)
     return scored.posed(), InputColumns(kept, scored.scores, None, d)
