@@ -105,8 +105,8 @@ def choose_columns(estimator, problem, network, units, fit):
     columns = replace(PLAIN, n_features=problem.X.shape[1])
     fits = hasattr(network.solver, "choose_n_pieces") and bool(network.hidden)
     plain = estimator.encoding is None or problem.penalty.ridge is None
-    categories = categories_to_score(problem, by_hand=fits and not plain)
-    if categories:
+    categories, tied = categories_to_score(problem, by_hand=fits and not plain)
+    if categories or tied:
 
         def fit_columns(problem):
             _, pieces = choose_pieces(estimator, units.problem(problem), network.solver)
@@ -114,12 +114,15 @@ def choose_columns(estimator, problem, network, units, fit):
             return lambda X: output(X if pieces is None else pieces.encoded(X))
 
         alternate = fits and not problem.loss.nonsmooth
-        problem, columns = scored_problem(problem, categories, fit_columns if alternate else None)
-        if problem.kinds is None:  # says what a gap is that training never saw
+        alternation = fit_columns if alternate else None
+        problem, columns = scored_problem(problem, categories, tied, alternation)
+        if (
+            columns.scores is not None and problem.kinds is None
+        ):  # says what a gap is that training never saw
             problem = replace(problem, kinds=Kinds.of(problem.X, problem.sample_weight))
     encoder, pieces = choose_pieces(estimator, units.problem(problem), network.solver)
     keep_pieces(estimator, encoder, pieces)
-    if categories:
+    if columns.scores is not None or columns.kept is not None:
         estimator._inputs = replace(columns, pieces=pieces)
     return _with_pieces(problem, pieces)
 

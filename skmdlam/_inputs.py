@@ -1,6 +1,6 @@
 """What the first layer sees of samples: columns, scores of levels, and what these become."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,8 +12,9 @@ from .engine.inputs.levels import CodeColumn, OneHotBlock, are_rare
 from .engine.inputs.one_hot import one_hot_blocks
 from .engine.inputs.pieces import Pieces
 from .engine.level_scores import LevelScores, first_scores, folds_of, renewed_scores, tested_scores
-from .engine.level_slopes import with_slopes
-from .engine.ties import numbers_with_levels
+from .engine.level_slopes import slopes_of_levels
+from .engine.newton_steps import from_outputs
+from .engine.ties import effects_of_values, numbers_with_levels
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,9 @@ def categories_to_score(problem, by_hand, tuned=TUNED):
 
     Returns
     -------
-    categories : list of CodeColumn, OneHotBlock or TiedNumbers
+    categories : list of CodeColumn or OneHotBlock
+    tied : list of TiedNumbers
+        Numbers whose values may be levels.
     """
     X, kinds = problem.X, problem.kinds
     found = []
@@ -149,12 +152,11 @@ def categories_to_score(problem, by_hand, tuned=TUNED):
     if by_hand:
         found += [OneHotBlock(block) for block in one_hot_blocks(X, tuned)]
     found = [each for each in found if are_rare(each, X, problem.sample_weight, tuned)]
-    if by_hand and not problem.sparse and not problem.loss.nonsmooth:
-        found += numbers_with_levels(problem, tuned)
-    return found
+    ties = by_hand and not problem.sparse and not problem.loss.nonsmooth
+    return found, numbers_with_levels(problem, tuned) if ties else []
 
 
-def scored_problem(problem, categories, fit, tuned=TUNED):
+def scored_problem(problem, categories, tied, fit, tuned=TUNED):
     """The problem with scores of these categories, behind the columns that stay.
 
     Scores and the network are found in turn: those for a constant first, and then for networks
@@ -164,7 +166,7 @@ def scored_problem(problem, categories, fit, tuned=TUNED):
     ----------
     problem : Problem
         With samples as they are.
-    categories : list
+    categories, tied : list
         As :func:`categories_to_score` gives them.
     fit : callable or None
         ``fit(problem)`` gives a function from samples of its columns to outputs; None where scores
@@ -188,15 +190,21 @@ def scored_problem(problem, categories, fit, tuned=TUNED):
     rest = InputColumns(kept, None, None, d).rest(problem.X)
     folds = folds_of(problem, categories, tuned)
     scored = first_scores(problem, rest, kinds, categories, folds, tuned)
-    for turn in range(tuned.level_rounds if fit is not None else 0):
+    # What values of numbers add is told by the first of the networks: they come a round later.
+    rounds = 0 if fit is None else tuned.level_rounds + bool(tied)
+    for turn in range(rounds):
         output = fit(scored.posed())
+        renewed = renewed_scores(scored, output)
         if turn == 0:
-            without = scored
-            scored = with_slopes(scored, categories, folds, output, tuned)
-            output = output if scored is without else fit(scored.posed())
-        scored = renewed_scores(scored, output)
-    if fit is not None:
-        scored = tested_scores(scored, folds[0].fold == 0, fit, tuned)
+            steps = from_outputs(problem, output(scored.X))
+            more = slopes_of_levels(scored, categories, folds, steps, tuned)
+            more += effects_of_values(problem, tied, steps, tuned)
+            renewed = renewed.with_more(*zip(*more, strict=True)) if more else renewed
+        if renewed.scores.size == 0:
+            return problem, replace(PLAIN, n_features=d)
+        scored = renewed
+    if rounds:
+        scored = tested_scores(scored, fit, tuned)
     useful = scored.scores.useful(tuned.level_gain, any_other=rest.shape[1] > len(coded))
     scored = scored.some(useful)
     return scored.posed(), InputColumns(kept, scored.scores, None, d)

@@ -217,7 +217,7 @@ def _gain(scored, crossed, outputs, step):
     return 0.0 if found is None else crossed.fit(*found)[2]
 
 
-def tested_scores(scored, held_out, fit, tuned=TUNED):
+def tested_scores(scored, fit, tuned):
     """The same without a gain for those that were chance.
 
     A network that learns its samples by heart is no judge of them: what it asks of their levels is
@@ -227,7 +227,6 @@ def tested_scores(scored, held_out, fit, tuned=TUNED):
     Parameters
     ----------
     scored : ScoredSamples
-    held_out : ndarray of bool of shape (n,)
     fit : callable
         ``fit(problem)`` gives a function from samples of its columns to outputs.
     tuned : Tuned
@@ -240,8 +239,8 @@ def tested_scores(scored, held_out, fit, tuned=TUNED):
     doubtful = [s for s, gain in enumerate(gains) if tuned.level_gain < gain < tuned.level_doubt]
     if not doubtful:
         return scored
-    problem = scored.posed()
-    output, others = fit(problem.some(np.flatnonzero(~held_out))), problem.some(held_out)
+    problem, held_out = scored.posed(), scored.folds[0].fold == 0
+    output, others = fit(problem.some(~held_out)), problem.some(held_out)
     share = others.rows.normalized()
 
     def mean_loss(X):

@@ -5,15 +5,14 @@ import scipy.sparse as sp
 
 from .constants import TUNED
 from .moments import standardized_with_gaps
-from .newton_steps import from_outputs
 
 # Numbers nearer to zero than this, in standard deviations, say nothing of a slope.
 _NEAR = 1e-3
 _TINY = np.finfo(float).tiny
 
 
-def with_slopes(scored, categories, folds, output, tuned=TUNED):
-    """Samples with scores of slopes too, where there are any.
+def slopes_of_levels(scored, categories, folds, steps, tuned=TUNED):
+    """Scores of slopes, where there are any.
 
     Of a network that knows the levels by their scores, the samples of a level may still ask for
     another slope in a column of numbers. The slopes of a category in the column where they explain
@@ -25,22 +24,23 @@ def with_slopes(scored, categories, folds, output, tuned=TUNED):
     categories : list
     folds : list of Folds
         Of each category.
-    output : callable
-        ``output(X)`` gives the pre-activations of the output layer for the columns of these.
+    steps : tuple of ndarray
+        What :func:`~skmdlam.engine.newton_steps.from_outputs` says of such a network.
     tuned : Tuned
 
     Returns
     -------
-    scored : ScoredSamples
-        The argument itself where there are none.
+    more : list of tuple
+        Values for the samples, category, table, gain and folds of each, as
+        :meth:`~skmdlam.engine.level_scores.ScoredSamples.with_more` takes them.
     """
     problem = scored.problem
     numbers = standardized_with_gaps(scored.rest)
     if scored.kinds is not None:
         numbers[:, scored.kinds.categorical] = 0.0  # a code is no number
     if not numbers.any():
-        return scored
-    asked, curvature = from_outputs(problem, output(scored.X))
+        return []
+    asked, curvature = steps
     weight = curvature
     if problem.sample_weight is not None:
         weight = curvature * problem.sample_weight[:, None]
@@ -56,7 +56,7 @@ def with_slopes(scored, categories, folds, output, tuned=TUNED):
         gain = 1.0 - float(left) / float(weight[:, k] @ np.square(step))
         if gain > tuned.slope_gain:
             more.append((steep, category, table, gain, crossed))
-    return scored.with_more(*zip(*more, strict=True)) if more else scored
+    return more
 
 
 def _most(crossed, numbers, asked, weight):

@@ -5,6 +5,7 @@ import numpy as np
 from .constants import TUNED
 from .inputs.levels import TiedNumbers
 from .inputs.pieces import Curve
+from .level_scores import folds_of
 from .moments import standardized_with_gaps
 from .newton_steps import from_constant
 from .random_effects import Folds
@@ -45,19 +46,61 @@ def numbers_with_levels(problem, tuned=TUNED):
     if not tied:
         return []
     asked, weight = from_constant(problem)
-    weight = weight if problem.sample_weight is None else weight * problem.sample_weight[:, None]
-    straight = standardized_with_gaps(problem.X)
+    weight = weight.mean(axis=1)
+    if problem.sample_weight is not None:
+        weight = weight * problem.sample_weight
+    left = _left(standardized_with_gaps(problem.X), asked, weight)
     fold = np.random.RandomState(1).permutation(n) % tuned.level_folds
     found = []
-    left = [_left(straight, each, w) for each, w in zip(asked.T, weight.T, strict=True)]
     for numbers in tied:
-        codes = numbers.codes(problem.X)
-        pieces = _curve(problem.X[:, numbers.column], tuned.many_pieces)
-        folds = Folds.of(codes, None, fold, numbers.n_levels)
-        gains = [folds.fit(_left(pieces, r, w), w)[2] for r, w in zip(left, weight.T, strict=True)]
-        if max(gains) > tuned.level_gain:
-            found.append(TiedNumbers.of(X, numbers.column))
+        folds = Folds.of(numbers.codes(problem.X), problem.sample_weight, fold, numbers.n_levels)
+        curve = _curve(problem.X[:, numbers.column], tuned.many_pieces)
+        residual = _left(curve, left, weight)
+        gains = _beyond_chance(folds.codes, residual, weight, numbers.n_levels)
+        best = int(np.argmax(gains))
+        if gains[best] > tuned.level_gain:  # it is worth a closer look
+            _, _, gain = folds.fit(residual[:, best], np.ones(n))
+            if gain > tuned.level_gain:
+                found.append(TiedNumbers.of(X, numbers.column))
     return found
+
+
+def effects_of_values(problem, tied, steps, tuned=TUNED):
+    """Scores of the values of numbers, where a network without them leaves something to them.
+
+    Parameters
+    ----------
+    problem : Problem
+        With samples as they are.
+    tied : list of TiedNumbers
+    steps : tuple of ndarray
+        What :func:`~skmdlam.engine.newton_steps.from_outputs` says of this network.
+    tuned : Tuned
+
+    Returns
+    -------
+    more : list of tuple
+        As :func:`~skmdlam.engine.level_slopes.slopes_of_levels` gives them.
+    """
+    asked, curvature = steps
+    more = []
+    for numbers, folds in zip(tied, folds_of(problem, tied, tuned), strict=True):
+        for step, insists in zip(asked.T, curvature.T, strict=True):
+            values, table, gain = folds.fit(step, insists)
+            if gain > tuned.level_gain:
+                more.append((values, numbers, table, gain, folds))
+    return more
+
+
+def _beyond_chance(codes, residual, weight, n_levels):
+    """Share of the squares of each output that means of levels explain, less that by chance."""
+    share = weight / weight.sum()
+    total = np.bincount(codes, share, n_levels + 1)
+    sums = np.stack([np.bincount(codes, share * r, n_levels + 1) for r in residual.T], axis=1)
+    seen = total > 0
+    between = (np.square(sums[seen]) / total[seen, None]).sum(axis=0)
+    squares = np.maximum(share @ np.square(residual), _TINY)
+    return between / squares - np.count_nonzero(seen) / len(codes)
 
 
 def _numbers(problem):
@@ -87,10 +130,10 @@ def _curve(x, n_pieces):
 
 
 def _left(A, y, weight):
-    """What weighted ridge regression on some columns leaves of y."""
+    """What weighted ridge regression on some columns leaves of targets of shape (n, K)."""
     share = weight / weight.sum()
     A = A - share @ A
     y = y - share @ y
     gram = A.T @ (A * share[:, None])
     gram.flat[:: len(gram) + 1] += _RIDGE * max(float(gram.trace()) / max(len(gram), 1), _TINY)
-    return y - A @ np.linalg.solve(gram, A.T @ (share * y))
+    return y - A @ np.linalg.solve(gram, A.T @ (share[:, None] * y))
