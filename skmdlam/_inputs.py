@@ -11,7 +11,7 @@ from .engine.inputs.kinds import Kinds
 from .engine.inputs.levels import CodeColumn, OneHotBlock, are_rare
 from .engine.inputs.one_hot import one_hot_blocks
 from .engine.inputs.pieces import Pieces
-from .engine.level_scores import LevelScores, first_scores, folds_of, renewed_scores
+from .engine.level_scores import LevelScores, first_scores, folds_of, renewed_scores, tested_scores
 from .engine.level_slopes import slopes_of_levels
 from .engine.newton_steps import from_outputs
 from .engine.ties import effects_of_values, numbers_with_levels
@@ -203,6 +203,8 @@ def scored_problem(problem, categories, tied, fit, tuned=TUNED):
         if renewed.scores.size == 0:
             return problem, replace(PLAIN, n_features=d)
         scored = renewed
+    if rounds:
+        scored = tested_scores(scored, fit, tuned)
     useful = scored.scores.useful(tuned.level_gain, any_other=rest.shape[1] > len(coded))
     scored = scored.some(useful)
     return scored.posed(), InputColumns(kept, scored.scores, None, d)

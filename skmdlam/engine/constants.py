@@ -132,6 +132,7 @@ class Tuned:
     ties_rows: int = _number(20_000, "samples", "time, numbers that are levels", _RAW)
     slope_gain: float = _number(0.1, "share of the residual", "slopes of levels, noise", _RAW)
     level_gain: float = _number(0.01, "share of the residual", "useless categories", _RAW)
+    level_doubt: float = _number(0.15, "share of the residual", "the same, time", _RAW)
     level_outputs: int = _number(4, "scores of a category", "classes, noise", _RAW)
     level_samples: int = _number(10_000, "samples", "time, scores of levels", _RAW)
     stream_beyond: float = _number(50.0, "cells", "drift, curves that are settled", _STREAM)

@@ -6,6 +6,7 @@ that was fitted with the scores before, a block of the alternating minimization.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -180,26 +181,75 @@ def renewed_scores(scored, output):
     -------
     scored : ScoredSamples
     """
-    X, values = scored.X, scored.values
-    new, tables, gains = values.copy(), [], []
+    X, new = scored.X, scored.values.copy()
+    tables, gains = [], []
     for score, crossed in enumerate(scored.folds):
-        column, before = X[:, scored.rest.shape[1] + score], values[:, score]
+        column, before = X[:, scored.rest.shape[1] + score], scored.values[:, score]
+        mean = scored.scores.tables[score][-1]
 
-        def moved(by, column=column, before=before):
-            column += by
-            z = output(X)
-            column[:] = before
-            return z
+        def moved(by, column=column, start=before):
+            column[:] = start + by
+            return output(X)
 
-        step = STEP * max(float(before.std()), np.finfo(values.dtype).eps)
+        step = STEP * max(float(before.std()), np.finfo(new.dtype).eps)
         found = along(scored.problem, moved, step)
         if found is None:  # it says nothing
             tables.append(scored.scores.tables[score])
             gains.append(0.0)
-            continue
-        asked, weight = found
-        new[:, score], table, gain = crossed.fit(before + asked, weight)
-        tables.append(table)
-        gains.append(gain)
+        else:
+            asked, weight = found
+            gains.append(_gain(scored, crossed, partial(moved, start=mean), step))
+            new[:, score], table, _ = crossed.fit(before + asked, weight)
+            tables.append(table)
+        # The next score accounts for this one, as two may say the same.
+        column[:] = new[:, score]
     scores = LevelScores(scored.scores.categories, tables, gains)
     return replace(scored, values=new, scores=scores)
+
+
+def _gain(scored, crossed, outputs, step):
+    """What levels explain of steps from a score that all samples have.
+
+    Scores before are no start for that: those of two samples of a level are made of the same
+    targets, and a step takes away only what a straight model makes of them.
+    """
+    found = along(scored.problem, outputs, step)
+    return 0.0 if found is None else crossed.fit(*found)[2]
+
+
+def tested_scores(scored, fit, tuned):
+    """The same without a gain for those that were chance.
+
+    A network that learns its samples by heart is no judge of them: what it asks of their levels is
+    what it made of these. Another one, fitted without some of the samples, says what each of the
+    scores does for them.
+
+    Parameters
+    ----------
+    scored : ScoredSamples
+    fit : callable
+        ``fit(problem)`` gives a function from samples of its columns to outputs.
+    tuned : Tuned
+
+    Returns
+    -------
+    scored : ScoredSamples
+    """
+    gains = list(scored.scores.gains)
+    doubtful = [s for s, gain in enumerate(gains) if tuned.level_gain < gain < tuned.level_doubt]
+    if not doubtful:
+        return scored
+    problem, held_out = scored.posed(), scored.folds[0].fold == 0
+    output, others = fit(problem.some(~held_out)), problem.some(held_out)
+    share = others.rows.normalized()
+
+    def mean_loss(X):
+        return float(share @ problem.loss.value(output(X).astype(float), others.Y.astype(float)))
+
+    with_it = mean_loss(others.X)
+    for score in doubtful:
+        X = others.X.copy()
+        X[:, scored.rest.shape[1] + score] = scored.scores.tables[score][-1]
+        without = mean_loss(X)
+        gains[score] = gains[score] if with_it < without else 0.0
+    return replace(scored, scores=replace(scored.scores, gains=gains))

@@ -6,6 +6,8 @@ import numpy as np
 _LEAST = 0.05
 # Step of a difference, in units of an output.
 STEP = 0.25
+# A target that varies by so many units in the last place is constant.
+_ROUNDING = 10.0
 # Steps to the best constant.
 _STEPS = 20
 # What a loss with kinks is smoothed over, in the same unit, and this in quartiles of a normal.
@@ -30,7 +32,9 @@ def from_constant(problem):
     """
     loss, Y = problem.loss, problem.Y
     share, unit = problem.rows.normalized(), _unit(loss, Y)
-    z = share @ Y.astype(float) if _linear(loss) else np.zeros(Y.shape[1])
+    z = np.zeros(Y.shape[1])
+    if _linear(loss):  # far targets would take the mean where no step comes back from
+        z = np.median(Y[share > 0], axis=0) if loss.bounded_gradient else share @ Y.astype(float)
     for _ in range(_STEPS):
         gradient, curvature = _derivatives(loss, np.broadcast_to(z, Y.shape), Y, unit)
         step = (share @ gradient) / np.maximum(share @ curvature, _TINY)
@@ -64,13 +68,14 @@ def along(problem, outputs, step):
     loss, Y = problem.loss, problem.Y
     ends = [(z, gradient_of(loss, z, Y)) for z in map(outputs, (step, -step))]
     slope = (ends[0][0] - ends[1][0]) / (2.0 * step)
-    curvature = np.einsum("ij,ij->i", ends[0][1] - ends[1][1], slope) / (2.0 * step)
+    counts = slope * _counts(loss, Y)
+    curvature = np.einsum("ij,ij->i", ends[0][1] - ends[1][1], counts) / (2.0 * step)
     share = problem.rows.normalized()
     mean = float(share @ np.maximum(curvature, 0.0))
     if not mean > 0:
         return None
     curvature = at_least(loss, curvature, share)
-    gradient = np.einsum("ij,ij->i", gradient_of(loss, outputs(0.0), Y), slope)
+    gradient = np.einsum("ij,ij->i", gradient_of(loss, outputs(0.0), Y), counts)
     return -gradient / curvature, curvature / mean
 
 
@@ -97,6 +102,13 @@ def _unit(loss, Y):
         middle = np.subtract(*np.quantile(Y, [0.75, 0.25], axis=0)) / _QUARTILES
         spread = np.where(middle > 0, middle, spread)
     return np.maximum(spread, np.finfo(Y.dtype).eps)
+
+
+def _counts(loss, Y):
+    """What each output counts for: in units of their targets all are alike, as in a fit."""
+    unit = np.broadcast_to(_unit(loss, Y), Y.shape[1])
+    varies = unit > _ROUNDING * np.finfo(Y.dtype).eps * np.abs(Y).max(axis=0)
+    return np.where(varies, np.square(unit.max() / unit), 0.0)
 
 
 def gradient_of(loss, z, Y):

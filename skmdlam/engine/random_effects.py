@@ -64,12 +64,14 @@ class Folds:
         """
         weight = weight if self.weight is None else weight * self.weight
         scores = np.empty(len(asked))
+        whole = self._table(asked, weight, slice(None))
         for fold in range(int(self.fold.max()) + 1):
             inside = self.fold == fold
-            rest = ~inside
-            scores[inside] = self._table(asked, weight, rest)[self.codes[inside]]
-        gain = explained(asked, scores, weight)
-        return scores, self._table(asked, weight, slice(None)), gain
+            table = self._table(asked, weight, ~inside)
+            # The mean of the other folds would tell what the targets of this one are.
+            scores[inside] = (table - table[-1])[self.codes[inside]]
+        scores += whole[-1]
+        return scores, whole, explained(asked, scores, weight)
 
     def _table(self, asked, weight, rows):
         """Shrunken means of some samples; to have no level is one more, where some have none."""
@@ -80,7 +82,7 @@ class Folds:
 
 def explained(asked, scores, weight):
     """Share of the weighted variance that is explained, less than zero where it gets larger."""
-    around = asked - (weight @ asked) / weight.sum()
+    around = asked - (weight @ asked) / max(float(weight.sum()), _TINY)
     variance = float(weight @ np.square(around))
     return 1.0 - float(weight @ np.square(asked - scores)) / max(variance, _TINY)
 
