@@ -11,6 +11,10 @@ from .random_effects import Folds
 
 # The ridge of the straight model, in mean eigenvalues.
 _RIDGE = 0.01
+# Part of a gain without which nobody looks for the gain itself.
+_CLEARLY = 0.5
+# Jumps of a curve that are no effects of single values.
+_STEPS = 4
 _TINY = np.finfo(float).tiny
 
 
@@ -51,13 +55,61 @@ def numbers_with_levels(problem, tuned=TUNED):
     found = []
     left = [_left(straight, each, w) for each, w in zip(asked.T, weight.T, strict=True)]
     for numbers in tied:
-        codes = numbers.codes(problem.X)
-        pieces = _curve(problem.X[:, numbers.column], tuned.many_pieces)
-        folds = Folds.of(codes, None, fold, numbers.n_levels)
-        gains = [folds.fit(_left(pieces, r, w), w)[2] for r, w in zip(left, weight.T, strict=True)]
-        if max(gains) > tuned.level_gain:
+        folds = Folds.of(numbers.codes(problem.X), None, fold, numbers.n_levels)
+        if _explains(numbers, folds, problem.X, left, weight.T, tuned):
             found.append(TiedNumbers.of(X, numbers.column))
     return found
+
+
+def _explains(numbers, folds, X, left, weights, tuned):
+    """Whether levels explain enough of what a straight model and the curve of the column leave.
+
+    The curve may have jumps.
+    """
+    least = _CLEARLY * tuned.level_gain
+    pieces = None
+    for asked, w in zip(left, weights, strict=True):
+        # Most values say nothing, which is quick to see.
+        if _between(folds, asked, w) <= least:
+            continue
+        if pieces is None:
+            pieces = _curve(X[:, numbers.column], tuned.many_pieces)
+        columns = pieces
+        for step in range(_STEPS + 1):
+            r = _left(columns, asked, w)
+            if _between(folds, r, w) <= least:
+                break
+            if step < _STEPS:  # a jump lies between two knots, often
+                columns = np.column_stack([columns, _largest_step(folds, r, w)])
+        else:
+            if folds.fit(r, w)[2] > tuned.level_gain:
+                return True
+    return False
+
+
+def _largest_step(folds, values, weight):
+    """The step between two levels, in their order, that explains most: -1/2 and 1/2."""
+    total = np.cumsum(np.bincount(folds.codes, weight, folds.n_levels + 1)[:-1])
+    sums = np.cumsum(np.bincount(folds.codes, weight * values, folds.n_levels + 1)[:-1])
+    before, after = total[:-1], total[-1] - total[:-1]
+    between = sums[:-1] / np.maximum(before, _TINY) - (sums[-1] - sums[:-1]) / np.maximum(
+        after, _TINY
+    )
+    last = int(np.argmax(before * after * np.square(between)))
+    return np.where(folds.codes == folds.n_levels, 0.0, np.where(folds.codes > last, 0.5, -0.5))
+
+
+def _between(folds, values, weight):
+    """Share of the squares of some values that their levels explain beyond chance."""
+    size = folds.n_levels + 1
+    total = np.bincount(folds.codes, weight, size)
+    sums = np.bincount(folds.codes, weight * values, size)
+    seen = total > 0
+    squares = float(weight @ np.square(values))
+    explained = float(np.sum(np.square(sums[seen]) / total[seen]))
+    n, n_seen = len(values), int(seen.sum())
+    chance = (n_seen - 1) * (squares - explained) / max(n - n_seen, 1)
+    return (explained - chance) / max(squares, _TINY)
 
 
 def _numbers(problem):
