@@ -1,6 +1,7 @@
 """Names of what the first layer sees, the rows of the first weights."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,11 +10,12 @@ import scipy.sparse as sp
 from sklearn.base import clone
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor, PiecewiseLinearEncoder, WeightsDisplay
-from skmdlam._inputs import Category, InputColumns, categories_to_score, scored_problem
+from skmdlam._inputs import InputColumns, categories_to_score, scored_problem
 from skmdlam.engine.inputs.kinds import Kinds
-from skmdlam.engine.level_scores import Folds, LevelScores, first_scores
+from skmdlam.engine.inputs.levels import CodeColumn, OneHotBlock, TiedNumbers
+from skmdlam.engine.level_scores import LevelScores, first_scores, folds_of
 from skmdlam.engine.problem import Problem
-from skmdlam.losses import SquaredError
+from skmdlam.losses import AbsoluteError, SquaredError
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -63,7 +65,9 @@ class TestNames:
         """One of a column is called that, several have numbers; a block is first..last."""
         names, block = list("abcdef"), np.arange(2, 5)
         tables, kept = [np.zeros(4)] * 4, np.array([0, 1, 5])
-        scores = LevelScores([0, block, block.copy(), 5], tables, [1.0] * 4)
+        blocks = [OneHotBlock(block), OneHotBlock(block.copy())]
+        categories = [CodeColumn(0, 3), *blocks, TiedNumbers(5, np.arange(3.0))]
+        scores = LevelScores(categories, tables, [1.0] * 4)
         columns = InputColumns(kept, scores, None, 6)
         expected = ["a", "b", "f", "a_score", "c..e_score_0", "c..e_score_1", "f_score"]
         assert columns.names(names, {}).tolist() == expected
@@ -89,10 +93,12 @@ class TestNames:
     def test_one_hot_columns(self):
         columns = pd.get_dummies(TOWNS).astype(float)[[f"t{code}" for code in range(45)]]
         X = np.column_stack([columns, NUMBERS])
-        model = regressor(hidden_layer_sizes=()).fit(X, EFFECT[:, 0])
+        model = regressor().fit(X, EFFECT[:, 0])
         assert model.input_names_[-1].startswith("x0..x44_score")
+        linear = regressor(hidden_layer_sizes=()).fit(X, EFFECT[:, 0])
+        assert linear.input_names_.tolist() == [f"x{column}" for column in range(47)]
         columns["height"] = NUMBERS[:, 0]
-        model = regressor(hidden_layer_sizes=()).fit(columns, EFFECT[:, 0])
+        model = regressor().fit(columns, EFFECT[:, 0])
         names = model.input_names_.tolist()
         assert names[0].startswith("height") and names[-1].startswith("t0..t44_score")
 
@@ -172,32 +178,51 @@ class TestScored:
 
     def test_which_categories(self):
         found = categories_to_score(posed(self.CODED, self.Z, None, self.CATEGORICAL), by_hand=True)
-        assert [(category.where, category.n_levels) for category in found] == [(2, 60)]
+        assert found == [CodeColumn(2, 60)]
         (block,) = categories_to_score(posed(self.BY_HAND, self.Z), by_hand=True)
-        assert block.where.tolist() == list(range(6, 66)) and block.n_levels == 60
-        np.testing.assert_array_equal(block.codes, self.SHOP)
+        assert block.columns.tolist() == list(range(6, 66)) and block.n_levels == 60
+        np.testing.assert_array_equal(block.codes(self.BY_HAND), self.SHOP)
         assert categories_to_score(posed(self.BY_HAND, self.Z), by_hand=False) == []
 
+    def test_numbers_with_ties(self):
+        """Looked for where nobody says what they are: dense, and not of losses with kinks."""
+        problem = posed(self.CODED[:, :3], self.Z)
+        (found,) = categories_to_score(problem, by_hand=True)
+        assert found.column == 2 and found.values.tolist() == list(range(60))
+        assert categories_to_score(problem, by_hand=False) == []
+        other = replace(problem, loss=AbsoluteError())
+        assert categories_to_score(other, by_hand=True) == []
+        other = replace(problem, X=sp.csr_array(problem.X))
+        assert categories_to_score(other, by_hand=True) == []
+        scored, columns = scored_problem(problem, [found], None)
+        np.testing.assert_array_equal(scored.X[:, :3], problem.X)  # its curve stays
+        assert scored.X.shape[1] == 4 and columns.made_of.tolist() == [0, 1, 2, 2]
+        assert columns.column_names(["a", "b", "c"]) == ["a", "b", "c", "c_score"]
+
     def test_frequent_levels_have_columns(self):
+        def found(codes, weight=None):
+            problem = posed(codes[:, None], np.zeros(3000), weight, np.array([True]))
+            return categories_to_score(problem, by_hand=False)
+
         codes = np.arange(3000) % 20.0
-        assert Category.of(0, codes, 20, None) is None
+        assert found(codes) == []
         codes[:400] = np.arange(400) % 40 + 20  # 13 % of the samples have a rare one
-        assert Category.of(0, codes, 60, None).n_levels == 60
+        assert found(codes) == [CodeColumn(0, 60)]
         weight = np.ones(3000)
         weight[:400] = 0.1
-        assert Category.of(0, codes, 60, weight) is None
+        assert found(codes, weight) == []
 
     @pytest.mark.parametrize("by_hand", [False, True])
     def test_scored(self, by_hand):
         data = self.BY_HAND if by_hand else self.CODED
         problem = posed(data, self.Z, None, None if by_hand else self.CATEGORICAL)
         categories = categories_to_score(problem, by_hand=True)
-        scored, columns = scored_problem(problem, categories, None, seed=3)
-        fold = np.random.RandomState(3).permutation(self.N) % 5
-        folds = [Folds.of(self.SHOP.astype(float), None, fold, 60)]
-        where = [category.where for category in categories]
-        values, scores = first_scores(problem, where, folds)
+        scored, columns = scored_problem(problem, categories, None)
         rest = data[:, :6] if by_hand else data
+        folds = folds_of(problem, categories)
+        np.testing.assert_array_equal(folds[0].codes, self.SHOP)
+        first = first_scores(problem, rest, None, categories, folds)
+        values, scores = first.values, first.scores
         np.testing.assert_allclose(scored.X, np.hstack([rest, values]), rtol=0, atol=1e-12)
         np.testing.assert_allclose(columns.columns(data), np.hstack([rest, scores(data)]))
         np.testing.assert_allclose(columns(data), columns.columns(data))
@@ -210,3 +235,38 @@ class TestScored:
             numbers = [level is None for level in scored.kinds.levels]
             assert numbers == [True, True, False, False, True]
             assert scored.kinds.levels[2].size == 0 and scored.kinds.levels[3].size == 4
+
+    @pytest.mark.parametrize("slopes", [False, True])
+    def test_in_turn_with_networks(self, slopes):
+        """Renewed for two networks, for three where the first asks for slopes."""
+        problem = posed(self.CODED, self.Z, None, self.CATEGORICAL)
+        if slopes:
+            steep = np.linspace(-3.0, 3.0, 60)[self.SHOP]
+            problem = posed(self.CODED, self.Z + steep * self.X[:, 1], None, self.CATEGORICAL)
+        seen = []
+
+        def terms(X):
+            """Numbers, scores, and the product of the score of slopes with its number."""
+            product = [X[:, 1] * X[:, 5]] if X.shape[1] > 5 else []
+            return np.column_stack([X[:, [0, 1, *range(4, X.shape[1])]], *product, np.ones(len(X))])
+
+        def fit(problem):
+            seen.append(problem.X.copy())
+            weights = np.linalg.lstsq(terms(problem.X), problem.Y, rcond=None)[0]
+            return lambda X: terms(X) @ weights
+
+        categories = categories_to_score(problem, by_hand=False)
+        scored, columns = scored_problem(problem, categories, fit)
+        assert [X.shape[1] - 4 for X in seen] == ([1, 2, 2] if slopes else [1, 1])
+        assert columns.scores.size == 1 + slopes
+        assert all((seen[0][:, 4] != X[:, 4]).any() for X in (seen[-1], scored.X))
+        # Where the output is a line in them the last scores are those of its residuals.
+        A, y = terms(seen[-1]), problem.Y[:, 0]
+        weights = np.linalg.lstsq(A, y, rcond=None)[0]
+        asked = seen[-1][:, 4] + (y - A @ weights) / weights[2]
+        (folds,) = folds_of(problem, categories)
+        expected, table, _ = folds.fit(asked, np.ones(self.N))
+        np.testing.assert_allclose(scored.X[:, 4], expected, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(columns.scores.tables[0], table, rtol=0, atol=1e-6)
+        if slopes:
+            assert np.corrcoef(columns.scores.tables[1][:-1], np.arange(60))[0, 1] > 0.95

@@ -13,6 +13,7 @@ _STEPS = 20
 # What a loss with kinks is smoothed over, in the same unit, and this in quartiles of a normal.
 _SHIFTS = np.linspace(-1.5, 1.5, 13)
 _QUARTILES = 1.349
+_STILL_SEEN = 1e-7  # of a target in single or double precision
 _TINY = np.finfo(float).tiny
 
 
@@ -101,7 +102,9 @@ def _unit(loss, Y):
     if loss.bounded_gradient:
         middle = np.subtract(*np.quantile(Y, [0.75, 0.25], axis=0)) / _QUARTILES
         spread = np.where(middle > 0, middle, spread)
-    return np.maximum(spread, np.finfo(Y.dtype).eps)
+    # Of targets that are one number a step must still be seen in it.
+    least = _STILL_SEEN * np.abs(Y).max(axis=0, initial=0.0).astype(float)
+    return np.maximum(spread, np.where(least > 0, least, 1.0))
 
 
 def _counts(loss, Y):

@@ -12,6 +12,10 @@ from .random_effects import Folds
 
 # The ridge of the straight model, in mean eigenvalues.
 _RIDGE = 0.01
+# Part of a gain without which nobody looks for the gain itself.
+_CLEARLY = 0.5
+# Jumps of a curve that are no effects of single values.
+_STEPS = 4
 _TINY = np.finfo(float).tiny
 
 
@@ -46,22 +50,15 @@ def numbers_with_levels(problem, tuned=TUNED):
     if not tied:
         return []
     asked, weight = from_constant(problem)
-    weight = weight.mean(axis=1)
-    if problem.sample_weight is not None:
-        weight = weight * problem.sample_weight
-    left = _left(standardized_with_gaps(problem.X), asked, weight)
+    weight = weight if problem.sample_weight is None else weight * problem.sample_weight[:, None]
+    straight = standardized_with_gaps(problem.X)
     fold = np.random.RandomState(1).permutation(n) % tuned.level_folds
     found = []
+    left = [_left(straight, each, w) for each, w in zip(asked.T, weight.T, strict=True)]
     for numbers in tied:
-        folds = Folds.of(numbers.codes(problem.X), problem.sample_weight, fold, numbers.n_levels)
-        curve = _curve(problem.X[:, numbers.column], tuned.many_pieces)
-        residual = _left(curve, left, weight)
-        gains = _beyond_chance(folds.codes, residual, weight, numbers.n_levels)
-        best = int(np.argmax(gains))
-        if gains[best] > tuned.level_gain:  # it is worth a closer look
-            _, _, gain = folds.fit(residual[:, best], np.ones(n))
-            if gain > tuned.level_gain:
-                found.append(TiedNumbers.of(X, numbers.column))
+        folds = Folds.of(numbers.codes(problem.X), None, fold, numbers.n_levels)
+        if _explains(numbers, folds, problem.X, left, weight.T, tuned):
+            found.append(TiedNumbers.of(X, numbers.column))
     return found
 
 
@@ -92,15 +89,55 @@ def effects_of_values(problem, tied, steps, tuned=TUNED):
     return more
 
 
-def _beyond_chance(codes, residual, weight, n_levels):
-    """Share of the squares of each output that means of levels explain, less that by chance."""
-    share = weight / weight.sum()
-    total = np.bincount(codes, share, n_levels + 1)
-    sums = np.stack([np.bincount(codes, share * r, n_levels + 1) for r in residual.T], axis=1)
+def _explains(numbers, folds, X, left, weights, tuned):
+    """Whether levels explain enough of what a straight model and the curve of the column leave.
+
+    The curve may have jumps.
+    """
+    least = _CLEARLY * tuned.level_gain
+    pieces = None
+    for asked, w in zip(left, weights, strict=True):
+        # Most values say nothing, which is quick to see.
+        if _between(folds, asked, w) <= least:
+            continue
+        if pieces is None:
+            pieces = _curve(X[:, numbers.column], tuned.many_pieces)
+        columns = pieces
+        for step in range(_STEPS + 1):
+            r = _left(columns, asked, w)
+            if _between(folds, r, w) <= least:
+                break
+            if step < _STEPS:  # a jump lies between two knots, often
+                columns = np.column_stack([columns, _largest_step(folds, r, w)])
+        else:
+            if folds.fit(r, w)[2] > tuned.level_gain:
+                return True
+    return False
+
+
+def _largest_step(folds, values, weight):
+    """The step between two levels, in their order, that explains most: -1/2 and 1/2."""
+    total = np.cumsum(np.bincount(folds.codes, weight, folds.n_levels + 1)[:-1])
+    sums = np.cumsum(np.bincount(folds.codes, weight * values, folds.n_levels + 1)[:-1])
+    before, after = total[:-1], total[-1] - total[:-1]
+    between = sums[:-1] / np.maximum(before, _TINY) - (sums[-1] - sums[:-1]) / np.maximum(
+        after, _TINY
+    )
+    last = int(np.argmax(before * after * np.square(between)))
+    return np.where(folds.codes == folds.n_levels, 0.0, np.where(folds.codes > last, 0.5, -0.5))
+
+
+def _between(folds, values, weight):
+    """Share of the squares of some values that their levels explain beyond chance."""
+    size = folds.n_levels + 1
+    total = np.bincount(folds.codes, weight, size)
+    sums = np.bincount(folds.codes, weight * values, size)
     seen = total > 0
-    between = (np.square(sums[seen]) / total[seen, None]).sum(axis=0)
-    squares = np.maximum(share @ np.square(residual), _TINY)
-    return between / squares - np.count_nonzero(seen) / len(codes)
+    squares = float(weight @ np.square(values))
+    explained = float(np.sum(np.square(sums[seen]) / total[seen]))
+    n, n_seen = len(values), int(seen.sum())
+    chance = (n_seen - 1) * (squares - explained) / max(n - n_seen, 1)
+    return (explained - chance) / max(squares, _TINY)
 
 
 def _numbers(problem):
@@ -130,10 +167,10 @@ def _curve(x, n_pieces):
 
 
 def _left(A, y, weight):
-    """What weighted ridge regression on some columns leaves of targets of shape (n, K)."""
+    """What weighted ridge regression on some columns leaves of y."""
     share = weight / weight.sum()
     A = A - share @ A
     y = y - share @ y
     gram = A.T @ (A * share[:, None])
     gram.flat[:: len(gram) + 1] += _RIDGE * max(float(gram.trace()) / max(len(gram), 1), _TINY)
-    return y - A @ np.linalg.solve(gram, A.T @ (share[:, None] * y))
+    return y - A @ np.linalg.solve(gram, A.T @ (share * y))

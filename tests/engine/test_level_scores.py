@@ -1,19 +1,23 @@
-"""Scores of levels, against mixed-model equations that are solved as they stand."""
+"""Scores of levels, before there is a network and of one."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
 
 from skmdlam.engine.constants import TUNED
+from skmdlam.engine.inputs.kinds import Kinds
+from skmdlam.engine.inputs.levels import CodeColumn, OneHotBlock, TiedNumbers
 from skmdlam.engine.level_scores import (
-    Folds,
     LevelScores,
+    ScoredSamples,
     first_scores,
+    folds_of,
     renewed_scores,
-    shrunken_means,
-    slope_scores,
 )
 from skmdlam.engine.problem import Problem
+from skmdlam.engine.random_effects import Folds, shrunken_means
 from skmdlam.losses import (
     AbsoluteError,
     Huber,
@@ -25,218 +29,12 @@ from skmdlam.losses import (
 )
 
 
-def levels_of(seed, n=900, n_levels=70, noise=1.0, spread=1.0):
-    """Codes of levels of very different sizes, their effects, values and weights."""
+def levels_of(seed, n=900, n_levels=70):
+    """Codes of levels of very different sizes, and values with effects of them."""
     rng = np.random.default_rng(seed)
     chance = rng.gamma(0.7, size=n_levels)
     codes = rng.choice(n_levels, n, p=chance / chance.sum())
-    effect = 3.0 + spread * rng.normal(size=n_levels)
-    weight = rng.uniform(0.3, 2.0, n)
-    values = effect[codes] + noise * rng.normal(size=n) / np.sqrt(weight)
-    return codes, effect, values, weight
-
-
-def henderson(codes, values, weight, n_levels, ratio):
-    """Mean and effects of all levels for a ratio of both variances, by Henderson's equations."""
-    Z = (codes[:, None] == np.arange(n_levels)).astype(float)
-    design = np.column_stack([np.ones(len(codes)), Z])
-    equations = design.T @ (weight[:, None] * design)
-    equations[1:, 1:] += ratio * np.eye(n_levels)
-    solution = np.linalg.solve(equations, design.T @ (weight * values))
-    return solution[0], solution[1:]
-
-
-class TestShrunkenMeans:
-    @pytest.mark.parametrize("seed", range(4))
-    @pytest.mark.parametrize("spread", [0.5, 2.0])
-    def test_best_linear_unbiased_prediction(self, seed, spread):
-        """The ratio that it found is that of a single level; all others follow."""
-        codes, _, values, weight = levels_of(seed, spread=spread)
-        table = shrunken_means(codes, values, weight, 70)
-        mean = table[-1]
-        total, sums = (np.bincount(codes, w, 70) for w in (weight, weight * values))
-        largest = np.argmax(total * np.abs(sums / np.maximum(total, 1e-9) - mean))
-        raw = sums[largest] / total[largest]
-        kept = (table[largest] - mean) / (raw - mean)
-        assert 0.0 < kept < 1.0
-        ratio = total[largest] * (1.0 / kept - 1.0)
-        expected, effects = henderson(codes, values, weight, 70, ratio)
-        assert mean == pytest.approx(expected, abs=1e-6)
-        np.testing.assert_allclose(table[:-1], expected + effects, rtol=0, atol=1e-6)
-
-    def test_finds_both_variances(self):
-        """Noise of variance 4 and effects of variance 0.25, of 400 levels."""
-        codes, _, values, weight = levels_of(7, 20_000, 400, noise=2.0, spread=0.5)
-        table = shrunken_means(codes, values, weight, 400)
-        total = np.bincount(codes, weight, 400)
-        raw = np.bincount(codes, weight * values, 400) / np.maximum(total, 1e-9)
-        level = np.argmax(total * np.abs(raw - table[-1]))
-        kept = (table[level] - table[-1]) / (raw[level] - table[-1])
-        assert total[level] * (1.0 / kept - 1.0) == pytest.approx(16.0, rel=0.25)
-
-    def test_closer_to_the_effects_than_raw_means_and_than_one_mean(self):
-        codes, effect, values, weight = levels_of(8, 800, 200, noise=1.5)
-        table = shrunken_means(codes, values, weight, 200)
-        total = np.bincount(codes, weight, 200)
-        seen = total > 0
-        raw = np.bincount(codes, weight * values, 200)[seen] / total[seen]
-        error, other, one = (
-            np.mean((each - effect[seen]) ** 2) for each in (table[:-1][seen], raw, values.mean())
-        )
-        assert error < 0.9 * min(other, one)
-
-    def test_nothing_between_levels(self):
-        rng = np.random.default_rng(0)
-        codes = np.arange(3000) % 60
-        values = 5.0 + rng.normal(size=3000)
-        values -= np.bincount(codes, values, 60)[codes] / 50 - 5.0  # all levels have one mean
-        table = shrunken_means(codes, values, np.ones(3000), 60)
-        np.testing.assert_allclose(table, 5.0, rtol=1e-12)
-
-    def test_many_samples_are_their_mean(self):
-        _, effect, _, _ = levels_of(3, n_levels=12)
-        rng = np.random.default_rng(3)
-        codes, weight = rng.integers(0, 12, 30_000), rng.uniform(0.3, 2.0, 30_000)
-        values = effect[codes] + 0.1 * rng.normal(size=30_000)
-        table = shrunken_means(codes, values, weight, 12)
-        raw = np.bincount(codes, weight * values, 12) / np.bincount(codes, weight, 12)
-        np.testing.assert_allclose(table[:-1], raw, rtol=1e-4)
-
-    def test_levels_that_nobody_has(self):
-        codes, _, values, weight = levels_of(4, n_levels=20)
-        table = shrunken_means(codes, values, weight, 33)
-        np.testing.assert_array_equal(table[20:], table[-1])
-        np.testing.assert_array_equal(table[:20], shrunken_means(codes, values, weight, 20)[:20])
-
-    def test_samples_without_a_level_say_nothing(self):
-        codes, _, values, weight = levels_of(5)
-        none = np.random.default_rng(0).random(900) < 0.3
-        found = shrunken_means(np.where(none, 70, codes), values, weight, 70)
-        part = (each[~none] for each in (codes, values, weight))
-        np.testing.assert_allclose(found, shrunken_means(*part, 70), rtol=1e-12)
-        np.testing.assert_array_equal(
-            shrunken_means(np.full(9, 4), np.arange(9.0), np.ones(9), 4), 4
-        )
-
-    def test_counts_are_copies(self):
-        codes, _, values, weight = levels_of(6, n=400, n_levels=30)
-        counts = np.random.default_rng(1).integers(1, 5, 400)
-        found = shrunken_means(codes, values, weight * counts, 30, counts)
-        copied = (np.repeat(each, counts) for each in (codes, values, weight))
-        np.testing.assert_allclose(found, shrunken_means(*copied, 30), rtol=1e-10)
-
-    def test_shift_and_scale(self):
-        codes, _, values, weight = levels_of(9)
-        table = shrunken_means(codes, values, weight, 70)
-        for unit, shift in ((1e-6, 0.0), (1e5, -3e5), (-1.0, 2.0)):
-            found = shrunken_means(codes, unit * values + shift, 7.0 * weight, 70)
-            np.testing.assert_allclose(
-                found, unit * table + shift, rtol=0, atol=1e-8 * abs(unit) + 1e-14 * abs(shift)
-            )
-
-    @pytest.mark.parametrize("values", [np.zeros(12), np.full(12, 7.0)], ids=str)
-    def test_constant(self, values):
-        table = shrunken_means(np.arange(12) % 5, values, np.ones(12), 5)
-        np.testing.assert_allclose(table, values[0], rtol=1e-14)
-
-    def test_names_do_not_matter(self):
-        codes, _, values, weight = levels_of(10)
-        new = np.random.default_rng(2).permutation(70)
-        table = shrunken_means(codes, values, weight, 70)
-        other = shrunken_means(new[codes], values, weight, 70)
-        np.testing.assert_allclose(other[new], table[:-1], rtol=1e-12)
-
-
-class TestFolds:
-    def folds(self, codes, weight=None):
-        fold = np.random.default_rng(0).permutation(len(codes)) % 5
-        return Folds.of(codes.astype(float), weight, fold)
-
-    def test_a_sample_does_not_know_itself(self):
-        codes, _, values, weight = levels_of(0)
-        folds = self.folds(codes)
-        scores, table, _ = folds.fit(values, weight)
-        same_fold = folds.fold == folds.fold[17]
-        changed = values.copy()
-        changed[17] += 50.0
-        new, new_table, _ = folds.fit(changed, weight)
-        np.testing.assert_array_equal(new[same_fold], scores[same_fold])
-        assert (
-            new[~same_fold & (codes == codes[17])] != scores[~same_fold & (codes == codes[17])]
-        ).all()
-        assert new_table[codes[17]] > table[codes[17]]
-
-    def test_by_definition(self):
-        codes, _, values, weight = levels_of(1)
-        folds = self.folds(codes)
-        scores, table, gain = folds.fit(values, weight)
-        for fold in range(5):
-            inside = folds.fold == fold
-            part = (each[~inside] for each in (codes, values, weight))
-            expected = shrunken_means(*part, 70)[codes[inside]]
-            np.testing.assert_allclose(scores[inside], expected, rtol=1e-12)
-        np.testing.assert_allclose(table, shrunken_means(codes, values, weight, 70), rtol=1e-12)
-        left = np.average((values - scores) ** 2, weights=weight)
-        around = np.average((values - np.average(values, weights=weight)) ** 2, weights=weight)
-        assert gain == pytest.approx(1.0 - left / around, rel=1e-12)
-        assert gain > 0.3
-
-    def test_noise_gains_nothing(self):
-        gains = [
-            self.folds(codes).fit(np.random.default_rng(seed).normal(size=900), weight)[2]
-            for seed in range(5)
-            for codes, _, _, weight in [levels_of(seed)]
-        ]
-        assert max(gains) < TUNED.level_gain
-
-    def test_without_a_level_is_one_where_training_had_some(self):
-        """As with OneHotEncoder(drop="first"); where there was none it is the mean."""
-        codes, _, values, weight = levels_of(2)
-        dropped = np.where(codes == 5, np.nan, codes)
-        fold = np.arange(900) % 5
-        _, table, _ = Folds.of(dropped, None, fold, 70).fit(values, weight)
-        _, expected, _ = Folds.of(codes.astype(float), None, fold, 70).fit(values, weight)
-        assert table[-1] == pytest.approx(expected[5], rel=1e-12)
-        np.testing.assert_allclose(
-            np.delete(table[:-1], 5), np.delete(expected[:-1], 5), rtol=1e-12
-        )
-        assert expected[-1] == pytest.approx(shrunken_means(codes, values, weight, 70)[-1])
-
-    def test_unit_of_small_weights(self):
-        codes, _, values, weight = levels_of(3)
-        share = weight / weight.mean()
-        expected = self.folds(codes, share).fit(values, weight)
-        for unit in (1e-3, 1e-9):
-            found = self.folds(codes, unit * share).fit(values, weight)
-            for one, other in zip(found, expected, strict=True):
-                np.testing.assert_allclose(one, other, rtol=1e-10)
-
-
-class TestLevelScores:
-    def test_of_codes_and_of_blocks(self):
-        rng = np.random.default_rng(0)
-        tables = [rng.normal(size=21), rng.normal(size=13)]
-        codes, other = rng.integers(0, 20, 50), rng.integers(0, 12, 50)
-        X = np.zeros((50, 14))
-        X[:, 0], X[np.arange(50), 2 + other] = codes, 1.0
-        X[3, 0], X[4, 0], X[5, 2:] = np.nan, 25.0, 0.0
-        expected = np.column_stack([tables[0][codes], tables[1][other]])
-        expected[[3, 4], 0], expected[5, 1] = tables[0][-1], tables[1][-1]
-        block = np.arange(2, 14)
-        scores = LevelScores([0, block], tables, [0.5, 0.0])
-        np.testing.assert_allclose(scores(X), expected, rtol=0, atol=1e-14)
-        by_hand = LevelScores([block], tables[1:], [0.0])
-        np.testing.assert_allclose(
-            by_hand(sp.csr_array(np.nan_to_num(X))), expected[:, 1:], rtol=0, atol=1e-14
-        )
-        assert scores(X.astype(np.float32)).dtype == np.float32
-
-    def test_useful(self):
-        scores = LevelScores([3, 1, 4], [np.zeros(2), np.ones(2), np.ones(3)], [0.2, -0.1, 0.01])
-        assert scores.useful(0.01) == [0] and scores.useful(0.3) == []
-        assert scores.useful(0.3, any_other=False) == [0]
-        some = scores.some([2, 0])
-        assert some.categories == [4, 3] and some.gains == [0.01, 0.2] and some.size == 2
+    return codes, 3.0 + rng.normal(size=n_levels)[codes] + rng.normal(size=n)
 
 
 def problem_of(loss, Y, X, weight=None):
@@ -245,6 +43,102 @@ def problem_of(loss, Y, X, weight=None):
 
 def one_hot(labels, K):
     return (labels[:, None] == np.arange(K)).astype(float)
+
+
+class TestLevelScores:
+    def test_of_codes_blocks_and_numbers(self):
+        rng = np.random.default_rng(0)
+        tables = [rng.normal(size=21), rng.normal(size=13), rng.normal(size=5)]
+        codes, other, price = (rng.integers(0, size, 50) for size in (20, 12, 4))
+        values = np.array([-1.5, 0.0, 0.1, 7.25])
+        X = np.zeros((50, 14))
+        X[:, 0], X[:, 1], X[np.arange(50), 2 + other] = codes, values[price], 1.0
+        X[3, 0], X[4, 0], X[5, 2:], X[6, 1], X[7, 1] = np.nan, 25.0, 0.0, np.nan, 0.05
+        expected = np.column_stack([tables[0][codes], tables[1][other], tables[2][price]])
+        expected[[3, 4], 0], expected[5, 1] = tables[0][-1], tables[1][-1]
+        expected[[6, 7], 2] = tables[2][-1]
+        block = OneHotBlock(np.arange(2, 14))
+        categories = [CodeColumn(0, 20), block, TiedNumbers(1, values)]
+        scores = LevelScores(categories, tables, [0.5, 0.0, 0.1])
+        np.testing.assert_allclose(scores(X), expected, rtol=0, atol=1e-14)
+        by_hand = LevelScores([block], tables[1:2], [0.0])
+        np.testing.assert_allclose(
+            by_hand(sp.csr_array(np.nan_to_num(X))), expected[:, 1:2], rtol=0, atol=1e-14
+        )
+        assert scores(X.astype(np.float32)).dtype == np.float32
+
+    def test_useful(self):
+        categories = [CodeColumn(column, 1) for column in (3, 1, 4)]
+        tables = [np.zeros(2), np.ones(2), np.ones(3)]
+        scores = LevelScores(categories, tables, [0.2, -0.1, 0.01])
+        assert scores.useful(0.01) == [0] and scores.useful(0.3) == []
+        assert scores.useful(0.3, any_other=False) == [0]
+        some = scores.some([2, 0])
+        assert some.categories == [categories[2], categories[0]]
+        assert some.gains == [0.01, 0.2] and some.size == 2
+        assert some.tables[0] is tables[2] and some.tables[1] is tables[0]
+
+
+class TestScoredSamples:
+    X = np.array([[0.5, 0.0], [np.nan, 1.0], [2.0, 2.0], [3.0, 0.0]])
+    KINDS = Kinds.of(X, None, np.array([False, True])).without_levels([1])
+
+    def samples(self, size):
+        rng = np.random.default_rng(size)
+        category = CodeColumn(1, 3)
+        problem = problem_of(SquaredError(), np.zeros((4, 1)), self.X)
+        folds = folds_of(problem, [category]) * size
+        tables = list(rng.normal(size=(size, 4)))
+        scores = LevelScores([category] * size, tables, list(np.arange(size) / 10.0))
+        values = rng.normal(size=(4, size)).astype(np.float32)
+        return ScoredSamples(problem, self.X, self.KINDS, values, scores, folds)
+
+    def test_posed(self):
+        """Scores are numbers without gaps, behind the others."""
+        scored = self.samples(2)
+        posed = scored.posed()
+        np.testing.assert_array_equal(posed.X, np.hstack([self.X, scored.values]))
+        assert posed.Y is scored.problem.Y and scored.problem.X is self.X
+        assert posed.kinds.categorical.tolist() == [False, True, False, False]
+        assert posed.kinds.gaps.tolist() == [True, False, False, False]
+        np.testing.assert_allclose(posed.kinds.means[2:], scored.values.mean(axis=0))
+        assert replace(scored, kinds=None).posed().kinds is None
+
+    def test_some_and_more(self):
+        scored, other = self.samples(3), self.samples(2)
+        some = scored.some([2, 0])
+        np.testing.assert_array_equal(some.values, scored.values[:, [2, 0]])
+        assert some.scores.gains == [0.2, 0.0] and some.folds == scored.folds[:2]
+        parts = other.scores.categories, other.scores.tables, (0.5, 0.6), other.folds
+        more = some.with_more(list(other.values.T.astype(float)), *parts)
+        np.testing.assert_array_equal(more.values, np.hstack([some.values, other.values]))
+        assert more.values.dtype == np.float32
+        assert more.scores.size == len(more.folds) == len(more.scores.categories) == 4
+        assert more.scores.gains == [0.2, 0.0, 0.5, 0.6] and some.scores.size == 2
+        assert scored.some([]).posed().X.shape == (4, 2)
+
+
+def test_folds_are_the_same_for_all_categories():
+    codes, y = levels_of(0)
+    X = np.column_stack([codes, codes % 7]).astype(float)
+    weight = np.where(codes < 5, 3.0, 1.0)
+    problem = problem_of(SquaredError(), y[:, None], X, weight)
+    one, other = folds_of(problem, [CodeColumn(0, 75), CodeColumn(1, 7)])
+    assert one.n_levels == 75 and other.n_levels == 7
+    np.testing.assert_array_equal(one.fold, other.fold)
+    assert np.bincount(one.fold).tolist() == [180] * 5
+    np.testing.assert_array_equal(one.codes, codes)
+    np.testing.assert_array_equal(one.weight, weight)
+
+
+def scored_by(problem):
+    """First scores of a category that is the only column."""
+    categories = [CodeColumn.of(problem.X, 0)]
+    folds = folds_of(problem, categories)
+    scored = first_scores(problem, problem.X[:, 1:], None, categories, folds)
+    assert scored.values.shape == (len(problem.X), scored.scores.size)
+    assert scored.folds == folds * scored.scores.size
+    return scored
 
 
 class TestFirstScores:
@@ -256,11 +150,7 @@ class TestFirstScores:
         codes = rng.integers(0, self.n_levels, self.n)
         effect = rng.normal(size=self.n_levels)
         X = codes[:, None].astype(float)
-        problem = problem_of(loss, target(rng, effect[codes]), X)
-        folds = [Folds.of(X[:, 0], None, np.arange(self.n) % 5)]
-        values, scores = first_scores(problem, [0], folds)
-        assert values.shape == (self.n, scores.size)
-        return scores, effect
+        return scored_by(problem_of(loss, target(rng, effect[codes]), X)).scores, effect
 
     BOUNDED = (AbsoluteError(), Quantile(0.5), Quantile(0.8), Huber(0.5))
 
@@ -282,13 +172,12 @@ class TestFirstScores:
 
     def test_squares_are_shrunken_means_of_targets(self):
         rng = np.random.default_rng(2)
-        codes, _, y, _ = levels_of(2)
+        codes, y = levels_of(2)
         weight = rng.integers(1, 4, 900).astype(float)
         X = codes[:, None].astype(float)
-        folds = Folds.of(X[:, 0], weight, np.arange(900) % 5)
-        _, scores = first_scores(problem_of(SquaredError(), y[:, None], X, weight), [0], [folds])
+        scored = scored_by(problem_of(SquaredError(), y[:, None], X, weight))
         expected = shrunken_means(codes, y - np.average(y, weights=weight), weight, 70, weight)
-        np.testing.assert_allclose(scores.tables[0], expected, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(scored.scores.tables[0], expected, rtol=0, atol=1e-9)
 
     def test_labels(self):
         def labels(rng, z):
@@ -314,98 +203,101 @@ class TestFirstScores:
         codes = rng.integers(0, 60, 3000)
         effects, mix = rng.normal(size=(60, 2)), rng.normal(size=(2, 9))
         Y = effects[codes] @ mix + 0.3 * rng.normal(size=(3000, 9))
-        X = codes[:, None].astype(float)
-        folds = [Folds.of(X[:, 0], None, np.arange(3000) % 5)]
-        _, scores = first_scores(problem_of(SquaredError(), Y, X), [0], folds)
+        scores = scored_by(problem_of(SquaredError(), Y, codes[:, None].astype(float))).scores
         assert scores.size == TUNED.level_outputs
         table = np.column_stack([*(t[:-1] for t in scores.tables), np.ones(60)])
         left = effects - table @ np.linalg.lstsq(table, effects, rcond=None)[0]
         assert np.square(left).mean() < 0.02
+        assert scores.gains == [scores.gains[0]] * TUNED.level_outputs
 
-
-class TestSlopes:
-    def test_found_where_they_are(self):
-        rng = np.random.default_rng(4)
-        n, codes = 4000, rng.integers(0, 50, 4000)
-        X = np.column_stack([codes, 3.0 + 2.0 * rng.normal(size=(n, 3))])
-        X[rng.random(n) < 0.1, 3] = np.nan
-        slope = rng.normal(size=50)
-        y = slope[codes] * (X[:, 2] - 3.0) + 0.3 * rng.normal(size=n)
-        folds = [Folds.of(X[:, 0], None, np.arange(n) % 5)]
+    def test_of_several_categories(self):
+        """Each as if it were alone, one behind the other; precision is that of the samples."""
+        codes, y = levels_of(3)
+        X = np.column_stack([codes, np.arange(900) % 11, y]).astype(np.float32)
         problem = problem_of(SquaredError(), y[:, None], X)
-        values, none = np.zeros((n, 1)), LevelScores([0], [np.zeros(51)], [0.0])
+        categories = [CodeColumn.of(X, column) for column in (1, 0)]
+        folds = folds_of(problem, categories)
+        scored = first_scores(problem, X, None, categories, folds)
+        for place, (category, crossed) in enumerate(zip(categories, folds, strict=True)):
+            alone = first_scores(problem, X, None, [category], [crossed])
+            np.testing.assert_array_equal(scored.values[:, [place]], alone.values)
+            np.testing.assert_array_equal(scored.scores.tables[place], alone.scores.tables[0])
+        assert scored.scores.categories == categories and scored.folds == folds
+        assert scored.X.dtype == np.float32
+        assert scored.scores.gains[1] > 0.2 > TUNED.level_gain > scored.scores.gains[0]
 
-        def output(_):
-            return np.zeros((n, 1))
 
-        found, scores, owners = slope_scores(problem, none, [0], folds, X, values, output)
-        assert owners == [0] and found.shape == (n, 2) and scores.size == 2
-        assert np.corrcoef(scores.tables[1][:-1], slope)[0, 1] > 0.99
-        level = problem_of(SquaredError(), (y * 0.0 + rng.normal(size=n))[:, None], X)
-        assert slope_scores(level, none, [0], folds, X, values, output)[2] == []
-        assert slope_scores(problem, none, [0], folds, X[:, :0], values, output)[2] == []
+def samples_of(problem, values, table, gain=0.0):
+    """Samples whose rest are the columns of the problem, with one score of their codes."""
+    codes = problem.X[:, -1]
+    folds = Folds.of(codes, problem.sample_weight, np.arange(len(codes)) % 5, 70)
+    scores = LevelScores([CodeColumn(problem.X.shape[1] - 1, 70)], [table], [gain])
+    return ScoredSamples(problem, problem.X[:, :-1], None, values, scores, [folds])
 
 
 class TestRenewed:
     def test_of_a_line_are_those_of_its_residuals(self):
         """A network that is linear in the score, and squares: the step is exact."""
         rng = np.random.default_rng(5)
-        codes, _, y, _ = levels_of(5)
+        codes, y = levels_of(5)
         rest = rng.normal(size=(900, 2))
         y = y + rest @ [1.0, -2.0]
         values = rng.normal(size=(900, 1))
+        before = values.copy()
 
         def output(X):
             return X @ np.array([[1.0], [-2.0], [4.0]])
 
-        folds = Folds.of(codes.astype(float), None, np.arange(900) % 5)
-        problem = problem_of(SquaredError(), y[:, None], rest)
-        new, scores = renewed_scores(
-            problem, values, LevelScores([7], [np.zeros(71)], [0.0]), [folds], rest, output
-        )
+        problem = problem_of(SquaredError(), y[:, None], np.column_stack([rest, codes]))
+        scored = samples_of(problem, values, np.zeros(71))
+        new = renewed_scores(scored, output)
         asked = (y - rest @ [1.0, -2.0]) / 4.0
-        expected, table, gain = folds.fit(asked, np.ones(900))
-        np.testing.assert_allclose(new[:, 0], expected, rtol=0, atol=1e-8)
-        np.testing.assert_allclose(scores.tables[0], table, rtol=0, atol=1e-8)
-        assert scores.gains == pytest.approx([gain]) and scores.categories == [7]
+        expected, table, gain = scored.folds[0].fit(asked, np.ones(900))
+        np.testing.assert_allclose(new.values[:, 0], expected, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(new.scores.tables[0], table, rtol=0, atol=1e-8)
+        assert new.scores.gains == pytest.approx([gain])
+        assert new.scores.categories == scored.scores.categories
+        np.testing.assert_array_equal(scored.values, before)
+
+    def test_each_for_itself(self):
+        """Several move one after the other from where all of them were."""
+        rng = np.random.default_rng(9)
+        codes, y = levels_of(9)
+        X = np.column_stack([codes, codes % 9]).astype(float)
+        problem = problem_of(SquaredError(), y[:, None], X)
+        categories = [CodeColumn.of(X, 0), CodeColumn.of(X, 1)]
+        folds = folds_of(problem, categories)
+        values = rng.normal(size=(900, 2))
+        scores = LevelScores(categories, [np.zeros(71), np.zeros(10)], [0.0, 0.0])
+        rest = np.empty((900, 0))
+        scored = ScoredSamples(problem, rest, None, values, scores, folds)
+        new = renewed_scores(scored, lambda X: X @ np.array([[2.0], [-1.0]]))
+        left = y - values @ [2.0, -1.0]
+        for score, slope in enumerate((2.0, -1.0)):
+            asked = values[:, score] + left / slope
+            expected, table, _ = folds[score].fit(asked, np.ones(900))
+            np.testing.assert_allclose(new.values[:, score], expected, rtol=0, atol=1e-8)
+            np.testing.assert_allclose(new.scores.tables[score], table, rtol=0, atol=1e-8)
 
     def test_a_score_that_says_nothing_stays(self):
         values = np.random.default_rng(6).normal(size=(900, 1))
-        codes, _, y, _ = levels_of(6)
+        codes, y = levels_of(6)
         table = np.random.default_rng(7).normal(size=71)
-        folds = Folds.of(codes.astype(float), None, np.arange(900) % 5)
-        problem = problem_of(SquaredError(), y[:, None], np.zeros((900, 1)))
-        new, scores = renewed_scores(
-            problem,
-            values,
-            LevelScores([0], [table], [0.3]),
-            [folds],
-            np.zeros((900, 1)),
-            lambda X: 0.0 * X[:, :1],
-        )
-        np.testing.assert_array_equal(new, values)
-        np.testing.assert_array_equal(scores.tables[0], table)
-        assert scores.gains == [0.0]
+        X = np.column_stack([np.zeros(900), codes])
+        scored = samples_of(problem_of(SquaredError(), y[:, None], X), values, table, 0.3)
+        new = renewed_scores(scored, lambda X: 0.0 * X[:, :1])
+        np.testing.assert_array_equal(new.values, values)
+        np.testing.assert_array_equal(new.scores.tables[0], table)
+        assert new.scores.gains == [0.0]
 
     @pytest.mark.parametrize("loss", [Huber(0.5), LogisticLoss()], ids=str)
     def test_finite_where_the_loss_is_flat(self, loss):
         rng = np.random.default_rng(8)
-        codes, _, y, _ = levels_of(8)
-        y = (
-            (y > 3.0) * 1.0
-            if isinstance(loss, LogisticLoss)
-            else y - 3.0 + rng.standard_t(3.0, 900)
-        )
-        folds = Folds.of(codes.astype(float), None, np.arange(900) % 5)
-        problem = problem_of(loss, y[:, None], np.zeros((900, 1)))
-        values = 0.1 * rng.normal(size=(900, 1))
-        new, scores = renewed_scores(
-            problem,
-            values,
-            LevelScores([0], [np.zeros(71)], [0.0]),
-            [folds],
-            np.zeros((900, 1)),
-            lambda X: 3.0 * X[:, 1:],
-        )
-        assert np.isfinite(new).all() and np.abs(new).max() < 10.0
-        assert scores.gains[0] > 0.05
+        codes, y = levels_of(8)
+        far = rng.standard_t(3.0, 900)
+        y = (y > 3.0) * 1.0 if isinstance(loss, LogisticLoss) else y - 3.0 + far
+        problem = problem_of(loss, y[:, None], np.column_stack([np.zeros(900), codes]))
+        scored = samples_of(problem, 0.1 * rng.normal(size=(900, 1)), np.zeros(71))
+        new = renewed_scores(scored, lambda X: 3.0 * X[:, 1:])
+        assert np.isfinite(new.values).all() and np.abs(new.values).max() < 10.0
+        assert new.scores.gains[0] > 0.05

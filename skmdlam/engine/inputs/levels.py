@@ -7,6 +7,9 @@ import numpy as np
 from .kinds import level_counts
 from .one_hot import codes_of
 
+# Rounding of numbers in single precision.
+_SINGLE = np.finfo(np.float32).eps
+
 
 @dataclass(frozen=True)
 class CodeColumn:
@@ -87,10 +90,15 @@ class TiedNumbers:
         return self.values.size
 
     def codes(self, X):
-        """As :meth:`CodeColumn.codes`; a value that training never saw is no level."""
-        x = X[:, self.column]
-        found = np.minimum(np.searchsorted(self.values, x), self.values.size - 1)
-        return np.where(self.values[found] == x, found, np.nan)
+        """As :meth:`CodeColumn.codes`; a value that training never saw is no level.
+
+        The nearest value is meant, up to single precision: samples may come in either.
+        """
+        x, values = X[:, self.column].astype(float), self.values.astype(float)
+        after = np.clip(np.searchsorted(values, x), 1, values.size - 1)
+        found = after - (x - values[after - 1] < values[after] - x)
+        near = np.abs(x - values[found]) <= _SINGLE * np.abs(values[found])
+        return np.where(near, found, np.nan)
 
     def read(self, X, table):
         """As :meth:`CodeColumn.read`."""
