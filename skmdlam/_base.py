@@ -47,7 +47,6 @@ from ._validation import (
 from ._version import __version__
 from .activations import ACTIVATIONS, Activation, get_activations
 from .encoding import PiecewiseLinearEncoder
-from .engine.constants import TUNED
 from .engine.feasible import Feasible
 from .engine.loop.run import ConvertedRun, as_run, minimize
 from .engine.problem import Problem, forward
@@ -303,9 +302,6 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         """A network that is fitted to a problem on the way to its inputs, as a function."""
         units = TargetUnits.of_all(problem) if network.target.numeric else TargetUnits()
         rng = np.random.RandomState(0)
-        n = problem.X.shape[0]
-        if n > TUNED.level_samples:
-            problem = problem.some(np.sort(rng.permutation(n)[: TUNED.level_samples]))
         sizes = network.sizes(problem)
         coefs, intercepts = network.solver.initial_weights(
             sizes, rng, problem.X.dtype, network.activations

@@ -15,6 +15,7 @@ from ._inputs import (
 from ._range import within_range, without_gaps
 from ._threads import one_blas_thread
 from .encoding import PiecewiseLinearEncoder
+from .engine.constants import TUNED
 from .engine.inputs.encoded import encoded_samples
 from .engine.inputs.kinds import Kinds
 from .engine.inputs.pieces import Pieces
@@ -107,9 +108,16 @@ def choose_columns(estimator, problem, network, units, fit):
     plain = estimator.encoding is None or problem.penalty.ridge is None
     categories, tied = categories_to_score(problem, by_hand=fits and not plain)
     if categories or tied:
+        encoder = None
 
         def fit_columns(problem):
-            _, pieces = choose_pieces(estimator, units.problem(problem), network.solver)
+            nonlocal encoder
+            problem = _of_some_samples(problem)
+            if encoder is None:  # the first choice holds for the others on the way
+                encoder = choose_encoder(estimator, units.problem(problem), network.solver) or 0
+            elif encoder:
+                encoder = _fitted(clone(encoder), estimator, problem)
+            pieces = _pieces(encoder or None, problem)
             output = fit(_with_pieces(problem, pieces))
             return lambda X: output(X if pieces is None else pieces.encoded(X))
 
@@ -130,11 +138,25 @@ def choose_columns(estimator, problem, network, units, fit):
 def choose_pieces(estimator, problem, solver, least=0):
     """The encoder and the pieces of a problem; None where columns are plain numbers."""
     encoder = choose_encoder(estimator, problem, solver, least)
+    return encoder, _pieces(encoder, problem)
+
+
+def _pieces(encoder, problem):
+    """What encodes the columns of a problem; None where they are plain numbers."""
     if encoder is not None:
-        return encoder, encoder._pieces
+        return encoder._pieces
     if problem.kinds is None:
-        return None, None
-    return None, Pieces.of(problem.X, 0, problem.sample_weight, kinds=problem.kinds)
+        return None
+    return Pieces.of(problem.X, 0, problem.sample_weight, kinds=problem.kinds)
+
+
+def _of_some_samples(problem, tuned=TUNED):
+    """The problem of at most so many samples, for a network on the way."""
+    n = problem.X.shape[0]
+    if n <= tuned.level_samples:
+        return problem
+    rows = np.random.RandomState(0).permutation(n)[: tuned.level_samples]
+    return problem.some(np.sort(rows))
 
 
 def keep_pieces(estimator, encoder, pieces):

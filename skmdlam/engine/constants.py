@@ -129,6 +129,7 @@ class Tuned:
     level_rounds: int = _number(2, "rounds", "scores of levels, time", _RAW)
     ties_levels: int = _number(300, "values of a column", "numbers that are levels, time", _RAW)
     ties_samples: int = _number(10, "samples a value", "the same, noise", _RAW)
+    ties_columns: int = _number(4, "columns", "time, numbers that are levels", _RAW)
     ties_rows: int = _number(20_000, "samples", "time, numbers that are levels", _RAW)
     slope_gain: float = _number(0.1, "share of the residual", "slopes of levels, noise", _RAW)
     level_gain: float = _number(0.01, "share of the residual", "useless categories", _RAW)

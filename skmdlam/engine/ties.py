@@ -82,11 +82,11 @@ def effects_of_values(problem, tied, steps, tuned=TUNED):
     asked, curvature = steps
     more = []
     for numbers, folds in zip(tied, folds_of(problem, tied, tuned), strict=True):
-        for step, insists in zip(asked.T, curvature.T, strict=True):
-            values, table, gain = folds.fit(step, insists)
-            if gain > tuned.level_gain:
-                more.append((values, numbers, table, gain, folds))
-    return more
+        found = [folds.fit(*each) for each in zip(asked.T, curvature.T, strict=True)]
+        values, table, gain = max(found, key=lambda each: each[2])  # in one of the outputs
+        if gain > tuned.level_gain:
+            more.append((values, numbers, table, gain, folds))
+    return sorted(more, key=lambda each: -each[3])[: tuned.ties_columns]
 
 
 def _explains(numbers, folds, X, left, weights, tuned):
