@@ -1,6 +1,8 @@
 """Settings of the whole suite: threads, hypothesis, and where the real data lies."""
 
+import hashlib
 import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,31 @@ def pytest_addoption(parser):
 def _one_thread():
     """Hold the libraries that were already loaded, by a plugin say, to one thread as well."""
     with threadpool_limits(limits=1):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _encodings_once():
+    """Choose the encoding of the same samples once: most tests fit the same few, again and again.
+
+    The choice takes half of the time of a small fit. It hangs on nothing but the problem; its own
+    tests ask for it directly.
+    """
+    from skmdlam.engine import feasible
+
+    choose, known = feasible.choose_n_pieces, {}
+
+    def choose_once(problem, *constants):
+        try:
+            key = hashlib.sha256(pickle.dumps((problem, constants))).digest()
+        except (pickle.PicklingError, AttributeError, TypeError):  # a loss of the test itself
+            return choose(problem, *constants)
+        if key not in known:
+            known[key] = choose(problem, *constants)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feasible, "choose_n_pieces", choose_once)
         yield
 
 

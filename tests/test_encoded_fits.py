@@ -528,7 +528,10 @@ def peak_of(work):
 
 @pytest.mark.parametrize(
     ("n", "d", "dtype", "batch_size"),
-    [(50_000, 40, np.float64, 500), (25_000, 20, np.float64, None)],
+    [
+        pytest.param(50_000, 40, np.float64, 500, marks=pytest.mark.slow),
+        (25_000, 20, np.float64, None),
+    ],
 )
 def test_memory(n, d, dtype, batch_size):
     """Twice X beyond a fit of plain columns, and blocks of rows."""

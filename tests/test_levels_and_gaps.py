@@ -1,5 +1,6 @@
 """Levels and gaps in whole fits: what each means, in every form, loss and solver."""
 
+import functools
 import pickle
 
 import numpy as np
@@ -37,9 +38,17 @@ MISSING = np.isnan(GAPPY)
 Y_GAPPY = np.where(MISSING[:, 0], 2.0, np.sin(2.0 * X[:, 0])) + X[:, 1] + 0.2 * RNG.normal(size=N)
 
 
+# The choice of an encoding takes half of the time of so small a fit: it is one of the ways.
+USUAL = {
+    "hidden_layer_sizes": (20,),
+    "max_iter": 30,
+    "random_state": 0,
+    "encoding": PiecewiseLinearEncoder(8),
+}
+
+
 def make(estimator=MDLAMRegressor, **parameters):
-    options = {"hidden_layer_sizes": (30,), "max_iter": 60, "random_state": 0}
-    return estimator(**options | parameters)
+    return estimator(**USUAL | parameters)
 
 
 def rows_of(data, rows):
@@ -48,7 +57,15 @@ def rows_of(data, rows):
 
 def fitted(data=FRAME, y=Y, estimator=MDLAMRegressor, weight=None, **parameters):
     weight = None if weight is None else weight[TRAIN]
+    if sp.issparse(data):  # which has no curves
+        parameters = {"encoding": "auto"} | parameters
     return make(estimator, **parameters).fit(rows_of(data, TRAIN), y[TRAIN], weight)
+
+
+@functools.cache
+def usual(data="frame"):
+    """A model of the usual samples, as a frame or with columns by hand; nobody changes it."""
+    return fitted({"frame": FRAME, "hand": BY_HAND}[data])
 
 
 def score(model, data=FRAME, y=Y):
@@ -64,7 +81,15 @@ def assert_sound(model, data=FRAME):
 
 class TestManyLevels:
     def test_as_good_as_it_gets(self):
-        """Near the best that there is, above rivals and what one-hot columns give."""
+        """Near the best that there is, in either form."""
+        best = 1.0 - NOISE**2 / Y[TEST].var()
+        found, by_hand = score(fitted(encoding="auto")), score(usual("hand"), BY_HAND)
+        assert min(found, by_hand) > best - 0.06
+        assert abs(found - by_hand) < 0.02
+
+    @pytest.mark.slow
+    def test_above_rivals(self):
+        """And above what one-hot columns give, of more samples and levels."""
         rng = np.random.default_rng(1)
         n, train, test = 1400, slice(0, 1000), slice(1000, 1400)
         shop, x = rng.integers(0, 100, n), rng.normal(size=(n, 3))
@@ -100,11 +125,10 @@ class TestManyLevels:
         y = np.sin(2.0 * X[:, 0]) + X[:, 1] + 0.3 * rng.normal(size=N)
         y = y if estimator is MDLAMRegressor else (y > 0).astype(int)
         without = score(fitted(numbers, y, estimator), numbers, y)
-        for n_levels in (30, 300):
-            data = numbers.assign(u=[f"u{code}" for code in rng.integers(0, n_levels, N)])
-            assert score(fitted(data, y, estimator), data, y) > without - 0.015
-            hand = np.hstack([X, OneHotEncoder(sparse_output=False).fit_transform(data[["u"]])])
-            assert score(fitted(hand, y, estimator), hand, y) > without - 0.015
+        data = numbers.assign(u=[f"u{code}" for code in rng.integers(0, 300, N)])
+        assert score(fitted(data, y, estimator), data, y) > without - 0.015
+        hand = np.hstack([X, np.eye(30)[rng.integers(0, 30, N)]])
+        assert score(fitted(hand, y, estimator), hand, y) > without - 0.015
 
     @pytest.mark.parametrize("of", ["frame", "array", "csr", "csc"])
     def test_nothing_but_useless_levels(self, of):
@@ -131,10 +155,10 @@ class TestManyLevels:
 
     def test_every_level_once(self):
         data = FRAME.assign(id=[f"id {i}" for i in range(N)])
-        assert score(fitted(data), data) > score(fitted()) - 0.01
+        assert score(fitted(data), data) > score(usual()) - 0.01
 
     def test_an_unknown_level_is_one_without_an_effect(self):
-        model = fitted()
+        model = usual()
         new = FRAME.iloc[TEST].assign(shop="of nobody")
         gap = FRAME.iloc[TEST].assign(shop=None)
         np.testing.assert_array_equal(model.predict(new), model.predict(gap))
@@ -147,7 +171,7 @@ class TestManyLevels:
         assert np.isfinite(model.predict(towns)).all()
 
     def test_zeros_by_hand_are_an_unknown_level(self):
-        model, by_name = fitted(BY_HAND), fitted()
+        model, by_name = usual("hand"), usual()
         new = BY_HAND[TEST].copy()
         new[:, 6:] = 0.0
         expected = by_name.predict(FRAME.iloc[TEST].assign(shop="of nobody"))
@@ -159,7 +183,7 @@ class TestManyLevels:
         level = int(np.argmax(np.abs(EFFECT)))
         drop = np.delete(BY_HAND, 6 + level, axis=1)
         model = fitted(drop)
-        assert score(model, drop) > score(fitted(BY_HAND), BY_HAND) - 0.01
+        assert score(model, drop) > score(usual("hand"), BY_HAND) - 0.01
         of_level = level == SHOP
         assert of_level[TEST].any()
         left = (Y - model.predict(drop))[TEST][of_level[TEST]]
@@ -169,15 +193,16 @@ class TestManyLevels:
     def test_names_of_levels_do_not_matter(self, hidden):
         """Up to the weights that columns of the few levels begin with."""
         rng = np.random.default_rng(5)
-        model = fitted(hidden_layer_sizes=hidden)
+        options = {"hidden_layer_sizes": hidden, "max_iter": 15 if hidden else 100}
+        model = fitted(**options)
         names = FRAME["shop"].unique()
         other = dict(zip(names, rng.permutation(names), strict=True))
         renamed = FRAME.assign(shop=FRAME["shop"].map(other))
-        again = fitted(renamed, hidden_layer_sizes=hidden)
+        again = fitted(renamed, **options)
         np.testing.assert_allclose(again.predict(renamed), model.predict(FRAME), rtol=0, atol=1e-6)
         towns = {"Graz": "D", "Linz": "B", "Wels": "C", "Enns": "A"}
         renamed = FRAME.assign(town=FRAME["town"].map(towns))
-        again = fitted(renamed, hidden_layer_sizes=hidden)
+        again = fitted(renamed, **options)
         atol = 0.1 if hidden else 1e-6
         difference = again.predict(renamed) - model.predict(FRAME)
         assert np.sqrt(np.mean(np.square(difference))) < atol
@@ -187,10 +212,18 @@ class TestManyLevels:
         order = np.random.default_rng(6).permutation(700)
         data = FRAME.iloc[TRAIN]
         model = make().fit(data.iloc[order], Y[TRAIN][order])
-        assert abs(score(model) - score(fitted())) < 0.01
+        assert abs(score(model) - score(usual())) < 0.01
+
+
+@functools.cache
+def without_levels(estimator=MDLAMRegressor, solver="feasible"):
+    """What is to be had without the names of the shops."""
+    data, y = FRAME.drop(columns="shop"), Y if estimator is MDLAMRegressor else LABELS
+    return score(fitted(data, y, estimator, solver=solver), data, y)
 
 
 OPTIONS = {
+    "auto": {"encoding": "auto"},
     "plain": {"encoding": None},
     "curves": {"encoding": "piecewise"},
     "wide curves": {"encoding": PiecewiseLinearEncoder(4, include_input=True)},
@@ -215,11 +248,7 @@ class TestEveryWay:
     def test_regression(self, options):
         model = fitted(**options)
         assert_sound(model)
-        assert score(model) > self.without_levels(**options) + 0.3
-
-    def without_levels(self, y=Y, estimator=MDLAMRegressor, **options):
-        data = FRAME.drop(columns="shop")
-        return score(fitted(data, y, estimator, **options), data, y)
+        assert score(model) > without_levels() + 0.3
 
     @pytest.mark.parametrize(
         "options",
@@ -229,8 +258,8 @@ class TestEveryWay:
     def test_three_classes(self, options):
         model = fitted(y=LABELS, estimator=MDLAMClassifier, **options)
         assert_sound(model)
-        without = self.without_levels(LABELS, MDLAMClassifier, **options)
-        assert score(model, y=LABELS) > without + 0.08
+        without = without_levels(MDLAMClassifier, options.get("solver", "feasible"))
+        assert score(model, y=LABELS) > without + 0.075
 
     def test_two_labels_at_once(self):
         several = np.column_stack([Y > 0, X[:, 1] > 0, EFFECT[SHOP] > 1]).astype(int)
@@ -268,16 +297,16 @@ class TestEveryWay:
         data = FRAME.astype({"a": np.float32, "b": np.float32})
         model = fitted(data)
         assert model.coefs_[0].dtype == np.float32
-        assert score(model, data) == pytest.approx(score(fitted()), abs=0.01)
+        assert score(model, data) == pytest.approx(score(usual()), abs=0.01)
 
     def test_weights(self):
         """A sample of no weight is none, and a wrong half of little weight does no harm."""
         rng = np.random.default_rng(10)
         wrong = rng.random(N) < 0.4
         y = np.where(wrong, rng.permutation(Y), Y)
-        model = fitted(y=y, weight=np.where(wrong, 0.0, 1.0))
+        model = fitted(y=y, weight=np.where(wrong, 0.0, 1.0), max_iter=5)
         part = np.flatnonzero(~wrong[TRAIN])
-        clean = make().fit(FRAME.iloc[part], Y[part])
+        clean = make(max_iter=5).fit(FRAME.iloc[part], Y[part])
         np.testing.assert_allclose(model.predict(FRAME), clean.predict(FRAME), rtol=0, atol=1e-8)
         little = fitted(y=y, weight=np.where(wrong, 0.01, 2.0))
         assert score(little) > score(fitted(y=y)) + 0.1
@@ -290,7 +319,7 @@ class TestEveryWay:
 
     def test_validation_samples_are_apart(self):
         """Scores of levels know nothing of them."""
-        model, other = make(early_stopping=True, max_iter=20), Y.copy()
+        model, other = make(early_stopping=True, max_iter=4), Y.copy()
         other[TEST] = -other[TEST]
         tables = []
         for y in (Y, other):
@@ -300,14 +329,14 @@ class TestEveryWay:
             np.testing.assert_array_equal(one, two)
 
     def test_same_again_and_pickled(self):
-        one, other = fitted(), fitted()
+        one, other = usual(), fitted()
         np.testing.assert_array_equal(one.predict(FRAME), other.predict(FRAME))
         stored = pickle.loads(pickle.dumps(one))
         np.testing.assert_array_equal(one.predict(FRAME), stored.predict(FRAME))
-        assert clone(one).get_params() == one.get_params()
+        assert repr(clone(one)) == repr(one)
 
     def test_one_row_at_a_time(self):
-        model = fitted()
+        model = usual()
         whole = model.predict(FRAME[:20])
         single = np.concatenate([model.predict(FRAME[i : i + 1]) for i in range(20)])
         np.testing.assert_allclose(single, whole, rtol=1e-12)
@@ -326,9 +355,10 @@ class TestGaps:
 
     def test_better_than_the_mean(self):
         filled = np.where(MISSING, np.nanmean(GAPPY[TRAIN], axis=0), GAPPY)
-        assert score(fitted(GAPPY, Y_GAPPY), GAPPY, Y_GAPPY) > (
-            score(fitted(filled, Y_GAPPY), filled, Y_GAPPY) + 0.02
+        found, mean = (
+            score(fitted(data, Y_GAPPY, encoding="auto"), data, Y_GAPPY) for data in (GAPPY, filled)
         )
+        assert found > mean + 0.02
 
     @pytest.mark.parametrize("clip", [True, False])
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -392,7 +422,7 @@ class TestGaps:
         model = fitted(data)
         assert model.categories_[1].tolist()[:4] == ["Enns", "Graz", "Linz", "Wels"]
         assert np.isnan(model.categories_[1][4])
-        assert score(model, data) > score(fitted()) - 0.02
+        assert score(model, data) > score(usual()) - 0.02
 
     def test_single_precision(self):
         model = fitted(GAPPY.astype(np.float32), Y_GAPPY)
@@ -505,7 +535,7 @@ class TestStreams:
 
     def test_sparse_after_a_fit(self):
         hand = sp.csr_array(BY_HAND)
-        model = make().fit(hand[:500], Y[:500])
+        model = make(encoding="auto").fit(hand[:500], Y[:500])
         before = score(model, BY_HAND)
         if model.encoder_ is None:
             model.partial_fit(hand[500:700], Y[500:700])
@@ -519,7 +549,7 @@ class TestFailures:
     @pytest.mark.parametrize("known", [False, True])
     def test_on_the_way_to_the_scores(self, error, turn, known, monkeypatch):
         """Whatever network it happens in: the estimator is as it was."""
-        model = make()
+        model = make(max_iter=3)
         if known:
             model.fit(GAPPY, Y_GAPPY)
         before, calls = dict(vars(model)), []
