@@ -181,9 +181,13 @@ def renewed_scores(scored, output):
     -------
     scored : ScoredSamples
     """
-    X, new = scored.X, scored.values.copy()
+    X, new, known = scored.X, scored.values.copy(), 0
     tables, gains = [], []
     for score, crossed in enumerate(scored.folds):
+        if crossed is not scored.folds[score - 1]:
+            # The next category accounts for those before, as two may say the same.
+            X[:, scored.rest.shape[1] + known : scored.rest.shape[1] + score] = new[:, known:score]
+            known = score
         column, before = X[:, scored.rest.shape[1] + score], scored.values[:, score]
         mean = scored.scores.tables[score][-1]
 
@@ -201,8 +205,7 @@ def renewed_scores(scored, output):
             gains.append(_gain(scored, crossed, partial(moved, start=mean), step))
             new[:, score], table, _ = crossed.fit(before + asked, weight)
             tables.append(table)
-        # The next score accounts for this one, as two may say the same.
-        column[:] = new[:, score]
+        column[:] = before
     scores = LevelScores(scored.scores.categories, tables, gains)
     return replace(scored, values=new, scores=scores)
 
