@@ -243,6 +243,63 @@ OPTIONS = {
 }
 
 
+class TestWhatScoresMustNotKnow:
+    """Targets that reach the scores of their own samples by a side door."""
+
+    def test_an_identifier_alone(self):
+        """Means of the other folds say what the targets of a fold are, and levels nothing."""
+        rng = np.random.default_rng(21)
+        frame = pd.DataFrame({"id": [f"q{i}" for i in range(500)]})
+        y = rng.normal(size=500)
+        assert make().fit(frame, y).score(frame, y) > -0.05
+        labels = y > 0
+        share = max(labels.mean(), 1 - labels.mean())
+        assert make(MDLAMClassifier).fit(frame, labels).score(frame, labels) > share - 0.05
+
+    def test_effects_that_a_network_has_learned_by_heart(self):
+        """Levels without effects beside a function that a network overfits: as if they were not."""
+        rng = np.random.default_rng(3)
+        n, train = 4000, slice(0, 2000)
+        x = rng.normal(size=(n, 5))
+        y = np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2] + 0.5 * x[:, 3] + 0.4 * rng.normal(size=n)
+        numbers = pd.DataFrame(x, columns=list("pqrst"))
+        more = {
+            f"c{k}": [f"v{i}" for i in rng.integers(k, size=n)] for k in (50, 100, 200, 300, 1000)
+        }
+        plain = fit_and_score(numbers, y, train)
+        assert fit_and_score(numbers.assign(**more), y, train) > plain - 0.006
+
+
+def fit_and_score(frame, y, train):
+    model = MDLAMRegressor(random_state=0).fit(frame[train], y[train])
+    return model.score(frame[train.stop :], y[train.stop :])
+
+
+class TestScoresOfSeveral:
+    def test_targets_in_other_units(self):
+        """Each counts as it does in the fit of a network: scores of none get lost."""
+        both = np.column_stack([Y, 2e4 * EFFECT[SHOP], -Y])
+        model = make().fit(FRAME[TRAIN], both[TRAIN])
+        small = 1 - np.mean((model.predict(FRAME[TEST]) - both[TEST]) ** 2, axis=0) / np.var(
+            both[TEST], axis=0
+        )
+        alone = score(fitted())
+        assert small[0] > alone - 0.03
+        assert small[1] > 0.95
+
+    def test_far_targets_of_a_bounded_loss(self):
+        """The best constant is not where they pull the mean."""
+        y = Y.copy()
+        y[:3] = [2e6, -1e6, 3e5]
+        model = fitted(y=y, loss="huber")
+        assert score(model) > score(fitted(loss="huber")) - 0.03
+
+    @pytest.mark.filterwarnings("error")
+    def test_a_constant_target(self):
+        y = np.full(N, 3.0)
+        np.testing.assert_allclose(fitted(y=y).predict(FRAME), 3.0, atol=1e-3)
+
+
 class TestEveryWay:
     @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
     def test_regression(self, options):

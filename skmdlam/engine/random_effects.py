@@ -64,20 +64,21 @@ class Folds:
         """
         weight = weight if self.weight is None else weight * self.weight
         scores = np.empty(len(asked))
-        whole = self._table(asked, weight, slice(None))
+        whole, mean = self._table(asked, weight, slice(None))
         for fold in range(int(self.fold.max()) + 1):
             inside = self.fold == fold
-            table = self._table(asked, weight, ~inside)
+            table, center = self._table(asked, weight, ~inside)
             # The mean of the other folds would tell what the targets of this one are.
-            scores[inside] = (table - table[-1])[self.codes[inside]]
-        scores += whole[-1]
+            scores[inside] = (table - center)[self.codes[inside]]
+        scores += mean
         return scores, whole, explained(asked, scores, weight)
 
     def _table(self, asked, weight, rows):
-        """Shrunken means of some samples; to have no level is one more, where some have none."""
+        """Shrunken means of some samples, and their mean; to have no level is one more level."""
         part = self.codes[rows], asked[rows], weight[rows]
         counts = None if self.weight is None else self.weight[rows]
-        return shrunken_means(*part, self.n_levels + 1, counts)[:-1]
+        table = shrunken_means(*part, self.n_levels + 1, counts)
+        return table[:-1], table[-1]
 
 
 def explained(asked, scores, weight):
