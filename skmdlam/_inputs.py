@@ -190,9 +190,7 @@ def scored_problem(problem, categories, tied, fit, tuned=TUNED):
     rest = InputColumns(kept, None, None, d).rest(problem.X)
     folds = folds_of(problem, categories, tuned)
     scored = first_scores(problem, rest, kinds, categories, folds, tuned)
-    # What values of numbers add is told by the first of the networks: they come a round later.
-    rounds = 0 if fit is None else tuned.level_rounds + bool(tied)
-    for turn in range(rounds):
+    for turn in range(0 if fit is None else _rounds(problem, tied, tuned)):
         output = fit(scored.posed())
         renewed = renewed_scores(scored, output)
         if turn == 0:
@@ -203,11 +201,22 @@ def scored_problem(problem, categories, tied, fit, tuned=TUNED):
         if renewed.scores.size == 0:
             return problem, replace(PLAIN, n_features=d)
         scored = renewed
-    if rounds:
+    if fit is not None:
         scored = tested_scores(scored, fit, tuned)
     useful = scored.scores.useful(tuned.level_gain, any_other=rest.shape[1] > len(coded))
     scored = scored.some(useful)
     return scored.posed(), InputColumns(kept, scored.scores, None, d)
+
+
+def _rounds(problem, tied, tuned):
+    """How often a network and scores are found in turn.
+
+    What values of numbers add is told by the first of the networks: they come a round later. Where
+    the curvature depends on the output, steps from scores that leave a sample's own target out are
+    not those from the scores of all: each round costs likelihood.
+    """
+    linear = problem.loss.out_activation == "identity"
+    return (tuned.level_rounds if linear else tuned.level_rounds_link) + bool(tied)
 
 
 def kinds_of(estimator, X, weight, tuned=TUNED):
