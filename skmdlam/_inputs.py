@@ -150,7 +150,7 @@ def categories_to_score(problem, by_hand, tuned=TUNED):
     if kinds is not None:
         found = [CodeColumn.of(X, column) for column in np.flatnonzero(kinds.categorical)]
     if by_hand:
-        found += [OneHotBlock(block) for block in one_hot_blocks(X, tuned)]
+        found += [OneHotBlock.of(X, block) for block in one_hot_blocks(X, tuned)]
     found = [each for each in found if are_rare(each, X, problem.sample_weight, tuned)]
     ties = by_hand and not problem.sparse and not problem.loss.nonsmooth
     return found, numbers_with_levels(problem, tuned) if ties else []

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .kinds import level_counts
-from .one_hot import codes_of
+from .one_hot import codes_of, ends_of
 
 # Rounding of numbers in single precision.
 _SINGLE = np.finfo(np.float32).eps
@@ -41,14 +41,23 @@ class CodeColumn:
 
 @dataclass(frozen=True, eq=False)
 class OneHotBlock:
-    """A run of columns of zeros and ones of which a sample has one at most.
+    """A run of columns of two values, zeros and ones in some unit: a sample has one at most.
 
     Attributes
     ----------
     columns : ndarray of int
+    low, high : ndarray of float, default=0.0 and 1.0
+        Both values of each column.
     """
 
     columns: np.ndarray
+    low: np.ndarray | float = 0.0
+    high: np.ndarray | float = 1.0
+
+    @classmethod
+    def of(cls, X, columns):
+        """For samples of shape (n, d), dense or sparse."""
+        return cls(columns, *(each.astype(float) for each in ends_of(X, columns)))
 
     @property
     def n_levels(self):
@@ -57,11 +66,15 @@ class OneHotBlock:
 
     def codes(self, X):
         """As :meth:`CodeColumn.codes`."""
-        return codes_of(X, self.columns)
+        return codes_of(X, self.columns, self.low, self.high)
 
     def read(self, X, table):
         """As :meth:`CodeColumn.read`, linear in the cells: a sum whatever they are."""
-        return table[-1] + X[:, self.columns] @ (table[:-1] - table[-1])
+        spread = np.subtract(self.high, self.low)
+        unit = np.divide(
+            table[:-1] - table[-1], spread, out=np.zeros(self.n_levels), where=spread > 0
+        )
+        return table[-1] - np.sum(self.low * unit) + X[:, self.columns] @ unit
 
 
 @dataclass(frozen=True, eq=False)
