@@ -562,9 +562,9 @@ class TestFailures:
             return start(self, network, problem)
 
         monkeypatch.setattr(type(model), "_fitted", fails)
-        y = Y + 2.0 * EFFECT[::-1][SHOP] * X[:, 1]  # slopes: a third network
+        data = FRAME.assign(number=SHOP)  # whose values have effects: a third network
         with pytest.raises(error):
-            model.fit(FRAME, y)
+            model.fit(data, Y)
         assert vars(model) == before
 
     def test_an_interrupt_inside_of_such_a_network(self, monkeypatch):
