@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from skmdlam.engine import level_scores
 from skmdlam.engine.constants import TUNED
 from skmdlam.engine.inputs.kinds import Kinds
 from skmdlam.engine.inputs.levels import CodeColumn, OneHotBlock, TiedNumbers
@@ -15,7 +16,6 @@ from skmdlam.engine.level_scores import (
     first_scores,
     folds_of,
     renewed_scores,
-    tested_scores,
 )
 from skmdlam.engine.problem import Problem
 from skmdlam.engine.random_effects import Folds, shrunken_means
@@ -309,7 +309,7 @@ class TestTested:
 
     DOUBT, CLEAR = 0.5 * (TUNED.level_gain + TUNED.level_doubt), 2.0 * TUNED.level_doubt
 
-    def tested(self, gain, factor):
+    def after_the_test(self, gain, factor):
         """Gain after the test of a score that a network takes so many times, and what it saw."""
         codes, y = levels_of(10)
         problem = problem_of(SquaredError(), y[:, None], np.column_stack([np.zeros(900), codes]))
@@ -322,7 +322,7 @@ class TestTested:
             seen.append(problem)
             return lambda X: table[-1] + factor * (X[:, 1:] - table[-1])
 
-        found = tested_scores(scored, fit)
+        found = level_scores.tested_scores(scored, fit, TUNED)
         np.testing.assert_array_equal(found.values, scored.values)
         assert found.scores.tables == [table] and scored.scores.gains == [gain]
         return found.scores.gains[0], seen, scored
@@ -330,7 +330,7 @@ class TestTested:
     @pytest.mark.parametrize("factor", [1.0, 3.0, -0.5])
     def test_doubtful(self, factor):
         """It stays where the held-out loss with it is less than at the mean of the levels."""
-        gain, (seen,), scored = self.tested(self.DOUBT, factor)
+        gain, (seen,), scored = self.after_the_test(self.DOUBT, factor)
         held_out = scored.folds[0].fold == 0
         np.testing.assert_array_equal(seen.X, scored.X[~held_out])
         np.testing.assert_array_equal(seen.Y, scored.problem.Y[~held_out])
@@ -344,5 +344,5 @@ class TestTested:
     @pytest.mark.parametrize("gain", [CLEAR, 0.5 * TUNED.level_gain, -0.1])
     def test_clear(self, gain):
         """Neither those that explain much nor those that go anyway need a network."""
-        found, seen, _ = self.tested(gain, -1.0)
+        found, seen, _ = self.after_the_test(gain, -1.0)
         assert found == gain and seen == []
