@@ -1,5 +1,6 @@
 """Settings of the whole suite: threads, hypothesis, and where the real data lies."""
 
+import gc
 import hashlib
 import os
 import pickle
@@ -28,6 +29,18 @@ def pytest_addoption(parser):
         help="folder of real data for the tests that need it, as --data=DIR "
         "(default: the environment variable SKMDLAM_DATA)",
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Leave thousands of tests out of what the garbage collector goes through, again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

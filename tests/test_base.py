@@ -70,6 +70,14 @@ several_steps = pytest.mark.parametrize(
 same_for_any_max_iter = pytest.mark.parametrize("solver", REPRODUCIBLE.values(), ids=REPRODUCIBLE)
 
 
+def slowly(*values):
+    """Values of a parameter that say hardly more than others: tried by the slow tests."""
+    return [
+        pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow)
+        for value in values
+    ]
+
+
 def make(estimator, **parameters):
     return estimator(**{"hidden_layer_sizes": (8, 4), "random_state": 0, **parameters})
 
@@ -444,8 +452,8 @@ class TestCurves:
     @every_solver
     @pytest.mark.parametrize(
         "weight",
-        [None, WEIGHT + 0.25, 0.02 * (WEIGHT + 0.25), np.full(60, 0.1)],
-        ids=["", "weighted", "small", "a tenth each"],
+        [None, 0.02 * (WEIGHT + 0.25), *slowly(WEIGHT + 0.25, np.full(60, 0.1))],
+        ids=["", "small", "weighted", "a tenth each"],
     )
     @pytest.mark.parametrize(("alpha", "penalty"), [(0.0, "l2"), (3.0, "l2"), (0.5, "l1")])
     def test_loss_is_the_training_objective(self, estimator, weight, alpha, penalty, solver):
@@ -468,8 +476,10 @@ class TestCurves:
 
     @both
     @feasible
-    @pytest.mark.parametrize("rho", [1e-8, "auto", 1e8])
-    @pytest.mark.parametrize("activity_alpha", [4.0, 0.0])
+    @pytest.mark.parametrize(
+        ("rho", "activity_alpha"),
+        [(1e-8, 4.0), ("auto", 4.0), (1e8, 0.0), *slowly((1e-8, 0.0), ("auto", 0.0), (1e8, 4.0))],
+    )
     def test_loss_curve_is_j_of_the_weights_after_each_epoch(
         self, estimator, solver, rho, activity_alpha, monkeypatch
     ):

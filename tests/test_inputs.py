@@ -178,26 +178,67 @@ class TestScored:
 
     def test_which_categories(self):
         found = categories_to_score(posed(self.CODED, self.Z, None, self.CATEGORICAL), by_hand=True)
-        assert found == [CodeColumn(2, 60)]
-        (block,) = categories_to_score(posed(self.BY_HAND, self.Z), by_hand=True)
+        assert found == ([CodeColumn(2, 60)], [])
+        (block,), tied = categories_to_score(posed(self.BY_HAND, self.Z), by_hand=True)
+        assert tied == []
         assert block.columns.tolist() == list(range(6, 66)) and block.n_levels == 60
         np.testing.assert_array_equal(block.codes(self.BY_HAND), self.SHOP)
-        assert categories_to_score(posed(self.BY_HAND, self.Z), by_hand=False) == []
+        assert categories_to_score(posed(self.BY_HAND, self.Z), by_hand=False) == ([], [])
 
     def test_numbers_with_ties(self):
         """Looked for where nobody says what they are: dense, and not of losses with kinks."""
         problem = posed(self.CODED[:, :3], self.Z)
-        (found,) = categories_to_score(problem, by_hand=True)
+        categories, (found,) = categories_to_score(problem, by_hand=True)
+        assert categories == []
         assert found.column == 2 and found.values.tolist() == list(range(60))
-        assert categories_to_score(problem, by_hand=False) == []
+        assert categories_to_score(problem, by_hand=False) == ([], [])
         other = replace(problem, loss=AbsoluteError())
-        assert categories_to_score(other, by_hand=True) == []
+        assert categories_to_score(other, by_hand=True) == ([], [])
         other = replace(problem, X=sp.csr_array(problem.X))
-        assert categories_to_score(other, by_hand=True) == []
-        scored, columns = scored_problem(problem, [found], None)
+        assert categories_to_score(other, by_hand=True) == ([], [])
+
+    def test_effects_of_values_come_after_a_network(self):
+        """Of what this leaves, and are renewed for two more."""
+        problem, seen = posed(self.CODED[:, :3], self.Z), []
+
+        def terms(X):
+            return np.column_stack([X, np.ones(len(X))])
+
+        def fit(problem):
+            seen.append(problem.X.copy())
+            weights = np.linalg.lstsq(terms(problem.X), problem.Y, rcond=None)[0]
+            return lambda X: terms(X) @ weights
+
+        _, tied = categories_to_score(problem, by_hand=True)
+        scored, columns = scored_problem(problem, [], tied, fit)
+        assert [X.shape[1] for X in seen] == [3, 4, 4]
         np.testing.assert_array_equal(scored.X[:, :3], problem.X)  # its curve stays
-        assert scored.X.shape[1] == 4 and columns.made_of.tolist() == [0, 1, 2, 2]
+        (folds,) = folds_of(problem, tied)
+        left = self.Z - terms(seen[0]) @ np.linalg.lstsq(terms(seen[0]), self.Z, rcond=None)[0]
+        expected = folds.fit(left, np.ones(self.N))[0]
+        np.testing.assert_allclose(seen[1][:, 3], expected, rtol=0, atol=1e-6)
+        A = terms(seen[-1])
+        weights = np.linalg.lstsq(A, self.Z, rcond=None)[0]
+        asked = seen[-1][:, 3] + (self.Z - A @ weights) / weights[3]
+        expected, table, _ = folds.fit(asked, np.ones(self.N))
+        np.testing.assert_allclose(scored.X[:, 3], expected, rtol=0, atol=1e-6)
+        np.testing.assert_allclose(columns.scores.tables[0], table, rtol=0, atol=1e-6)
+        assert columns.made_of.tolist() == [0, 1, 2, 2]
         assert columns.column_names(["a", "b", "c"]) == ["a", "b", "c", "c_score"]
+
+    def test_values_that_a_network_knows_get_none(self):
+        """All that they would explain is in its outputs: the problem is as it was."""
+        problem = posed(self.CODED[:, :3], self.Z)
+        _, tied = categories_to_score(problem, by_hand=True)
+        means = np.bincount(self.SHOP, self.Z) / np.bincount(self.SHOP)
+
+        def fit(problem):
+            return lambda X: means[X[:, 2].astype(int)][:, None]
+
+        scored, columns = scored_problem(problem, [], tied, fit)
+        assert scored is problem and columns.scores is None
+        assert columns.size == columns.n_features == 3
+        assert scored_problem(problem, [], tied, None)[1].scores.size == 0
 
     def test_frequent_levels_have_columns(self):
         def found(codes, weight=None):
@@ -205,19 +246,19 @@ class TestScored:
             return categories_to_score(problem, by_hand=False)
 
         codes = np.arange(3000) % 20.0
-        assert found(codes) == []
+        assert found(codes) == ([], [])
         codes[:400] = np.arange(400) % 40 + 20  # 13 % of the samples have a rare one
-        assert found(codes) == [CodeColumn(0, 60)]
+        assert found(codes) == ([CodeColumn(0, 60)], [])
         weight = np.ones(3000)
         weight[:400] = 0.1
-        assert found(codes, weight) == []
+        assert found(codes, weight) == ([], [])
 
     @pytest.mark.parametrize("by_hand", [False, True])
     def test_scored(self, by_hand):
         data = self.BY_HAND if by_hand else self.CODED
         problem = posed(data, self.Z, None, None if by_hand else self.CATEGORICAL)
-        categories = categories_to_score(problem, by_hand=True)
-        scored, columns = scored_problem(problem, categories, None)
+        categories, tied = categories_to_score(problem, by_hand=True)
+        scored, columns = scored_problem(problem, categories, tied, None)
         rest = data[:, :6] if by_hand else data
         folds = folds_of(problem, categories)
         np.testing.assert_array_equal(folds[0].codes, self.SHOP)
@@ -238,7 +279,7 @@ class TestScored:
 
     @pytest.mark.parametrize("slopes", [False, True])
     def test_in_turn_with_networks(self, slopes):
-        """Renewed for two networks, for three where the first asks for slopes."""
+        """Renewed for two networks; slopes that the first asks for are seen by the second."""
         problem = posed(self.CODED, self.Z, None, self.CATEGORICAL)
         if slopes:
             steep = np.linspace(-3.0, 3.0, 60)[self.SHOP]
@@ -255,9 +296,9 @@ class TestScored:
             weights = np.linalg.lstsq(terms(problem.X), problem.Y, rcond=None)[0]
             return lambda X: terms(X) @ weights
 
-        categories = categories_to_score(problem, by_hand=False)
-        scored, columns = scored_problem(problem, categories, fit)
-        assert [X.shape[1] - 4 for X in seen] == ([1, 2, 2] if slopes else [1, 1])
+        categories, tied = categories_to_score(problem, by_hand=False)
+        scored, columns = scored_problem(problem, categories, tied, fit)
+        assert [X.shape[1] - 4 for X in seen] == ([1, 2] if slopes else [1, 1])
         assert columns.scores.size == 1 + slopes
         assert all((seen[0][:, 4] != X[:, 4]).any() for X in (seen[-1], scored.X))
         # Where the output is a line in them the last scores are those of its residuals.

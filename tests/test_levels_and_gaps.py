@@ -459,7 +459,11 @@ class TestGaps:
         assert np.isfinite(model.predict(new)).all()
 
     @pytest.mark.filterwarnings("error::RuntimeWarning")
-    @pytest.mark.parametrize("options", [{}, *list(OPTIONS.values())[:6]], ids=str)
+    @pytest.mark.parametrize(
+        "options",
+        [{}, *(OPTIONS[name] for name in ("auto", "plain", "wide curves", "relaxed"))],
+        ids=str,
+    )
     def test_a_column_of_nothing_else(self, options):
         for data in (
             np.column_stack([GAPPY, np.full(N, np.nan)]),
@@ -523,10 +527,18 @@ ENCODINGS = {
     "wide": PiecewiseLinearEncoder(4, include_input=True),
 }
 every_encoding = pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
+# Without those that are much like the others: curves are what "auto" takes of these samples too.
+two_encodings = pytest.mark.parametrize(
+    "encoding",
+    [
+        pytest.param(encoding, marks=[pytest.mark.slow] * (name in ("piecewise", "wide")), id=name)
+        for name, encoding in ENCODINGS.items()
+    ],
+)
 
 
 class TestStreams:
-    @every_encoding
+    @two_encodings
     @pytest.mark.parametrize("size", [30, 120])
     def test_levels_that_come_one_by_one(self, encoding, size):
         model = stream(FRAME, Y, size, encoding=encoding)
@@ -565,7 +577,7 @@ class TestStreams:
             model.predict(rome.astype({"town": kind})), model.predict(unknown)
         )
 
-    @every_encoding
+    @two_encodings
     @pytest.mark.parametrize("by_hand", [False, True])
     def test_after_a_fit(self, encoding, by_hand):
         """Few samples of few levels take nothing away from the others."""
@@ -602,8 +614,7 @@ class TestStreams:
 
 class TestFailures:
     @pytest.mark.parametrize("error", [KeyboardInterrupt, FloatingPointError])
-    @pytest.mark.parametrize("turn", [1, 2, 3])
-    @pytest.mark.parametrize("known", [False, True])
+    @pytest.mark.parametrize(("turn", "known"), [(1, False), (1, True), (2, False), (3, True)])
     def test_on_the_way_to_the_scores(self, error, turn, known, monkeypatch):
         """Whatever network it happens in: the estimator is as it was."""
         model = make(max_iter=3)
@@ -619,9 +630,9 @@ class TestFailures:
             return start(self, network, problem)
 
         monkeypatch.setattr(type(model), "_fitted", fails)
-        y = Y + 2.0 * EFFECT[::-1][SHOP] * X[:, 1]  # slopes: a third network
+        data = FRAME.assign(number=SHOP)  # whose values have effects: a third network
         with pytest.raises(error):
-            model.fit(FRAME, y)
+            model.fit(data, Y)
         assert vars(model) == before
 
     def test_an_interrupt_inside_of_such_a_network(self, monkeypatch):

@@ -108,10 +108,16 @@ def _unit(loss, Y):
 
 
 def _counts(loss, Y):
-    """What each output counts for: in units of their targets all are alike, as in a fit."""
-    unit = np.broadcast_to(_unit(loss, Y), Y.shape[1])
-    varies = unit > _ROUNDING * np.finfo(Y.dtype).eps * np.abs(Y).max(axis=0)
-    return np.where(varies, np.square(unit.max() / unit), 0.0)
+    """What each output counts for: in units of their targets all are alike, as in a fit.
+
+    Targets that are one number say nothing.
+    """
+    if not _linear(loss):
+        return 1.0
+    unit = _unit(loss, Y)
+    least = _ROUNDING * np.finfo(Y.dtype).eps * np.abs(Y).max(axis=0)
+    varies = Y.std(axis=0, dtype=float) > least
+    return np.where(varies, np.square(unit.max(where=varies, initial=_TINY) / unit), 0.0)
 
 
 def gradient_of(loss, z, Y):

@@ -67,18 +67,25 @@ class Folds:
         whole, mean = self._table(asked, weight, slice(None))
         for fold in range(int(self.fold.max()) + 1):
             inside = self.fold == fold
-            table, center = self._table(asked, weight, ~inside)
+            table, others = self._table(asked, weight, ~inside)
             # The mean of the other folds would tell what the targets of this one are.
-            scores[inside] = (table - center)[self.codes[inside]]
+            scores[inside] = (table - others)[self.codes[inside]]
         scores += mean
         return scores, whole, explained(asked, scores, weight)
 
     def _table(self, asked, weight, rows):
-        """Shrunken means of some samples, and their mean; to have no level is one more level."""
+        """Shrunken means of some samples; to have no level is one more, where some have none.
+
+        Returns
+        -------
+        table : ndarray of shape (n_levels + 1,)
+        mean : float
+            Of the levels, which a level that nobody has seen is guessed to be.
+        """
         part = self.codes[rows], asked[rows], weight[rows]
         counts = None if self.weight is None else self.weight[rows]
-        table = shrunken_means(*part, self.n_levels + 1, counts)
-        return table[:-1], table[-1]
+        means = shrunken_means(*part, self.n_levels + 1, counts)
+        return means[:-1], means[-1]
 
 
 def explained(asked, scores, weight):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from skmdlam.engine import level_scores
 from skmdlam.engine.constants import TUNED
 from skmdlam.engine.inputs.kinds import Kinds
 from skmdlam.engine.inputs.levels import CodeColumn, OneHotBlock, TiedNumbers
@@ -260,7 +261,7 @@ class TestRenewed:
         np.testing.assert_array_equal(scored.values, before)
 
     def test_each_for_itself(self):
-        """Several move one after the other from where all of them were."""
+        """The next category moves where those before have moved already."""
         rng = np.random.default_rng(9)
         codes, y = levels_of(9)
         X = np.column_stack([codes, codes % 9]).astype(float)
@@ -272,9 +273,9 @@ class TestRenewed:
         rest = np.empty((900, 0))
         scored = ScoredSamples(problem, rest, None, values, scores, folds)
         new = renewed_scores(scored, lambda X: X @ np.array([[2.0], [-1.0]]))
-        left = y - values @ [2.0, -1.0]
+        others = (-1.0 * values[:, 1], 2.0 * new.values[:, 0])
         for score, slope in enumerate((2.0, -1.0)):
-            asked = values[:, score] + left / slope
+            asked = (y - others[score]) / slope
             expected, table, _ = folds[score].fit(asked, np.ones(900))
             np.testing.assert_allclose(new.values[:, score], expected, rtol=0, atol=1e-8)
             np.testing.assert_allclose(new.scores.tables[score], table, rtol=0, atol=1e-8)
@@ -301,3 +302,47 @@ class TestRenewed:
         new = renewed_scores(scored, lambda X: 3.0 * X[:, 1:])
         assert np.isfinite(new.values).all() and np.abs(new.values).max() < 10.0
         assert new.scores.gains[0] > 0.05
+
+
+class TestTested:
+    """Doubtful scores, by a network that has not seen some of the samples."""
+
+    DOUBT, CLEAR = 0.5 * (TUNED.level_gain + TUNED.level_doubt), 2.0 * TUNED.level_doubt
+
+    def after_the_test(self, gain, factor):
+        """Gain after the test of a score that a network takes so many times, and what it saw."""
+        codes, y = levels_of(10)
+        problem = problem_of(SquaredError(), y[:, None], np.column_stack([np.zeros(900), codes]))
+        scored, seen = samples_of(problem, np.zeros((900, 1)), np.zeros(71)), []
+        values, table, _ = scored.folds[0].fit(y, np.ones(900))
+        scores = LevelScores(scored.scores.categories, [table], [gain])
+        scored = replace(scored, values=values[:, None], scores=scores)
+
+        def fit(problem):
+            seen.append(problem)
+            return lambda X: table[-1] + factor * (X[:, 1:] - table[-1])
+
+        found = level_scores.tested_scores(scored, fit, TUNED)
+        np.testing.assert_array_equal(found.values, scored.values)
+        assert found.scores.tables == [table] and scored.scores.gains == [gain]
+        return found.scores.gains[0], seen, scored
+
+    @pytest.mark.parametrize("factor", [1.0, 3.0, -0.5])
+    def test_doubtful(self, factor):
+        """It stays where the held-out loss with it is less than at the mean of the levels."""
+        gain, (seen,), scored = self.after_the_test(self.DOUBT, factor)
+        held_out = scored.folds[0].fold == 0
+        np.testing.assert_array_equal(seen.X, scored.X[~held_out])
+        np.testing.assert_array_equal(seen.Y, scored.problem.Y[~held_out])
+        y, score = scored.problem.Y[held_out, 0], scored.values[held_out, 0]
+        mean = scored.scores.tables[0][-1]
+        with_it = np.square(y - mean - factor * (score - mean)).mean()
+        helps = with_it < np.square(y - mean).mean()
+        assert helps == (factor == 1.0)
+        assert gain == (self.DOUBT if helps else 0.0)
+
+    @pytest.mark.parametrize("gain", [CLEAR, 0.5 * TUNED.level_gain, -0.1])
+    def test_clear(self, gain):
+        """Neither those that explain much nor those that go anyway need a network."""
+        found, seen, _ = self.after_the_test(gain, -1.0)
+        assert found == gain and seen == []

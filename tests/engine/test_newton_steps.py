@@ -171,16 +171,36 @@ class TestFromOutputs:
 
 class TestAlong:
     def test_of_a_line(self):
-        """Squares, outputs that are lines in the number: the step is the least squares one."""
+        """Squares, outputs that are lines in the number: the step is the least squares one.
+
+        Each output is in the unit of its targets.
+        """
         base = RNG.normal(size=(N, 2))
         direction = RNG.normal(size=(N, 2))
         problem = problem_of(SquaredError(), NUMBERS)
         asked, curvature = along(problem, lambda t: base + t * direction, 0.25)
-        size = np.square(direction).sum(axis=1)
+        spread = NUMBERS.std(axis=0)
+        scaled = direction / spread
+        size = np.square(scaled).sum(axis=1)
         mean = size.mean()
-        expected = ((NUMBERS - base) * direction).sum(axis=1) / np.maximum(size, 0.05 * mean)
+        pull = ((NUMBERS - base) / spread * scaled).sum(axis=1)
+        expected = pull / np.maximum(size, 0.05 * mean)
         np.testing.assert_allclose(asked, expected, rtol=1e-8)
         np.testing.assert_allclose(curvature, np.maximum(size, 0.05 * mean) / mean, rtol=1e-8)
+
+    @pytest.mark.parametrize("value", [0.0, 0.1, -1e8])
+    def test_a_target_that_is_one_number_says_nothing(self, value):
+        base, direction = RNG.normal(size=(2, N, 2))
+        Y = NUMBERS.copy()
+        expected = along(
+            problem_of(SquaredError(), Y[:, 1:]), lambda t: (base + t * direction)[:, 1:], 0.25
+        )
+        Y[:, 0] = value
+        found = along(problem_of(SquaredError(), Y), lambda t: base + t * direction, 0.25)
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-8)
+        constant = problem_of(SquaredError(), np.full((N, 1), value))
+        assert along(constant, lambda t: (base + t * direction)[:, :1], 0.25) is None
 
     def test_of_a_curve(self):
         """One derivative further: logistic losses of a curved output."""
