@@ -46,6 +46,7 @@ class OneHotBlock:
     Attributes
     ----------
     columns : ndarray of int
+        One after the other, without a gap.
     """
 
     columns: np.ndarray
@@ -61,7 +62,8 @@ class OneHotBlock:
 
     def read(self, X, table):
         """As :meth:`CodeColumn.read`, linear in the cells: a sum whatever they are."""
-        return table[-1] + X[:, self.columns] @ (table[:-1] - table[-1])
+        run = slice(self.columns[0], self.columns[-1] + 1)  # a view where X is dense
+        return table[-1] + X[:, run] @ (table[:-1] - table[-1])
 
 
 @dataclass(frozen=True, eq=False)
