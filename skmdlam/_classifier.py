@@ -158,7 +158,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         The zeros of a sparse X stay.
     warm_start : bool, default=False
         Go on from the weights of the last fit, for solver "relaxed" with epsilon at its final
-        value, and with the same ``encoder_``. Layer sizes and classes must be the same.
+        value, and with the same ``encoder_`` and ``categories_``. Layer sizes and classes must be
+        the same.
     random_state : int, RandomState or None, default=None
         For the starting weights, the order of the samples and the split of ``early_stopping``. The
         same int gives the same weights, bit for bit, on the same machine and number of threads.
@@ -175,15 +176,16 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     encoder_ : PiecewiseLinearEncoder or None
         What encodes the columns, fitted; None where the first layer sees them as they are. Its
         ``n_bins`` is what "auto" chose, ``n_bins_`` and ``knots_`` are the pieces of each column.
-        With categories its columns are numbers that the estimator makes of X, such as codes: then
-        it transforms no X, and ``input_names_`` has its names.
+        With categories or scores (see ``input_names_``) its columns are numbers that the estimator
+        makes of X, such as codes: then it transforms no X, and ``input_names_`` has its names.
     input_names_ : ndarray of str of shape (n_inputs,)
         What the first layer sees: for a feature "age" as a number ``age`` or, encoded,
         ``age_rank`` and ``age_pl_0``, ``age_pl_1``, ...; ``age_missing`` where it had gaps; for a
         category "city" ``city_Paris``, ... for levels that have a column (``city_missing``
         for gaps), and ``city_score`` for one number a level, or ``city_score_0``, ... for several.
-        Of many one-hot columns in X the score is that of ``first..last``. An array has features x0,
-        x1, ...
+        A number whose values have effects of their own, as those of an id have, has a score too,
+        ``age_score``. Of many one-hot columns in X the score is that of ``first..last``. An array
+        has features x0, x1, ...
     classes_ : ndarray of shape (n_classes,)
         Class labels; the numbers of the columns for a multilabel target.
     is_categorical_ : ndarray of bool of shape (n_features,), or None
@@ -215,7 +217,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         weights of all layers but the first; given or automatic, 0 for solver "relaxed". Sample
         weights of less than one on average scale ``column_alpha_`` down in J.
     data_min_, data_max_ : ndarray of shape (n_features,)
-        Range of each column in training, which ``clip`` is to; not of the encoded ones.
+        Range of each column in training, which ``clip`` is to; not of the encoded ones. Of a
+        category it is that of its codes, the places in ``categories_``: all of them.
     best_loss_ : float
         Lowest J that was reached: the smallest entry of ``loss_curve_``, or J at the start where no
         epoch was better. It is there with ``early_stopping`` too, where MLPClassifier has None.

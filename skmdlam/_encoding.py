@@ -1,4 +1,4 @@
-"""How an estimator encodes its columns, and its samples as the first layer sees them."""
+"""What the first layer of an estimator sees: how that is chosen, and samples as it sees them."""
 
 from dataclasses import replace
 
@@ -6,12 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
-from ._inputs import (
-    PLAIN,
-    categories_to_score,
-    kinds_of,
-    scored_problem,
-)
+from ._inputs import PLAIN, categories_to_score, kinds_of, scored_problem
 from ._range import within_range, without_gaps
 from ._threads import one_blas_thread
 from .encoding import PiecewiseLinearEncoder
@@ -124,13 +119,12 @@ def choose_columns(estimator, problem, network, units, fit):
         alternate = fits and not problem.loss.nonsmooth
         alternation = fit_columns if alternate else None
         problem, columns = scored_problem(problem, categories, tied, alternation)
-        if (
-            columns.scores is not None and problem.kinds is None
-        ):  # says what a gap is that training never saw
+        if columns.scores is not None and problem.kinds is None:
+            # They say what a gap is that training never saw.
             problem = replace(problem, kinds=Kinds.of(problem.X, problem.sample_weight))
     encoder, pieces = choose_pieces(estimator, units.problem(problem), network.solver)
     keep_pieces(estimator, encoder, pieces)
-    if columns.scores is not None or columns.kept is not None:
+    if columns.scores is not None:
         estimator._inputs = replace(columns, pieces=pieces)
     return _with_pieces(problem, pieces)
 
@@ -229,7 +223,7 @@ def seen_by_network(estimator, X):
 def by_blocks(estimator, X, function):
     """``function(inputs)`` of samples as the first layer sees them, some rows at a time.
 
-    Without an encoder all at once: there is nothing to be made of them.
+    Plain columns all at once: there is nothing to be made of them.
     """
     if estimator._inputs is None:
         return function(within_range(estimator, X))

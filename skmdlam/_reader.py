@@ -6,9 +6,9 @@ import numpy as np
 
 from ._entries import CATEGORIES, MIXTURE, NUMBERS, STRINGS, kind_of_objects
 
-# Strings that are numbers: so many levels are looked at, so many must be numbers, and so many of
-# the entries distinct.
-_LOOKED_AT, _MOSTLY = 1000, 0.9
+# Strings that are numbers: so many levels are looked at, this share of them must be numbers, and
+# this share of the entries distinct, so many at least.
+_LOOKED_AT, _MOSTLY, _FEWEST = 1000, 0.9, 20
 
 _ADVICE = {
     "date": (
@@ -299,7 +299,7 @@ def _warn_of_numbers(table, j, found, name):
     """Warn of a column of strings that is one of numbers by the look of it."""
     levels = found.values[:_LOOKED_AT]
     present = np.count_nonzero(found.codes >= 0)
-    if len(found.values) < max(20, _MOSTLY * present):
+    if len(found.values) < max(_FEWEST, _MOSTLY * present):
         return
     if sum(map(_is_number, levels)) >= _MOSTLY * len(levels):
         warnings.warn(

@@ -164,8 +164,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         The zeros of a sparse X stay.
     warm_start : bool, default=False
         Go on from the weights of the last fit, for solver "relaxed" with epsilon at its final
-        value, and with the same ``encoder_``. Layer sizes must be the same; from or to
-        ``loss="poisson"`` there is no going on.
+        value, and with the same ``encoder_`` and ``categories_``. Layer sizes must be the same;
+        from or to ``loss="poisson"`` there is no going on.
     random_state : int, RandomState or None, default=None
         For the starting weights, the order of the samples and the split of ``early_stopping``. The
         same int gives the same weights, bit for bit, on the same machine and number of threads.
@@ -182,15 +182,16 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     encoder_ : PiecewiseLinearEncoder or None
         What encodes the columns, fitted; None where the first layer sees them as they are. Its
         ``n_bins`` is what "auto" chose, ``n_bins_`` and ``knots_`` are the pieces of each column.
-        With categories its columns are numbers that the estimator makes of X, such as codes: then
-        it transforms no X, and ``input_names_`` has its names.
+        With categories or scores (see ``input_names_``) its columns are numbers that the estimator
+        makes of X, such as codes: then it transforms no X, and ``input_names_`` has its names.
     input_names_ : ndarray of str of shape (n_inputs,)
         What the first layer sees: for a feature "age" as a number ``age`` or, encoded,
         ``age_rank`` and ``age_pl_0``, ``age_pl_1``, ...; ``age_missing`` where it had gaps; for a
         category "city" ``city_Paris``, ... for levels that have a column (``city_missing``
         for gaps), and ``city_score`` for one number a level, or ``city_score_0``, ... for several.
-        Of many one-hot columns in X the score is that of ``first..last``. An array has features x0,
-        x1, ...
+        A number whose values have effects of their own, as those of an id have, has a score too,
+        ``age_score``. Of many one-hot columns in X the score is that of ``first..last``. An array
+        has features x0, x1, ...
     is_categorical_ : ndarray of bool of shape (n_features,), or None
         Which columns are categories; None where none is.
     categories_ : list of ndarray
@@ -220,7 +221,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         weights of all layers but the first; given or automatic, 0 for solver "relaxed". Sample
         weights of less than one on average scale ``column_alpha_`` down in J.
     data_min_, data_max_ : ndarray of shape (n_features,)
-        Range of each column in training, which ``clip`` is to; not of the encoded ones.
+        Range of each column in training, which ``clip`` is to; not of the encoded ones. Of a
+        category it is that of its codes, the places in ``categories_``: all of them.
     best_loss_ : float
         Lowest J that was reached: the smallest entry of ``loss_curve_``, or J at the start where no
         epoch was better. It is there with ``early_stopping`` too, where MLPRegressor has None.

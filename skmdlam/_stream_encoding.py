@@ -18,7 +18,7 @@ from .engine.target_units import TargetUnits
 
 
 def encode_stream(estimator, problem, network, rng):
-    """Find the encoder that holds for a chunk, before it is learned.
+    """Find what the first layer sees of a chunk, before it is learned.
 
     A stream begins with plain columns, or for an encoding that was asked for with the knots of its
     first chunk. Some of its samples are kept. From 100 samples on the encoder is chosen by these,
@@ -34,7 +34,8 @@ def encode_stream(estimator, problem, network, rng):
     Parameters
     ----------
     estimator : estimator
-        Its ``encoder_``, ``coefs_``, ``intercepts_``, ``_stream`` and ``_sample`` may change.
+        Its ``encoder_``, ``_inputs``, ``coefs_``, ``intercepts_``, ``_stream`` and ``_sample`` may
+        change.
     problem : Problem
         The chunk, with the samples as they are.
     network : Network

@@ -217,10 +217,12 @@ def check_warm_start(estimator, loss, sizes):
             f"{estimator.out_activation_!r}; {type(loss).__name__} has {loss.out_activation!r}. "
             "Set warm_start=False to start afresh."
         )
-    found = _layer_sizes(estimator)
-    if found != sizes:
-        if found[0] != sizes[0] and estimator._inputs is not None:  # other columns: as the user's
-            found = [estimator._inputs.n_features, *found[1:]]
+    found, inputs = _layer_sizes(estimator), estimator._inputs
+    # As many columns as the first layer has inputs are other ones than it was made for.
+    other = inputs is not None and inputs.n_features != estimator.n_features_in_
+    if found != sizes or other:
+        if other:  # as the user counts them
+            found = [inputs.n_features, *found[1:]]
         raise ValueError(
             f"warm_start=True needs the layer sizes of the previous fit, {found}; this fit has "
             f"{sizes}. Set warm_start=False to start afresh."

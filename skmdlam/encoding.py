@@ -33,9 +33,15 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
     nearly the same whatever increasing function the column went through, and constant beyond the
     range of the training samples.
 
-    Columns of one or two values, of which there is no more to say, are passed on. This is the
-    encoding that ``encoding="auto"`` of :class:`MDLAMClassifier` and :class:`MDLAMRegressor`
-    chooses from, as a transformer for any pipeline.
+    Columns of one or two values, of which there is no more to say, are passed on.
+
+    A gap (NaN) is 0 in the rank and in all pieces of its column. A column that has gaps among the
+    training samples gets one more encoded column, behind those of all columns, which is 1 for a gap
+    and else 0. In other columns a gap is read as the median. Where a column is passed on, a gap is
+    the mean of its training samples.
+
+    This is the encoding that ``encoding="auto"`` of :class:`MDLAMClassifier` and
+    :class:`MDLAMRegressor` chooses from, as a transformer for any pipeline.
 
     Parameters
     ----------
@@ -122,7 +128,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Numbers; float32 and float64 are kept, everything else becomes float64.
+            Numbers, NaN for a gap; float32 and float64 are kept, everything else becomes float64.
         y : None
             Not used.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -140,10 +146,11 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         ValueError
             When a parameter or the weights are not valid, or X holds infinite or huge values.
         """
-        vars(self).pop("_is_inside", None)
         X = validate_data(self, X, dtype=_NUMBERS, ensure_all_finite="allow-nan")
         refuse_huge(X, "X")
-        return self._fit(X, check_weight(sample_weight, X))
+        weight = check_weight(sample_weight, X)
+        vars(self).pop("_is_inside", None)
+        return self._fit(X, weight)
 
     def _fit(self, X, weight, kinds=None):
         """The same for an X that has been checked, whose levels and gaps may be known."""
@@ -180,7 +187,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Samples.
+            Samples; NaN is a gap.
 
         Returns
         -------

@@ -409,6 +409,13 @@ class TestWarmStart:
         with pytest.raises(ValueError, match=r"\[4, 8, 1\]; this fit has \[3, 8, 1\]"):
             model.fit(X[:, :3], NUMBERS)
 
+    def test_other_columns_as_many_as_inputs(self):
+        model = make(warm_start=True, encoding="piecewise").fit(X, NUMBERS)
+        size = len(model.coefs_[0])
+        with pytest.raises(ValueError, match=rf"\[4, 8, 1\]; this fit has \[{size}, 8, 1\]"):
+            model.fit(np.resize(X, (len(X), size)), NUMBERS)
+        assert model.n_features_in_ == 4
+
 
 class TestInScikitLearn:
     @pytest.mark.parametrize("given", ["piecewise", PiecewiseLinearEncoder(4)], ids=str)

@@ -330,9 +330,10 @@ def standardized_samples(X, mean, std):
 def standardized_with_gaps(X):
     """Columns of an array with mean 0 and spread 1, gaps and constants at 0, a new array."""
     gaps = np.isnan(X)
-    means = np.where(gaps, 0.0, X).sum(axis=0) / np.maximum((~gaps).sum(axis=0), 1)
-    X = np.where(gaps, 0.0, X - means)
-    spread = X.std(axis=0)
+    # Sums of many numbers in single precision would be far off.
+    means = np.where(gaps, 0.0, X).sum(axis=0, dtype=float) / np.maximum((~gaps).sum(axis=0), 1)
+    X = np.where(gaps, 0.0, X - means.astype(X.dtype))
+    spread = X.std(axis=0, dtype=float).astype(X.dtype)
     return np.divide(X, spread, out=np.zeros_like(X), where=spread > 0)
 
 

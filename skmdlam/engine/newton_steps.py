@@ -123,7 +123,9 @@ def _counts(loss, Y):
 def gradient_of(loss, z, Y):
     """Gradient of the loss in the outputs, in double precision."""
     out = np.empty(Y.shape, order="F")
-    loss.value_and_gradient(np.asfortranarray(z, dtype=float), loss.compact(Y.astype(float)), out)
+    loss.value_and_gradient(
+        np.asfortranarray(z, dtype=float), loss.compact(Y.astype(float, copy=False)), out
+    )
     return out
 
 
@@ -138,7 +140,7 @@ def _derivatives(loss, z, Y, unit):
 
     gradient = slope(z)
     if loss.out_activation == "softmax":  # the only one whose outputs hang together
-        diagonal, factor = loss.curvature(z, loss.compact(Y.astype(float)))
+        diagonal, factor = loss.curvature(z, loss.compact(Y.astype(float, copy=False)))
         curvature = diagonal if factor is None else diagonal - np.square(factor)
     else:
         step = STEP * unit

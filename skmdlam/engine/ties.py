@@ -10,12 +10,6 @@ from .moments import standardized_with_gaps
 from .newton_steps import from_constant
 from .random_effects import Folds
 
-# The ridge of the straight model, in mean eigenvalues.
-_RIDGE = 0.01
-# Part of a gain without which nobody looks for the gain itself.
-_CLEARLY = 0.5
-# Jumps of a curve that are no effects of single values.
-_STEPS = 4
 _TINY = np.finfo(float).tiny
 
 
@@ -36,7 +30,6 @@ def numbers_with_levels(problem, tuned=TUNED):
     found : list of TiedNumbers
     """
     X, n = problem.X, problem.X.shape[0]
-    rows = slice(None)
     if n > tuned.ties_rows:
         rows = np.sort(np.random.RandomState(0).permutation(n)[: tuned.ties_rows])
         problem = problem.some(rows)
@@ -53,8 +46,8 @@ def numbers_with_levels(problem, tuned=TUNED):
     weight = weight if problem.sample_weight is None else weight * problem.sample_weight[:, None]
     straight = standardized_with_gaps(problem.X)
     fold = np.random.RandomState(1).permutation(n) % tuned.level_folds
+    left = [_left(straight, each, w, tuned) for each, w in zip(asked.T, weight.T, strict=True)]
     found = []
-    left = [_left(straight, each, w) for each, w in zip(asked.T, weight.T, strict=True)]
     for numbers in tied:
         folds = Folds.of(numbers.codes(problem.X), None, fold, numbers.n_levels)
         if _explains(numbers, folds, problem.X, left, weight.T, tuned):
@@ -94,7 +87,7 @@ def _explains(numbers, folds, X, left, weights, tuned):
 
     The curve may have jumps.
     """
-    least = _CLEARLY * tuned.level_gain
+    least = tuned.ties_looked_at * tuned.level_gain
     pieces = None
     for asked, w in zip(left, weights, strict=True):
         # Most values say nothing, which is quick to see.
@@ -102,12 +95,14 @@ def _explains(numbers, folds, X, left, weights, tuned):
             continue
         if pieces is None:
             pieces = _curve(X[:, numbers.column], tuned.many_pieces)
+            if pieces is None:
+                return False
         columns = pieces
-        for step in range(_STEPS + 1):
-            r = _left(columns, asked, w)
+        for step in range(tuned.ties_jumps + 1):
+            r = _left(columns, asked, w, tuned)
             if _between(folds, r, w) <= least:
                 break
-            if step < _STEPS:  # a jump lies between two knots, often
+            if step < tuned.ties_jumps:  # a jump lies between two knots, often
                 columns = np.column_stack([columns, _largest_step(folds, r, w)])
         else:
             if folds.fit(r, w)[2] > tuned.level_gain:
@@ -120,10 +115,9 @@ def _largest_step(folds, values, weight):
     total = np.cumsum(np.bincount(folds.codes, weight, folds.n_levels + 1)[:-1])
     sums = np.cumsum(np.bincount(folds.codes, weight * values, folds.n_levels + 1)[:-1])
     before, after = total[:-1], total[-1] - total[:-1]
-    between = sums[:-1] / np.maximum(before, _TINY) - (sums[-1] - sums[:-1]) / np.maximum(
-        after, _TINY
-    )
-    last = int(np.argmax(before * after * np.square(between)))
+    mean_before = sums[:-1] / np.maximum(before, _TINY)
+    mean_after = (sums[-1] - sums[:-1]) / np.maximum(after, _TINY)
+    last = int(np.argmax(before * after * np.square(mean_before - mean_after)))
     return np.where(folds.codes == folds.n_levels, 0.0, np.where(folds.codes > last, 0.5, -0.5))
 
 
@@ -157,20 +151,26 @@ def _tied(X, column, tuned):
 
 
 def _curve(x, n_pieces):
-    """Pieces of one column as an array, those of a gap at the median."""
+    """Pieces of one column as an array, those of a gap at the median.
+
+    None where its values are apart by rounding only.
+    """
     present = ~np.isnan(x)
     curve = Curve.of(x[present], np.ones(int(present.sum())), n_pieces)
+    if curve is None:
+        return None
     ranks = curve.rank(np.where(present, x, np.median(x[present])))
     ends = curve.rank(curve.knots)
     pieces = (ranks[:, None] - ends[:-1]) / np.diff(ends)
     return standardized_with_gaps(np.clip(pieces, 0.0, 1.0))
 
 
-def _left(A, y, weight):
+def _left(A, y, weight, tuned):
     """What weighted ridge regression on some columns leaves of y."""
     share = weight / weight.sum()
     A = A - share @ A
     y = y - share @ y
     gram = A.T @ (A * share[:, None])
-    gram.flat[:: len(gram) + 1] += _RIDGE * max(float(gram.trace()) / max(len(gram), 1), _TINY)
+    eigenvalue = max(float(gram.trace()) / max(len(gram), 1), _TINY)  # the mean
+    gram.flat[:: len(gram) + 1] += tuned.ties_ridge * eigenvalue
     return y - A @ np.linalg.solve(gram, A.T @ (share * y))

@@ -82,6 +82,13 @@ class TestFound:
         z = EFFECT[CODE] + 5.0 * np.sin(CODE / 8.0) + 0.3 * NOISE
         assert found(beside(CODE), z) == [1]
 
+    def test_apart_by_rounding_only(self):
+        """Seconds since 1970 in single precision, of some hours: no curve, and no levels."""
+        seconds = (1.5e9 + 128.0 * CODE).astype(np.float32)
+        X = beside(seconds).astype(np.float32)
+        assert np.unique(X[:, 1]).size == 50
+        assert found(X, EFFECT[CODE] + 0.3 * NOISE) == []
+
     def test_with_gaps(self):
         gone = RNG.random((N, 2)) < 0.2
         X = beside(np.where(gone[:, 0], np.nan, CODE))

@@ -20,7 +20,7 @@ class Kinds:
     gaps : ndarray of bool of shape (d,)
         Columns of numbers that have gaps among the samples: NaN.
     means : ndarray of shape (d,)
-        Of the numbers of each column, without the gaps.
+        Of the numbers of each column, without the gaps; 0 for a category.
     """
 
     levels: list
@@ -61,11 +61,6 @@ class Kinds:
     def categorical(self):
         """Mask of the categories."""
         return np.array([levels is not None for levels in self.levels], dtype=bool)
-
-    @property
-    def plain(self):
-        """Whether there is nothing but numbers."""
-        return not (self.gaps.any() or self.categorical.any())
 
     def with_numbers(self, X):
         """The same with further columns of numbers, without gaps, behind the others."""

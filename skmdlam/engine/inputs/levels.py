@@ -46,6 +46,7 @@ class OneHotBlock:
     Attributes
     ----------
     columns : ndarray of int
+        One after the other, without a gap.
     low, high : ndarray of float, default=0.0 and 1.0
         Both values of each column.
     """
@@ -70,11 +71,10 @@ class OneHotBlock:
 
     def read(self, X, table):
         """As :meth:`CodeColumn.read`, linear in the cells: a sum whatever they are."""
-        spread = np.subtract(self.high, self.low)
-        unit = np.divide(
-            table[:-1] - table[-1], spread, out=np.zeros(self.n_levels), where=spread > 0
-        )
-        return table[-1] - np.sum(self.low * unit) + X[:, self.columns] @ unit
+        spread, effect = np.subtract(self.high, self.low), table[:-1] - table[-1]
+        unit = np.divide(effect, spread, out=np.zeros(effect.size), where=spread > 0)
+        run = slice(self.columns[0], self.columns[-1] + 1)  # a view where X is dense
+        return table[-1] - np.sum(self.low * unit) + X[:, run] @ unit
 
 
 @dataclass(frozen=True, eq=False)

@@ -41,13 +41,13 @@ def test_by_definition(weight):
     enough = [code for code in range(31) if w[X[:, 3] == code].sum() >= TUNED.level_rows]
     assert 1 < len(enough) < 12
     assert kinds.levels[3].tolist() == enough
-    assert not kinds.plain
+    assert kinds.gaps.any() and kinds.categorical.any()
 
 
 def test_nothing_but_numbers():
     kinds = Kinds.of(X[:, :1])
-    assert kinds.plain and not kinds.categorical.any()
-    assert Kinds.of_numbers(np.array([1.0, 2.0])).plain
+    for each in (kinds, Kinds.of_numbers(np.array([1.0, 2.0]))):
+        assert not each.gaps.any() and not each.categorical.any()
 
 
 def test_counts():
