@@ -128,6 +128,15 @@ def block_name(block, names):
 PLAIN = InputColumns(None, None, None, 0)
 
 
+def inputs_of_encoder(encoder):
+    """Those of an encoder, for an estimator that knows no more; None where there is none."""
+    if encoder is None:
+        return None
+    options = {name: getattr(encoder, name) for name in ("include_rank", "include_input")}
+    pieces = encoder._pieces = Pieces(encoder._pieces.curves, **options)
+    return replace(PLAIN, pieces=pieces, n_features=len(pieces.curves))
+
+
 def categories_to_score(problem, by_hand, tuned=TUNED):
     """Categories with many levels among the columns of a problem, whatever form they have.
 
@@ -150,10 +159,20 @@ def categories_to_score(problem, by_hand, tuned=TUNED):
     if kinds is not None:
         found = [CodeColumn.of(X, column) for column in np.flatnonzero(kinds.categorical)]
     if by_hand:
-        found += [OneHotBlock.of(X, block) for block in one_hot_blocks(X, tuned)]
+        found += _blocks(X, tuned)
     found = [each for each in found if are_rare(each, X, problem.sample_weight, tuned)]
     ties = by_hand and not problem.sparse and not problem.loss.nonsmooth
+    ties = ties and X.shape[1] <= tuned.encoded_columns
     return found, numbers_with_levels(problem, tuned) if ties else []
+
+
+def _blocks(X, tuned):
+    """Blocks of levels; of a sparse X only where the other columns may be dense."""
+    blocks = one_hot_blocks(X, tuned)
+    others = X.shape[1] - sum(block.size for block in blocks)
+    if sp.issparse(X) and others > tuned.encoded_columns:
+        return []
+    return [OneHotBlock.of(X, block) for block in blocks]
 
 
 def scored_problem(problem, categories, tied, fit, tuned=TUNED):

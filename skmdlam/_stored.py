@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 
+from ._inputs import inputs_of_encoder
 from ._reader import Reader
 from ._version import __version__
 from .engine.loop.stream_state import VERSION, loss_key
@@ -47,7 +48,8 @@ def readable_state(state, estimator_class):
             state.setdefault(name, parameter.default)
     if "coefs_" in state:  # before columns were encoded
         state.setdefault("encoder_", None)
-        state.setdefault("_inputs", None)
+        if "_inputs" not in state:  # before the first layer saw more than encoded numbers
+            state["_inputs"] = inputs_of_encoder(state["encoder_"])
         if "_reader" not in state:  # before categories were read
             state["_reader"] = Reader.of_numbers(state["n_features_in_"])
             state.update(is_categorical_=None, categories_=[])

@@ -245,10 +245,10 @@ class TestScored:
             problem = posed(codes[:, None], np.zeros(3000), weight, np.array([True]))
             return categories_to_score(problem, by_hand=False)
 
-        codes = np.arange(3000) % 20.0
+        codes = np.arange(3000) % 12.0
         assert found(codes) == ([], [])
-        codes[:400] = np.arange(400) % 40 + 20  # 13 % of the samples have a rare one
-        assert found(codes) == ([CodeColumn(0, 60)], [])
+        codes[:400] = np.arange(400) % 40 + 12  # 13 % of the samples have a rare one
+        assert found(codes) == ([CodeColumn(0, 52)], [])
         weight = np.ones(3000)
         weight[:400] = 0.1
         assert found(codes, weight) == ([], [])

@@ -296,8 +296,11 @@ class TestScoresOfSeveral:
 
     @pytest.mark.filterwarnings("error")
     def test_a_constant_target(self):
-        y = np.full(N, 3.0)
-        np.testing.assert_allclose(fitted(y=y).predict(FRAME), 3.0, atol=1e-3)
+        """There is nothing for levels to say: the fit is that without the category."""
+        y, others = np.full(N, 3.0), FRAME.drop(columns="shop")
+        found = fitted(y=y).predict(FRAME)
+        np.testing.assert_allclose(found, 3.0, atol=0.1)
+        np.testing.assert_allclose(found, fitted(others, y=y).predict(others), rtol=1e-10)
 
 
 class TestEveryWay:

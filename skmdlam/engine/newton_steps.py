@@ -8,7 +8,8 @@ _LEAST = 0.05
 STEP = 0.25
 # A target that varies by so many units in the last place is constant.
 _ROUNDING = 10.0
-# Steps to the best constant.
+# Steps to the best constant, of which one of this share of a unit is the last.
+_CLOSE = 1e-10
 _STEPS = 20
 # What a loss with kinks is smoothed over, in the same unit, and this in quartiles of a normal.
 _SHIFTS = np.linspace(-1.5, 1.5, 13)
@@ -40,6 +41,8 @@ def from_constant(problem):
         gradient, curvature = _derivatives(loss, np.broadcast_to(z, Y.shape), Y, unit)
         step = (share @ gradient) / np.maximum(share @ curvature, _TINY)
         z = z - np.clip(step, -2.0 * unit, 2.0 * unit)
+        if (np.abs(step) <= _CLOSE * unit).all():
+            break
     return from_outputs(problem, np.broadcast_to(z, Y.shape))
 
 

@@ -1,5 +1,7 @@
 """What columns hold, against counts and means that are made one by one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ X = np.column_stack(
         np.full(N, np.nan),
     ]
 )
+SOME = replace(TUNED, level_rows=60)
 IS_LEVEL = np.array([False, False, True, True, True, False])
 weights = pytest.mark.parametrize(
     "weight", [None, RNG.integers(1, 4, N).astype(float)], ids=["alike", "weights"]
@@ -27,7 +30,7 @@ weights = pytest.mark.parametrize(
 
 @weights
 def test_by_definition(weight):
-    kinds = Kinds.of(X, weight, IS_LEVEL)
+    kinds = Kinds.of(X, weight, IS_LEVEL, SOME)
     w = np.ones(N) if weight is None else weight
     assert kinds.gaps.tolist() == [False, True, False, False, False, True]
     np.testing.assert_array_equal(kinds.categorical, IS_LEVEL)
@@ -38,7 +41,7 @@ def test_by_definition(weight):
     assert kinds.means[5] == 0.0 and (kinds.means[IS_LEVEL] == 0.0).all()
     assert [kinds.levels[column] for column in (0, 1, 5)] == [None] * 3
     assert kinds.levels[2].tolist() == [0, 1, 2, 3] and kinds.levels[4].tolist() == [0, 1, 2]
-    enough = [code for code in range(31) if w[X[:, 3] == code].sum() >= TUNED.level_rows]
+    enough = [code for code in range(31) if w[X[:, 3] == code].sum() >= SOME.level_rows]
     assert 1 < len(enough) < 12
     assert kinds.levels[3].tolist() == enough
     assert kinds.gaps.any() and kinds.categorical.any()
@@ -76,7 +79,7 @@ def test_unit_of_weights():
 
 
 def test_other_columns():
-    kinds = Kinds.of(X, None, IS_LEVEL)
+    kinds = Kinds.of(X, None, IS_LEVEL, SOME)
     more = kinds.with_numbers(np.column_stack([np.arange(4.0), np.ones(4)]))
     assert more.levels[6:] == [None, None] and more.means[6:].tolist() == [1.5, 1.0]
     assert more.gaps[6:].tolist() == [False, False] and len(more.levels) == 8

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from skmdlam.engine.inputs.levels import OneHotBlock
 from skmdlam.engine.inputs.one_hot import codes_of, one_hot_blocks
 
 RNG = np.random.default_rng(0)
@@ -114,6 +115,25 @@ def test_few_levels_and_few_columns():
     assert found(np.zeros((50, 30))) == []
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_behind_a_scaler(dtype):
+    """Zeros and ones in any unit, read by a network of either precision."""
+    X = encoded(CODES[:, :1]).astype(float)
+    scaled, table = StandardScaler().fit_transform(X).astype(dtype), np.arange(26.0) ** 2
+    assert found(scaled) == [(0, 25)]
+    block = OneHotBlock.of(scaled, np.arange(25))
+    np.testing.assert_array_equal(block.codes(scaled), CODES[:, 0])
+    np.testing.assert_allclose(block.read(scaled, table), CODES[:, 0] ** 2.0, atol=1e-3)
+    sparse = StandardScaler(with_mean=False).fit_transform(sp.csr_array(X)).astype(dtype)
+    assert found(sparse) == [(0, 25)]
+    block = OneHotBlock.of(sparse, np.arange(25))
+    np.testing.assert_array_equal(block.codes(sparse), CODES[:, 0])
+    np.testing.assert_allclose(block.read(sparse, table), CODES[:, 0] ** 2.0, atol=1e-3)
+    three = X.copy()
+    three[-1, 7] = 2.0  # a third value
+    assert found(three) == []
+
+
 def test_a_gap_is_no_level():
     X = encoded(CODES[:, :1])
     X[5, 12] = np.nan  # too few rows on both sides of it
@@ -121,11 +141,14 @@ def test_a_gap_is_no_level():
 
 
 def test_entries_twice_and_zeros_that_are_stored():
-    """Two halves are one; two ones are two."""
+    """Two halves are one, and two ones are two: zeros and twos, ones in another unit."""
     column = np.repeat(CODES[:, 0], 2)
-    for value, expected in ((0.5, [(0, 25)]), (1.0, [])):
+    for value in (0.5, 1.0):
         X = sp.csr_array((np.full(2 * N, value), column, np.arange(0, 2 * N + 1, 2)), shape=(N, 25))
-        assert found(X) == expected
+        assert found(X) == [(0, 25)]
+        block = OneHotBlock.of(X, np.arange(25))
+        assert set(block.high) == {2.0 * value} and not block.low.any()
+        np.testing.assert_array_equal(block.codes(X), CODES[:, 0])
         assert not X.has_canonical_format  # it is not changed
     column = np.column_stack([CODES[:, 0], (CODES[:, 0] + 3) % 25])
     X = sp.csr_array((np.tile([1.0, 0.0], N), column.ravel(), np.arange(0, 2 * N + 1, 2)))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from skmdlam.engine.constants import LIMITS
+from skmdlam.engine.constants import LIMITS, TUNED
 from skmdlam.engine.inputs.kinds import Kinds
 from skmdlam.engine.inputs.pieces import Curve, Pieces
 
@@ -404,6 +404,10 @@ def mixed(n=400, seed=0):
 NAMES = ["a", "gappy", "gaps", "flag", "town", "shop", "b"]
 
 
+# What is common is a level of so many samples here.
+SOME = replace(TUNED, level_rows=60)
+
+
 class TestKinds:
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
     @pytest.mark.parametrize("weighted", [False, True])
@@ -414,7 +418,7 @@ class TestKinds:
         X, categorical = mixed()
         X = X.astype(dtype)
         weight = np.random.default_rng(1).integers(1, 4, 400).astype(float) if weighted else None
-        kinds = Kinds.of(X, weight, categorical)
+        kinds = Kinds.of(X, weight, categorical, SOME)
         pieces = Pieces.of(X, n_pieces, weight, kinds=kinds, **include)
         new, _ = mixed(100, seed=2)
         new = new.astype(dtype)
