@@ -462,6 +462,7 @@ weight = st.floats(-6, 6).map(lambda exponent: 10.0**exponent)
     tau=weight,
     eps=st.one_of(st.just(0.0), st.floats(0, 100), st.floats(-8, 0).map(lambda e: 10.0**e)),
 )
+@pytest.mark.slow
 def test_joint_property(activation, dtype, pairs, rho, tau, eps):
     v, p = np.array(pairs, dtype=dtype).T
     check_joint(

@@ -922,6 +922,7 @@ class TestSampleWeight:
 
     @both
     @pytest.mark.parametrize("hidden", [(20,), (20, 20)])
+    @pytest.mark.slow
     def test_far_rows_of_next_to_no_weight(self, estimator, hidden):
         """They have no say in the units and metrics of any layer."""
         rows = np.random.RandomState(0).standard_normal((200, 4))

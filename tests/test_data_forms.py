@@ -638,6 +638,7 @@ class TestSparseMemory:
         self.check(estimator, SOLVERS[name], (20_000, 50_000), "csr", 0.2, np.float32)
 
     @both
+    @pytest.mark.slow
     def test_wide_and_tall_relaxed(self, estimator):
         """The paper's solver leaves the row space alone where X has few entries."""
         self.check(estimator, SOLVERS["relaxed"], (20_000, 50_000), "csr", 0.02)

@@ -252,6 +252,7 @@ class TestLearns:
             if encoding is beside:
                 assert model.data_max_[0] < 1e3
 
+    @pytest.mark.slow
     def test_drift(self):
         """Later samples lie elsewhere: the knots go there, and the fit with them."""
         moved = X.copy()
@@ -369,6 +370,7 @@ class TestDriftBeyondTheKnots:
     """Beyond them curves are constant: they have to move with the data."""
 
     @pytest.mark.parametrize("begin", ["stream", "fit"])
+    @pytest.mark.slow
     def test_they_move(self, begin):
         rng = np.random.default_rng(1)
         Z = rng.normal(size=(13_500, 2))

@@ -475,6 +475,7 @@ class TestTargets:
         model = kind(small(), **options).fit(X[few][:300], y[few][:300])
         assert model.score(X_test[few_test], y_test[few_test]) > 0.95
 
+    @pytest.mark.slow
     def test_one_against_others_of_several_labels(self, digits):
         X, X_test, y, y_test = digits
         labels, labels_test = (
@@ -485,6 +486,7 @@ class TestTargets:
         # The classifier itself does the same in one fit.
         assert (small().fit(X[:600], labels[:600]).predict(X_test) == labels_test).mean() > 0.9
 
+    @pytest.mark.slow
     def test_chains(self, digits):
         X, _, y, _ = digits
         labels = np.column_stack([y % 2, y > 4]).astype(int)

@@ -131,6 +131,7 @@ class TestManyLevels:
         assert score(fitted(hand, y, estimator), hand, y) > without - 0.015
 
     @pytest.mark.parametrize("of", ["frame", "array", "csr", "csc"])
+    @pytest.mark.slow
     def test_nothing_but_useless_levels(self, of):
         """There is at least one input."""
         rng = np.random.default_rng(4)
@@ -256,6 +257,7 @@ class TestWhatScoresMustNotKnow:
         share = max(labels.mean(), 1 - labels.mean())
         assert make(MDLAMClassifier).fit(frame, labels).score(frame, labels) > share - 0.05
 
+    @pytest.mark.slow
     def test_effects_that_a_network_has_learned_by_heart(self):
         """Levels without effects beside a function that a network overfits: as if they were not."""
         rng = np.random.default_rng(3)
@@ -305,6 +307,7 @@ class TestScoresOfSeveral:
 
 class TestEveryWay:
     @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+    @pytest.mark.slow
     def test_regression(self, options):
         model = fitted(**options)
         assert_sound(model)
@@ -315,6 +318,7 @@ class TestEveryWay:
         [OPTIONS[name] for name in ("plain", "relaxed", "linear", "early", "mini-batches", "l1")],
         ids=str,
     )
+    @pytest.mark.slow
     def test_three_classes(self, options):
         model = fitted(y=LABELS, estimator=MDLAMClassifier, **options)
         assert_sound(model)
@@ -359,6 +363,7 @@ class TestEveryWay:
         assert model.coefs_[0].dtype == np.float32
         assert score(model, data) == pytest.approx(score(usual()), abs=0.01)
 
+    @pytest.mark.slow
     def test_weights(self):
         """A sample of no weight is none, and a wrong half of little weight does no harm."""
         rng = np.random.default_rng(10)
@@ -467,6 +472,7 @@ class TestGaps:
         [{}, *(OPTIONS[name] for name in ("auto", "plain", "wide curves", "relaxed"))],
         ids=str,
     )
+    @pytest.mark.slow
     def test_a_column_of_nothing_else(self, options):
         for data in (
             np.column_stack([GAPPY, np.full(N, np.nan)]),
@@ -543,12 +549,14 @@ two_encodings = pytest.mark.parametrize(
 class TestStreams:
     @two_encodings
     @pytest.mark.parametrize("size", [30, 120])
+    @pytest.mark.slow
     def test_levels_that_come_one_by_one(self, encoding, size):
         model = stream(FRAME, Y, size, encoding=encoding)
         assert score(model) > 0.5
         assert len(model._inputs.pieces.kinds.levels[2]) == 60
 
     @every_encoding
+    @pytest.mark.slow
     def test_gaps_that_come_later(self, encoding):
         data = np.where(np.arange(N)[:, None] < 150, X, GAPPY)
         y = np.where(MISSING[:, 0] & (np.arange(N) >= 150), 2.0, X[:, 0]) + X[:, 1]
@@ -582,6 +590,7 @@ class TestStreams:
 
     @two_encodings
     @pytest.mark.parametrize("by_hand", [False, True])
+    @pytest.mark.slow
     def test_after_a_fit(self, encoding, by_hand):
         """Few samples of few levels take nothing away from the others."""
         data = BY_HAND if by_hand else FRAME

@@ -28,6 +28,7 @@ def loss_of_shares(y, found):
 
 
 @pytest.mark.parametrize(("n_classes", "n", "flip", "seed"), [(8, 700, 0.25, 4), (12, 900, 0.3, 6)])
+@pytest.mark.slow
 def test_many_classes_with_flipped_labels(n_classes, n, flip, seed):
     X, y = make_classification(
         n + 2000, 14, n_informative=9, n_classes=n_classes, n_clusters_per_class=1, flip_y=flip,
@@ -42,6 +43,7 @@ def test_many_classes_with_flipped_labels(n_classes, n, flip, seed):
 
 
 @pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.slow
 def test_labels_with_noise(seed):
     """Of six labels a tenth of the training data's is wrong; the losses of labels are summed."""
     X, Y = make_multilabel_classification(1900, 12, n_classes=6, n_labels=2, random_state=seed)
@@ -75,11 +77,13 @@ class TestRareCounts:
         ]
 
     @pytest.mark.parametrize("seed", [5, 6])
+    @pytest.mark.slow
     def test_about_a_hundred_events(self, seed):
         ours, constant, truth = self.deviances(1000, 0.1, seed)
         assert constant - ours > 0.4 * (constant - truth)
 
     @pytest.mark.parametrize("seed", [3, 4])
+    @pytest.mark.slow
     def test_fewer_than_fifty_events(self, seed):
         """The mean at worst."""
         ours, constant, _ = self.deviances(1500, 0.03, seed)

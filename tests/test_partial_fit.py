@@ -96,6 +96,7 @@ class TestLearns:
         assert scores[0] > scores[1]
 
     @both
+    @pytest.mark.slow
     def test_single_rows(self, estimator):
         model = make(estimator)
         first = {"classes": range(3)} if estimator is MDLAMClassifier else {}
@@ -134,6 +135,7 @@ class TestLearns:
     @pytest.mark.parametrize(
         "seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 42))]
     )
+    @pytest.mark.slow
     def test_one_row_for_ever(self, seed):
         """The inputs of hidden layers vary no more: rounding must not stand for their spread."""
         model = fit(make(MDLAMRegressor, random_state=seed), [[2]], [4])
@@ -246,6 +248,7 @@ class TestAfterFit:
             *(pytest.param(*some, marks=pytest.mark.slow) for some in [(10, 1.0), (200, 1e4)]),
         ],
     )
+    @pytest.mark.slow
     def test_weights_without_what_they_have_seen(self, estimator, chunk, unit):
         """Of a version that did not keep it: they stand for many rows like those of the chunk."""
         rows, y = unit * (X + 2.0), target(estimator)
@@ -279,6 +282,7 @@ class TestAfterFit:
         assert np.mean((model.predict(X) - before) ** 2) < 0.1 * np.var(y)
 
     @both
+    @pytest.mark.slow
     def test_warm_fit_goes_on(self, estimator):
         model = feed(make(estimator, max_iter=3, warm_start=True), passes=8)
         last = model.score(X, target(estimator))
@@ -420,6 +424,7 @@ class TestData:
             model.partial_fit(frame.rename(columns={"a": "z"}), NUMBERS)
 
     @pytest.mark.parametrize("loss", ["absolute_error", "huber", "quantile", "poisson"])
+    @pytest.mark.slow
     def test_losses(self, loss):
         y = np.exp(NUMBERS)
         model = feed(make(MDLAMRegressor, loss=loss), y=y, passes=5)
@@ -530,6 +535,7 @@ class TestWeights:
             model.partial_fit(X, y).partial_fit(X, 1e4 * y, np.full(400, 1e-8))
         assert feed(model, y=y, chunk=400, passes=2).score(X, y) > 0.9
 
+    @pytest.mark.slow
     def test_class_weight(self):
         """A dict, also for chunks in which its classes are missing."""
         by_class = {0: 1.0, 1: 20.0, 2: 1.0}

@@ -40,6 +40,7 @@ def path(request):
 
 
 class TestRegressor:
+    @pytest.mark.slow
     def test_from_no_input_to_all(self, path):
         assert path.n_features_used[0] == 0 and not path.norms[0].any()
         assert (path.n_features_used[1:] > 0).all() and path.n_features_used[-1] == 10

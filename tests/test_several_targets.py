@@ -68,6 +68,7 @@ def scores(model, Y, weight=None):
     ],
     ids=str,
 )
+@pytest.mark.slow
 def test_as_with_targets_that_are_scaled_outside(ratio, options):
     options = {"max_iter": 60, "random_state": 0, "hidden_layer_sizes": (30,), **options}
     weight = RNG.integers(1, 4, 420).astype(float) if options.pop("weighted", False) else None
@@ -210,6 +211,7 @@ def test_warm_start_goes_on_from_the_same_weights(solver):
     "ratio", [1e-5, *(pytest.param(ratio, marks=pytest.mark.slow) for ratio in (1.0, 3e5))]
 )
 @pytest.mark.parametrize("options", [{}, {"loss": "absolute_error"}, {"loss": "poisson"}], ids=str)
+@pytest.mark.slow
 def test_streams(ratio, options):
     """The first chunks know the units badly; later ones go on in other units."""
     Y = targets(ratio) + (5.0 if options.get("loss") == "poisson" else 0.0) * np.array([1, 0])

@@ -109,6 +109,7 @@ OTHERS += [estimator(solver="relaxed") for estimator in BOTH]
 
 
 @with_checks(OTHERS[2:], OF_THE_SOLVER)
+@pytest.mark.slow
 def test_linear_and_relaxed_in_short(estimator, check):
     check(estimator)
 

@@ -100,10 +100,12 @@ class SmoothRows(Penalty):
 
 class TestDefaults:
     @pytest.mark.parametrize("activation", [Softsign(), Bent(), Bent(3.0)], ids=repr)
+    @pytest.mark.slow
     def test_two_methods_are_enough(self, activation):
         check_activation(activation)
 
     @pytest.mark.parametrize("known", [Tanh(), Logistic(), Softplus(), ELU(0.5)], ids=repr)
+    @pytest.mark.slow
     def test_activation_as_good_as_the_closed_form(self, known):
         rng = np.random.default_rng(0)
         mine = plain(known)

@@ -89,6 +89,7 @@ def test_error_is_that_of_leaving_one_out(data):
 
 
 @pytest.mark.parametrize("data", [smooth, steps, tails])
+@pytest.mark.slow
 def test_takes_what_predicts_best(data):
     X, y = data(100)
     errors = {0: error_of(standardized(X), y[:, np.newaxis])}

@@ -231,6 +231,7 @@ def test_constant_columns_have_no_weights(penalty):
 class TestWithoutHiddenLayer:
     @pytest.mark.parametrize("dtype", [np.float64, np.float32])
     @pytest.mark.parametrize("sparse", [False, True])
+    @pytest.mark.slow
     def test_ridge(self, sparse, dtype):
         rng = np.random.default_rng(0)
         problem, *first = make_problem(

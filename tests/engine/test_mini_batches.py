@@ -135,6 +135,7 @@ def test_alpha_is_in_the_users_units():
 
 
 @pytest.mark.parametrize("hidden", [(), (8,)])
+@pytest.mark.slow
 def test_ends_at_the_ridge_regression(hidden):
     """Mini-batches to the end, with y in another unit and sample weights: the minimum of J."""
     X, Y = data(n=300)
@@ -580,6 +581,7 @@ def test_never_dense_is_the_same(settings, form):
 
 
 @pytest.mark.parametrize(("single", "far"), [(False, True), (True, False), (True, True)])
+@pytest.mark.slow
 def test_lazy_is_dense_with_blocks_of_the_penalties_in_between(single, far):
     """Many small batches: the block on the first layer also comes within an epoch.
 
@@ -605,6 +607,7 @@ def test_lazy_is_dense_with_blocks_of_the_penalties_in_between(single, far):
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "logistic"])
+@pytest.mark.slow
 def test_eight_hidden_layers_learn(activation):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((600, 4))

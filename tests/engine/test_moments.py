@@ -141,6 +141,7 @@ class TestMoments:
         for one in (moments, diagonal):
             np.testing.assert_allclose(one.spread**2, diagonal.square / s.sum(), rtol=1e-9)
 
+    @pytest.mark.slow
     def test_of_any_container_and_many_blocks(self, container):
         """More numbers than a block holds, so that blocks are merged as chunks are."""
         wide = np.zeros((9, 2**20))

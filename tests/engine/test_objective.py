@@ -226,6 +226,7 @@ SCALES = [0.5, 0.8, 0.9, 0.97, 0.99, 0.999, 1.001, 1.01, 1.03, 1.1, 1.25, 2.0]
 
 @pytest.mark.parametrize("loss", [SquaredError(), LogisticLoss()], ids=repr)
 @pytest.mark.parametrize("hidden", [(4,), (4, 3)])
+@pytest.mark.slow
 def test_at_the_minimum_no_rescaling_of_layers_gains(hidden, loss):
     """What a unit saves in activity it costs in the weights above it, and the other way."""
     rng = np.random.default_rng(4)

@@ -457,6 +457,7 @@ class TestByHand:
 
     @pytest.mark.parametrize("n", [100, 2000, 8000, 12_000])
     @pytest.mark.parametrize("weighted", [False, True])
+    @pytest.mark.slow
     def test_strengths(self, n, weighted):
         X, Y = data(n=n, noise=0.8)
         y = (Y > 0.3).astype(float)

@@ -53,6 +53,7 @@ def make_problem(rng, *, loss="squared_error", activations=("relu",), n=None, d=
 
 
 @pytest.mark.parametrize("w_step", ["quadratic", "exact"])
+@pytest.mark.slow
 def test_squared_error_without_hidden_layer_is_ridge(w_step):
     rng = np.random.default_rng(0)
     problem, coefs, intercepts = make_problem(

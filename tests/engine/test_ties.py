@@ -190,6 +190,7 @@ class TestNotFound:
         assert found(beside(CODE)[:12], NOISE[:12]) == []
 
 
+@pytest.mark.slow
 def test_time_of_pictures():
     """Hundreds of columns with ties that say nothing cost little more than to look at them."""
     rng = np.random.default_rng(3)
@@ -223,6 +224,7 @@ class TestWholeFits:
         X, y, model = known
         return model.score(X[TEST].astype(dtype), y[TEST])
 
+    @pytest.mark.slow
     def test_near_the_best(self, known):
         _, y, model = known
         assert model.input_names_[-1].startswith("x1_score")

@@ -167,6 +167,7 @@ def test_monotone_in_float32(loss):
     ("order", "activation"),
     [("forward", "relu"), pytest.param("backward", "tanh", marks=pytest.mark.slow)],
 )
+@pytest.mark.slow
 def test_ends_at_a_stationary_point_of_every_block(order, activation):
     """After many sweeps no block can be improved by moving along itself."""
     rng = np.random.default_rng(3)

@@ -197,6 +197,7 @@ def metric_of(layer):
     ],
     ids=lambda penalty: type(penalty).__name__,
 )
+@pytest.mark.slow
 def test_general_penalty_by_brute_force(penalty, sketched):
     """``argmin 1/2 tr dW' M dW + length alpha penalty(scale W)``, on any metric and layer."""
     alpha = 0.6

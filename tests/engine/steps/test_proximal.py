@@ -116,6 +116,7 @@ class TestLinearModels:
         np.testing.assert_allclose(result.coefs[0][:, 0], oracle.coef_, rtol=0, atol=1e-5)
 
     @pytest.mark.parametrize("classes", [2, 3])
+    @pytest.mark.slow
     def test_logistic_regression(self, classes):
         edges = [6.0] if classes == 2 else [4.0, 8.0]
         labels = np.digitize(Y[:, 0], edges)
