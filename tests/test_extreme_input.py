@@ -90,6 +90,7 @@ def test_fewer_rows_than_columns(task, dtype, solver):
 @every_solver
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.slow
 def test_activations(activation, dtype, solver):
     for task, rho in (("multiclass", 1e-8), ("squared_error", 1.0), ("squared_error", 1e8)):
         check(task, X.astype(dtype), **solver, rho=rho, activation=activation)
@@ -98,6 +99,7 @@ def test_activations(activation, dtype, solver):
 @every_solver
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.slow
 def test_penalties(penalty, dtype, solver):
     for task, alpha in (("multiclass", 1e12), ("squared_error", 1.0), ("squared_error", 1e-12)):
         check(task, X.astype(dtype), **solver, penalty=penalty, alpha=alpha)
@@ -116,7 +118,7 @@ def test_weights_and_epsilon(scale, epsilon, dtype, solver):
 
 
 @every_solver
-@pytest.mark.parametrize("scale", [1e-12, 1e12])
+@pytest.mark.parametrize("scale", [pytest.param(1e-12, marks=pytest.mark.slow), 1e12])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", REGRESSION_LOSSES)
 def test_targets(loss, scale, dtype, solver):
