@@ -238,21 +238,8 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             dtype = problem.X.dtype
             coefs, intercepts = ([w.astype(dtype) for w in part] for part in (coefs, intercepts))
             coefs, intercepts = units.inner(coefs, intercepts)
-        settings = self._resolve_settings(len(samples))
-        n_rows = network.solver.rows_at_a_time(len(samples), settings["batch_size"])
-        with blas_threads_for(n_rows, network.sizes(problem)):
-            run = network.solver.start(
-                problem,
-                coefs,
-                intercepts,
-                epsilon=float(self.epsilon),
-                max_iter=self.max_iter,
-                tol=self.tol,
-                n_iter_no_change=self.n_iter_no_change,
-                warm=goes_on,
-                rng=rng,
-                **settings,
-            )
+        with self._blas_threads(network, problem):
+            run = self._start(network, problem, coefs, intercepts, rng, warm=goes_on)
             run = ConvertedRun(as_run(run), units.outer)
             keep_start(self, run, replace(samples, X=problem.X))
             keep_range(self, samples.X)
@@ -306,21 +293,8 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         coefs, intercepts = network.solver.initial_weights(
             sizes, rng, problem.X.dtype, network.activations
         )
-        settings = self._resolve_settings(len(problem.Y))
-        n_rows = network.solver.rows_at_a_time(len(problem.Y), settings["batch_size"])
-        with blas_threads_for(n_rows, sizes):
-            run = network.solver.start(
-                units.problem(problem),
-                coefs,
-                intercepts,
-                epsilon=float(self.epsilon),
-                max_iter=self.max_iter,
-                tol=self.tol,
-                n_iter_no_change=self.n_iter_no_change,
-                warm=False,
-                rng=rng,
-                **settings,
-            )
+        with self._blas_threads(network, problem):
+            run = self._start(network, units.problem(problem), coefs, intercepts, rng)
             found = minimize(
                 as_run(run),
                 max_iter=self.max_iter,
@@ -331,6 +305,29 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             raise KeyboardInterrupt
         weights = units.outer(found.coefs, found.intercepts)
         return lambda X: forward(X, *weights, network.activations)
+
+    def _blas_threads(self, network, problem):
+        """Threads for a fit to all samples of a problem."""
+        n = len(problem.Y)
+        batch_size = self._resolve_settings(n)["batch_size"]
+        return blas_threads_for(
+            network.solver.rows_at_a_time(n, batch_size), network.sizes(problem)
+        )
+
+    def _start(self, network, problem, coefs, intercepts, rng, *, warm=False):
+        """Begin a run of the solver on all samples of a problem."""
+        return network.solver.start(
+            problem,
+            coefs,
+            intercepts,
+            epsilon=float(self.epsilon),
+            max_iter=self.max_iter,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+            warm=warm,
+            rng=rng,
+            **self._resolve_settings(len(problem.Y)),
+        )
 
     def _pose(self, network, samples):
         """The problem of these samples."""
