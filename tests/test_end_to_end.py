@@ -296,6 +296,7 @@ class TestCalibration:
         np.testing.assert_allclose(q.sum(axis=1), 1.0)
         return brier(p, codes), brier(q, codes)
 
+    @pytest.mark.slow
     def test_overconfident_is_mended(self, table, method):
         """A net that has learned the training part by heart claims too much."""
         plain, calibrated = self.fitted(
@@ -308,12 +309,14 @@ class TestCalibration:
         )
         assert calibrated.mean() < 0.95 * plain.mean()
 
+    @pytest.mark.slow
     def test_default_is_kept(self, table, method):
         plain, calibrated = self.fitted(table, method)
         not_worse(-calibrated, -plain)
 
 
 class TestEnsembles:
+    @pytest.mark.slow
     def test_stacking(self, table):
         X, X_test, y, y_test = table
         dense = make_pipeline(columns(), FunctionTransformer(_dense))
@@ -352,6 +355,7 @@ class TestEnsembles:
         voters = [(name, small(MDLAMRegressor, loss=name)) for name in ("squared_error", "huber")]
         assert VotingRegressor(voters).fit(X, y).score(X, y) > 0.4
 
+    @pytest.mark.slow
     def test_bagging_counts_copies(self, digits):
         """Bootstraps come as weights, and the fit takes them."""
         X, X_test, y, y_test = digits
@@ -377,6 +381,7 @@ class TestEnsembles:
         )
         assert bag.fit(X, y).score(X, y) > 0.4
 
+    @pytest.mark.slow
     def test_boosting(self, table):
         """AdaBoost gives its weights, of sum one, to the fit."""
         X, X_test, y, y_test = table
@@ -449,6 +454,7 @@ class TestTargets:
         )
         assert quantiles.fit(X, y).score(X, y) > 0.4
 
+    @pytest.mark.slow
     def test_each_column_a_classifier(self, digits):
         """A column of ten classes and one of two: what the classifier itself refuses."""
         X, X_test, y, y_test = digits

@@ -96,6 +96,7 @@ def test_classification(activation, solver):
 
 @may_not_converge
 @every_activation
+@pytest.mark.slow
 def test_regression(activation):
     """theirs: test_lbfgs_regression. Without activity_alpha the noise is learned by heart too."""
     model = MDLAMRegressor(
@@ -136,6 +137,7 @@ class TestMultilabel:
 
 @may_not_converge
 @every_solver
+@pytest.mark.slow
 def test_multioutput_regression(solver):
     X, y = make_regression(n_samples=200, n_targets=5, random_state=11)
     if solver.get("solver") == "relaxed":  # the others have units of their own
@@ -157,6 +159,7 @@ class TestNonfinite:
     @may_not_converge
     @every_solver
     @pytest.mark.parametrize("unit", [1.0, 1e6])
+    @pytest.mark.slow
     def test_no_setting_diverges(self, solver, unit):
         """A learning rate of 1 leads theirs to NaN; ours has none that could."""
         model = MDLAMRegressor(
@@ -174,6 +177,7 @@ class TestProbabilities:
     """theirs: test_predict_proba_binary, test_predict_proba_multiclass."""
 
     @pytest.mark.parametrize("data", [BINARY, MULTICLASS], ids=["two", "three"])
+    @pytest.mark.slow
     def test_agree(self, data, solver):
         X, y = data[0][:50], data[1][:50]
         model = MDLAMClassifier(5, "logistic", random_state=1, **solver).fit(X, y)
@@ -192,6 +196,7 @@ class TestProbabilities:
 
 @may_not_converge
 @pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.slow
 def test_shuffle(shuffle):
     """theirs: the same seed gives the same weights, shuffled or not; batches of one sample."""
     X, y = make_regression(n_samples=50, n_features=5, random_state=0)
@@ -371,6 +376,7 @@ class TestWarmStart:
 
 class TestNoChange:
     @pytest.mark.parametrize("patience", [2, 5, 10, 50, 100])
+    @pytest.mark.slow
     def test_n_iter_no_change(self, patience):
         """On the full batch: so many sweeps in a row without an improvement by tol, no fewer."""
         X, y, tol = BINARY[0][:100], BINARY[1][:100], 0.01
@@ -402,6 +408,7 @@ class TestTypes:
 
     @may_not_converge
     @every_solver
+    @pytest.mark.slow
     def test_classifier(self, solver):
         X, y = self.X / 16, self.y
         settings = {"alpha": 1e-5, "max_iter": 100, "tol": 1e-1, "random_state": 1, **solver}
@@ -416,6 +423,7 @@ class TestTypes:
 
     @may_not_converge
     @every_solver
+    @pytest.mark.slow
     def test_regressor(self, solver):
         """On their objective: the penalty on columns is not convex, and rounding decides in it."""
         X, y = self.X / 16, self.y
@@ -432,6 +440,7 @@ class TestTypes:
     @may_not_converge
     @pytest.mark.parametrize("dtype", [np.float32, np.float64])
     @each_solver
+    @pytest.mark.slow
     def test_of_the_parameters(self, estimator, dtype, solver):
         X, y = self.X.astype(dtype) / 16, self.y
         model = estimator((5, 3), max_iter=5, random_state=1, **solver).fit(X[:300], y[:300])
@@ -525,6 +534,7 @@ class TestPartialFit:
         assert model.score([[1], [2], [3], [4]], ["a", "b", "c", "d"]) > 0
         assert model.predict_proba([[4]]).shape == (1, 4)
 
+    @pytest.mark.slow
     def test_multilabel(self):
         X, Y = TestMultilabel.X, TestMultilabel.Y
         model = MDLAMClassifier(50, "logistic", alpha=1e-5, activity_alpha=0.0, random_state=0)
@@ -532,6 +542,7 @@ class TestPartialFit:
             model.partial_fit(X, Y)
         assert model.score(X, Y) > 0.9
 
+    @pytest.mark.slow
     def test_regression(self):
         """theirs: the weights of `fit` from 100 calls, and R2 above .65; here 40 will do."""
         model = MDLAMRegressor(random_state=1)

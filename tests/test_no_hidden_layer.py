@@ -89,6 +89,7 @@ class TestFeasible:
         assert model.loss_ == pytest.approx(J / s.sum(), rel=1e-6)
 
     @pytest.mark.parametrize("container", [np.array, sp.csr_array])
+    @pytest.mark.slow
     def test_fewer_rows_than_columns(self, container):
         wide = np.random.RandomState(1).standard_normal((30, 100))
         model = feasible(MDLAMRegressor, Y[:30], container(wide), alpha=5.0)
@@ -156,6 +157,7 @@ class TestRidge:
         ],
         ids=["quadratic, weighted", "quadratic", "exact", "exact, weighted"],
     )
+    @pytest.mark.slow
     def test_solution_of_f(self, w_step, alpha, weight):
         """The envelope of ``r^2/2`` is ``rho/(1 + rho) r^2/2``, so alpha counts for more."""
         rho = 0.5
@@ -176,6 +178,7 @@ class TestRidge:
         assert model.loss_ == pytest.approx(J / 150, rel=1e-6)
 
     @pytest.mark.parametrize("container", [np.array, sp.csr_array])
+    @pytest.mark.slow
     def test_fewer_rows_than_columns(self, container):
         wide = RNG.standard_normal((30, 100))
         model = fit(MDLAMRegressor, Y[:30], container(wide), alpha=5.0, rho=1.0)
@@ -192,6 +195,7 @@ class TestSparsePenalties:
     """Solver "relaxed"; so are the rest."""
 
     @pytest.mark.parametrize(("w_step", "l1_ratio"), [("quadratic", 1.0), ("exact", 0.4)])
+    @pytest.mark.slow
     def test_elastic_net(self, w_step, l1_ratio):
         rho, alpha = 1.0, 10.0
         model = fit(
@@ -228,6 +232,7 @@ class TestLogisticRegression:
     THREE = np.digitize(LATENT, [-0.7, 0.9])
 
     @pytest.mark.parametrize("w_step", W_STEPS)
+    @pytest.mark.slow
     def test_solution_of_f(self, w_step):
         """Against a general optimiser on the envelope, whose gradient is rho (v - prox(v))."""
         rho, alpha, y = 0.8, 2.0, self.BINARY[:, None].astype(float)
@@ -332,6 +337,7 @@ class TestOtherLosses:
         assert best / 150 * (1 - 1e-9) <= model.loss_ <= best / 150 * 1.001
         assert_close(model, linear.coef_, linear.intercept_, 0.03)
 
+    @pytest.mark.slow
     def test_absolute_error_is_twice_the_median(self):
         absolute = fit(MDLAMRegressor, Y, loss="absolute_error", rho=10.0, alpha=1.0)
         median = fit(MDLAMRegressor, Y, loss="quantile", rho=5.0, alpha=0.5)

@@ -295,6 +295,7 @@ class TestInEstimators:
     ]
 
     @pytest.mark.parametrize("solver", SOLVERS, ids=str)
+    @pytest.mark.slow
     def test_fit_clone_pickle(self, solver):
         custom = {"activation": [Softsign(), Bent(0.5)], "loss": LogCosh(0.5), "alpha": 1e-3}
         sweeps = 60 if solver.get("batch_size") == 20 else 25
