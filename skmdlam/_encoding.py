@@ -103,16 +103,18 @@ def choose_columns(estimator, problem, network, units, fit):
     plain = estimator.encoding is None or problem.penalty.ridge is None
     categories, tied = categories_to_score(problem, by_hand=fits and not plain)
     if categories or tied:
-        encoder = None
+        chosen = []  # the first choice holds for the others on the way
 
         def fit_columns(problem):
-            nonlocal encoder
-            problem = _of_some_samples(problem)
-            if encoder is None:  # the first choice holds for the others on the way
-                encoder = choose_encoder(estimator, units.problem(problem), network.solver) or 0
-            elif encoder:
-                encoder = _fitted(clone(encoder), estimator, problem)
-            pieces = _pieces(encoder or None, problem)
+            problem = problem.at_most(TUNED.level_samples)
+            if not chosen:
+                encoder = choose_encoder(estimator, units.problem(problem), network.solver)
+                chosen.append(encoder)
+            elif chosen[0] is not None:
+                encoder = _fitted(clone(chosen[0]), estimator, problem)
+            else:
+                encoder = None
+            pieces = _pieces(encoder, problem)
             output = fit(_with_pieces(problem, pieces))
             return lambda X: output(X if pieces is None else pieces.encoded(X))
 
@@ -142,15 +144,6 @@ def _pieces(encoder, problem):
     if problem.kinds is None:
         return None
     return Pieces.of(problem.X, 0, problem.sample_weight, kinds=problem.kinds)
-
-
-def _of_some_samples(problem, tuned=TUNED):
-    """The problem of at most so many samples, for a network on the way."""
-    n = problem.X.shape[0]
-    if n <= tuned.level_samples:
-        return problem
-    rows = np.random.RandomState(0).permutation(n)[: tuned.level_samples]
-    return problem.some(np.sort(rows))
 
 
 def keep_pieces(estimator, encoder, pieces):

@@ -13,7 +13,7 @@ from .engine.inputs.one_hot import one_hot_blocks
 from .engine.inputs.pieces import Pieces
 from .engine.level_scores import LevelScores, first_scores, folds_of, renewed_scores, tested_scores
 from .engine.level_slopes import slopes_of_levels
-from .engine.newton_steps import from_outputs
+from .engine.newton_steps import from_outputs, linear
 from .engine.ties import effects_of_values, numbers_with_levels
 
 
@@ -234,8 +234,8 @@ def _rounds(problem, tied, tuned):
     the curvature depends on the output, steps from scores that leave a sample's own target out are
     not those from the scores of all: each round costs likelihood.
     """
-    linear = problem.loss.out_activation == "identity"
-    return (tuned.level_rounds if linear else tuned.level_rounds_link) + bool(tied)
+    rounds = tuned.level_rounds if linear(problem.loss) else tuned.level_rounds_link
+    return rounds + bool(tied)
 
 
 def kinds_of(estimator, X, weight, tuned=TUNED):

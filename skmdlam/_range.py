@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.sparse as sp
 
+from .engine.moments import extremes
+
 # Entries of a sparse matrix that are looked at together.
 _ENTRIES = 2**14
 
@@ -40,7 +42,7 @@ def keep_range(estimator, X, *, goes_on=False):
 def _extremes(X):
     """Smallest and largest number of each column, 0 where there are only gaps."""
     if sp.issparse(X):
-        return X.min(axis=0).toarray().ravel(), X.max(axis=0).toarray().ravel()
+        return tuple(end.astype(X.dtype) for end in extremes(X))
     low, high = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
     return np.nan_to_num(low), np.nan_to_num(high)
 

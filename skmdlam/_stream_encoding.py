@@ -13,6 +13,7 @@ from .engine.far_cells import pulled_in_alone
 from .engine.inputs.kinds import Kinds
 from .engine.inputs.pieces import Pieces
 from .engine.loop.stream_state import StreamState
+from .engine.moments import means_without
 from .engine.stream_columns import with_pieces
 from .engine.target_units import TargetUnits
 
@@ -111,7 +112,7 @@ def _believed(X):
     gaps = np.isnan(X)
     if not gaps.any():
         return pulled_in_alone(X)[0]
-    means = np.where(gaps, 0.0, X).sum(axis=0) / np.maximum((~gaps).sum(axis=0), 1)
+    means = means_without(X, gaps)
     return np.where(gaps, np.nan, pulled_in_alone(np.where(gaps, means, X).astype(X.dtype))[0])
 
 

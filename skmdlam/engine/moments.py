@@ -327,11 +327,16 @@ def standardized_samples(X, mean, std):
     return samples
 
 
+def means_without(X, gaps):
+    """Means of columns without their gaps, 0 where there is nothing else."""
+    # Sums of many numbers in single precision would be far off.
+    return np.where(gaps, 0.0, X).sum(axis=0, dtype=float) / np.maximum((~gaps).sum(axis=0), 1)
+
+
 def standardized_with_gaps(X):
     """Columns of an array with mean 0 and spread 1, gaps and constants at 0, a new array."""
     gaps = np.isnan(X)
-    # Sums of many numbers in single precision would be far off.
-    means = np.where(gaps, 0.0, X).sum(axis=0, dtype=float) / np.maximum((~gaps).sum(axis=0), 1)
+    means = means_without(X, gaps)
     X = np.where(gaps, 0.0, X - means.astype(X.dtype))
     spread = X.std(axis=0, dtype=float).astype(X.dtype)
     return np.divide(X, spread, out=np.zeros_like(X), where=spread > 0)

@@ -35,7 +35,7 @@ def from_constant(problem):
     loss, Y = problem.loss, problem.Y
     share, unit = problem.rows.normalized(), _unit(loss, Y)
     z = np.zeros(Y.shape[1])
-    if _linear(loss):  # far targets would take the mean where no step comes back from
+    if linear(loss):  # far targets would take the mean where no step comes back from
         z = np.median(Y[share > 0], axis=0) if loss.bounded_gradient else share @ Y.astype(float)
     for _ in range(_STEPS):
         gradient, curvature = _derivatives(loss, np.broadcast_to(z, Y.shape), Y, unit)
@@ -88,18 +88,19 @@ def at_least(loss, curvature, share):
     return np.maximum(curvature, _least(loss) * (share @ np.maximum(curvature, 0.0)))
 
 
-def _linear(loss):
+def linear(loss):
+    """Whether a loss has no link: outputs are predictions."""
     return loss.out_activation == "identity"
 
 
 def _least(loss):
     """Share of the mean curvature that a sample has at least: all of it beyond Huber's bend."""
-    return 1.0 if _linear(loss) and loss.bounded_gradient else _LEAST
+    return 1.0 if linear(loss) and loss.bounded_gradient else _LEAST
 
 
 def _unit(loss, Y):
     """Unit of each output: where far targets pull no more than others, they do not count."""
-    if not _linear(loss):
+    if not linear(loss):
         return 1.0
     spread = Y.std(axis=0, dtype=float)
     if loss.bounded_gradient:
@@ -115,7 +116,7 @@ def _counts(loss, Y):
 
     Targets that are one number say nothing.
     """
-    if not _linear(loss):
+    if not linear(loss):
         return 1.0
     unit = _unit(loss, Y)
     least = _ROUNDING * np.finfo(Y.dtype).eps * np.abs(Y).max(axis=0)

@@ -95,6 +95,13 @@ class Problem:
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         return replace(self, X=self.X[rows], Y=self.Y[rows], sample_weight=weight)
 
+    def at_most(self, size):
+        """The problem of so many of the samples, the same ones each time; itself if it has less."""
+        n = self.X.shape[0]
+        if n <= size:
+            return self
+        return self.some(np.sort(np.random.RandomState(0).permutation(n)[:size]))
+
     def penalty_value(self, W):
         """``alpha penalty(W)``; infinite outside of constraints, where there are any."""
         if not self.penalized:

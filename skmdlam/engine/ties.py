@@ -29,11 +29,7 @@ def numbers_with_levels(problem, tuned=TUNED):
     -------
     found : list of TiedNumbers
     """
-    X, n = problem.X, problem.X.shape[0]
-    if n > tuned.ties_rows:
-        rows = np.sort(np.random.RandomState(0).permutation(n)[: tuned.ties_rows])
-        problem = problem.some(rows)
-        n = tuned.ties_rows
+    X, problem = problem.X, problem.at_most(tuned.ties_rows)
     tied = [
         found
         for column in np.flatnonzero(_numbers(problem))
@@ -45,7 +41,7 @@ def numbers_with_levels(problem, tuned=TUNED):
     asked, weight = from_constant(problem)
     weight = weight if problem.sample_weight is None else weight * problem.sample_weight[:, None]
     straight = standardized_with_gaps(problem.X)
-    fold = np.random.RandomState(1).permutation(n) % tuned.level_folds
+    fold = np.random.RandomState(1).permutation(problem.X.shape[0]) % tuned.level_folds
     left = [_left(straight, each, w, tuned) for each, w in zip(asked.T, weight.T, strict=True)]
     found = []
     for numbers in tied:

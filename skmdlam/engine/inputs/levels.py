@@ -11,8 +11,16 @@ from .one_hot import codes_of, ends_of
 _SINGLE = np.finfo(np.float32).eps
 
 
+class _Codes:
+    """What has a code for each level."""
+
+    def read(self, X, table):
+        """What a table says of each sample; its last entry is for those without a level."""
+        return table[places(self.codes(X), self.n_levels)]
+
+
 @dataclass(frozen=True)
-class CodeColumn:
+class CodeColumn(_Codes):
     """A column of codes 0, 1, ..., with NaN where there is no known level.
 
     Attributes
@@ -33,10 +41,6 @@ class CodeColumn:
         """The level of each sample, not a number where it has none."""
         codes = X[:, self.column]
         return np.where(codes < self.n_levels, codes, np.nan)
-
-    def read(self, X, table):
-        """What a table says of each sample; its last entry is for those without a level."""
-        return table[places(self.codes(X), self.n_levels)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +82,7 @@ class OneHotBlock:
 
 
 @dataclass(frozen=True, eq=False)
-class TiedNumbers:
+class TiedNumbers(_Codes):
     """A column of numbers of few values, each of which may have an effect of its own.
 
     Attributes
@@ -112,10 +116,6 @@ class TiedNumbers:
         found = after - (x - values[after - 1] < values[after] - x)
         near = np.abs(x - values[found]) <= _SINGLE * np.abs(values[found])
         return np.where(near, found, np.nan)
-
-    def read(self, X, table):
-        """As :meth:`CodeColumn.read`."""
-        return table[places(self.codes(X), self.n_levels)]
 
 
 def places(codes, n_levels):
