@@ -43,14 +43,14 @@ def people(n=120):
 class TestMadeFrames:
     def test_posterior_mean_is_ridge(self, data):
         rng = np.random.default_rng(1)
-        Z = sp.random_array((60, 12), density=0.3, rng=rng, format="csr")
+        Z = sp.csr_array(sp.random(60, 12, density=0.3, random_state=rng))
         target = rng.normal(size=60)
         ridge = Ridge(alpha=0.7**2, fit_intercept=False).fit(Z.toarray(), target)
         np.testing.assert_allclose(data.posterior(Z, target, 0.7), ridge.coef_, rtol=1e-8)
 
     def test_posterior_mode_is_logistic_regression(self, data):
         rng = np.random.default_rng(2)
-        Z = sp.random_array((80, 9), density=0.4, rng=rng, format="csr")
+        Z = sp.csr_array(sp.random(80, 9, density=0.4, random_state=rng))
         y = (rng.random(80) < expit(Z @ rng.normal(size=9))).astype(int)
         model = LogisticRegression(C=1.0, fit_intercept=False, tol=1e-10, max_iter=1000).fit(Z, y)
         found = data.posterior_mode(Z, np.zeros(80), y)
