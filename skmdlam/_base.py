@@ -1,6 +1,7 @@
 """What both estimators share: the order of events of a fit and of a chunk of a stream."""
 
 import contextlib
+import copy
 from abc import ABCMeta, abstractmethod
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
@@ -49,6 +50,8 @@ from .activations import ACTIVATIONS, Activation, get_activations
 from .encoding import PiecewiseLinearEncoder
 from .engine.feasible import Feasible
 from .engine.loop.run import ConvertedRun, as_run, minimize
+from .engine.loop.side_by_side import SideBySide
+from .engine.members import parted, with_equal_means
 from .engine.problem import Problem, forward
 from .engine.relaxed import Relaxed
 from .engine.summary import DataSummary
@@ -72,6 +75,8 @@ class Network:
     activations : list of Activation
     penalty : Penalty
     target : ClassTarget or NumericTarget
+    n_networks : int
+        So many of them are averaged.
     """
 
     solver: object
@@ -79,13 +84,34 @@ class Network:
     activations: list
     penalty: object
     target: object
+    n_networks: int = 1
 
     def sizes(self, samples, estimator=None):
         """Units of each layer, from the inputs to the outputs, for samples or a problem.
 
         Of samples that are not encoded yet the estimator knows what they become.
         """
-        return [n_inputs(estimator, samples.X), *self.hidden, samples.Y.shape[1]]
+        hidden = [self.n_networks * size for size in self.hidden]
+        return [n_inputs(estimator, samples.X), *hidden, samples.Y.shape[1]]
+
+    def alone(self):
+        """A single one of them."""
+        return replace(self, n_networks=1)
+
+    def starts(self, problem, rng):
+        """Starting weights of each, in turn from the same generator."""
+        sizes, dtype = self.alone().sizes(problem), problem.X.dtype
+        draw = self.solver.initial_weights
+        return [draw(sizes, rng, dtype, self.activations) for _ in range(self.n_networks)]
+
+    def parted(self, problem, coefs, intercepts, n_parts):
+        """The networks of so many that these weights are those of, with the same mean output."""
+        members = parted(coefs, intercepts, n_parts)
+        if n_parts == 1:
+            return members
+        outputs = (forward(problem.X, *member, self.activations) for member in members)
+        means = [np.average(z, axis=0, weights=problem.sample_weight) for z in outputs]
+        return with_equal_means(members, means)
 
 
 class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
@@ -103,6 +129,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             list,
             tuple,
         ],
+        "n_networks": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions(set(SOLVERS)), HasMethods(_SOLVER_METHODS)],
         "rho": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
@@ -232,15 +259,18 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 self, problem, network, units, lambda problem: self._fitted(network, problem)
             )
         self._sample = None  # of a stream before: after a fit the encoder stays what it is
-        coefs, intercepts = self._begin(network, problem, rng, goes_on)
+        keep_network(self, problem, network.target, network.sizes(problem))
         problem = units.problem(problem)
         if goes_on:  # in the type of this X, and never the fitted arrays themselves
             dtype = problem.X.dtype
-            coefs, intercepts = ([w.astype(dtype) for w in part] for part in (coefs, intercepts))
-            coefs, intercepts = units.inner(coefs, intercepts)
+            weights = ([w.astype(dtype) for w in part] for part in (self.coefs_, self.intercepts_))
+            starts = network.parted(problem, *units.inner(*weights), self.n_networks_)
+        else:
+            starts = network.starts(problem, rng)
+            self.n_networks_ = network.n_networks
         with self._blas_threads(network, problem):
-            run = self._start(network, problem, coefs, intercepts, rng, warm=goes_on)
-            run = ConvertedRun(as_run(run), units.outer)
+            run = self._start(network, problem, starts, rng, warm=goes_on)
+            run = ConvertedRun(run, units.outer)
             keep_start(self, run, replace(samples, X=problem.X))
             keep_range(self, samples.X)
             result, monitor = self._minimize(run, units, validation, callbacks)
@@ -269,14 +299,22 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         problem = self._pose(network, samples)
         encode_stream(self, problem, network, rng)
         problem = known_columns(self, problem)
-        coefs, intercepts = self._begin(network, problem, rng, goes_on)
+        sizes = network.sizes(problem)
+        if goes_on:
+            coefs, intercepts = self.coefs_, self.intercepts_
+        else:
+            coefs, intercepts = network.solver.initial_weights(
+                sizes, rng, problem.X.dtype, network.activations
+            )
+        keep_network(self, problem, network.target, sizes)
+        self.n_networks_ = 1  # all units learn together
         known = getattr(self, "_stream", None)
         if known is None and goes_on:  # stored by a version that did not keep what was seen
             supposed = DataSummary.supposed(problem.X, samples.Y, samples.weight, coefs[-1])
             known = supposed.as_arrays()
         settings = self._resolve_settings(len(samples))
         n_rows = min(len(samples), settings["batch_size"] or len(samples))
-        with blas_threads_for(n_rows, network.sizes(problem)):
+        with blas_threads_for(n_rows, sizes):
             run = network.solver.stream(problem, coefs, intercepts, known, rng=rng, **settings)
             run = as_run(run)
             record = next(run)
@@ -287,16 +325,14 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 
     def _fitted(self, network, problem):
         """A network that is fitted to a problem on the way to its inputs, as a function."""
+        network = network.alone()
         units = TargetUnits.of_all(problem) if network.target.numeric else TargetUnits()
         rng = np.random.RandomState(0)
-        sizes = network.sizes(problem)
-        coefs, intercepts = network.solver.initial_weights(
-            sizes, rng, problem.X.dtype, network.activations
-        )
+        starts = network.starts(problem, rng)
         with self._blas_threads(network, problem):
-            run = self._start(network, units.problem(problem), coefs, intercepts, rng)
+            run = self._start(network, units.problem(problem), starts, rng)
             found = minimize(
-                as_run(run),
+                run,
                 max_iter=self.max_iter,
                 tol=self.tol,
                 n_iter_no_change=self.n_iter_no_change,
@@ -314,19 +350,27 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             network.solver.rows_at_a_time(n, batch_size), network.sizes(problem)
         )
 
-    def _start(self, network, problem, coefs, intercepts, rng, *, warm=False):
-        """Begin a run of the solver on all samples of a problem."""
-        return network.solver.start(
-            problem,
-            coefs,
-            intercepts,
-            epsilon=float(self.epsilon),
-            max_iter=self.max_iter,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            warm=warm,
-            rng=rng,
+    def _start(self, network, problem, starts, rng, *, warm=False):
+        """Begin runs of the solver on all samples of a problem, as one."""
+        solver = network.solver
+        settings = {
+            "epsilon": float(self.epsilon),
+            "max_iter": self.max_iter,
+            "tol": self.tol,
+            "n_iter_no_change": self.n_iter_no_change,
+            "warm": warm,
             **self._resolve_settings(len(problem.Y)),
+        }
+        if len(starts) == 1:
+            return as_run(solver.start(problem, *starts[0], rng=rng, **settings))
+        if hasattr(solver, "start_several"):
+            return solver.start_several(problem, starts, rng=rng, **settings)
+        rngs = [copy.deepcopy(rng) for _ in starts]
+        return SideBySide(
+            [
+                as_run(solver.start(problem, *start, rng=own, **settings))
+                for start, own in zip(starts, rngs, strict=True)
+            ]
         )
 
     def _pose(self, network, samples):
@@ -341,18 +385,6 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             samples.weight,
             constrained=constrains(network.penalty),
         )
-
-    def _begin(self, network, problem, rng, goes_on):
-        """The weights to start from; what prediction needs besides them is kept."""
-        sizes = network.sizes(problem)
-        if goes_on:
-            coefs, intercepts = self.coefs_, self.intercepts_
-        else:
-            coefs, intercepts = network.solver.initial_weights(
-                sizes, rng, problem.X.dtype, network.activations
-            )
-        keep_network(self, problem, network.target, sizes)
-        return coefs, intercepts
 
     def _minimize(self, run, units, validation, callbacks):
         """Run the solver and watch it; return what it found, and the monitor or None."""
@@ -387,6 +419,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             activations=get_activations(self.activation, len(hidden)),
             penalty=get_penalty(self.penalty, l1_ratio=self.l1_ratio),
             target=self._make_target(goes_on),
+            n_networks=self.n_networks if hidden else 1,
         )
 
     def _resolve_solver(self):

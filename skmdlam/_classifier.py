@@ -50,6 +50,12 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Of every hidden layer: "relu", "leaky_relu", "elu", "softplus", "tanh", "logistic",
         "hard_tanh", "identity", "sign" (a step), or an instance of a class of
         ``skmdlam.activations``. A list has one for each hidden layer.
+    n_networks : int, default=1
+        So many networks of these layers are fitted side by side, from different starts, and their
+        outputs before the last activation are averaged: better than one of them by what they
+        differ, for less than as many times its time, because batches, preparations and calls are
+        shared. What is returned is one network, whose hidden layers have as many blocks, so that
+        ``coefs_`` has ``n_networks`` times the hidden units. See Notes.
     solver : str or solver object, default="feasible"
         "feasible": sweeps over all samples or mini-batches (``batch_size``), from the network's own
         values, J itself as what is reported and guarded. "relaxed": the paper's algorithm, on
@@ -199,6 +205,9 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Names of these columns; only there when X was a data frame with names that are strings.
     n_layers_ : int
         Layers, the inputs and the outputs included.
+    n_networks_ : int
+        Networks that were fitted side by side; 1 after :meth:`partial_fit`, where all units learn
+        together.
     n_outputs_ : int
         Units of the last layer.
     out_activation_ : str
@@ -281,6 +290,14 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     "feasible", whatever the parameters are, but for the activation "sign": it has no slope, is
     trained as mini-batches are, and J may rise.
 
+    *Several networks.* Each of ``n_networks`` minimizes J, starts from weights of its own, drawn in
+    turn, and ends by its own schedule; it is what it would be alone with the same batches, and
+    its best weights are kept. ``loss_``, ``loss_curve_`` and ``objective_curve_`` are means over
+    the networks, of one that has ended its last values, ``rho_curve_`` is the largest. With
+    ``early_stopping`` the average is scored, which is what predicts, and all networks stop at the
+    same epoch. Without a hidden layer they would be the same, and there is one.
+    :meth:`partial_fit` learns one network of all units.
+
     *Streams.* :meth:`partial_fit` learns data chunk by chunk, by itself or after a fit, with solver
     "feasible" only. ``loss_curve_`` then has an entry for each call, the loss on its chunk before
     that was learned, and may rise; ``loss_`` is the last one and ``best_loss_`` the smallest;
@@ -361,6 +378,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         hidden_layer_sizes=(100,),
         activation="relu",
         *,
+        n_networks=1,
         solver="feasible",
         rho="auto",
         epsilon=1e-3,
@@ -386,6 +404,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.n_networks = n_networks
         self.solver = solver
         self.rho = rho
         self.epsilon = epsilon

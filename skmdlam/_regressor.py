@@ -59,6 +59,12 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     quantile : float, default=0.5
         The quantile that ``loss="quantile"`` estimates, strictly between 0 and 1; 0.5 is the
         median. The other losses have no use for it.
+    n_networks : int, default=1
+        So many networks of these layers are fitted side by side, from different starts, and their
+        outputs before the last activation are averaged: better than one of them by what they
+        differ, for less than as many times its time, because batches, preparations and calls are
+        shared. What is returned is one network, whose hidden layers have as many blocks, so that
+        ``coefs_`` has ``n_networks`` times the hidden units. See Notes.
     solver : str or solver object, default="feasible"
         "feasible": sweeps over all samples or mini-batches (``batch_size``), from the network's own
         values, J itself as what is reported and guarded. "relaxed": the paper's algorithm, on
@@ -203,6 +209,9 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         Names of these columns; only there when X was a data frame with names that are strings.
     n_layers_ : int
         Layers, the inputs and the outputs included.
+    n_networks_ : int
+        Networks that were fitted side by side; 1 after :meth:`partial_fit`, where all units learn
+        together.
     n_outputs_ : int
         Units of the last layer.
     out_activation_ : str
@@ -285,6 +294,14 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     "feasible", whatever the parameters are, but for two cases that begin as mini-batches do, where
     J may rise: the activation "sign", which has no slope, and the absolute error and quantile loss
     with a penalty that is not quadratic, which sweeps that descend finish.
+
+    *Several networks.* Each of ``n_networks`` minimizes J, starts from weights of its own, drawn in
+    turn, and ends by its own schedule; it is what it would be alone with the same batches, and
+    its best weights are kept. ``loss_``, ``loss_curve_`` and ``objective_curve_`` are means over
+    the networks, of one that has ended its last values, ``rho_curve_`` is the largest. With
+    ``early_stopping`` the average is scored, which is what predicts, and all networks stop at the
+    same epoch. Without a hidden layer they would be the same, and there is one.
+    :meth:`partial_fit` learns one network of all units.
 
     *Streams.* :meth:`partial_fit` learns data chunk by chunk, by itself or after a fit, with solver
     "feasible" only. ``loss_curve_`` then has an entry for each call, the loss on its chunk before
@@ -379,6 +396,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         *,
         loss="squared_error",
         quantile=0.5,
+        n_networks=1,
         solver="feasible",
         rho="auto",
         epsilon=1e-3,
@@ -405,6 +423,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         self.activation = activation
         self.loss = loss
         self.quantile = quantile
+        self.n_networks = n_networks
         self.solver = solver
         self.rho = rho
         self.epsilon = epsilon

@@ -46,7 +46,9 @@ def readable_state(state, estimator_class):
     for name, parameter in inspect.signature(estimator_class).parameters.items():
         if parameter.default is not parameter.empty:
             state.setdefault(name, parameter.default)
-    if "coefs_" in state:  # before columns were encoded
+    if "coefs_" in state:
+        state.setdefault("n_networks_", 1)  # before there were several
+        # before columns were encoded
         state.setdefault("encoder_", None)
         if "_inputs" not in state:  # before the first layer saw more than encoded numbers
             state["_inputs"] = inputs_of_encoder(state["encoder_"])

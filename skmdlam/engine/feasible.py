@@ -1,13 +1,16 @@
 """Solver "feasible": its options, and which parts make a run of them."""
 
+import copy
 from dataclasses import dataclass, field, replace
 
 from ..penalties import USUAL_ALPHA, constrains
+from .batch_sizes import BatchSizes
 from .constants import CONSTANTS, Constants
 from .evidence import choose_n_pieces
-from .full_batch import full_batch_run, proximal_run
+from .full_batch import full_batch_run, full_batch_runs, proximal_run
 from .loop.run import Chain
-from .mini_batches import mini_batch_run
+from .loop.side_by_side import SideBySide
+from .mini_batches import mini_batch_run, mini_batch_runs
 from .options import (
     check_choice,
     check_flag,
@@ -19,7 +22,7 @@ from .options import (
 from .priced import priced_run
 from .records import Settings
 from .regularization import NO_REGULARIZATION, Regularization, estimate_regularization
-from .start import DEEP, looks_linear
+from .start import looks_linear
 from .step_sizes import StepSizes
 from .streams import stream_run
 
@@ -27,7 +30,7 @@ ACCELERATIONS = ("anderson", "nesterov", None)
 
 
 @dataclass(frozen=True)
-class Feasible(StepSizes):
+class Feasible(StepSizes, BatchSizes):
     """Alternating minimization of the training objective itself, from feasible points.
 
     Minimizes ``J(W, b) = sum_i s_i R_i(z_L) + alpha sum_l penalty(W_l)
@@ -208,39 +211,6 @@ class Feasible(StepSizes):
             return None
         return 0.0 if first_given(activity_alpha, self.activity_alpha) != 0 else USUAL_ALPHA
 
-    def takes_all_samples(self, problem, settings):
-        """Whether a fit makes sweeps over all samples rather than mini-batches.
-
-        Parameters
-        ----------
-        problem : Problem
-            What is minimized.
-        settings : Settings
-            Where ``batch_size`` is None the choice is ours: of up to 5,000 samples in up to 500
-            dense columns and for up to two hidden layers sweeps generalize better, and cost two
-            to four times as much. Of curves that is so up to 150,000 numbers. Up to 64
-            samples, copies counted, are one batch, which is as good and less sensitive to rounding.
-            A ``max_iter`` of less than 50 is too few sweeps, and a non-smooth loss stops them at
-            its kinks.
-
-        Returns
-        -------
-        all_samples : bool
-            True for the full batch.
-        """
-        n, d = problem.X.shape
-        if settings.batch_size is not None:
-            return settings.batch_size >= n
-        tuned = self.constants.tuned
-        # Weights are numbers of copies.
-        small = tuned.batch_tiny < max(n, problem.rows.total) <= tuned.full_batch_rows
-        if problem.pieces is None or d <= len(problem.pieces.curves):
-            small = small and d <= tuned.full_batch_columns
-        else:
-            small = small and n * d <= tuned.full_batch_numbers
-        shallow = len(problem.activations) < DEEP and settings.max_iter >= tuned.full_batch_sweeps
-        return small and shallow and not (problem.sparse or problem.loss.nonsmooth)
-
     def choose_n_pieces(self, problem):
         """How finely a fit encodes its columns where the user leaves it to us.
 
@@ -260,45 +230,6 @@ class Feasible(StepSizes):
         if wide or not problem.activations or problem.penalty.ridge is None:
             return 0
         return choose_n_pieces(problem, self.constants)
-
-    def auto_batch_size(self, n):
-        """Samples in a batch when the user leaves the choice to us.
-
-        Parameters
-        ----------
-        n : int
-            Number of samples.
-
-        Returns
-        -------
-        size : int
-            All of up to 64, a fifth below 500, 100 below 2,000, and 200 from there on.
-        """
-        tuned = self.constants.tuned
-        if n <= tuned.batch_tiny:
-            return n
-        if n < tuned.batch_few:
-            return min(n, max(tuned.batch_least, n // tuned.batch_share))
-        return tuned.batch_small if n < tuned.batch_many else tuned.batch_usual
-
-    def rows_at_a_time(self, n, batch_size):
-        """Rows in the products of a step.
-
-        Parameters
-        ----------
-        n : int
-            Number of samples.
-        batch_size : int or None
-            What the user asks for; None leaves the choice to us.
-
-        Returns
-        -------
-        rows : int
-            The size of a batch, or all where "auto" may take them.
-        """
-        if batch_size is None and n > self.constants.tuned.full_batch_rows:
-            batch_size = self.auto_batch_size(n)
-        return n if batch_size is None else min(n, batch_size)
 
     def estimate_regularization(self, problem, scaling, inputs, Y, *, total=None):
         """Strengths of the unit-free penalties for a problem, whatever the user names.
@@ -402,12 +333,11 @@ class Feasible(StepSizes):
             Iterate it for one record a sweep or epoch; ``weights()`` gives the weights.
         """
         settings = Settings(**settings)
-        full = self.takes_all_samples(problem, settings)
         exact = all(activation.exact_derivative for activation in problem.activations)
         if problem.alpha is None and exact:
             return priced_run(self, problem, coefs, intercepts, settings, full_batch_run)
         problem = problem.with_usual_alpha()
-        if full and exact and (problem.quadratic or not problem.loss.nonsmooth):
+        if self._sweeps_over_all(problem, settings):
             return full_batch_run(self, problem, coefs, intercepts, settings)
         if problem.quadratic or not exact:
             return mini_batch_run(self, problem, coefs, intercepts, settings)
@@ -422,6 +352,39 @@ class Feasible(StepSizes):
             return proximal_run(self, problem, coefs, intercepts, warm, found, moments)
 
         return Chain(batches, finish)
+
+    def start_several(self, problem, starts, **settings):
+        """Begin runs of several networks side by side; they give one, with their mean output.
+
+        Mini-batches are the same for all, and so is what is prepared.
+
+        Parameters
+        ----------
+        problem : Problem
+            What each of them minimizes.
+        starts : list of (coefs, intercepts)
+            Starting weights of each, as for :meth:`start`.
+        **settings
+            As for :meth:`start`.
+
+        Returns
+        -------
+        run : SideBySide
+        """
+        settings = Settings(**settings)
+        if problem.alpha is not None and self._sweeps_over_all(problem, settings):
+            return SideBySide(full_batch_runs(self, problem, starts, settings))
+        if problem.alpha is not None and problem.quadratic:
+            return mini_batch_runs(self, problem, starts, settings)
+        each = [vars(replace(settings, rng=copy.deepcopy(settings.rng))) for _ in starts]
+        runs = [self.start(problem, *start, **own) for start, own in zip(starts, each, strict=True)]
+        return SideBySide(runs)
+
+    def _sweeps_over_all(self, problem, settings):
+        """Whether a problem with a known alpha is one for the full batch from the start on."""
+        exact = all(activation.exact_derivative for activation in problem.activations)
+        smooth = problem.quadratic or not problem.loss.nonsmooth
+        return exact and smooth and self.takes_all_samples(problem, settings)
 
     def stream(self, problem, coefs, intercepts, state, **settings):
         """Begin to learn a chunk of a stream; the result is an iterator of one record.

@@ -30,6 +30,23 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     -------
     run : ComposedRun
     """
+    return full_batch_runs(options, problem, [(coefs, intercepts)], settings)[0]
+
+
+def full_batch_runs(options, problem, starts, settings):
+    """The same from several starts, with what depends on the samples alone found once.
+
+    Parameters
+    ----------
+    options, problem, settings
+        As for :func:`full_batch_run`.
+    starts : list of (coefs, intercepts)
+        Starting weights of each run.
+
+    Returns
+    -------
+    runs : list of ComposedRun
+    """
     share = problem.rows.normalized()
     moments = column_moments(problem.X, share)
     X, rows, constants = problem.X, problem.rows, options.constants
@@ -45,24 +62,28 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
         return options.estimate_regularization(problem, scaling, samples, Y)
 
     found, estimated = options.resolve_regularization(settings.activity_alpha, estimate)
-    if not problem.quadratic:
-        return proximal_run(
-            options, problem, coefs, intercepts, settings, found, moments, estimated, tails
-        )
-    clock = time.perf_counter()
-    setting = setting_of(
-        problem,
-        coefs,
-        intercepts,
-        **found.penalties,
-        warm=settings.warm,
-        moments=moments,
-        tails=tails,
-        constants=options.constants,
-    )
     rho = 1.0 if settings.rho is None else settings.rho
-    method = method_of(options.acceleration)(setting, rho, options.constants)
-    return _sweeps(method, setting, settings.warm, clock, found, estimated)
+
+    def run(coefs, intercepts):
+        if not problem.quadratic:
+            return proximal_run(
+                options, problem, coefs, intercepts, settings, found, moments, estimated, tails
+            )
+        clock = time.perf_counter()
+        setting = setting_of(
+            problem,
+            coefs,
+            intercepts,
+            **found.penalties,
+            warm=settings.warm,
+            moments=moments,
+            tails=tails,
+            constants=options.constants,
+        )
+        method = method_of(options.acceleration)(setting, rho, options.constants)
+        return _sweeps(method, setting, settings.warm, clock, found, estimated)
+
+    return [run(*start) for start in starts]
 
 
 def proximal_run(

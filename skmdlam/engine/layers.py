@@ -114,7 +114,7 @@ class Layer:
 
     def forget(self):
         """Drop the momentum and all averages."""
-        self.velocity = np.zeros_like(self.V)
+        self.velocity[:] = 0.0
         self.accumulated = np.float64(0.0)
         self.limit.reset()
         if self.preconditioner is not None:

@@ -1,5 +1,6 @@
 """A run of mini-batches: its data, prepared once, and which parts it is made of."""
 
+import copy
 import time
 
 import numpy as np
@@ -9,6 +10,7 @@ from .inputs.decompositions import basis_of, input_of, row_weights
 from .loop.judges import KeepBest
 from .loop.run import ComposedRun
 from .loop.schedules import PlateauSchedule
+from .loop.side_by_side import SideBySide, StackedRuns
 from .loop.sources import Shuffled
 from .moments import Columns, column_moments
 from .network import Prepared, network_of, starting_weights
@@ -19,6 +21,7 @@ from .regularization import effective_column_alpha
 from .start import finite_start
 from .steps.layerwise import LayerwiseStep
 from .steps.penalty_block import PenaltyBlock
+from .steps.stacked import StackedStep
 from .tails import tails_for
 
 
@@ -37,56 +40,96 @@ def mini_batch_run(options, problem, coefs, intercepts, settings):
     -------
     run : ComposedRun
     """
-    clock = time.perf_counter()
-    tuned, limits = options.constants.tuned, options.constants.limits
-    rng = np.random.RandomState(0) if settings.rng is None else settings.rng
-    n = problem.X.shape[0]
-    size = min(n, first_given(settings.batch_size, options.auto_batch_size(n)))
-    source = Shuffled(n, -(-n // size))
-    largest = max(source.sizes)
-    single = options.single_precision and source.n_batches > 1
-    prepared = prepare(problem, options, settings, rng, single=single)
-    V = starting_weights(prepared, coefs, intercepts, warm=settings.warm, limits=limits)
-    network = network_of(prepared, V, options, largest)
-    if not prepared.frame.coordinates.columns.vary.any():
-        # Samples all alike: what seems to vary in the inputs of hidden layers are their own steps.
-        for layer in network.above:
-            layer.preconditioner.least_spread = 1.0
-    terms = Terms.of(prepared, tuned.column_floor)
-    step = LayerwiseStep(
-        network,
-        prepared,
-        PenaltyBlock(terms, limits.fista, tuned.penalty_ramp),
-        _rhythm(V, tuned),
-        options.rho_within_range(settings.rho, options.auto_rho(n, size)),
-        source.sizes,
-    )
-    objective = LayerObjective(network, prepared, terms, largest, tuned=tuned, limits=limits)
-    last = network.layers[-1].V
-    with np.errstate(all="ignore"):
-        start = finite_start(
-            lambda: objective().objective, lambda: np.multiply(last, 0.25, out=last)
+    return _Batches(options, problem, settings).run(coefs, intercepts)
+
+
+def mini_batch_runs(options, problem, starts, settings):
+    """The same for several networks: on the same batches, with their steps stacked where they can.
+
+    Parameters
+    ----------
+    options, problem, settings
+        As for :func:`mini_batch_run`.
+    starts : list of (coefs, intercepts)
+        Starting weights of each network.
+
+    Returns
+    -------
+    run : SideBySide
+    """
+    batches = _Batches(options, problem, settings)
+    can_stack = batches.prepared.input.dense and problem.activations
+    sizes = () if can_stack else None
+    runs = [
+        batches.run(*start, rng=copy.deepcopy(batches.rng), step_sizes=sizes) for start in starts
+    ]
+    if not can_stack:
+        return SideBySide(runs)
+    step = StackedStep([run.step for run in runs], batches.source.sizes)
+    return StackedRuns(runs, step, batches.rng)
+
+
+class _Batches:
+    """What runs of mini-batches on the same problem share."""
+
+    def __init__(self, options, problem, settings):
+        self.clock = time.perf_counter()
+        self.options, self.settings = options, settings
+        self.rng = np.random.RandomState(0) if settings.rng is None else settings.rng
+        n = problem.X.shape[0]
+        size = min(n, first_given(settings.batch_size, options.auto_batch_size(n)))
+        self.source = Shuffled(n, -(-n // size))
+        single = options.single_precision and self.source.n_batches > 1
+        self.prepared = prepare(problem, options, settings, self.rng, single=single)
+        self.rho = options.rho_within_range(settings.rho, options.auto_rho(n, size))
+
+    def run(self, coefs, intercepts, *, rng=None, step_sizes=None):
+        """A run from these weights; ``step_sizes`` are those of the batches of its own step."""
+        options, settings, prepared = self.options, self.settings, self.prepared
+        tuned, limits = options.constants.tuned, options.constants.limits
+        source, problem = self.source, self.prepared.problem
+        largest = max(source.sizes)
+        V = starting_weights(prepared, coefs, intercepts, warm=settings.warm, limits=limits)
+        network = network_of(prepared, V, options, largest)
+        if not prepared.frame.coordinates.columns.vary.any():
+            # Samples all alike: what seems to vary in the inputs of hidden layers are their steps.
+            for layer in network.above:
+                layer.preconditioner.least_spread = 1.0
+        terms = Terms.of(prepared, tuned.column_floor)
+        step = LayerwiseStep(
+            network,
+            prepared,
+            PenaltyBlock(terms, limits.fista, tuned.penalty_ramp),
+            _rhythm(V, tuned),
+            self.rho,
+            source.sizes if step_sizes is None else step_sizes,
         )
-    judge = KeepBest(network, prepared.frame, tuned)
-    given = coefs if settings.warm else prepared.frame.outer(network.weights)[0]
-    # J is infinite outside of constraints, where random weights are.
-    if np.isfinite(start + sum(problem.penalty_value(W) for W in given)):
-        judge.begin(start)
-    schedule = _schedule(options, prepared, source.n_batches, settings)
-    return ComposedRun(
-        source,
-        step,
-        schedule,
-        judge,
-        objective,
-        rng,
-        clock,
-        max_sweeps=min(schedule.epochs + schedule.cool_down_epochs, settings.max_iter),
-        objective_unit=prepared.frame.unit,
-        regularization=prepared.regularization,
-        estimated=prepared.estimated,
-        moments=prepared.moments,
-    )
+        objective = LayerObjective(network, prepared, terms, largest, tuned=tuned, limits=limits)
+        last = network.layers[-1].V
+        with np.errstate(all="ignore"):
+            start = finite_start(
+                lambda: objective().objective, lambda: np.multiply(last, 0.25, out=last)
+            )
+        judge = KeepBest(network, prepared.frame, tuned)
+        given = coefs if settings.warm else prepared.frame.outer(network.weights)[0]
+        # J is infinite outside of constraints, where random weights are.
+        if np.isfinite(start + sum(problem.penalty_value(W) for W in given)):
+            judge.begin(start)
+        schedule = _schedule(options, prepared, source.n_batches, settings)
+        return ComposedRun(
+            source,
+            step,
+            schedule,
+            judge,
+            objective,
+            self.rng if rng is None else rng,
+            self.clock,
+            max_sweeps=min(schedule.epochs + schedule.cool_down_epochs, settings.max_iter),
+            objective_unit=prepared.frame.unit,
+            regularization=prepared.regularization,
+            estimated=prepared.estimated,
+            moments=prepared.moments,
+        )
 
 
 def prepare(problem, options, settings, rng, *, single):

@@ -60,6 +60,10 @@ class Run(ABC):
         """Come to an end soon: let the steps shrink from now on."""
         raise NotImplementedError(f"{type(self).__name__} has no schedule: stop it.")
 
+    def stall(self, tol, patience):
+        """What says, record by record, whether the run has stalled, see :class:`Stall`."""
+        return Stall(tol, patience)
+
     def state(self):
         """Of the run of a stream: what the run of the next chunk needs, in arrays and numbers."""
         raise NotImplementedError(f"{type(self).__name__} is no run of a stream.")
@@ -111,6 +115,9 @@ class ConvertedRun(Run):
 
     def cool_down(self):
         self._run.cool_down()
+
+    def stall(self, tol, patience):
+        return self._run.stall(tol, patience)
 
 
 def as_run(run):
@@ -174,7 +181,13 @@ class ComposedRun(Run):
             for rows, progress in self.source.epoch(self.rng):
                 step(rows, schedule.factor(progress))
                 judge.watch(rows)
-            step.settle()  # what was put off
+        return self.end_sweep()
+
+    def end_sweep(self):
+        """After the steps of a sweep: what was put off, J, and what follows from it."""
+        step, schedule, judge = self.step, self.schedule, self.judge
+        with np.errstate(all="ignore"):
+            step.settle()
             value = self.objective()
         accepted = judge.judge(value)  # keeps the best, or puts it back
         if not accepted:
@@ -332,7 +345,7 @@ def minimize(run, *, max_iter, tol, n_iter_no_change, before_sweep=None, on_swee
     Result
     """
     records = []
-    stalled, reason = Stall(tol * run.objective_unit, n_iter_no_change), "max_iter"
+    stalled, reason = run.stall(tol * run.objective_unit, n_iter_no_change), "max_iter"
     try:
         while len(records) < max_iter:
             if before_sweep is not None:

@@ -85,24 +85,18 @@ class LayerwiseStep:
         )
         if weight is not None:
             values.D_output *= weight
-        self.steps += 1
-        self.since_refresh += 1
         far = None
         if self.tail_weight is not None:
             far = self.tail_weight.take(rows, axis=0).T
             weight = self.variance_weight.take(rows, axis=0)
-        self._follow(inputs, weight)
+        self.follow(inputs, weight)
         for index in range(len(network.above), 0, -1):
             layer, below = network.layers[index], D[index - 1]
             layer.pull_back(D[index], below)
             below *= activations[index - 1].derivative(values.z[index - 1], values.a[index - 1])
             self._move(layer, inputs[index], D[index] if far is None else D[index] * far, factor)
         self._move(first, *first.weigh(rows, values), factor)
-        length = factor / (curvature * (1.0 - first.momentum))
-        for layer in network.layers:
-            layer.accumulate(length)
-        if self.since_refresh >= self.rhythm.refresh_every:
-            self._penalize()
+        self.account(factor, curvature)
 
     def _move(self, layer, a, D, factor):
         """V_l: the least-squares step towards z_l + D_l, with momentum."""
@@ -112,8 +106,10 @@ class LayerwiseStep:
             if length is not None:
                 layer.commit(length)
 
-    def _follow(self, inputs, weight):
+    def follow(self, inputs, weight):
         """Second moments of the hidden layers' inputs, every now and then their inverse."""
+        self.steps += 1
+        self.since_refresh += 1
         observe, refresh = self.rhythm.due(self.steps, self.since_refresh)
         for index, layer in enumerate(self.network.above, 1):
             preconditioner = layer.preconditioner
@@ -121,6 +117,15 @@ class LayerwiseStep:
                 preconditioner.observe(inputs[index], weight)
             if refresh or not preconditioner.ready:
                 preconditioner.refresh()
+
+    def account(self, factor, curvature):
+        """How long the step was; when it is their turn, the penalties."""
+        layers = self.network.layers
+        length = factor / (curvature * (1.0 - layers[0].momentum))
+        for layer in layers:
+            layer.accumulate(length)
+        if self.since_refresh >= self.rhythm.refresh_every:
+            self._penalize()
 
     def _penalize(self):
         """The block of the penalties for the steps since the last time."""

@@ -1,0 +1,89 @@
+"""Several networks as one: hidden layers in blocks, and the mean of their outputs."""
+
+import numpy as np
+import scipy.linalg
+
+
+def joined(members):
+    """One network that computes the mean of the outputs of several.
+
+    The first layer has the units of all side by side, hidden layers are block-diagonal, and the
+    last one adds up: its weights are those of the members divided by their number.
+
+    Parameters
+    ----------
+    members : list of (coefs, intercepts)
+        Networks with the same inputs, outputs and number of layers.
+
+    Returns
+    -------
+    coefs, intercepts : list of ndarray
+        Those of the only member where there is one.
+    """
+    if len(members) == 1:
+        return members[0]
+    k = len(members)
+    coefs, intercepts = zip(*members, strict=True)
+    layers, offsets = list(zip(*coefs, strict=True)), list(zip(*intercepts, strict=True))
+    if len(layers) == 1:
+        return [sum(layers[0]) / k], [sum(offsets[0]) / k]
+    hidden = [scipy.linalg.block_diag(*blocks) for blocks in layers[1:-1]]
+    return (
+        [np.hstack(layers[0]), *hidden, np.vstack(layers[-1]) / k],
+        [*(np.concatenate(b) for b in offsets[:-1]), sum(offsets[-1]) / k],
+    )
+
+
+def parted(coefs, intercepts, k):
+    """The members of a network that :func:`joined` made of so many; views of hidden layers.
+
+    The last intercept of each is that of the network: what they differed by there is lost, see
+    :func:`with_equal_means`.
+
+    Parameters
+    ----------
+    coefs, intercepts : list of ndarray
+    k : int
+        Number of members.
+
+    Returns
+    -------
+    members : list of (coefs, intercepts)
+    """
+    if k == 1:
+        return [(coefs, intercepts)]
+    last = len(coefs) - 1
+
+    def block(layer, member):
+        W = coefs[layer]
+        m, n = W.shape
+        rows = slice(None) if layer == 0 else slice(member * m // k, (member + 1) * m // k)
+        columns = slice(None) if layer == last else slice(member * n // k, (member + 1) * n // k)
+        W, b = W[rows, columns], intercepts[layer][columns]
+        return (W * k if layer == last > 0 else W), b
+
+    layers = range(last + 1)
+    members = [zip(*(block(layer, j) for layer in layers), strict=True) for j in range(k)]
+    return [tuple(map(list, member)) for member in members]
+
+
+def with_equal_means(members, means):
+    """The members with last intercepts by which all of them have the same mean output.
+
+    The mean of the members is what it was.
+
+    Parameters
+    ----------
+    members : list of (coefs, intercepts)
+    means : list of ndarray of shape (K,)
+        Of the output of each.
+
+    Returns
+    -------
+    members : list of (coefs, intercepts)
+    """
+    common = sum(means) / len(means)
+    return [
+        (coefs, [*intercepts[:-1], intercepts[-1] + common - mean])
+        for (coefs, intercepts), mean in zip(members, means, strict=True)
+    ]

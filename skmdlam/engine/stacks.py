@@ -1,0 +1,155 @@
+"""Layers of several networks as one: their products in one call, their bookkeeping each its own.
+
+The arrays of each network's layer become views of stacked arrays, so that whatever else works on
+that layer, the penalties, the safeguard or J, goes on as if it were alone.
+"""
+
+import numpy as np
+
+
+class StackedLayer:
+    """A layer above the first of k networks.
+
+    Parameters
+    ----------
+    layers : list of Layer
+        One of each network; their arrays become views of those here.
+
+    Attributes
+    ----------
+    V, velocity, right, step : ndarray of shape (k, n_in + 1, n_out)
+    inverse : ndarray of shape (k, n_in + 1, n_in + 1)
+        Inverses of the preconditioners.
+    """
+
+    _names = ("V", "velocity", "right", "step")
+
+    def __init__(self, layers):
+        self.layers, self.last = layers, layers[0].last
+        self.momentum, self.gain = layers[0].momentum, layers[0].gain
+        for name in self._names:
+            self._hold(name)
+        self._hold_inverses()
+        self._weights_T = self.V.transpose(0, 2, 1)
+
+    def _hold(self, name):
+        stack = np.ascontiguousarray([getattr(layer, name) for layer in self.layers])
+        for layer, part in zip(self.layers, stack, strict=True):
+            setattr(layer, name, part)
+        setattr(self, name, stack)
+
+    def _hold_inverses(self):
+        preconditioners = [layer.preconditioner for layer in self.layers]
+        self.inverse = np.stack([preconditioner.inverse for preconditioner in preconditioners])
+        for preconditioner, part in zip(preconditioners, self.inverse, strict=True):
+            preconditioner.inverse = part
+
+    def forward(self, a, out):
+        """``V' a`` of each, a column for each sample; of the output a row for each."""
+        if self.last:
+            np.matmul(a.transpose(0, 2, 1), self.V, out=out)
+        else:
+            np.matmul(self._weights_T, a, out=out)
+
+    def pull_back(self, D, out):
+        """``W D`` of each."""
+        (np.multiply if D.shape[1] == 1 else np.matmul)(self.V[:, :-1], D, out=out)
+
+    def propose(self, a, D):
+        """Prepare the least-squares steps; what each of them promises, None where there is none."""
+        np.matmul(a, D.transpose(0, 2, 1), out=self.right)
+        np.matmul(self.inverse, self.right, out=self.step)
+        promised = np.einsum("kij,kij->k", self.step, self.right).tolist()
+        return [
+            decrease if layer.ready else None
+            for layer, decrease in zip(self.layers, promised, strict=True)
+        ]
+
+    def commit(self, lengths):
+        """Take the steps that were proposed, each so many times; None takes none."""
+        if any(length != 1.0 for length in lengths):
+            for layer, length in zip(self.layers, lengths, strict=True):
+                if length is not None:
+                    layer.commit(length)
+            return
+        if self.gain != 1.0:
+            self.step *= self.gain
+        self.velocity *= self.momentum
+        self.velocity += self.step
+        self.V += self.velocity
+
+
+class StackedInputLayer(StackedLayer):
+    """The first layer of k networks on the same samples: one layer of all their units.
+
+    Attributes
+    ----------
+    V, velocity, right : ndarray of shape (k, n_1, r + 1)
+        Transposed, so that what belongs to a network lies together.
+    """
+
+    _names = ("V", "velocity", "right")
+
+    def _hold(self, name):
+        stack = np.ascontiguousarray([getattr(layer, name).T for layer in self.layers])
+        for layer, part in zip(self.layers, stack, strict=True):
+            setattr(layer, name, part.T)
+        setattr(self, name, stack)
+
+    def _hold_inverses(self):
+        self.step = self.right
+        for layer in self.layers:
+            layer.step = layer.right
+        k, width, size = self.V.shape
+        self._all, self._right_of_all = (A.reshape(k * width, size) for A in (self.V, self.right))
+
+    def take(self, rows, values):
+        """Put the samples of these indices into the values of a batch, and their z too."""
+        self.layers[0].input.take(rows, values.U)
+        np.matmul(self._all, values.U.T, out=values.first)
+
+    def propose(self, rows, values):
+        U, weights = values.U, self.layers[0].row_weights
+        if weights is not None:  # samples far from all others count less
+            U = np.multiply(U, weights.take(rows, axis=0), out=values.U_weighted)
+        np.matmul(values.D_first, U, out=self._right_of_all)
+        return np.einsum("kij,kij->k", self.right, self.right).tolist()
+
+
+class StackedValues:
+    """Buffers for what m samples are in each layer of k networks.
+
+    Parameters
+    ----------
+    k, m : int
+        Number of networks and of samples.
+    shapes : list of tuple
+        Of ``V`` of each layer of a network.
+    dtype : dtype
+
+    Attributes
+    ----------
+    U, U_weighted : ndarray of shape (m, r + 1)
+    first, D_first : ndarray of shape (k n_1, m)
+        z and D of the first layers.
+    Y, output, D_output : ndarray of shape (k, m, K)
+    z, a, D : list of ndarray of shape (k, n_l, m)
+        ``D`` has the output layer too.
+    inputs : list of ndarray of shape (k, n_{l-1} + 1, m)
+    inputs_of : list of list of ndarray
+        By network what its layers see.
+    """
+
+    def __init__(self, k, m, shapes, dtype):
+        def new(*shape):
+            return np.empty(shape, dtype=dtype)
+
+        n_outputs = shapes[-1][1]
+        self.z, self.D = ([new(k, width, m) for _, width in shapes[:-1]] for _ in range(2))
+        self.first, self.D_first = (part[0].reshape(-1, m) for part in (self.z, self.D))
+        self.inputs = [None] + [np.ones((k, size, m), dtype=dtype) for size, _ in shapes[1:]]
+        self.a = [a[:, :-1] for a in self.inputs[1:]]
+        self.inputs_of = [[None, *(a[j] for a in self.inputs[1:])] for j in range(k)]
+        self.Y, self.output, self.D_output = (new(k, m, n_outputs) for _ in range(3))
+        self.D.append(self.D_output.transpose(0, 2, 1))
+        self.U, self.U_weighted = (new(m, shapes[0][0]) for _ in range(2))
