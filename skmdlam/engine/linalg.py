@@ -1,13 +1,21 @@
 """Linear algebra of the engine: positive definite systems, conjugate gradients, eigenvalues."""
 
+import functools
 import math
 
 import numpy as np
 import scipy.linalg
 import scipy.sparse.linalg
+from scipy.linalg import lapack
 
 # Curvature below this share of the largest one, in units of its rounding, is none.
 _NO_CURVATURE = 0.1
+
+
+@functools.cache
+def lapack_of(dtype, *names):
+    """LAPACK routines of these names for a type: SciPy wraps them at the cost of a small system."""
+    return lapack.get_lapack_funcs(names, dtype=dtype)
 
 
 def _scaled_factor(matrix, jitter=0.0):
@@ -34,14 +42,19 @@ def _scaled_factor(matrix, jitter=0.0):
     np.divide(1.0, np.sqrt(diagonal), out=scale, where=diagonal > 0)
     scaled = matrix * scale * scale[:, None]
     scaled.flat[:: len(matrix) + 1] += np.where(scale > 0, jitter, 1.0).astype(matrix.dtype)
-    factor, _ = scipy.linalg.cho_factor(scaled, lower=True, overwrite_a=True, check_finite=False)
+    (factorize,) = lapack_of(scaled.dtype, "potrf")
+    factor, failed = factorize(scaled, lower=True, overwrite_a=True, clean=False)
+    if failed:
+        raise np.linalg.LinAlgError("not positive definite, or not finite")
     return factor, scale
 
 
 def _solve_scaled(factor, scale, right):
     """``matrix^-1 right`` from what :func:`_scaled_factor` returned."""
     column = scale[:, None]
-    return column * scipy.linalg.cho_solve((factor, True), column * right, check_finite=False)
+    right = column * right
+    (solve,) = lapack_of(np.result_type(factor, right), "potrs")
+    return column * solve(factor, right, lower=True, overwrite_b=True)[0]
 
 
 def solve_positive(system, right):

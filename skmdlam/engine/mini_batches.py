@@ -14,10 +14,11 @@ from .loop.side_by_side import SideBySide, StackedRuns
 from .loop.sources import Shuffled
 from .moments import Columns, column_moments
 from .network import Prepared, network_of, starting_weights
-from .objective import LayerObjective, Terms
+from .objective import LayerObjective, StackedObjective, Terms
 from .options import first_given
 from .preconditioners import Rhythm
 from .regularization import effective_column_alpha
+from .stacks import StackedNetwork
 from .start import finite_start
 from .steps.layerwise import LayerwiseStep
 from .steps.penalty_block import PenaltyBlock
@@ -65,8 +66,10 @@ def mini_batch_runs(options, problem, starts, settings):
     ]
     if not can_stack:
         return SideBySide(runs)
-    step = StackedStep([run.step for run in runs], batches.source.sizes)
-    return StackedRuns(runs, step, batches.rng)
+    network = StackedNetwork([run.step.network for run in runs])
+    step = StackedStep(network, [run.step for run in runs])
+    objective = StackedObjective(network, runs[0].objective)
+    return StackedRuns(runs, step, objective, batches.rng)
 
 
 class _Batches:

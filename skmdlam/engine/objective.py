@@ -1,5 +1,7 @@
 """J: its terms, once, and its value by forward passes over the layers of a run."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from .constants import LIMITS, TUNED
@@ -169,25 +171,47 @@ class LayerObjective:
 
     def __call__(self):
         """J and its data term at the present weights, per unit of weight, in the run's units."""
-        prepared, terms, layers = self.prepared, self.terms, self.network.layers
-        variances = terms.activity_alpha > 0
-        tails = prepared.variance_weight
-        data, n, total = 0.0, self.n, 0.0
+        prepared, layers = self.prepared, self.network.layers
+        variances = self.terms.activity_alpha > 0
+        data, total = 0.0, 0.0
         sums, squares = [0.0] * len(layers), [0.0] * len(layers)
         for rows, values in self.passes():
-            weight = None if prepared.weight is None else prepared.weight[rows, 0]
+            weight, counted, size = self.weights_of(rows, values.output.shape[0])
             if variances:
-                counted = weight if tails is None else tails[rows, 0]
-                total += values.output.shape[0] if tails is None else float(counted.sum())
+                total += size
                 for index, z in enumerate([*values.z, values.output.T]):
                     ones = self._ones[: z.shape[1]] if counted is None else counted
                     sums[index] = sums[index] + (z @ ones).astype(float)
                     squares[index] += _weighted_square(z, counted)
             losses = prepared.loss.value(values.output, prepared.Y[rows])
             data += float(losses.sum() if weight is None else losses @ weight.astype(float))
-        data /= n * prepared.frame.scaling.loss_scale
+        return self.assemble(data, sums, squares, total)
+
+    def weights_of(self, rows, m):
+        """Of the samples of a chunk: their weights, those in variances, and the sum of these."""
+        weight = None if self.prepared.weight is None else self.prepared.weight[rows, 0]
+        tails = self.prepared.variance_weight
+        counted = weight if tails is None else tails[rows, 0]
+        return weight, counted, m if tails is None else float(counted.sum())
+
+    def assemble(self, data, sums, squares, total):
+        """J from sums over the samples.
+
+        Parameters
+        ----------
+        data : float
+            Of the losses.
+        sums : list of ndarray of shape (n_l,)
+            Of the pre-activations of each layer.
+        squares : list of float
+            Of their squares, over its units.
+        total : float
+            Of the weights in both.
+        """
+        prepared, terms = self.prepared, self.terms
+        data /= self.n * prepared.frame.scaling.loss_scale
         objective = data
-        if variances:
+        if terms.activity_alpha > 0:
             for s, square in zip(sums, squares, strict=True):
                 variance = max(square / total - float(np.sum((s / total) ** 2)), 0.0)
                 objective += terms.activity(variance)
@@ -200,6 +224,68 @@ class LayerObjective:
             coefs, _ = prepared.frame.projected(self.network.weights)
             objective += terms.weights(coefs)
         return Value(objective, objective, data)
+
+
+class StackedObjective:
+    """J of several networks on the same samples, by the same passes over them.
+
+    Parameters
+    ----------
+    network : StackedNetwork
+    objective : LayerObjective
+        Of one of them.
+    """
+
+    def __init__(self, network, objective):
+        self.network = network
+        # What the units of all say of a chunk should be no more than those of one say of its own.
+        k = len(network.networks)
+        self.chunks = [part for rows in objective.chunks for part in _parts(rows, min(k, 4))]
+
+    def __call__(self, objectives):
+        """J of each of its networks, whose objectives these are."""
+        network, first = self.network, objectives[0]
+        prepared, k = first.prepared, len(objectives)
+        variances = first.terms.activity_alpha > 0
+        n_layers = len(network.above) + 1
+        data, total = np.zeros(k), 0.0
+        sums, squares = [0.0] * n_layers, np.zeros((n_layers, k))
+        for rows in self.chunks:
+            m = rows.stop - rows.start if isinstance(rows, slice) else rows.size
+            values = network.values(m, backward=False)
+            network.first.pass_over(rows, values)
+            network.forward(values)
+            weight, counted, size = first.weights_of(rows, m)
+            if variances:
+                total += size
+                ones = np.ones(m, dtype=prepared.dtype) if counted is None else counted
+                for index, z in enumerate([*values.z, values.output.transpose(0, 2, 1)]):
+                    sums[index] = sums[index] + (z @ ones).astype(float)
+                    squares[index] += _weighted_squares(z, counted)
+            values.Y[:] = prepared.Y[rows]
+            losses = prepared.loss.value(*values.flat(values.output, values.Y)).reshape(k, m)
+            data += losses.sum(axis=1) if weight is None else losses @ weight.astype(float)
+        return [
+            one.assemble(float(data[j]), [s[j] for s in sums], squares[:, j].tolist(), total)
+            if variances
+            else one.assemble(float(data[j]), (), (), 0.0)
+            for j, one in enumerate(objectives)
+        ]
+
+
+def _parts(rows, k):
+    """A chunk of samples, a slice or indices, in so many parts."""
+    if not isinstance(rows, slice):
+        return np.array_split(rows, k)
+    edges = np.linspace(rows.start, rows.stop, k + 1).astype(int).tolist()
+    return [slice(*edge) for edge in pairwise(edges) if edge[0] < edge[1]]
+
+
+def _weighted_squares(z, weight):
+    """:func:`_weighted_square` of each network, shape (k,)."""
+    if weight is None:
+        return np.einsum("kji,kji->k", z, z)
+    return np.einsum("kji,kji,i->k", z, z, weight)
 
 
 def _weighted_square(z, weight):

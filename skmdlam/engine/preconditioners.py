@@ -1,18 +1,9 @@
 """Running preconditioner of a hidden layer's step: inverse of the moments of its input."""
 
-import functools
-
 import numpy as np
-from scipy.linalg import lapack
 
 from .constants import LIMITS
-from .linalg import solve_positive, top_eigenvalue
-
-
-@functools.cache
-def _lapack(dtype):
-    """Cholesky factorization and the inverse from it, for a type."""
-    return lapack.get_lapack_funcs(("potrf", "potri"), dtype=dtype)
+from .linalg import lapack_of, solve_positive, top_eigenvalue
 
 
 class RunningPreconditioner:
@@ -44,7 +35,7 @@ class RunningPreconditioner:
         self.moments = np.zeros((size + 1, size + 1), dtype=dtype)
         self.inverse = np.empty_like(self.moments)
         self._gram = np.empty_like(self.moments)
-        self._factorize, self._invert = _lapack(np.dtype(dtype))
+        self._factorize, self._invert = lapack_of(np.dtype(dtype), "potrf", "potri")
         self.reset()
 
     def as_arrays(self):

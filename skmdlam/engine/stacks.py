@@ -1,4 +1,4 @@
-"""Layers of several networks as one: their products in one call, their bookkeeping each its own.
+"""Several networks as one: their products in one call, their bookkeeping each its own.
 
 The arrays of each network's layer become views of stacked arrays, so that whatever else works on
 that layer, the penalties, the safeguard or J, goes on as if it were alone.
@@ -108,12 +108,61 @@ class StackedInputLayer(StackedLayer):
         self.layers[0].input.take(rows, values.U)
         np.matmul(self._all, values.U.T, out=values.first)
 
+    def pass_over(self, rows, values):
+        """The same for samples ``rows`` (a slice or indices) at fixed weights."""
+        view = self.layers[0].input.view(rows)
+        if view is None:
+            self.take(rows, values)
+        else:
+            np.matmul(self._all, view.T, out=values.first)
+
     def propose(self, rows, values):
         U, weights = values.U, self.layers[0].row_weights
         if weights is not None:  # samples far from all others count less
             U = np.multiply(U, weights.take(rows, axis=0), out=values.U_weighted)
         np.matmul(values.D_first, U, out=self._right_of_all)
         return np.einsum("kij,kij->k", self.right, self.right).tolist()
+
+
+class StackedNetwork:
+    """Networks with the same layers on the same samples.
+
+    Parameters
+    ----------
+    networks : list of Network
+        Their first layers dense, with a hidden layer above.
+    """
+
+    def __init__(self, networks):
+        self.activations = networks[0].activations
+        self._hold(networks)
+
+    def _hold(self, networks):
+        self.networks = networks
+        layers = [list(layer) for layer in zip(*(n.layers for n in networks), strict=True)]
+        self.first = StackedInputLayer(layers[0])
+        self.above = [StackedLayer(layer) for layer in layers[1:]]
+        self._values = {}
+
+    def keep(self, networks):
+        """Go on with these, some of its own."""
+        if len(networks) < len(self.networks):
+            self._hold(networks)
+
+    def values(self, m, *, backward=True):
+        """Buffers for so many samples, the same ones each time."""
+        if (m, backward) not in self._values:
+            k, shapes = len(self.networks), [V.shape for V in self.networks[0].weights]
+            dtype = self.first.V.dtype
+            self._values[m, backward] = StackedValues(k, m, shapes, dtype, backward=backward)
+        return self._values[m, backward]
+
+    def forward(self, values):
+        """Fill in z and a from the first pre-activations on, to the outputs."""
+        outs = [*values.z[1:], values.output]
+        for index, (layer, activation) in enumerate(zip(self.above, self.activations, strict=True)):
+            activation.value(values.z[index], out=values.a[index])
+            layer.forward(values.inputs[index + 1], outs[index])
 
 
 class StackedValues:
@@ -126,6 +175,8 @@ class StackedValues:
     shapes : list of tuple
         Of ``V`` of each layer of a network.
     dtype : dtype
+    backward : bool, default=True
+        Whether there are targets.
 
     Attributes
     ----------
@@ -140,16 +191,24 @@ class StackedValues:
         By network what its layers see.
     """
 
-    def __init__(self, k, m, shapes, dtype):
+    def __init__(self, k, m, shapes, dtype, *, backward=True):
         def new(*shape):
             return np.empty(shape, dtype=dtype)
 
-        n_outputs = shapes[-1][1]
-        self.z, self.D = ([new(k, width, m) for _, width in shapes[:-1]] for _ in range(2))
-        self.first, self.D_first = (part[0].reshape(-1, m) for part in (self.z, self.D))
+        widths, n_outputs = [width for _, width in shapes[:-1]], shapes[-1][1]
+        self.z = [new(k, width, m) for width in widths]
+        self.first = self.z[0].reshape(-1, m)
         self.inputs = [None] + [np.ones((k, size, m), dtype=dtype) for size, _ in shapes[1:]]
         self.a = [a[:, :-1] for a in self.inputs[1:]]
-        self.inputs_of = [[None, *(a[j] for a in self.inputs[1:])] for j in range(k)]
-        self.Y, self.output, self.D_output = (new(k, m, n_outputs) for _ in range(3))
-        self.D.append(self.D_output.transpose(0, 2, 1))
-        self.U, self.U_weighted = (new(m, shapes[0][0]) for _ in range(2))
+        self.U = new(m, shapes[0][0])
+        self.Y, self.output = new(k, m, n_outputs), new(k, m, n_outputs)
+        if backward:
+            self.inputs_of = [[None, *(a[j] for a in self.inputs[1:])] for j in range(k)]
+            self.U_weighted, self.D_output = np.empty_like(self.U), np.empty_like(self.output)
+            self.D = [new(k, width, m) for width in widths]
+            self.D_first = self.D[0].reshape(-1, m)
+            self.D.append(self.D_output.transpose(0, 2, 1))
+
+    def flat(self, *arrays):
+        """Arrays (k, m, K) as rows of all networks."""
+        return (A.reshape(-1, A.shape[-1]) for A in arrays)

@@ -181,14 +181,13 @@ class ComposedRun(Run):
             for rows, progress in self.source.epoch(self.rng):
                 step(rows, schedule.factor(progress))
                 judge.watch(rows)
-        return self.end_sweep()
-
-    def end_sweep(self):
-        """After the steps of a sweep: what was put off, J, and what follows from it."""
-        step, schedule, judge = self.step, self.schedule, self.judge
-        with np.errstate(all="ignore"):
-            step.settle()
+            step.settle()  # what was put off
             value = self.objective()
+        return self.end_sweep(value)
+
+    def end_sweep(self, value):
+        """What follows from J after a sweep; returns its record."""
+        step, schedule, judge = self.step, self.schedule, self.judge
         accepted = judge.judge(value)  # keeps the best, or puts it back
         if not accepted:
             step.restart()

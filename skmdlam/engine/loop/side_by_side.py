@@ -104,13 +104,15 @@ class StackedRuns(SideBySide):
         Of parts of their own, but with the same source.
     step : StackedStep
         Made of their steps.
+    objective : StackedObjective
+        Made of their objectives.
     rng : numpy.random.RandomState
         For the order of the samples, which is the same for all.
     """
 
-    def __init__(self, runs, step, rng):
+    def __init__(self, runs, step, objective, rng):
         super().__init__(runs)
-        self._step, self._rng = step, rng
+        self._step, self._objective, self._rng = step, objective, rng
 
     def _sweep(self, going_on):
         runs = [self.runs[j] for j in going_on]
@@ -118,4 +120,6 @@ class StackedRuns(SideBySide):
             self._step.begin([run.step for run in runs])
             for rows, progress in runs[0].source.epoch(self._rng):
                 self._step(rows, [run.schedule.factor(progress) for run in runs])
-        return [run.end_sweep() for run in runs]
+            self._step.settle()
+            values = self._objective([run.objective for run in runs])
+        return [run.end_sweep(value) for run, value in zip(runs, values, strict=True)]

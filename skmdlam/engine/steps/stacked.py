@@ -2,59 +2,42 @@
 
 import numpy as np
 
-from ..stacks import StackedInputLayer, StackedLayer, StackedValues
-
 
 class StackedStep:
     """One step of several networks on the same batch, see :class:`.layerwise.LayerwiseStep`.
 
     Parameters
     ----------
+    network : StackedNetwork
     steps : list of LayerwiseStep
-        One for each network, on the same data. They count, follow the moments and solve the blocks
-        of the penalties; what is done here is the rest of their work.
-    sizes : list of int
-        Numbers of samples that occur in a batch.
+        One for each of its networks, on the same data. They count, follow the moments and solve the
+        blocks of the penalties; what is done here is the rest of their work.
     """
 
-    def __init__(self, steps, sizes):
-        first = steps[0]
-        self._sizes, self._prepared, self._loss = sizes, first.prepared, first.loss
-        self._activations = first.network.activations
-        self._hold(steps)
-
-    def _hold(self, steps):
-        """Stack the layers of these networks."""
-        self.steps = steps
-        layers = list(zip(*(step.network.layers for step in steps), strict=True))
-        self._first = StackedInputLayer(list(layers[0]))
-        self._above = [StackedLayer(list(layer)) for layer in layers[1:]]
-        shapes, dtype = [V.shape for V in steps[0].network.weights], self._prepared.dtype
-        self._values = {m: StackedValues(len(steps), m, shapes, dtype) for m in self._sizes}
+    def __init__(self, network, steps):
+        self.network, self.steps = network, steps
+        self._prepared, self._loss = steps[0].prepared, steps[0].loss
 
     def begin(self, steps):
         """Before the batches of an epoch, which only these go on with."""
-        if len(steps) < len(self.steps):
-            self._hold(steps)
+        self.steps = steps
+        self.network.keep([step.network for step in steps])
         for step in steps:
             step.begin()
 
+    def settle(self):
+        """After them: the penalties."""
+        for step in self.steps:
+            step.settle()
+
     def __call__(self, rows, factors):
         """Step on the samples of these indices; a factor for each network shortens it."""
-        prepared, values = self._prepared, self._values[rows.size]
+        prepared, network = self._prepared, self.network
+        first, above, activations = network.first, network.above, network.activations
+        values = network.values(rows.size)
         weight = None if prepared.weight is None else prepared.weight.take(rows, axis=0)
-        self._first.take(rows, values)
-        for layer, activation, z, a, inputs, out in zip(
-            self._above,
-            self._activations,
-            values.z,
-            values.a,
-            values.inputs[1:],
-            [*values.z[1:], values.output],
-            strict=True,
-        ):
-            activation.value(z, out=a)
-            layer.forward(inputs, out)
+        first.take(rows, values)
+        network.forward(values)
         curvatures = self._output_step(rows, values, factors)
         if weight is not None:
             values.D_output *= weight
@@ -65,15 +48,13 @@ class StackedStep:
         for step, inputs in zip(self.steps, values.inputs_of, strict=True):
             step.follow(inputs, weight)
         D = values.D
-        for index in range(len(self._above), 0, -1):
-            layer, below = self._above[index - 1], D[index - 1]
+        for index in range(len(above), 0, -1):
+            layer, below = above[index - 1], D[index - 1]
             layer.pull_back(D[index], below)
-            below *= self._activations[index - 1].derivative(
-                values.z[index - 1], values.a[index - 1]
-            )
+            below *= activations[index - 1].derivative(values.z[index - 1], values.a[index - 1])
             target = D[index] if far is None else D[index] * far
             self._move(layer, layer.propose(values.inputs[index], target), factors)
-        self._move(self._first, self._first.propose(rows, values), factors)
+        self._move(first, first.propose(rows, values), factors)
         for step, factor, curvature in zip(self.steps, factors, curvatures, strict=True):
             step.account(factor, curvature)
 
@@ -91,7 +72,7 @@ class StackedStep:
                 )
             ]
         Y[1:] = Y[0]
-        output, target, out = (A.reshape(k * m, -1) for A in (values.output, Y, values.D_output))
+        output, target, out = values.flat(values.output, Y, values.D_output)
         curvature = loss.output_step(output, target, rhos[0], max(factors) / m, out, scale)
         if min(factors) < max(factors):
             share = np.divide(factors, max(factors)).astype(out.dtype)
