@@ -666,7 +666,7 @@ def test_the_generator_of_a_stream_is_its_own(begin):
     [
         {"cell": 3e2},
         pytest.param({"cell": -7e5}, marks=pytest.mark.slow),
-        {"row": 4e7},
+        pytest.param({"row": 4e7}, marks=pytest.mark.slow),
         {"target": 2e5},
     ],
 )
