@@ -482,7 +482,8 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         """Pre-activations of the output layer, shape (n_samples, n_outputs_)."""
 
         def output(inputs):
-            return forward(inputs, self.coefs_, self.intercepts_, self._activations)
+            weights = self.coefs_, self.intercepts_
+            return forward(inputs, *weights, self._activations, self.n_networks_)
 
         return by_blocks(self, check_new_X(self, X), output)
 
