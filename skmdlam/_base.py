@@ -419,7 +419,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             activations=get_activations(self.activation, len(hidden)),
             penalty=get_penalty(self.penalty, l1_ratio=self.l1_ratio),
             target=self._make_target(goes_on),
-            n_networks=self.n_networks if hidden else 1,
+            n_networks=self._resolve_n_networks() if hidden else 1,
         )
 
     def _resolve_solver(self):
@@ -442,6 +442,11 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                     f"got {self.hidden_layer_sizes!r}."
                 )
         return [int(size) for size in sizes]
+
+    def _resolve_n_networks(self):
+        if isinstance(self.n_networks, bool):  # an integer to Python, and "several" to a reader
+            raise ValueError(f"n_networks must be a positive integer; got {self.n_networks!r}.")
+        return int(self.n_networks)
 
     def _resolve_settings(self, n):
         """What the engine wants to know of a fit and of a chunk alike; None is its own choice."""
