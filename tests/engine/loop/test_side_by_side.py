@@ -10,12 +10,14 @@ import scipy.sparse as sp
 from skmdlam.activations import get_activations
 from skmdlam.engine.constants import CONSTANTS, LIMITS
 from skmdlam.engine.feasible import Feasible
+from skmdlam.engine.inputs.dense import DenseOnDemand
 from skmdlam.engine.inputs.encoded import EncodedSamples
 from skmdlam.engine.inputs.pieces import Pieces
 from skmdlam.engine.loop.run import Run, minimize
 from skmdlam.engine.loop.side_by_side import SideBySide, StackedRuns
 from skmdlam.engine.problem import Problem, forward
 from skmdlam.engine.records import Record
+from skmdlam.engine.sparse_layers import LazyInputLayer
 from skmdlam.losses import (
     AbsoluteError,
     Huber,
@@ -147,8 +149,12 @@ OTHERS = {
 def test_stacked_batches_are_runs_alone(name):
     """In double precision, with a last batch that is larger, to where the last network ends."""
     problem, sizes = problem_of(**STACKED[name])
-    run, together, alone = side_by_side_and_alone(problem, starts_of(problem, sizes))
+    on_demand = isinstance(problem.X, EncodedSamples)
+    constants = replace(CONSTANTS, limits=replace(LIMITS, small=1)) if on_demand else CONSTANTS
+    starts = starts_of(problem, sizes)
+    run, together, alone = side_by_side_and_alone(problem, starts, constants=constants)
     assert type(run) is StackedRuns
+    assert isinstance(run.runs[0].step.prepared.input, DenseOnDemand) == on_demand
     assert_equal_runs(problem, together, alone)
 
 
@@ -158,6 +164,8 @@ def test_others_are_runs_alone(name):
     problem, sizes = problem_of(**options)
     run, together, alone = side_by_side_and_alone(problem, starts_of(problem, sizes), **settings)
     assert type(run) is SideBySide
+    if name == "sparse":
+        assert isinstance(run.runs[0].step.network.first, LazyInputLayer)
     assert_equal_runs(problem, together, alone)
 
 
