@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skmdlam.activations import get_activations
-from skmdlam.engine.members import joined, parted, with_equal_means
+from skmdlam.engine.members import joined, parted, with_offsets
 from skmdlam.engine.problem import forward
 
 SIZES = [(4, 3), (4, 6, 1), (4, 3, 5, 2), (4, 2, 7, 3, 2)]
@@ -50,27 +50,31 @@ def test_joined_says_the_mean_and_is_parted_again(sizes, k):
     np.testing.assert_allclose(output(joined(again)), expected, atol=1e-13)
 
 
-def test_equal_means_leave_the_mean_of_the_members():
+def test_offsets_leave_the_mean_of_the_members():
     members, output = networks((4, 3, 5, 2), 3)
-    weight = np.random.default_rng(0).uniform(0, 2, 50)
-
-    def mean(member):
-        return np.average(output(member), axis=0, weights=weight)
-
     expected = output(joined(members))
-    # What a user may have: the parts of one network, which share its last intercept.
-    for some in (members, parted(*joined(members), 3)):
-        level = with_equal_means(some, [mean(member) for member in some])
-        np.testing.assert_allclose(output(joined(level)), expected, atol=1e-13)
-        for member in level:
-            np.testing.assert_allclose(mean(member), np.average(expected, 0, weight), atol=1e-13)
+    # The parts of one network share its last intercept: by what they differed they are again.
+    parts = parted(*joined(members), 3)
+    own = [intercepts[-1] for _, intercepts in members]
+    for member, again in zip(members, with_offsets(parts, own), strict=True):
+        np.testing.assert_allclose(output(again), output(member), atol=1e-13)
+    far = [offset + 7.0 for offset in own]
+    moved = with_offsets(members, far)
+    np.testing.assert_allclose(output(joined(moved)), expected, atol=1e-13)
+    for j in range(3):
+        shift = far[j] - np.mean(far, axis=0)
+        np.testing.assert_allclose(
+            output(moved[j]) - output(members[j]), np.tile(shift, (50, 1)), atol=1e-13
+        )
 
 
 def test_types_stay_and_members_are_not_changed():
     members, _ = networks((4, 3, 5, 2), 2, np.float32)
     before = [[part.copy() for part in (*W, *b)] for W, b in members]
     coefs, intercepts = joined(members)
-    for W, b in ((coefs, intercepts), *parted(coefs, intercepts, 2)):
+    parts = parted(coefs, intercepts, 2)
+    moved = with_offsets(parts, [np.ones(2), np.zeros(2)])  # of double precision
+    for W, b in ((coefs, intercepts), *parts, *moved):
         assert {part.dtype for part in (*W, *b)} == {np.dtype(np.float32)}
     for W in (*coefs, *intercepts):
         W[:] = 7.0
