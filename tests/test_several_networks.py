@@ -270,6 +270,7 @@ def test_search_over_their_number():
     assert len(set(search.cv_results_["mean_test_score"])) == 2
 
 
+@pytest.mark.slow
 def test_a_path_of_their_strengths():
     model = make(n_networks=2, hidden=(3,), penalty="group", max_iter=60, n_iter_no_change=3)
     noise = np.random.default_rng(1).standard_normal((140, 3))
