@@ -117,6 +117,7 @@ def assert_same_weights(one, other, **tolerance):
 
 class TestSignature:
     SHARED = {
+        "n_networks": 1,
         "solver": "feasible",
         "rho": "auto",
         "epsilon": 1e-3,

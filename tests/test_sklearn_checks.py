@@ -120,6 +120,17 @@ def skip_sparse(check):
         pytest.skip("a sparse X has no encoded form, and is refused")
 
 
+@with_checks([few_sweeps(estimator, n_networks=2) for estimator in BOTH], OF_THE_SOLVER)
+def test_several_networks_in_short(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@with_checks([few_sweeps(estimator, n_networks=2) for estimator in BOTH])
+def test_several_networks(estimator, check):
+    check(estimator)
+
+
 @with_checks([few_sweeps(estimator, **ENCODED[0]) for estimator in BOTH], OF_THE_SOLVER)
 def test_encoded_in_short(estimator, check):
     skip_sparse(check)
