@@ -108,13 +108,13 @@ class Network:
         return [draw(sizes, rng, dtype, self.activations) for _ in range(self.n_networks)]
 
     def parted(self, problem, coefs, intercepts, n_parts):
-        """The networks of so many that these weights are those of.
+        """The networks of so many that these weights are those of, or one where they are not.
 
         Their last intercepts, of which only the mean is known, are the best ones of each: those
         that they had, at the end of a fit.
         """
         members = parted(coefs, intercepts, n_parts)
-        if n_parts == 1:
+        if len(members) == 1:
             return members
         some = problem.at_most(_FOR_OFFSETS)
         outputs = (forward(some.X, *member, self.activations) for member in members)
@@ -275,7 +275,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             starts = network.parted(problem, *units.inner(*weights), self.n_networks_)
         else:
             starts = network.starts(problem, rng)
-            self.n_networks_ = network.n_networks
+        self.n_networks_ = len(starts)
         with self._blas_threads(network, problem):
             run = self._start(network, problem, starts, rng, warm=goes_on)
             run = ConvertedRun(run, units.outer)

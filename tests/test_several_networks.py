@@ -291,3 +291,39 @@ def test_rng_is_that_of_the_user():
     for _ in range(3):
         Feasible().initial_weights([4, 5, 1], again, float, make().fit(X, NUMBERS)._activations)
     assert after == again.randint(1000)
+
+
+def by_hand(model, data):
+    """What the weights say, layer by layer."""
+    a = data
+    for W, b in zip(model.coefs_[:-1], model.intercepts_[:-1], strict=True):
+        a = np.maximum(a @ W + b, 0)
+    return (a @ model.coefs_[-1] + model.intercepts_[-1]).ravel()
+
+
+class TestWeightsChangedByAUser:
+    def test_weights_beside_the_blocks_count(self):
+        model = make(hidden=(5, 4)).fit(X, NUMBERS)
+        np.testing.assert_allclose(model.predict(X), by_hand(model, X))
+        model.coefs_[1][0, -1] = 7.0
+        expected = by_hand(model, X)
+        np.testing.assert_allclose(model.predict(X), expected)
+        np.testing.assert_allclose(model.predict(X[:3]), expected[:3])
+        # All units are one network from then on: no weight gets lost.
+        model.set_params(warm_start=True, solver=keeping([])).fit(X, NUMBERS)
+        assert model.n_networks_ == 1
+        np.testing.assert_allclose(model.predict(X), expected)
+
+    @pytest.mark.parametrize("kept", [np.arange(14), np.arange(3, 15), np.arange(0, 15, 2)])
+    def test_units_may_be_taken_out(self, kept):
+        model = make(hidden=(5, 4)).fit(X, NUMBERS)
+        model.coefs_[0], model.intercepts_[0] = model.coefs_[0][:, kept], model.intercepts_[0][kept]
+        model.coefs_[1] = model.coefs_[1][kept]
+        np.testing.assert_allclose(model.predict(X), by_hand(model, X))
+
+    def test_a_warm_start_without_one_of_the_units(self):
+        model = make(batch_size=40).fit(X, NUMBERS)
+        model.coefs_[0], model.intercepts_[0] = model.coefs_[0][:, 1:], model.intercepts_[0][1:]
+        model.coefs_[1] = model.coefs_[1][1:]
+        model.set_params(warm_start=True, hidden_layer_sizes=14, n_networks=1).fit(X, NUMBERS)
+        assert model.n_networks_ == 1 and model.coefs_[0].shape == (4, 14)

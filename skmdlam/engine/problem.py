@@ -6,8 +6,12 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..penalties import USUAL_ALPHA
+from .members import in_blocks
 from .moments import EachTarget
 from .reductions import Rows
+
+# Fewer rows cost less to multiply by a whole matrix than it costs to look for its zeros.
+_ROWS_FOR_BLOCKS = 16
 
 
 @dataclass
@@ -141,7 +145,8 @@ def forward(X, coefs, intercepts, activations, n_blocks=1):
         One for each hidden layer.
     n_blocks : int, default=1
         Blocks on the diagonals of layers between hidden ones, see
-        :func:`~skmdlam.engine.members.joined`; beside them there are only zeros.
+        :func:`~skmdlam.engine.members.joined`. Where there are other weights beside them, or the
+        sizes are other ones, a user has changed the network: it counts as it is.
 
     Returns
     -------
@@ -155,8 +160,8 @@ def forward(X, coefs, intercepts, activations, n_blocks=1):
 
 
 def _by_blocks(a, W, n_blocks):
-    """``a W`` for a block-diagonal W."""
-    if n_blocks == 1:
+    """``a W`` for a W that may be block-diagonal."""
+    if n_blocks == 1 or len(a) < _ROWS_FOR_BLOCKS or not in_blocks(W, n_blocks):
         return a @ W
     z = np.empty((len(a), W.shape[1]), dtype=np.result_type(a, W))
     rows, columns = (np.arange(n_blocks + 1) * (size // n_blocks) for size in W.shape)
