@@ -61,8 +61,10 @@ from .penalties import PENALTIES, USUAL_ALPHA, Penalty, constrains, get_penalty
 
 DOCUMENTATION = "https://skmdlam.readthedocs.io/en/stable/"
 SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
-# Samples that tell the last intercepts of networks that were averaged.
+# Samples that tell the last intercepts of networks that were averaged, and how many of a class or
+# of events must be among them: else all samples do.
 _FOR_OFFSETS = 10_000
+_FEWEST = 50
 _SOLVER_METHODS = ["initial_weights", "rows_at_a_time", "start"]
 
 
@@ -116,10 +118,23 @@ class Network:
         members = parted(coefs, intercepts, n_parts)
         if len(members) == 1:
             return members
-        some = problem.at_most(_FOR_OFFSETS)
-        outputs = (forward(some.X, *member, self.activations) for member in members)
+        told_by = problem.at_most(_FOR_OFFSETS)
+        if problem.loss.out_activation != "identity" and _has_rare_events(told_by.Y):
+            told_by = problem
+        rows = [slice(a, a + _FOR_OFFSETS) for a in range(0, len(told_by.Y), _FOR_OFFSETS)]
+
+        def offset(member):
+            parts = [forward(told_by.X[some], *member, self.activations) for some in rows]
+            return best_offset(told_by, np.concatenate(parts))
+
         with np.errstate(all="ignore"):
-            return with_offsets(members, [best_offset(some, z) for z in outputs])
+            return with_offsets(members, [offset(member) for member in members])
+
+
+def _has_rare_events(Y):
+    """Whether some column of indicators or counts has but a few zeros, or others."""
+    events = np.count_nonzero(Y, axis=0)
+    return np.minimum(events, len(Y) - events).min() < _FEWEST
 
 
 class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):

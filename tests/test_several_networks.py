@@ -208,6 +208,22 @@ class TestWarmStart:
         assert model.n_networks_ == 3
         assert before * 0.9 < model.loss_curve_[0] <= before * (1 + 1e-6)
 
+    @pytest.mark.parametrize("n_labels", [1, 2])
+    def test_rare_events_count(self, n_labels):
+        """A part of many samples tells the rest of it, but not where it has no such events."""
+        n = 12_000
+        data = np.random.default_rng(2).standard_normal((n, 2))
+        part = np.sort(np.random.RandomState(0).permutation(n)[:10_000])
+        outside = np.setdiff1d(np.arange(n), part)
+        events = outside[np.argsort(data[outside, 0])[-6:]]
+        y = np.column_stack([np.isin(np.arange(n), events), data[:, 1] > 0])[:, :n_labels]
+        y = y.astype(int) if n_labels == 2 else y[:, 0]
+        usual = {"n_networks": 2, "batch_size": 600, "max_iter": 5, "encoding": None}
+        model = make(MDLAMClassifier, hidden=(3,), warm_start=True, **usual).fit(data, y)
+        before = model.loss_
+        model.set_params(max_iter=1).fit(data, y)
+        assert model.loss_ <= before * (1 + 1e-3)
+
     def test_in_mini_batches(self):
         model = make(batch_size=40, max_iter=20, warm_start=True).fit(X, NUMBERS)
         before = model.loss_
