@@ -225,8 +225,13 @@ def check_warm_start(estimator, loss, sizes):
             found = [inputs.n_features, *found[1:]]
         raise ValueError(
             f"warm_start=True needs the layer sizes of the previous fit, {found}; this fit has "
-            f"{sizes}. Set warm_start=False to start afresh."
+            f"{sizes}{_times(estimator)}. Set warm_start=False to start afresh."
         )
+
+
+def _times(estimator):
+    """What hidden layers are multiplied by, for an error; nothing where that is one."""
+    return "" if estimator.n_networks == 1 else f" with n_networks={estimator.n_networks}"
 
 
 def check_next_chunk(estimator, loss, sizes):
@@ -244,7 +249,8 @@ def check_next_chunk(estimator, loss, sizes):
     if found != sizes:
         raise ValueError(
             f"partial_fit goes on with the layer sizes it began with, {found}; "
-            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} asks for {sizes}."
+            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r}{_times(estimator)} asks for "
+            f"{sizes}."
         )
 
 

@@ -232,7 +232,11 @@ class TestWarmStart:
     def test_sizes_must_be_those_before(self):
         model = make(warm_start=True).fit(X, NUMBERS)
         with pytest.raises(ValueError, match=r"layer sizes of the previous fit, \[4, 15, 1\]"):
+            model.set_params(n_networks=1).fit(X, NUMBERS)
+        with pytest.raises(ValueError, match=r"this fit has \[4, 10, 1\] with n_networks=2\."):
             model.set_params(n_networks=2).fit(X, NUMBERS)
+        with pytest.raises(ValueError, match=r"=\(5,\) with n_networks=2 asks for \[4, 10, 1\]"):
+            model.partial_fit(X, NUMBERS)
         # As many units in all: the networks that there are go on.
         assert model.set_params(n_networks=1, hidden_layer_sizes=15).fit(X, NUMBERS)
         assert model.n_networks_ == 3
