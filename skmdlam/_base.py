@@ -108,16 +108,32 @@ class Network:
     def parted(self, problem, coefs, intercepts, n_parts):
         """Split the weights of a network into those of ``n_parts`` that were averaged.
 
+        They are one network where someone has put weights between the parts.
+
         Of their last intercepts only the mean is known. What they differ by is estimated, by the
         best constants for some of the samples; the mean output is what it was.
         """
         members = parted(coefs, intercepts, n_parts)
-        if n_parts == 1:
+        if len(members) == 1:
             return members
-        some = problem.at_most(LIMITS.best_offset_rows)
-        outputs = (forward(some.X, *member, self.activations) for member in members)
+        step = LIMITS.best_offset_rows
+        told_by = problem.at_most(step)
+        if problem.loss.out_activation != "identity" and _has_rare_events(told_by.Y):
+            told_by = problem
+        rows = [slice(a, a + step) for a in range(0, len(told_by.Y), step)]
+
+        def offset(member):
+            parts = [forward(told_by.X[some], *member, self.activations) for some in rows]
+            return best_offset(told_by, np.concatenate(parts))
+
         with np.errstate(all="ignore"):
-            return with_offsets(members, [best_offset(some, z) for z in outputs])
+            return with_offsets(members, [offset(member) for member in members])
+
+
+def _has_rare_events(Y):
+    """Whether some column of indicators or counts has but a few zeros, or others."""
+    events = np.count_nonzero(Y, axis=0)
+    return np.minimum(events, len(Y) - events).min() < LIMITS.best_offset_events
 
 
 class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
@@ -270,10 +286,11 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         if goes_on:  # in the type of this X, and never the fitted arrays themselves
             dtype = problem.X.dtype
             weights = ([w.astype(dtype) for w in part] for part in (self.coefs_, self.intercepts_))
-            starts = network.parted(problem, *units.inner(*weights), self.n_networks_)
+            n_parts = min(network.n_networks, self.n_networks_)
+            starts = network.parted(problem, *units.inner(*weights), n_parts)
         else:
             starts = network.starts(problem, rng)
-            self.n_networks_ = network.n_networks
+        self.n_networks_ = len(starts)
         with self._blas_threads(network, problem):
             run = self._start(network, problem, starts, rng, warm=goes_on)
             run = ConvertedRun(run, units.outer)

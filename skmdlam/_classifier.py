@@ -232,7 +232,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         category it is that of its codes, the places in ``categories_``: all of them.
     best_loss_ : float
         Lowest J that was reached: the smallest entry of ``loss_curve_``, or J at the start where no
-        epoch was better. It is there with ``early_stopping`` too, where MLPClassifier has None.
+        epoch was better; of several networks the mean of that. It is there with
+        ``early_stopping`` too, where MLPClassifier has None.
     loss_curve_ : list of float
         J per unit of sample weight of the weights after each epoch or sweep, from a forward pass
         over all training samples; in mini-batches of more than 10,000 samples without weights, and
@@ -300,7 +301,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     ``rho_curve_`` is the largest. There are no ``estimators_``: the blocks of ``coefs_`` are the
     networks, all but their last intercepts, of which it has the mean. Constraints on weights
     ("box") hold in each network, and not for the zeros beside the blocks and the last layer,
-    which is divided by ``n_networks``. :meth:`partial_fit` learns one network of all units.
+    which is divided by ``n_networks``. :meth:`partial_fit` learns one network of all units, and so
+    does a warm start with ``n_networks=1`` and as many hidden units.
 
     *Streams.* :meth:`partial_fit` learns data chunk by chunk, by itself or after a fit, with solver
     "feasible" only. ``loss_curve_`` then has an entry for each call, the loss on its chunk before

@@ -211,12 +211,12 @@ def split_validation(samples, fraction, shuffle, strata, rng):
 
 def check_warm_start(estimator, loss, sizes):
     """Refuse to fit from the weights of another kind of network."""
-    n_networks = estimator.n_networks_
-    if n_networks not in (1, estimator.n_networks):
+    before = estimator.n_networks_
+    if 1 not in (before, estimator.n_networks) and before != estimator.n_networks:
         raise ValueError(
-            f"The previous fit averages {n_networks} networks, and n_networks="
-            f"{estimator.n_networks}: warm_start=True needs the same number. Set warm_start=False "
-            "to start afresh."
+            f"The previous fit averages {before} networks, and n_networks={estimator.n_networks}: "
+            "warm_start=True goes on with the same number, or with all of their units as one "
+            "network. Set warm_start=False to start afresh."
         )
     if loss.out_activation != estimator.out_activation_:
         raise ValueError(
@@ -232,8 +232,13 @@ def check_warm_start(estimator, loss, sizes):
             found = [inputs.n_features, *found[1:]]
         raise ValueError(
             f"warm_start=True needs the layer sizes of the previous fit, {found}; this fit has "
-            f"{sizes}. Set warm_start=False to start afresh."
+            f"{sizes}{_times(estimator)}. Set warm_start=False to start afresh."
         )
+
+
+def _times(estimator):
+    """What hidden layers are multiplied by, for an error; nothing where that is one."""
+    return "" if estimator.n_networks == 1 else f" with n_networks={estimator.n_networks}"
 
 
 def check_next_chunk(estimator, loss, sizes):
@@ -251,7 +256,8 @@ def check_next_chunk(estimator, loss, sizes):
     if found != sizes:
         raise ValueError(
             f"partial_fit goes on with the layer sizes it began with, {found}; "
-            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r} asks for {sizes}."
+            f"hidden_layer_sizes={estimator.hidden_layer_sizes!r}{_times(estimator)} asks for "
+            f"{sizes}."
         )
 
 

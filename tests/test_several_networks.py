@@ -208,6 +208,22 @@ class TestWarmStart:
         assert model.n_networks_ == 3
         assert before * 0.9 < model.loss_curve_[0] <= before * (1 + 1e-6)
 
+    @pytest.mark.parametrize("n_labels", [1, 2])
+    def test_rare_events_count(self, n_labels):
+        """A part of many samples tells the rest of it, but not where it has no such events."""
+        n = 12_000
+        data = np.random.default_rng(2).standard_normal((n, 2))
+        part = np.sort(np.random.RandomState(0).permutation(n)[:10_000])
+        outside = np.setdiff1d(np.arange(n), part)
+        events = outside[np.argsort(data[outside, 0])[-6:]]
+        y = np.column_stack([np.isin(np.arange(n), events), data[:, 1] > 0])[:, :n_labels]
+        y = y.astype(int) if n_labels == 2 else y[:, 0]
+        usual = {"n_networks": 2, "batch_size": 600, "max_iter": 5, "encoding": None}
+        model = make(MDLAMClassifier, hidden=(3,), warm_start=True, **usual).fit(data, y)
+        before = model.loss_
+        model.set_params(max_iter=1).fit(data, y)
+        assert model.loss_ <= before * (1 + 1e-3)
+
     def test_in_mini_batches(self):
         model = make(batch_size=40, max_iter=20, warm_start=True).fit(X, NUMBERS)
         before = model.loss_
@@ -217,12 +233,21 @@ class TestWarmStart:
         model = make(warm_start=True).fit(X, NUMBERS)
         with pytest.raises(ValueError, match=r"layer sizes of the previous fit, \[4, 15, 1\]"):
             model.set_params(hidden_layer_sizes=4).fit(X, NUMBERS)
-        with pytest.raises(ValueError, match="averages 3 networks, and n_networks=1"):
-            model.set_params(n_networks=1, hidden_layer_sizes=15).fit(X, NUMBERS)
+        with pytest.raises(ValueError, match="averages 3 networks, and n_networks=5"):
+            model.set_params(n_networks=5, hidden_layer_sizes=3).fit(X, NUMBERS)
+        model.set_params(n_networks=2, hidden_layer_sizes=5)
+        with pytest.raises(ValueError, match=r"=5 with n_networks=2 asks for \[4, 10, 1\]"):
+            model.partial_fit(X, NUMBERS)
         assert model.n_networks_ == 3
         # What a stream has learned is one network of all units.
         model.set_params(n_networks=3, hidden_layer_sizes=5).partial_fit(X, NUMBERS)
         assert model.fit(X, NUMBERS).n_networks_ == 1
+
+    def test_as_one_network(self):
+        model = make(warm_start=True).fit(X, NUMBERS)
+        before = model.loss_curve_[-1]
+        model.set_params(n_networks=1, hidden_layer_sizes=15).fit(X, NUMBERS)
+        assert model.n_networks_ == 1 and model.loss_ < before
 
 
 class TestStreams:
@@ -294,3 +319,39 @@ def test_rng_is_that_of_the_user():
     for _ in range(3):
         Feasible().initial_weights([4, 5, 1], again, float, make().fit(X, NUMBERS)._activations)
     assert after == again.randint(1000)
+
+
+def by_hand(model, data):
+    """What the weights say, layer by layer."""
+    a = data
+    for W, b in zip(model.coefs_[:-1], model.intercepts_[:-1], strict=True):
+        a = np.maximum(a @ W + b, 0)
+    return (a @ model.coefs_[-1] + model.intercepts_[-1]).ravel()
+
+
+class TestWeightsChangedByAUser:
+    def test_weights_beside_the_blocks_count(self):
+        model = make(hidden=(5, 4)).fit(X, NUMBERS)
+        np.testing.assert_allclose(model.predict(X), by_hand(model, X))
+        model.coefs_[1][0, -1] = 7.0
+        expected = by_hand(model, X)
+        np.testing.assert_allclose(model.predict(X), expected)
+        np.testing.assert_allclose(model.predict(X[:3]), expected[:3])
+        # All units are one network from then on: no weight gets lost.
+        model.set_params(warm_start=True, solver=keeping([])).fit(X, NUMBERS)
+        assert model.n_networks_ == 1
+        np.testing.assert_allclose(model.predict(X), expected)
+
+    @pytest.mark.parametrize("kept", [np.arange(14), np.arange(3, 15), np.arange(0, 15, 2)])
+    def test_units_may_be_taken_out(self, kept):
+        model = make(hidden=(5, 4)).fit(X, NUMBERS)
+        model.coefs_[0], model.intercepts_[0] = model.coefs_[0][:, kept], model.intercepts_[0][kept]
+        model.coefs_[1] = model.coefs_[1][kept]
+        np.testing.assert_allclose(model.predict(X), by_hand(model, X))
+
+    def test_a_warm_start_without_one_of_the_units(self):
+        model = make(batch_size=40).fit(X, NUMBERS)
+        model.coefs_[0], model.intercepts_[0] = model.coefs_[0][:, 1:], model.intercepts_[0][1:]
+        model.coefs_[1] = model.coefs_[1][1:]
+        model.set_params(warm_start=True, hidden_layer_sizes=14, n_networks=1).fit(X, NUMBERS)
+        assert model.n_networks_ == 1 and model.coefs_[0].shape == (4, 14)

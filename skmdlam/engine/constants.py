@@ -198,6 +198,8 @@ class Limits:
     measured_rows: int = _number(512, "samples", "cache, calls", _TABLES)
     measured_rows_stacked: int = _number(128, "samples", "cache, calls", _NETWORKS)
     best_offset_rows: int = _number(10_000, "samples", "time, last intercepts", _NETWORKS)
+    best_offset_events: int = _number(50, "samples of a class", "the same", _NETWORKS)
+    blocks_rows: int = _number(16, "samples", "time to look for blocks, products", _NETWORKS)
     # No power of two: columns of buffers would fall into the same places of the cache.
     block_rows: int = _number(1000, "samples", "cache, calls", _FULL)
     tail_rows: int = _number(2000, "samples", "time, error of the tails", _SCALING)

@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.linalg
 
+from .constants import LIMITS
+
 
 def joined(members):
     """One network that computes the mean of the outputs of several.
@@ -34,8 +36,22 @@ def joined(members):
     )
 
 
+def in_blocks(W, k):
+    """Whether a matrix is block-diagonal, with so many blocks of the same shape."""
+    if W.shape[0] % k or W.shape[1] % k:
+        return False
+    rows, columns = W.shape[0] // k, W.shape[1] // k
+    return not any(
+        W[j * rows : (j + 1) * rows, beside].any()
+        for j in range(k)
+        for beside in (slice(0, j * columns), slice((j + 1) * columns, None))
+    )
+
+
 def parted(coefs, intercepts, k):
     """The members of a network that :func:`joined` made of so many; views of hidden layers.
+
+    One that is not of that form any more, because a user has changed it, is its only member.
 
     The last intercept of each is that of the network: what they differed by there is lost, see
     :func:`with_offsets`.
@@ -50,7 +66,8 @@ def parted(coefs, intercepts, k):
     -------
     members : list of (coefs, intercepts)
     """
-    if k == 1:
+    even = all(W.shape[1] % k == 0 for W in coefs[:-1])
+    if k == 1 or not even or not all(in_blocks(W, k) for W in coefs[1:-1]):
         return [(coefs, intercepts)]
     last = len(coefs) - 1
 
@@ -96,8 +113,8 @@ def _block(size, member, k):
 
 
 def block_product(a, W, k):
-    """``a W`` for a W of k blocks on its diagonal, beside which there are only zeros."""
-    if k == 1:
+    """``a W``, without the zeros beside the k blocks of W, where it has them."""
+    if k == 1 or len(a) < LIMITS.blocks_rows or not in_blocks(W, k):
         return a @ W
     z = np.empty((len(a), W.shape[1]), dtype=np.result_type(a, W))
     for member in range(k):

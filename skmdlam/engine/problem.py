@@ -142,7 +142,8 @@ def forward(X, coefs, intercepts, activations, n_blocks=1):
         One for each hidden layer.
     n_blocks : int, default=1
         Blocks on the diagonals of layers between hidden ones, see
-        :func:`~skmdlam.engine.members.joined`; beside them there are only zeros.
+        :func:`~skmdlam.engine.members.joined`. Where there are other weights beside them, or the
+        sizes are other ones, a user has changed the network: it counts as it is.
 
     Returns
     -------
