@@ -8,6 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from ._base import BaseMDLAM, can_learn_a_stream
 from ._compat import StrOptions, _fit_context
 from ._targets import ClassTarget
+from ._uncertainty import cooled, temperature_of
 
 
 class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
@@ -56,6 +57,12 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         differ, for less than as many times its time, because batches, preparations and calls are
         shared. What is returned is one network, whose hidden layers have as many blocks, so that
         ``coefs_`` has ``n_networks`` times the hidden units. See Notes.
+    calibrate : bool, default=False
+        Whether ``fit`` also learns how far off new predictions are, from networks that leave out a
+        fourth of the samples each and are then dropped: the standard deviation that
+        ``MDLAMRegressor.predict(X, return_std=True)`` gives, or how sure the probabilities of
+        MDLAMClassifier may be, see Notes. Four more fits; ``coefs_`` are the same, but for a factor
+        of the last layer of a classifier.
     solver : str or solver object, default="feasible"
         "feasible": sweeps over all samples or mini-batches (``batch_size``), from the network's own
         values, J itself as what is reported and guarded. "relaxed": the paper's algorithm, on
@@ -212,6 +219,10 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Units of the last layer.
     out_activation_ : str
         "softmax" or "logistic".
+    temperature_ : float
+        What the weights of the last layer were divided by after the fit, with ``calibrate=True``:
+        above 1 where the network was too sure of its classes. 1 where that is not clearly better,
+        and without ``calibrate``. ``loss_`` and the curves are those of the weights before.
     noise_ratio_ : float
         Noise in the targets relative to a smooth function of X, from which the automatic strengths
         and the length of the fit come; not a number where it was not needed, or could not be told.
@@ -379,6 +390,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         activation="relu",
         *,
         n_networks=1,
+        calibrate=False,
         solver="feasible",
         rho="auto",
         epsilon=1e-3,
@@ -405,6 +417,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.n_networks = n_networks
+        self.calibrate = calibrate
         self.solver = solver
         self.rho = rho
         self.epsilon = epsilon
@@ -431,6 +444,16 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     def _make_target(self, goes_on):
         known = (self.classes_, self._multilabel) if goes_on else ()
         return ClassTarget(self.class_weight, *known)
+
+    def _keep_calibration(self, problem, outputs=None, folds=None):
+        self.temperature_ = 1.0
+        if problem is None:
+            return
+        found = temperature_of(problem, outputs)
+        coefs, intercepts = cooled(self.coefs_, self.intercepts_, found)
+        # The last weights may have to be in a box.
+        if np.isfinite(problem.penalty.value(coefs[-1])):
+            self.coefs_, self.intercepts_, self.temperature_ = coefs, intercepts, found
 
     @available_if(can_learn_a_stream)
     @_fit_context(prefer_skip_nested_validation=True)

@@ -7,7 +7,10 @@ from sklearn.utils.metaestimators import available_if
 
 from ._base import BaseMDLAM, can_learn_a_stream
 from ._compat import Interval, StrOptions, _fit_context
+from ._encoding import by_blocks
 from ._targets import NumericTarget
+from ._uncertainty import noise_of, predicted
+from ._validation import check_new_X
 from .losses import REGRESSION_LOSSES, Loss, get_loss
 
 
@@ -65,6 +68,12 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         differ, for less than as many times its time, because batches, preparations and calls are
         shared. What is returned is one network, whose hidden layers have as many blocks, so that
         ``coefs_`` has ``n_networks`` times the hidden units. See Notes.
+    calibrate : bool, default=False
+        Whether ``fit`` also learns how far off new predictions are, from networks that leave out a
+        fourth of the samples each and are then dropped: the standard deviation that
+        ``MDLAMRegressor.predict(X, return_std=True)`` gives, or how sure the probabilities of
+        MDLAMClassifier may be, see Notes. Four more fits; ``coefs_`` are the same, but for a factor
+        of the last layer of a classifier.
     solver : str or solver object, default="feasible"
         "feasible": sweeps over all samples or mini-batches (``batch_size``), from the network's own
         values, J itself as what is reported and guarded. "relaxed": the paper's algorithm, on
@@ -397,6 +406,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         loss="squared_error",
         quantile=0.5,
         n_networks=1,
+        calibrate=False,
         solver="feasible",
         rho="auto",
         epsilon=1e-3,
@@ -424,6 +434,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         self.loss = loss
         self.quantile = quantile
         self.n_networks = n_networks
+        self.calibrate = calibrate
         self.solver = solver
         self.rho = rho
         self.epsilon = epsilon
@@ -448,6 +459,9 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
 
     def _make_target(self, goes_on):
         return NumericTarget(self.loss, self.quantile)
+
+    def _keep_calibration(self, problem, outputs=None, folds=None):
+        self._noise = None if problem is None else noise_of(self, problem, outputs, folds)
 
     @available_if(can_learn_a_stream)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -521,26 +535,59 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def predict(self, X):
+    def predict(self, X, return_std=False):
         """Predict targets.
 
         Parameters
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
             Inputs.
+        return_std : bool, default=False
+            Whether to return the standard deviations of new targets too, noise included, as
+            ``GaussianProcessRegressor`` does. The fit must have had ``calibrate=True``.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predictions: the conditional mean for squared_error and poisson, the median for
             absolute_error, a quantile for quantile.
+        std : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Standard deviations of new targets around them; only with ``return_std``.
+
+        Raises
+        ------
+        ValueError
+            With ``return_std``, after a fit without ``calibrate``.
         """
-        output = self._output(X)
-        prediction = self._loss.inverse_link(output)
-        return prediction.ravel() if prediction.shape[1] == 1 else prediction
+        if not return_std:
+            return _of_targets(self._loss.inverse_link(self._output(X)))
+        X = check_new_X(self, X)
+        if self._noise is None:
+            raise ValueError(self._why_no_std())
+        both = by_blocks(self, X, lambda inputs: predicted(self, inputs))
+        dtype, K = self.coefs_[0].dtype, self.n_outputs_
+        prediction = self._loss.inverse_link(both[:, :K].astype(dtype, copy=False))
+        return _of_targets(prediction), _of_targets(both[:, K:].astype(dtype, copy=False))
+
+    def _why_no_std(self):
+        if not self._loss.central:
+            return (
+                "return_std=True is the standard deviation around a mean or a median, and this "
+                "loss predicts neither: use another loss."
+            )
+        return (
+            "return_std=True needs a fit with calibrate=True, which learns the standard deviation "
+            "from samples that are left out; the last fit (or partial_fit) was without. Set "
+            "calibrate=True and fit again."
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         tags.target_tags.positive_only = get_loss(self.loss).positive_target
         return tags
+
+
+def _of_targets(values):
+    """One column as a vector."""
+    return values.ravel() if values.shape[1] == 1 else values

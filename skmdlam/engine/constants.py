@@ -27,6 +27,7 @@ _IMAGES = "benchmarks/images.py"
 _UNITS = "benchmarks/units.py"
 _SCALING = "benchmarks/scaling.py"
 _ROBUST = "benchmarks/robustness.py"
+_UNCERTAINTY = "benchmarks/uncertainty.py"
 
 
 def _number(value, unit, trades, fitted_by):
@@ -143,6 +144,16 @@ class Tuned:
     stream_beyond: float = _number(50.0, "cells", "drift, curves that are settled", _STREAM)
     stream_beyond_usual: float = _number(0.02, "share of the rows", "the same", _STREAM)
     stream_sample: int = _number(1000, "samples", "memory of streams, knots", _STREAM)
+    # -- what is off in samples that were left out ----------------------------------------------
+    left_out_folds: int = _number(4, "folds", "time, bias of the errors", _UNCERTAINTY)
+    noise_samples: int = _number(50, "samples", "one std for all below, noise", _UNCERTAINTY)
+    noise_rows: int = _number(20_000, "samples", "time, noise of the std", _UNCERTAINTY)
+    noise_alpha: float = _number(1.0, "samples", "noise of the std, its shape", _UNCERTAINTY)
+    noise_floor: float = _number(1e-4, "mean squares", "errors that are zero, shape", _UNCERTAINTY)
+    noise_tail: float = _number(0.005, "share of samples", "std far from samples", _UNCERTAINTY)
+    noise_remains: float = _number(0.2, "share", "std where networks differ a lot", _UNCERTAINTY)
+    temperature_errors: float = _number(2.0, "standard errors", "gain, chance", _UNCERTAINTY)
+    temperature_range: float = _number(2.0, "log T", "separable classes, log-loss", _UNCERTAINTY)
     # -- the full batch -------------------------------------------------------------------------
     full_batch_rows: int = _number(5000, "samples", "time, fit", _TABLES)
     full_batch_columns: int = _number(500, "columns", "time, fit", _TABLES)
