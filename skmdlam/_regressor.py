@@ -2,6 +2,7 @@
 
 from numbers import Real
 
+import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
@@ -565,9 +566,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         if self._noise is None:
             raise ValueError(self._why_no_std())
         both = by_blocks(self, X, lambda inputs: predicted(self, inputs))
-        dtype, K = self.coefs_[0].dtype, self.n_outputs_
-        prediction = self._loss.inverse_link(both[:, :K].astype(dtype, copy=False))
-        return _of_targets(prediction), _of_targets(both[:, K:].astype(dtype, copy=False))
+        output, std = np.hsplit(both, 2)
+        return _of_targets(self._loss.inverse_link(output)), _of_targets(std)
 
     def _why_no_std(self):
         if not self._loss.central:

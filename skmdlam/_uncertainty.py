@@ -159,7 +159,8 @@ class Noise:
             Variance of errors that the network that predicts does not have.
         """
         n, K = errors.shape
-        share = np.full(n, 1.0 / n) if weight is None else weight / weight.sum(dtype=float)
+        weight = np.ones(n) if weight is None else weight.astype(float)
+        share = weight / weight.sum()
         square = np.square(errors, dtype=float)
         mean = share @ square
         remains = np.ones(K)
@@ -173,7 +174,7 @@ class Noise:
         found = cls(*(part.copy() for part in vars(found).values()))
         for k in np.flatnonzero(mean > 0):
             inputs = np.column_stack([activations, outputs[:, k]]).astype(float)
-            parts = _head(inputs, square[:, k], folds, share, tuned)
+            parts = _head(inputs, square[:, k], folds, weight, tuned)
             found.coefs[:, k] = parts[0]
             for part, value in zip(
                 (found.intercepts, found.low, found.high), parts[1:], strict=True
@@ -182,21 +183,23 @@ class Noise:
         return found
 
 
-def _head(inputs, square, folds, share, tuned):
+def _head(inputs, square, folds, weight, tuned):
     """A variance model of one target: coefs, intercept and bounds of the logarithm."""
+    share = weight / weight.sum()
     mean = share @ inputs
     std = np.sqrt(share @ np.square(inputs - mean))
     varies = std > 1e-7 * (np.abs(mean) + std)
     inverse = np.divide(1.0, std, out=np.zeros_like(std), where=varies)
     inputs = (inputs - mean) * inverse
+    ratio, square = np.sqrt(square), np.maximum(square, tuned.noise_floor * (share @ square))
     left_out = np.empty(len(square))
     for fold in np.unique(folds):
         left = folds == fold
-        log = _log_variance(inputs[~left], square[~left], share[~left], tuned)[0]
+        log = _log_variance(inputs[~left], square[~left], weight[~left], tuned)[0]
         left_out[left] = log(inputs[left])
-    log, (coefs, intercept, low, high) = _log_variance(inputs, square, share, tuned)
-    ratio = np.sqrt(square) * np.exp(-0.5 * left_out)
-    factor = _quantile(ratio, share, 0.5) / _MEDIAN
+    log, (coefs, intercept, low, high) = _log_variance(inputs, square, weight, tuned)
+    ratio *= np.exp(-0.5 * left_out)
+    factor = _quantile(ratio, weight, 0.5) / _MEDIAN
     if factor == 0.0:  # half of the errors are none
         factor = np.sqrt(share @ np.square(ratio))
     scale = 2.0 * np.log(factor)
@@ -204,26 +207,25 @@ def _head(inputs, square, folds, share, tuned):
     return coefs, intercept - mean @ coefs + scale, low + scale, high + scale
 
 
-def _log_variance(inputs, square, share, tuned):
+def _log_variance(inputs, square, weight, tuned):
     """Gamma regression of squared errors: a function of inputs, and what it is made of."""
-    mean = share @ square / share.sum()
-    if mean == 0.0:
-        mean = np.finfo(float).tiny
-    target = np.maximum(square / mean, tuned.noise_floor)
-    model = GammaRegressor(alpha=tuned.noise_alpha, solver="newton-cholesky", max_iter=100)
+    total = weight.sum()
+    mean = weight @ square / total
+    alpha = tuned.noise_alpha / total  # beside a mean over samples
+    model = GammaRegressor(alpha=alpha, solver="newton-cholesky", max_iter=100)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model.fit(inputs, target, sample_weight=share)
+        model.fit(inputs, square / mean, sample_weight=weight)
     log = inputs @ model.coef_ + (model.intercept_ + np.log(mean))
-    low, high = (_quantile(log, share, q) for q in (tuned.noise_tail, 1.0 - tuned.noise_tail))
+    low, high = (_quantile(log, weight, q) for q in (tuned.noise_tail, 1.0 - tuned.noise_tail))
     parts = model.coef_, model.intercept_ + np.log(mean), low, high
     return lambda X: np.clip(X @ parts[0] + parts[1], low, high), parts
 
 
-def _quantile(values, share, level):
+def _quantile(values, weight, level):
     """The smallest value that is not below so large a share of the weight."""
     order = np.argsort(values, kind="stable")
-    sums = np.cumsum(share[order])
+    sums = np.cumsum(weight[order])
     place = np.searchsorted(sums, level * sums[-1] * (1.0 - 1e-9))
     return values[order[min(place, len(values) - 1)]]
 
@@ -283,7 +285,8 @@ def _spread(estimator, problem, blocks):
 def predicted(estimator, X):
     """Outputs and standard deviations for samples as the first layer sees them, side by side."""
     activations, z = _activations_and_outputs(estimator, X)
-    return np.hstack([z, Noise(**estimator._noise).std(activations, z)])
+    std = Noise(**estimator._noise).std(activations, z)
+    return np.hstack([z, std.astype(z.dtype, copy=False)])
 
 
 # -- classes: a temperature -----------------------------------------------------------------------
