@@ -58,8 +58,10 @@ def folds_of(n, strata, rng, tuned=TUNED):
     if strata is not None:
         _, codes = np.unique(strata, return_inverse=True)
         order = order[np.argsort(codes.ravel()[order], kind="stable")]
+    few = n < tuned.left_out_few
+    n_folds = min(tuned.left_out_folds_few if few else tuned.left_out_folds, n)
     folds = np.empty(n, dtype=int)
-    folds[order] = np.arange(n) % min(tuned.left_out_folds, n)
+    folds[order] = np.arange(n) % n_folds
     return folds
 
 

@@ -69,15 +69,15 @@ class TestStandardDeviations:
             np.testing.assert_allclose(coverage(error[part], std[part]), LEVELS, atol=0.06)
 
     def test_are_those_of_fits_by_hand(self):
-        """KFold, four public fits, GammaRegressor by its other solver, and the formulas."""
+        """Ten folds, public fits, GammaRegressor by its other solver, and the formulas."""
         X, y, _ = made(163)
         weight = np.random.default_rng(0).integers(1, 4, 163).astype(float)
         rng = np.random.RandomState(7)
         plain = MDLAMRegressor(**SMALL, n_networks=2, random_state=rng).fit(X, y, weight)
         order = rng.permutation(163)  # what the fit has left of the stream
         errors, fold = np.empty(163), np.empty(163, dtype=int)
-        for k in range(4):
-            left = order[k::4]
+        for k in range(10):
+            left = order[k::10]
             kept = np.setdiff1d(np.arange(163), left)
             model = MDLAMRegressor(**SMALL, random_state=k).fit(X[kept], y[kept], weight[kept])
             errors[left], fold[left] = model.predict(X[left]) - y[left], k
@@ -90,7 +90,7 @@ class TestStandardDeviations:
 
         def variance(rows, at):
             mean = np.average(floored[rows], weights=weight[rows])
-            head = GammaRegressor(alpha=600 / weight[rows].sum(), tol=1e-10, max_iter=10_000)
+            head = GammaRegressor(alpha=400 / weight[rows].sum(), tol=1e-10, max_iter=10_000)
             head.fit(inputs[rows], floored[rows] / mean, weight[rows])
             copies = np.repeat(head.predict(inputs[rows]), weight[rows].astype(int))
             low, high = np.quantile(copies, [0.005, 0.995], method="inverted_cdf")
@@ -98,7 +98,7 @@ class TestStandardDeviations:
 
         everything = np.arange(163)
         ratio = np.empty(163)
-        for k in range(4):
+        for k in range(10):
             ratio[fold == k] = errors[fold == k] ** 2 / variance(fold != k, fold == k)
         copies = np.repeat(ratio, weight.astype(int))
         factor = np.quantile(copies, 0.5, method="inverted_cdf") / stats.chi2.ppf(0.5, 1)
@@ -247,7 +247,7 @@ class TestLeftOut:
         y = np.repeat(["a", "b", "c"], [41, 20, 3])
         folds = folds_of(64, y, np.random.RandomState(0))
         for label in "abc":
-            counts = np.bincount(folds[y == label], minlength=4)
+            counts = np.bincount(folds[y == label], minlength=10)
             assert np.ptp(counts) <= 1
         assert not np.array_equal(folds, folds_of(64, y, np.random.RandomState(1)))
         assert sorted(folds_of(3, None, np.random.RandomState(0))) == [0, 1, 2]

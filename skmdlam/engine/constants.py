@@ -146,9 +146,11 @@ class Tuned:
     stream_sample: int = _number(1000, "samples", "memory of streams, knots", _STREAM)
     # -- what is off in samples that were left out ----------------------------------------------
     left_out_folds: int = _number(4, "folds", "time, bias of the errors", _UNCERTAINTY)
+    left_out_folds_few: int = _number(10, "folds", "the same, of few samples", _UNCERTAINTY)
+    left_out_few: int = _number(1000, "samples", "fewer of them are few", _UNCERTAINTY)
     noise_samples: int = _number(50, "samples", "one std for all below, noise", _UNCERTAINTY)
     noise_rows: int = _number(20_000, "samples", "time, noise of the std", _UNCERTAINTY)
-    noise_alpha: float = _number(600.0, "samples", "noise of the std, its shape", _UNCERTAINTY)
+    noise_alpha: float = _number(400.0, "samples", "noise of the std, its shape", _UNCERTAINTY)
     noise_floor: float = _number(1e-4, "mean squares", "errors that are zero, shape", _UNCERTAINTY)
     noise_tail: float = _number(0.005, "share of samples", "std far from samples", _UNCERTAINTY)
     noise_remains: float = _number(0.2, "share", "std where networks differ a lot", _UNCERTAINTY)
