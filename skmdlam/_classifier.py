@@ -58,11 +58,11 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         shared. What is returned is one network, whose hidden layers have as many blocks, so that
         ``coefs_`` has ``n_networks`` times the hidden units. See Notes.
     calibrate : bool, default=False
-        Whether ``fit`` also learns how far off new predictions are, from networks that leave out a
-        fourth of the samples each and are then dropped: the standard deviation that
-        ``MDLAMRegressor.predict(X, return_std=True)`` gives, or how sure the probabilities of
-        MDLAMClassifier may be, see Notes. Four more fits; ``coefs_`` are the same, but for a factor
-        of the last layer of a classifier.
+        Whether ``fit`` also learns how far off predictions of new samples are, from samples that
+        are left out: for ``MDLAMRegressor.predict(X, return_std=True)``, and for probabilities of
+        MDLAMClassifier that are neither too sure nor too careful. It takes four more fits of a
+        single network, ten of fewer than 1,000 samples. What ``predict`` gives without
+        ``return_std`` is the same. See Notes.
     solver : str or solver object, default="feasible"
         "feasible": sweeps over all samples or mini-batches (``batch_size``), from the network's own
         values, J itself as what is reported and guarded. "relaxed": the paper's algorithm, on
@@ -309,6 +309,22 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     same epoch. Without a hidden layer they would be the same, and there is one.
     :meth:`partial_fit` learns one network of all units.
 
+    *Calibration.* With ``calibrate=True`` single networks are fitted to three fourths of the
+    samples (nine tenths of fewer than 1,000). Each predicts the others and is dropped. The folds
+    are random, with the shares of the classes. What the first layer sees, encoding and scores of
+    categories, is chosen once, from all samples. ``early_stopping`` has no part in it: these
+    networks stop as they would without it, and samples for validation are not used. All of it holds
+    for new samples from where those of ``fit`` came from, and not elsewhere. Samples that belong
+    together, as several of one person, make it too sure. Ctrl-C during the fit, or after it, leaves
+    what ``calibrate=False`` would, and so does :meth:`partial_fit`.
+
+    *Temperature.* Probabilities of a network may be too sure, or too careful. Calibration divides
+    the outputs by the number with the lowest log-loss of left-out samples, if it is lower by more
+    than two standard errors; the most probable class stays. The last layer has it, so that all
+    that is computed from the weights does. On 29 tables with 4,000 training samples at most it was
+    other than 1 on NUM_T, log-loss fell from NUM_L, and the expected calibration error
+    from NUM_E. With penalty "box" it is left at 1 where weights would leave the box.
+
     *Streams.* :meth:`partial_fit` learns data chunk by chunk, by itself or after a fit, with solver
     "feasible" only. ``loss_curve_`` then has an entry for each call, the loss on its chunk before
     that was learned, and may rise; ``loss_`` is the last one and ``best_loss_`` the smallest;
@@ -363,6 +379,13 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     'converged'
     >>> full = MDLAMClassifier((20,), batch_size=None, random_state=0).fit(X, y)
     >>> all(b <= a for a, b in zip(full.loss_curve_, full.loss_curve_[1:]))
+    True
+
+    Probabilities that are neither too sure nor too careful, by samples that are left out:
+
+    >>> from sklearn.datasets import load_wine
+    >>> wine = MDLAMClassifier((20,), calibrate=True, random_state=0)
+    >>> wine.fit(*load_wine(return_X_y=True)).temperature_ < 1  # it was too careful
     True
 
     A network that keeps all its weights between 0 and 1:

@@ -70,11 +70,11 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         shared. What is returned is one network, whose hidden layers have as many blocks, so that
         ``coefs_`` has ``n_networks`` times the hidden units. See Notes.
     calibrate : bool, default=False
-        Whether ``fit`` also learns how far off new predictions are, from networks that leave out a
-        fourth of the samples each and are then dropped: the standard deviation that
-        ``MDLAMRegressor.predict(X, return_std=True)`` gives, or how sure the probabilities of
-        MDLAMClassifier may be, see Notes. Four more fits; ``coefs_`` are the same, but for a factor
-        of the last layer of a classifier.
+        Whether ``fit`` also learns how far off predictions of new samples are, from samples that
+        are left out: for ``MDLAMRegressor.predict(X, return_std=True)``, and for probabilities of
+        MDLAMClassifier that are neither too sure nor too careful. It takes four more fits of a
+        single network, ten of fewer than 1,000 samples. What ``predict`` gives without
+        ``return_std`` is the same. See Notes.
     solver : str or solver object, default="feasible"
         "feasible": sweeps over all samples or mini-batches (``batch_size``), from the network's own
         values, J itself as what is reported and guarded. "relaxed": the paper's algorithm, on
@@ -313,6 +313,27 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     same epoch. Without a hidden layer they would be the same, and there is one.
     :meth:`partial_fit` learns one network of all units.
 
+    *Calibration.* With ``calibrate=True`` single networks are fitted to three fourths of the
+    samples (nine tenths of fewer than 1,000). Each predicts the others and is dropped. The folds
+    are random, with the shares of the classes. What the first layer sees, encoding and scores of
+    categories, is chosen once, from all samples. ``early_stopping`` has no part in it: these
+    networks stop as they would without it, and samples for validation are not used. All of it holds
+    for new samples from where those of ``fit`` came from, and not elsewhere. Samples that belong
+    together, as several of one person, make it too sure. Ctrl-C during the fit, or after it, leaves
+    what ``calibrate=False`` would, and so does :meth:`partial_fit`.
+
+    *Standard deviations* are those of a new target, noise included. The logarithm of the variance
+    is linear in the activations of the last hidden layer (of the first of several networks) and in
+    the output. It is fitted to the squares of the left-out errors, by a gamma regression with a
+    ridge penalty, and held within the .5 and 99.5 % of what the samples have. One factor makes the
+    median of the errors that of a normal distribution; several networks get less by what they gain
+    by their mean. Fewer than 50 samples have one standard deviation, and so has each of several
+    targets that is constant. On 19 tables with 4,000 training samples at most, intervals of 50, 80
+    and 95 % held NUM_A of the new samples, for four networks NUM_B; with 300 samples NUM_C. Of one
+    table these shares were off by NUM_D on average. Where new samples came from another part of the
+    space they held NUM_S: there it is far too small. Tails are heavier than normal: 95 % are
+    the least certain.
+
     *Streams.* :meth:`partial_fit` learns data chunk by chunk, by itself or after a fit, with solver
     "feasible" only. ``loss_curve_`` then has an entry for each call, the loss on its chunk before
     that was learned, and may rise; ``loss_`` is the last one and ``best_loss_`` the smallest;
@@ -379,6 +400,14 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     True
     >>> full = MDLAMRegressor((20,), batch_size=None, max_iter=1000, random_state=0).fit(X, y)
     >>> all(b <= a for a, b in zip(full.loss_curve_, full.loss_curve_[1:]))
+    True
+
+    How far off predictions are:
+
+    >>> model = MDLAMRegressor((20,), calibrate=True, random_state=0).fit(X[:300], y[:300])
+    >>> mean, std = model.predict(X[300:], return_std=True)
+    >>> inside = abs(y[300:] - mean) < 1.645 * std
+    >>> bool(0.8 < inside.mean() < 0.97)  # of 90 %
     True
 
     Two targets at a time:
