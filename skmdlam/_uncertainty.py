@@ -5,12 +5,13 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import scipy.sparse as sp
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 from sklearn.linear_model import GammaRegressor
 
 from ._range import within_range
-from .engine.constants import TUNED
+from .engine.constants import LIMITS, TUNED
 from .engine.inputs.encoded import EncodedSamples
 from .engine.members import parted
 from .engine.moments import chunks, extremes
@@ -91,8 +92,10 @@ def left_out_outputs(problem, folds, fit, clip):
         low, high = _range_of(part.X)
         # As an estimator that was fitted to these samples sees others.
         reader = SimpleNamespace(clip=clip, data_min_=low, data_max_=high, _inputs=part.pieces)
-        for rows in chunks(len(left), problem.X.shape[1]):
-            outputs[left[rows]] = output(within_range(reader, problem.X[left[rows]]))
+        X = _some(problem, left).X
+        X = X.tocsr() if sp.issparse(X) else X
+        for rows in chunks(len(left), X.shape[1]):
+            outputs[left[rows]] = output(within_range(reader, X[rows]))
     if not np.isfinite(outputs).all():
         raise FloatingPointError(
             "Predictions of samples that were left out are beyond the range of floating point: "
@@ -209,12 +212,13 @@ def _head(inputs, square, folds, weight, tuned):
     return coefs, intercept - mean @ coefs + scale, low + scale, high + scale
 
 
-def _log_variance(inputs, square, weight, tuned):
+def _log_variance(inputs, square, weight, tuned, limits=LIMITS):
     """Gamma regression of squared errors: a function of inputs, and what it is made of."""
     total = weight.sum()
     mean = weight @ square / total
     alpha = tuned.noise_alpha / total  # beside a mean over samples
-    model = GammaRegressor(alpha=alpha, solver="newton-cholesky", max_iter=100)
+    solver = "newton-cholesky" if inputs.shape[1] <= limits.noise_newton else "lbfgs"
+    model = GammaRegressor(alpha=alpha, solver=solver, max_iter=100)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(inputs, square / mean, sample_weight=weight)

@@ -244,6 +244,7 @@ class Limits:
     factorization: int = _number(4000, "rows or columns", "time of the exact step", _FULL)
     dense_eigenvalue: int = _number(600, "rows", "time of the largest eigenvalue", _FULL)
     stream_covariance: int = _number(1500, "columns", "time and memory, metric", _STREAM)
+    noise_newton: int = _number(300, "units", "time, digits of the std", _UNCERTAINTY)
 
 
 @dataclass(frozen=True)
