@@ -50,7 +50,7 @@ from tabular import data_sets, index
 from threadpoolctl import threadpool_limits
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor
-from skmdlam._uncertainty import folds_of, left_out_outputs
+from skmdlam._uncertainty import folds_of, left_out
 
 LEVELS = np.array([0.5, 0.8, 0.95])
 FACTORS = norm.ppf(0.5 + LEVELS / 2)
@@ -73,16 +73,16 @@ class SharedFolds:
         return self
 
     def _calibrate(self, network, problem, strata, rng):
-        if "outputs" not in self._known:
+        if "found" not in self._known:
             start = time.process_time()
             folds = folds_of(len(problem.Y), strata, rng)
-            outputs = left_out_outputs(
+            found = left_out(
                 problem, folds, lambda part, seed: self._fitted(network, part, seed), self.clip
             )
             seconds = time.process_time() - start
-            self._known |= {"folds": folds, "outputs": outputs, "seconds": seconds, "Y": problem.Y}
+            self._known |= {"found": found, "seconds": seconds, "Y": problem.Y}
         start = time.process_time()
-        self._keep_calibration(problem, self._known["outputs"], self._known["folds"])
+        self._keep_calibration(problem, self._known["found"])
         self.own_seconds = time.process_time() - start
 
 
@@ -176,7 +176,7 @@ def numbers(X, y, rows, kind, seed):
         yield row(method, of_normal(y_test, mean, std), mean, *seconds)
         if method == ONE:
             own = np.sqrt(np.mean((y_train - model.predict(X_train)) ** 2))
-            left_out = np.sqrt(np.mean((known["Y"] - known["outputs"]) ** 2))
+            left_out = np.sqrt(np.mean((known["Y"] - known["found"].outputs) ** 2))
             yield row(RESIDUALS, of_normal(y_test, mean, own), mean)
             yield row(LEFT_OUT, of_normal(y_test, mean, left_out), mean)
     if rows <= GAUSSIAN_ROWS:

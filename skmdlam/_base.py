@@ -38,7 +38,7 @@ from ._stored import readable_state
 from ._stream_encoding import encode_stream, stream_has_begun
 from ._threads import blas_threads_for
 from ._transform import HiddenFeaturesMixin
-from ._uncertainty import check_calibrate, folds_of, left_out_outputs
+from ._uncertainty import check_calibrate, folds_of, left_out
 from ._validation import (
     check_new_X,
     check_next_chunk,
@@ -171,8 +171,8 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         """
 
     @abstractmethod
-    def _keep_calibration(self, problem, outputs=None, folds=None):
-        """Keep what outputs for left-out samples say; without a problem that nothing is known."""
+    def _keep_calibration(self, problem, found=None):
+        """Keep what left-out samples of a problem say; None where nothing is known of them."""
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -340,10 +340,10 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         """Keep what networks say of samples that they have not seen; their weights are dropped."""
         folds = folds_of(len(problem.Y), strata, rng)
         try:
-            outputs = left_out_outputs(
+            found = left_out(
                 problem, folds, lambda part, seed: self._fitted(network, part, seed), self.clip
             )
-            self._keep_calibration(problem, outputs, folds)
+            self._keep_calibration(problem, found)
         except KeyboardInterrupt:
             warnings.warn(
                 "Interrupted by user after the fit: it is complete, and as with calibrate=False.",

@@ -468,15 +468,15 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         known = (self.classes_, self._multilabel) if goes_on else ()
         return ClassTarget(self.class_weight, *known)
 
-    def _keep_calibration(self, problem, outputs=None, folds=None):
+    def _keep_calibration(self, problem, found=None):
         self.temperature_ = 1.0
         if problem is None:
             return
-        found = temperature_of(problem, outputs)
-        coefs, intercepts = cooled(self.coefs_, self.intercepts_, found)
+        temperature = temperature_of(problem, found.outputs)
+        coefs, intercepts = cooled(self.coefs_, self.intercepts_, temperature)
         # The last weights may have to be in a box.
         if np.isfinite(problem.penalty.value(coefs[-1])):
-            self.coefs_, self.intercepts_, self.temperature_ = coefs, intercepts, found
+            self.coefs_, self.intercepts_, self.temperature_ = coefs, intercepts, temperature
 
     @available_if(can_learn_a_stream)
     @_fit_context(prefer_skip_nested_validation=True)

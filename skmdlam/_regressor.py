@@ -490,8 +490,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     def _make_target(self, goes_on):
         return NumericTarget(self.loss, self.quantile)
 
-    def _keep_calibration(self, problem, outputs=None, folds=None):
-        self._noise = None if problem is None else noise_of(self, problem, outputs, folds)
+    def _keep_calibration(self, problem, found=None):
+        self._noise = None if problem is None else noise_of(self, problem, found)
 
     @available_if(can_learn_a_stream)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -590,7 +590,8 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
             With ``return_std``, after a fit without ``calibrate``.
         """
         if not return_std:
-            return _of_targets(self._loss.inverse_link(self._output(X)))
+            output = self._output(X)
+            return _of_targets(self._loss.inverse_link(output))
         X = check_new_X(self, X)
         if self._noise is None:
             raise ValueError(self._why_no_std())

@@ -1,7 +1,7 @@
 """How far off predictions are, from samples that were left out: a standard deviation and T."""
 
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +13,6 @@ from sklearn.linear_model import GammaRegressor
 from ._range import within_range
 from .engine.constants import LIMITS, TUNED
 from .engine.inputs.encoded import EncodedSamples
-from .engine.members import parted
 from .engine.moments import chunks, extremes
 from .engine.problem import forward, hidden_activations
 
@@ -66,8 +65,33 @@ def folds_of(n, strata, rng, tuned=TUNED):
     return folds
 
 
-def left_out_outputs(problem, folds, fit, clip):
-    """Outputs for each sample of a network that has not seen it.
+@dataclass(frozen=True)
+class LeftOut:
+    """What networks say that have not seen some of the samples.
+
+    Attributes
+    ----------
+    folds : ndarray of int of shape (n,)
+    outputs : ndarray of shape (n, K)
+        For each sample those of the network that has not seen it.
+    of_all : ndarray of shape (n_folds, m, K)
+        Outputs of all for the same few samples.
+    share : ndarray of shape (m,)
+        Weights of these.
+    """
+
+    folds: np.ndarray
+    outputs: np.ndarray
+    of_all: np.ndarray
+    share: np.ndarray
+
+    def spread(self, link):
+        """Variance of the predictions of one network, by what the networks differ."""
+        return self.share @ link(self.of_all).var(axis=0, ddof=1)
+
+
+def left_out(problem, folds, fit, clip, tuned=TUNED):
+    """Predict each sample by a network that has not seen it.
 
     Parameters
     ----------
@@ -82,9 +106,10 @@ def left_out_outputs(problem, folds, fit, clip):
 
     Returns
     -------
-    outputs : ndarray of shape (n, K)
+    LeftOut
     """
-    outputs = np.empty(problem.Y.shape)
+    outputs, of_all = np.empty(problem.Y.shape), []
+    few = problem.at_most(tuned.std_spread_rows)
     for fold in range(folds.max() + 1):
         kept, left = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         part = _some(problem, kept)
@@ -96,12 +121,13 @@ def left_out_outputs(problem, folds, fit, clip):
         X = X.tocsr() if sp.issparse(X) else X
         for rows in chunks(len(left), X.shape[1]):
             outputs[left[rows]] = output(within_range(reader, X[rows]))
+        of_all.append(output(within_range(reader, few.X[:])))
     if not np.isfinite(outputs).all():
         raise FloatingPointError(
             "Predictions of samples that were left out are beyond the range of floating point: "
             "scale X and y, or set calibrate=False."
         )
-    return outputs
+    return LeftOut(folds, outputs, np.array(of_all, dtype=float), few.rows.normalized())
 
 
 def _some(problem, rows):
@@ -170,11 +196,11 @@ class Noise:
         mean = share @ square
         remains = np.ones(K)
         np.divide(spread, mean, out=remains, where=mean > 0)
-        remains = np.where(mean > 0, np.maximum(1.0 - remains, tuned.noise_remains), 1.0)
+        remains = np.where(mean > 0, np.maximum(1.0 - remains, tuned.std_remains), 1.0)
         with np.errstate(divide="ignore"):
             constant = np.log(mean) + np.log(remains)
         found = cls(np.zeros((activations.shape[1] + 1, K)), constant, constant, constant)
-        if n < tuned.noise_samples:
+        if n < tuned.std_samples:
             return found
         found = cls(*(part.copy() for part in vars(found).values()))
         for k in np.flatnonzero(mean > 0):
@@ -196,7 +222,7 @@ def _head(inputs, square, folds, weight, tuned):
     varies = std > 1e-7 * (np.abs(mean) + std)
     inverse = np.divide(1.0, std, out=np.zeros_like(std), where=varies)
     inputs = (inputs - mean) * inverse
-    ratio, square = np.sqrt(square), np.maximum(square, tuned.noise_floor * (share @ square))
+    ratio, square = np.sqrt(square), np.maximum(square, tuned.std_floor * (share @ square))
     left_out = np.empty(len(square))
     for fold in np.unique(folds):
         left = folds == fold
@@ -216,14 +242,14 @@ def _log_variance(inputs, square, weight, tuned, limits=LIMITS):
     """Gamma regression of squared errors: a function of inputs, and what it is made of."""
     total = weight.sum()
     mean = weight @ square / total
-    alpha = tuned.noise_alpha / total  # beside a mean over samples
-    solver = "newton-cholesky" if inputs.shape[1] <= limits.noise_newton else "lbfgs"
+    alpha = tuned.std_alpha / total  # beside a mean over samples
+    solver = "newton-cholesky" if inputs.shape[1] <= limits.std_newton else "lbfgs"
     model = GammaRegressor(alpha=alpha, solver=solver, max_iter=100)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(inputs, square / mean, sample_weight=weight)
     log = inputs @ model.coef_ + (model.intercept_ + np.log(mean))
-    low, high = (_quantile(log, weight, q) for q in (tuned.noise_tail, 1.0 - tuned.noise_tail))
+    low, high = (_quantile(log, weight, q) for q in (tuned.std_tail, 1.0 - tuned.std_tail))
     parts = model.coef_, model.intercept_ + np.log(mean), low, high
     return lambda X: np.clip(X @ parts[0] + parts[1], low, high), parts
 
@@ -236,7 +262,7 @@ def _quantile(values, weight, level):
     return values[order[min(place, len(values) - 1)]]
 
 
-def noise_of(estimator, problem, outputs, folds, tuned=TUNED):
+def noise_of(estimator, problem, found, tuned=TUNED):
     """Variance of new targets of a fitted regressor; arrays for :func:`predicted`.
 
     Parameters
@@ -244,20 +270,20 @@ def noise_of(estimator, problem, outputs, folds, tuned=TUNED):
     estimator : estimator
     problem : Problem
         What it was fitted to, in the units of y.
-    outputs : ndarray of shape (n, K)
-        Of :func:`left_out_outputs`.
-    folds : ndarray of int of shape (n,)
+    found : LeftOut
     """
+    outputs, folds, link = found.outputs, found.folds, estimator._loss.inverse_link
+    # Their mean is better than one network by that.
+    spread = (1.0 - 1.0 / estimator.n_networks_) * found.spread(link)
     n = len(outputs)
-    if n > tuned.noise_rows:
-        rows = np.sort(np.random.RandomState(0).permutation(n)[: tuned.noise_rows])
+    if n > tuned.std_rows:
+        rows = np.sort(np.random.RandomState(0).permutation(n)[: tuned.std_rows])
         outputs, folds, problem = outputs[rows], folds[rows], problem.some(rows)
     width = problem.X.shape[1] + estimator.coefs_[0].shape[1]
     blocks = [problem.X[rows] for rows in chunks(len(outputs), width)]
     seen = [_activations_and_outputs(estimator, X) for X in blocks]
     activations, fitted = (np.concatenate(part) for part in zip(*seen, strict=True))
-    errors = estimator._loss.inverse_link(outputs) - problem.Y
-    weight, spread = problem.sample_weight, _spread(estimator, problem, blocks)
+    errors, weight = link(outputs) - problem.Y, problem.sample_weight
     return Noise.of(activations, fitted, errors, folds, weight, spread, tuned).as_arrays()
 
 
@@ -271,21 +297,6 @@ def _activations_and_outputs(estimator, X):
     z = a @ coefs[-1]
     z += intercepts[-1]
     return a[:, : a.shape[1] // estimator.n_networks_], z
-
-
-def _spread(estimator, problem, blocks):
-    """By how much the mean of the networks is better than one: a variance for each target."""
-    k = estimator.n_networks_
-    if k == 1:
-        return 0.0
-    members = parted(estimator.coefs_, estimator.intercepts_, k)
-    outputs = [[forward(X, *member, estimator._activations) for X in blocks] for member in members]
-    outputs = np.array([np.concatenate(parts) for parts in outputs], dtype=float)
-    share = problem.rows.normalized()
-    means = np.einsum("i,jik->jk", share, outputs)  # the last intercept of each is lost
-    outputs += (means.mean(axis=0) - means)[:, None]
-    variance = estimator._loss.inverse_link(outputs).var(axis=0, ddof=1)
-    return (1.0 - 1.0 / k) * (share @ variance)
 
 
 def predicted(estimator, X):
@@ -305,7 +316,7 @@ def temperature_of(problem, outputs, tuned=TUNED):
     ----------
     problem : Problem
     outputs : ndarray of shape (n, K)
-        Of :func:`left_out_outputs`.
+        For left-out samples.
 
     Returns
     -------

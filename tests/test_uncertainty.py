@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import GammaRegressor
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor, _uncertainty
-from skmdlam._uncertainty import Noise, cooled, folds_of, left_out_outputs, temperature_of
+from skmdlam._uncertainty import Noise, cooled, folds_of, left_out, temperature_of
 from skmdlam.activations import ReLU
 from skmdlam.engine.inputs.encoded import EncodedSamples
 from skmdlam.engine.inputs.pieces import Pieces
@@ -75,12 +75,13 @@ class TestStandardDeviations:
         rng = np.random.RandomState(7)
         plain = MDLAMRegressor(**SMALL, n_networks=2, random_state=rng).fit(X, y, weight)
         order = rng.permutation(163)  # what the fit has left of the stream
-        errors, fold = np.empty(163), np.empty(163, dtype=int)
+        errors, fold, everywhere = np.empty(163), np.empty(163, dtype=int), []
         for k in range(10):
             left = order[k::10]
             kept = np.setdiff1d(np.arange(163), left)
             model = MDLAMRegressor(**SMALL, random_state=k).fit(X[kept], y[kept], weight[kept])
             errors[left], fold[left] = model.predict(X[left]) - y[left], k
+            everywhere.append(model.predict(X))
         units = plain.transform(X)[:, :5]
         inputs = np.column_stack([units, plain.predict(X)])
         inputs -= np.average(inputs, axis=0, weights=weight)
@@ -102,12 +103,7 @@ class TestStandardDeviations:
             ratio[fold == k] = errors[fold == k] ** 2 / variance(fold != k, fold == k)
         copies = np.repeat(ratio, weight.astype(int))
         factor = np.quantile(copies, 0.5, method="inverted_cdf") / stats.chi2.ppf(0.5, 1)
-        parts = plain.transform(X)
-        outputs = [
-            2 * parts[:, part] @ plain.coefs_[1][part, 0] for part in (slice(5), slice(5, 10))
-        ]
-        outputs = [each - np.average(each, weights=weight) for each in outputs]
-        differ = np.average(np.var(outputs, axis=0, ddof=1), weights=weight)
+        differ = np.average(np.var(everywhere, axis=0, ddof=1), weights=weight)
         remains = 1 - 0.5 * differ / np.average(errors**2, weights=weight)
         expected = np.sqrt(variance(everything, everything) * factor * remains)
 
@@ -207,7 +203,7 @@ class TestState:
         def stop(*arguments):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("skmdlam._base.left_out_outputs", stop)
+        monkeypatch.setattr("skmdlam._base.left_out", stop)
         with pytest.warns(ConvergenceWarning, match="after the fit") as caught:
             model = fitted()
         assert caught[0].filename == __file__
@@ -239,7 +235,7 @@ class TestErrors:
             return lambda X: X / 0.0
 
         with np.errstate(divide="ignore"), pytest.raises(FloatingPointError, match="scale X"):
-            left_out_outputs(problem, np.array([0, 1, 0, 1]), diverged, True)
+            left_out(problem, np.array([0, 1, 0, 1]), diverged, True)
 
 
 class TestLeftOut:
@@ -271,9 +267,7 @@ class TestLeftOut:
             return output
 
         results = [
-            left_out_outputs(
-                Problem(X, Y, [], SquaredError(), L2(), 0.0, pieces=pieces), folds, fit, True
-            )
+            left_out(Problem(X, Y, [], SquaredError(), L2(), 0.0, pieces=pieces), folds, fit, True)
             for X in (on_demand, on_demand[:])
         ]
         np.testing.assert_allclose(*results, rtol=1e-12)
@@ -403,7 +397,7 @@ class TestEveryKindOfFit:
             X["level"] = rng.choice([f"level {k}" for k in range(30)], 120)
             X.loc[3, "a"] = np.nan
         elif how == "no rows":  # fewer than the head takes: a subset of the samples
-            constants = _uncertainty.TUNED.__class__(noise_rows=60)
+            constants = _uncertainty.TUNED.__class__(std_rows=60)
             monkeypatch.setattr(_uncertainty.noise_of, "__defaults__", (constants,))
         model = MDLAMRegressor(**SMALL | options, calibrate=True, random_state=0)
         with warnings.catch_warnings():
