@@ -270,7 +270,8 @@ class TestLeftOut:
             left_out(Problem(X, Y, [], SquaredError(), L2(), 0.0, pieces=pieces), folds, fit, True)
             for X in (on_demand, on_demand[:])
         ]
-        np.testing.assert_allclose(*results, rtol=1e-12)
+        np.testing.assert_allclose(*(found.outputs for found in results), rtol=1e-12)
+        np.testing.assert_allclose(*(found.of_all for found in results), rtol=1e-12)
         assert set(seen[:4]) == {EncodedSamples} and set(seen[4:]) == {np.ndarray}
 
 
