@@ -61,7 +61,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Whether ``fit`` also learns how far off predictions of new samples are, from samples that
         are left out: for ``MDLAMRegressor.predict(X, return_std=True)``, and for probabilities of
         MDLAMClassifier that are neither too sure nor too careful. It takes four more fits of a
-        single network, ten of fewer than 1,000 samples. What ``predict`` gives without
+        single network, ten of fewer than 2,000 samples. What ``predict`` gives without
         ``return_std`` is the same. See Notes.
     solver : str or solver object, default="feasible"
         "feasible": sweeps over all samples or mini-batches (``batch_size``), from the network's own
@@ -310,7 +310,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     :meth:`partial_fit` learns one network of all units.
 
     *Calibration.* With ``calibrate=True`` single networks are fitted to three fourths of the
-    samples (nine tenths of fewer than 1,000). Each predicts the others and is dropped. The folds
+    samples (nine tenths of fewer than 2,000). Each predicts the others and is dropped. The folds
     are random, with the shares of the classes. What the first layer sees, encoding and scores of
     categories, is chosen once, from all samples. ``early_stopping`` has no part in it: these
     networks stop as they would without it, and samples for validation are not used. All of it holds

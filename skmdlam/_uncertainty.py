@@ -223,13 +223,13 @@ def _head(inputs, square, folds, weight, tuned):
     inverse = np.divide(1.0, std, out=np.zeros_like(std), where=varies)
     inputs = (inputs - mean) * inverse
     ratio, square = np.sqrt(square), np.maximum(square, tuned.std_floor * (share @ square))
-    left_out = np.empty(len(square))
+    logs = np.empty(len(square))
     for fold in np.unique(folds):
         left = folds == fold
         log = _log_variance(inputs[~left], square[~left], weight[~left], tuned)[0]
-        left_out[left] = log(inputs[left])
+        logs[left] = log(inputs[left])
     log, (coefs, intercept, low, high) = _log_variance(inputs, square, weight, tuned)
-    ratio *= np.exp(-0.5 * left_out)
+    ratio *= np.exp(-0.5 * logs)
     factor = _quantile(ratio, weight, 0.5) / _MEDIAN
     if factor == 0.0:  # half of the errors are none
         factor = np.sqrt(share @ np.square(ratio))

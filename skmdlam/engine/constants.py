@@ -147,7 +147,7 @@ class Tuned:
     # -- what is off in samples that were left out ----------------------------------------------
     left_out_folds: int = _number(4, "folds", "time, bias of the errors", _UNCERTAINTY)
     left_out_folds_few: int = _number(10, "folds", "the same, of few samples", _UNCERTAINTY)
-    left_out_few: int = _number(1000, "samples", "fewer of them are few", _UNCERTAINTY)
+    left_out_few: int = _number(2000, "samples", "fewer of them are few", _UNCERTAINTY)
     std_samples: int = _number(50, "samples", "one std for all below, noise", _UNCERTAINTY)
     std_rows: int = _number(20_000, "samples", "time, noise of the std", _UNCERTAINTY)
     std_alpha: float = _number(400.0, "samples", "noise of the std, its shape", _UNCERTAINTY)
