@@ -84,7 +84,7 @@ DIFFERENT = {
     ("class", "Attributes", "out_activation_"): "other losses, other links",
     ("class", "Attributes", "temperature_"): "numbers have standard deviations",
     ("class", "Notes", "*Standard deviations* are"): "of numbers",
-    ("class", "Notes", "*Temperature.* The probabilities"): "of classes",
+    ("class", "Notes", "*Temperature.* Probabilities of"): "of classes",
     ("predict", "Parameters", "return_std"): "of numbers",
     ("predict", "Returns", "std"): "of numbers",
     ("predict", "Raises", "ValueError"): "of numbers",
