@@ -336,7 +336,7 @@ The rows furthest along the first principal component are predicted and were nev
 ## Time
 
 Seconds of all fits, processor time. Four further fits of a single network are what calibration
-costs; of four networks that were fitted side by side that is less than another fit.
+costs, ten of fewer than 2,000 rows; encoding and start are those of the fit.
 
 {times}
 ## Each table, {last} training rows at most
@@ -345,7 +345,38 @@ costs; of four networks that were fitted side by side that is less than another 
 {class_details}
 {learned}"""
 
-LEARNED = ""
+LEARNED = """\
+## What was learned
+
+* On average over the tables coverage is within .03 of 50, 80 and 95 % at every size, for one
+  network and for four, on both halves but for 50 % of the even one with 300 rows (.035 too wide,
+  one network). Of a single table it is off by .02 to .04.
+* 95 % intervals hold .93: the factor is that of the median, and errors have heavier tails than a
+  normal distribution. A conformal interval holds 95 % better and is wider: its score is higher.
+* Training residuals are too small and a constant is too wide in the middle: left-out errors alone
+  hold .60 to .64 of 50 %.
+* With ten folds in place of four coverage is .512, .805, .933 in place of .535, .820, .941 with
+  1,000 rows and one network: three fourths of few rows predict worse than all. It takes twice as
+  long.
+* A temperature below 1 is most frequent: on clear tables the networks are too careful. It was worse
+  on one table, with 673 training and 225 test rows.
+* Shift: no method here holds, conformal intervals neither.
+
+## What was tried and did not help
+
+On some of these tables, before the folds and strengths were what they are; the fits are not kept.
+
+* The posterior of the last layer's least squares, with the members' spread or without: it is blind
+  to what the hidden layer has overfitted. Coverage of 80 and 95 %: .79 and .90.
+* The quantiles of the left-out ratios in place of the normal ones: .52, .82, .95 (a distribution
+  that is not normal has no place in ``return_std``).
+* A factor from the second moment in place of the median: .58, .85, .95.
+* A gamma head whose ridge grows with the samples: alpha = 1 is best with 300 rows, .1 to .3 with
+  4,000, so it is 400 over their number.
+* The spread of the members on rows that they were trained on, to tell what four gain over one: it
+  is too small, and 50 % intervals hold .54.
+* Shrinking the logits by the variance of the last layer (Laplace): log-loss .217 in place of .211.
+"""
 
 
 def read(path):
