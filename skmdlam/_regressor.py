@@ -2,12 +2,16 @@
 
 from numbers import Real
 
+import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from ._base import BaseMDLAM, can_learn_a_stream
 from ._compat import Interval, StrOptions, _fit_context
+from ._encoding import by_blocks
 from ._targets import NumericTarget
+from ._uncertainty import noise_of, predicted
+from ._validation import check_new_X
 from .losses import REGRESSION_LOSSES, Loss, get_loss
 
 
@@ -67,6 +71,12 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         ``n_networks`` times the time. The fitted model is one network, whose hidden layers have a
         block for each, so that ``coefs_`` has ``n_networks`` times the hidden units. Without a
         hidden layer all would be the same, and there is one. See Notes.
+    calibrate : bool, default=False
+        Whether ``fit`` also learns how far off predictions of new samples are, from samples that
+        are left out: for ``MDLAMRegressor.predict(X, return_std=True)``, and for probabilities of
+        MDLAMClassifier that are neither too sure nor too careful. It takes four more fits of a
+        single network, ten of fewer than 2,000 samples. What ``predict`` gives without
+        ``return_std`` is the same. See Notes.
     solver : str or solver object, default="feasible"
         "feasible": sweeps over all samples or mini-batches (``batch_size``), from the network's own
         values, J itself as what is reported and guarded. "relaxed": the paper's algorithm, on
@@ -309,6 +319,27 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     which is divided by ``n_networks``. :meth:`partial_fit` learns one network of all units, and so
     does a warm start with ``n_networks=1`` and as many hidden units.
 
+    *Calibration.* With ``calibrate=True`` single networks are fitted to three fourths of the
+    samples (nine tenths of fewer than 2,000). Each predicts the others and is dropped. The folds
+    are random, with the shares of the classes. What the first layer sees, encoding and scores of
+    categories, is chosen once, from all samples. ``early_stopping`` has no part in it: these
+    networks stop as they would without it, and samples for validation are not used. All of it holds
+    for new samples from where those of ``fit`` came from, and not elsewhere. Samples that belong
+    together, as several of one person, make it too sure. Ctrl-C during the fit, or after it, leaves
+    what ``calibrate=False`` would, and so does :meth:`partial_fit`.
+
+    *Standard deviations* are those of a new target, noise included. The logarithm of the variance
+    is linear in the activations of the last hidden layer (of the first of several networks) and in
+    the output. It is fitted to the squares of the left-out errors, by a gamma regression with a
+    ridge penalty, and held within the .5 and 99.5 % of what the samples have. One factor makes the
+    median of the errors that of a normal distribution; several networks get less by what they gain
+    by their mean. Fewer than 50 samples have one standard deviation. On 19 tables with 4,000
+    training samples at most, normal intervals of 50, 80 and 95 % held .52, .81 and .93 of the new
+    samples, for one network and for four, and with 300 training samples .53, .82 and .93. Of a
+    single table the shares are off by .03, .02 and .02 on average, with 300 samples by .04, .04 and
+    .02: tails are heavier than normal. Where new samples come from another part of the space it is
+    far too small: there the intervals held .39, .64 and .80.
+
     *Streams.* :meth:`partial_fit` learns data chunk by chunk, by itself or after a fit, with solver
     "feasible" only. ``loss_curve_`` then has an entry for each call, the loss on its chunk before
     that was learned, and may rise; ``loss_`` is the last one and ``best_loss_`` the smallest;
@@ -377,6 +408,14 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     >>> all(b <= a for a, b in zip(full.loss_curve_, full.loss_curve_[1:]))
     True
 
+    How far off predictions are:
+
+    >>> model = MDLAMRegressor((20,), calibrate=True, random_state=0).fit(X[:300], y[:300])
+    >>> mean, std = model.predict(X[300:], return_std=True)
+    >>> inside = abs(y[300:] - mean) < 1.645 * std
+    >>> bool(0.8 < inside.mean() < 0.97)  # of 90 %
+    True
+
     Two targets at a time:
 
     >>> model.fit(X, np.column_stack([y, np.sqrt(y)])).predict(X[:3]).shape
@@ -403,6 +442,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         loss="squared_error",
         quantile=0.5,
         n_networks=1,
+        calibrate=False,
         solver="feasible",
         rho="auto",
         epsilon=1e-3,
@@ -430,6 +470,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         self.loss = loss
         self.quantile = quantile
         self.n_networks = n_networks
+        self.calibrate = calibrate
         self.solver = solver
         self.rho = rho
         self.epsilon = epsilon
@@ -454,6 +495,9 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
 
     def _make_target(self, goes_on):
         return NumericTarget(self.loss, self.quantile)
+
+    def _keep_calibration(self, problem, found=None):
+        self._noise = None if problem is None else noise_of(self, problem, found)
 
     @available_if(can_learn_a_stream)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -527,26 +571,59 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def predict(self, X):
+    def predict(self, X, return_std=False):
         """Predict targets.
 
         Parameters
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
             Inputs.
+        return_std : bool, default=False
+            Whether to return the standard deviations of new targets too, noise included, as
+            ``GaussianProcessRegressor`` does. The fit must have had ``calibrate=True``.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
             Predictions: the conditional mean for squared_error and poisson, the median for
             absolute_error, a quantile for quantile.
+        std : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Standard deviations of new targets around them; only with ``return_std``.
+
+        Raises
+        ------
+        ValueError
+            With ``return_std``, after a fit without ``calibrate``.
         """
-        output = self._output(X)
-        prediction = self._loss.inverse_link(output)
-        return prediction.ravel() if prediction.shape[1] == 1 else prediction
+        if not return_std:
+            output = self._output(X)
+            return _of_targets(self._loss.inverse_link(output))
+        X = check_new_X(self, X)
+        if self._noise is None:
+            raise ValueError(self._why_no_std())
+        both = by_blocks(self, X, lambda inputs: predicted(self, inputs))
+        output, std = np.hsplit(both, 2)
+        return _of_targets(self._loss.inverse_link(output)), _of_targets(std)
+
+    def _why_no_std(self):
+        if not self._loss.central:
+            return (
+                "return_std=True is the standard deviation around a mean or a median, and this "
+                "loss predicts neither: use another loss."
+            )
+        return (
+            "return_std=True needs a fit with calibrate=True, which learns the standard deviation "
+            "from samples that are left out; the last fit (or partial_fit) was without. Set "
+            "calibrate=True and fit again."
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         tags.target_tags.positive_only = get_loss(self.loss).positive_target
         return tags
+
+
+def _of_targets(values):
+    """One column as a vector."""
+    return values.ravel() if values.shape[1] == 1 else values

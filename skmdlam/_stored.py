@@ -48,6 +48,10 @@ def readable_state(state, estimator_class):
             state.setdefault(name, parameter.default)
     if "coefs_" in state:
         state.setdefault("n_networks_", 1)  # before several were averaged
+        if "classes_" in state:  # before fits were calibrated
+            state.setdefault("temperature_", 1.0)
+        else:
+            state.setdefault("_noise", None)
         state.setdefault("encoder_", None)  # before columns were encoded
         if "_inputs" not in state:  # before the first layer saw more than encoded numbers
             state["_inputs"] = inputs_of_encoder(state["encoder_"])

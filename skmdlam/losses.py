@@ -69,6 +69,9 @@ class Loss:
     outlier_threshold : float
         Residual from which on the influence of a sample is bounded, as Huber's delta; infinity
         where it is not.
+    central : bool
+        Whether the prediction is in the middle of the targets, a mean or a median, so that errors
+        have a standard deviation around it.
     """
 
     name = None
@@ -77,6 +80,7 @@ class Loss:
     outlier_threshold: float = np.inf
     positive_target: bool = False
     bounded_gradient: bool = False
+    central: bool = True
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -934,6 +938,7 @@ class Quantile(Loss):
     bounded_gradient = True
     nonsmooth = True
     outlier_threshold = 0.0
+    central = False
     quantile: float = 0.5
 
     def __post_init__(self):

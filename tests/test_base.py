@@ -139,6 +139,7 @@ class TestSignature:
         "warm_start": False,
         "random_state": None,
         "verbose": False,
+        "calibrate": False,
     }
 
     @pytest.mark.parametrize(

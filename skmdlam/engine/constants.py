@@ -28,6 +28,7 @@ _UNITS = "benchmarks/units.py"
 _SCALING = "benchmarks/scaling.py"
 _ROBUST = "benchmarks/robustness.py"
 _NETWORKS = "benchmarks/several_networks.py"
+_UNCERTAINTY = "benchmarks/uncertainty.py"
 
 
 def _number(value, unit, trades, fitted_by):
@@ -144,6 +145,19 @@ class Tuned:
     stream_beyond: float = _number(50.0, "cells", "drift, curves that are settled", _STREAM)
     stream_beyond_usual: float = _number(0.02, "share of the rows", "the same", _STREAM)
     stream_sample: int = _number(1000, "samples", "memory of streams, knots", _STREAM)
+    # -- what is off in samples that were left out ----------------------------------------------
+    left_out_folds: int = _number(4, "folds", "time, bias of the errors", _UNCERTAINTY)
+    left_out_folds_few: int = _number(10, "folds", "the same, of few samples", _UNCERTAINTY)
+    left_out_few: int = _number(2000, "samples", "fewer of them are few", _UNCERTAINTY)
+    std_samples: int = _number(50, "samples", "one std for all below, noise", _UNCERTAINTY)
+    std_rows: int = _number(20_000, "samples", "time, noise of the std", _UNCERTAINTY)
+    std_alpha: float = _number(400.0, "samples", "noise of the std, its shape", _UNCERTAINTY)
+    std_floor: float = _number(1e-4, "mean squares", "errors that are zero, shape", _UNCERTAINTY)
+    std_tail: float = _number(0.005, "share of samples", "std far from samples", _UNCERTAINTY)
+    std_remains: float = _number(0.2, "share", "std where networks differ a lot", _UNCERTAINTY)
+    std_spread_rows: int = _number(2000, "samples", "time, gain of a mean", _UNCERTAINTY)
+    temperature_errors: float = _number(2.0, "standard errors", "gain, chance", _UNCERTAINTY)
+    temperature_range: float = _number(2.0, "log T", "separable classes, log-loss", _UNCERTAINTY)
     # -- the full batch -------------------------------------------------------------------------
     full_batch_rows: int = _number(5000, "samples", "time, fit", _TABLES)
     full_batch_columns: int = _number(500, "columns", "time, fit", _TABLES)
@@ -237,6 +251,7 @@ class Limits:
     factorization: int = _number(4000, "rows or columns", "time of the exact step", _FULL)
     dense_eigenvalue: int = _number(600, "rows", "time of the largest eigenvalue", _FULL)
     stream_covariance: int = _number(1500, "columns", "time and memory, metric", _STREAM)
+    std_newton: int = _number(300, "units", "time, digits of the std", _UNCERTAINTY)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,13 @@ def test_each_is_read():
     assert {field.name for field in FIELDS} - read == set()
 
 
+def test_none_is_declared_twice():
+    """The later one would hold for both."""
+    tree = ast.parse((ROOT / "skmdlam/engine/constants.py").read_text(encoding="utf-8"))
+    names = [node.target.id for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)]
+    assert len(names) == len(set(names)) > len(FIELDS)
+
+
 def test_they_cannot_be_changed_for_everyone():
     for constants, name in ((TUNED, "rho"), (LIMITS, "small"), (CONSTANTS, "tuned")):
         with pytest.raises(FrozenInstanceError):

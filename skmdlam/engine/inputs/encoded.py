@@ -1,5 +1,7 @@
 """Encoded samples that are made when they are asked for."""
 
+import copy
+
 import numpy as np
 
 from ..constants import LIMITS
@@ -39,6 +41,13 @@ class EncodedSamples:
     def __getitem__(self, at):
         rows, columns = at if isinstance(at, tuple) else (at, slice(None))
         return self._pieces.of_ranks(self._ranks[rows], columns)
+
+    def taken(self, rows):
+        """Some of the samples, encoded on demand as these are."""
+        some = copy.copy(self)
+        some._ranks = self._ranks[rows]
+        some.shape = (len(some._ranks), self.shape[1])
+        return some
 
     def min(self, axis):
         """The smallest value of each column: all rise with their ranks, but for levels."""
