@@ -253,6 +253,23 @@ def complete(rows):
     return [row for row in rows if of[row["table"], row["split"]] == methods]
 
 
+def further_splits(rows):
+    """The rows of more splits than the first, of the tables and methods that all of them have."""
+    splits = {row["split"] for row in rows}
+    if len(splits) < 2:
+        return []
+    methods = set(METHODS)
+    for split_ in splits:
+        methods &= {row["method"] for row in rows if row["split"] == split_}
+    rows = complete([row for row in rows if row["method"] in methods])
+    found = {name: {r["split"] for r in rows if r["table"] == name} for name in names_of(rows)}
+    return [row for row in rows if found[row["table"]] == splits]
+
+
+def names_of(rows):
+    return list(dict.fromkeys(row["table"] for row in rows))
+
+
 def means(rows):
     """A line for each method: mean score of each group, and mean log-loss."""
     groups = groups_of(rows)
@@ -391,7 +408,7 @@ In thousandths of the score; tied is what differs by {tie} at most.
 ### Over one network of the same seed
 
 {over_first}
-### Time
+{further}### Time
 
 Of the processor. "Over one network" is beside the mean fit of one.
 
@@ -399,6 +416,17 @@ Of the processor. "Over one network" is beside the mean fit of one.
 ### Each table
 
 {details}
+"""
+
+FURTHER = """\
+### Of more splits
+
+{tables} tables, means over {splits} splits. Over one network, the mean of its seeds:
+
+{over_mean}
+Over one network of the same seed:
+
+{over_first}
 """
 
 TIMES = """\
@@ -414,15 +442,25 @@ number of epochs: 8 times the ratio of the times an epoch and network.
 LEARNED = ""
 
 
+def of_further_splits(rows):
+    return FURTHER.format(
+        tables=len(names_of(rows)),
+        splits=len({row["split"] for row in rows}),
+        over_mean=gains(rows, ONE),
+        over_first=gains(rows, "first"),
+    )
+
+
 def page(options, arguments, rows, timed):
     """The report on all fits that there are."""
     names = [name for folder in options.data for name in index(folder)]
     place = {name: at for at, name in enumerate(names)}
-    rows = sorted(complete(rows), key=lambda row: place.get(row["table"], len(place)))
+    rows = sorted(rows, key=lambda row: place.get(row["table"], len(place)))
+    further, rows = further_splits(rows), complete(rows)
     accuracy_text = times_text = ""
     if rows:
         accuracy_text = ACCURACY.format(
-            tables=len({row["table"] for row in rows}),
+            tables=len(names_of(rows)),
             splits=len({row["split"] for row in rows}),
             classes=len({row["table"] for row in rows if row["task"] == "classification"}),
             singles=SINGLES,
@@ -430,6 +468,7 @@ def page(options, arguments, rows, timed):
             means=means(rows),
             over_mean=gains(rows, ONE),
             over_first=gains(rows, "first"),
+            further=of_further_splits(further) if further else "",
             costs=costs(rows),
             details=details(rows),
         )

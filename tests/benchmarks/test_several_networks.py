@@ -117,6 +117,20 @@ def test_gains(script):
     assert "| 1 network | .3750 | .5000 | .2500 | .3750 | .5000 |" in script.means(rows)
 
 
+def test_of_more_splits_what_all_of_them_have(script):
+    methods = {0: script.METHODS, 1: (script.ONE, "4 networks")}
+    rows = [
+        {"table": name, "split": split, "method": method}
+        for name, splits in (("a", (0, 1)), ("b", (0,)), ("c", (0, 1)))
+        for split in splits
+        for method in methods[split][: 1 if (name, split) == ("c", 1) else None]
+    ]
+    found = [tuple(row.values()) for row in script.further_splits(rows)]
+    assert found == [("a", split, method) for split in (0, 1) for method in methods[1]]
+    first = [row for row in rows if row["split"] == 0]
+    assert script.further_splits(first) == [] and script.complete(rows) == first
+
+
 def test_times_are_compared_within_the_repetitions(script):
     rows = [
         {
