@@ -51,7 +51,8 @@ from .encoding import PiecewiseLinearEncoder
 from .engine.feasible import Feasible
 from .engine.loop.run import ConvertedRun, as_run, minimize
 from .engine.loop.side_by_side import SideBySide
-from .engine.members import parted, with_equal_means
+from .engine.members import parted, with_offsets
+from .engine.newton_steps import best_offset
 from .engine.problem import Problem, forward
 from .engine.relaxed import Relaxed
 from .engine.summary import DataSummary
@@ -60,6 +61,8 @@ from .penalties import PENALTIES, USUAL_ALPHA, Penalty, constrains, get_penalty
 
 DOCUMENTATION = "https://skmdlam.readthedocs.io/en/stable/"
 SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
+# Samples that tell the last intercepts of networks that were averaged.
+_FOR_OFFSETS = 10_000
 _SOLVER_METHODS = ["initial_weights", "rows_at_a_time", "start"]
 
 
@@ -105,13 +108,18 @@ class Network:
         return [draw(sizes, rng, dtype, self.activations) for _ in range(self.n_networks)]
 
     def parted(self, problem, coefs, intercepts, n_parts):
-        """The networks of so many that these weights are those of, with the same mean output."""
+        """The networks of so many that these weights are those of.
+
+        Their last intercepts, of which only the mean is known, are the best ones of each: those
+        that they had, at the end of a fit.
+        """
         members = parted(coefs, intercepts, n_parts)
         if n_parts == 1:
             return members
-        outputs = (forward(problem.X, *member, self.activations) for member in members)
-        means = [np.average(z, axis=0, weights=problem.sample_weight) for z in outputs]
-        return with_equal_means(members, means)
+        some = problem.at_most(_FOR_OFFSETS)
+        outputs = (forward(some.X, *member, self.activations) for member in members)
+        with np.errstate(all="ignore"):
+            return with_offsets(members, [best_offset(some, z) for z in outputs])
 
 
 class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
@@ -419,7 +427,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             activations=get_activations(self.activation, len(hidden)),
             penalty=get_penalty(self.penalty, l1_ratio=self.l1_ratio),
             target=self._make_target(goes_on),
-            n_networks=self.n_networks if hidden else 1,
+            n_networks=self._resolve_n_networks() if hidden else 1,
         )
 
     def _resolve_solver(self):
@@ -442,6 +450,11 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                     f"got {self.hidden_layer_sizes!r}."
                 )
         return [int(size) for size in sizes]
+
+    def _resolve_n_networks(self):
+        if isinstance(self.n_networks, bool):  # an integer to Python, and "several" to a reader
+            raise ValueError(f"n_networks must be a positive integer; got {self.n_networks!r}.")
+        return int(self.n_networks)
 
     def _resolve_settings(self, n):
         """What the engine wants to know of a fit and of a chunk alike; None is its own choice."""
@@ -482,7 +495,8 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         """Pre-activations of the output layer, shape (n_samples, n_outputs_)."""
 
         def output(inputs):
-            return forward(inputs, self.coefs_, self.intercepts_, self._activations)
+            weights = self.coefs_, self.intercepts_
+            return forward(inputs, *weights, self._activations, self.n_networks_)
 
         return by_blocks(self, check_new_X(self, X), output)
 

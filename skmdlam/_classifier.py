@@ -314,7 +314,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     batch of it: a fit takes up to about ten times the numbers of X and the weights, or 100 MiB
     where that is more. The full batch holds
     a standardized copy of X (none where X is sparse; with ``activity_alpha=0`` and far fewer rows
-    than columns, rows x rows numbers in its place), the activations of 4,096 samples at a time, and
+    than columns, rows x rows numbers in its place), the activations of 1,024 samples at a time, and
     secants of up to 20 times the number of weights. Solver "relaxed" keeps z and a of every layer
     for all samples. Encoded samples are made as they are needed where a copy of them would take
     more than twice as much as X and more than 4 million numbers: in its place are the ranks of the

@@ -108,9 +108,8 @@ def _transform(self, X, layer=-1):
         )
 
     def activations(inputs):
-        return hidden_activations(
-            inputs, self.coefs_, self.intercepts_, self._activations, layer % n_layers
-        )
+        weights = self.coefs_, self.intercepts_, self._activations
+        return hidden_activations(inputs, *weights, layer % n_layers, self.n_networks_)
 
     values = by_blocks(self, data, activations)
     # scikit-learn wraps every method of this name so that its columns are the default ones. That is

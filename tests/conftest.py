@@ -1,5 +1,6 @@
 """Settings of the whole suite: threads, hypothesis, and where the real data lies."""
 
+import functools
 import gc
 import hashlib
 import os
@@ -16,7 +17,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
 # "ci" draws the same examples every time; `--hypothesis-profile=explore` looks for new ones.
-settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50)
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=30)
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("ci")
 
@@ -51,27 +52,36 @@ def _one_thread():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _encodings_once():
-    """Choose the encoding of the same samples once: most tests fit the same few, again and again.
+def _looks_at_the_samples_once():
+    """Look at the noise and the encoding of the same samples once: most tests fit the same few.
 
-    The choice takes half of the time of a small fit. It hangs on nothing but the problem; its own
-    tests ask for it directly.
+    That takes half of the time of a small fit, and hangs on nothing but the arguments. The tests of
+    these functions call them directly.
     """
-    from skmdlam.engine import feasible
+    from skmdlam.engine import evidence, feasible, regularization
 
-    choose, known = feasible.choose_n_pieces, {}
+    def once(function):
+        known = {}
 
-    def choose_once(problem, *constants):
-        try:
-            key = hashlib.sha256(pickle.dumps((problem, constants))).digest()
-        except (pickle.PicklingError, AttributeError, TypeError):  # a loss of the test itself
-            return choose(problem, *constants)
-        if key not in known:
-            known[key] = choose(problem, *constants)
-        return known[key]
+        @functools.wraps(function)
+        def remembered(*args, **kwargs):
+            try:
+                key = hashlib.sha256(pickle.dumps((args, kwargs))).digest()
+            except (pickle.PicklingError, AttributeError, TypeError):  # a loss of the test itself
+                return function(*args, **kwargs)
+            if key not in known:
+                known[key] = function(*args, **kwargs)
+            return known[key]
+
+        return remembered
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(feasible, "choose_n_pieces", choose_once)
+        for module, name in (
+            (feasible, "choose_n_pieces"),
+            (evidence, "leave_one_out"),  # by problems that differ in what is not looked at
+            (regularization, "noise_of"),
+        ):
+            patch.setattr(module, name, once(getattr(module, name)))
         yield
 
 

@@ -346,7 +346,11 @@ def test_check_activation(activation):
 
 
 @all_activations
-@all_dtypes
+@pytest.mark.parametrize(
+    "dtype",
+    [pytest.param(np.float32, marks=pytest.mark.slow), np.float64],
+    ids=["single", "double"],
+)
 def test_joint_is_never_beaten(activation, dtype):
     rng = np.random.default_rng(5)
     weights = [(1, 5), (1e-6, 1e6), (1e6, 1e-6), (1e-2, 1e2), (3, 40)]
@@ -388,7 +392,7 @@ def test_joint_at_the_ends_of_the_range(activation):
 def test_joint_near_the_tie_of_two_minima(activation):
     # v is swept finely, so that the two basins change places
     rng = np.random.default_rng(8)
-    v = np.linspace(-12, 12, 401)[:, None]
+    v = np.linspace(-12, 12, 241)[:, None]
     for tau in (3.0, 30.0, 1e3):
         for target in (-5.0, -1.0, -0.9, 0.0, 0.1, 0.9, 1.0, 4.0):
             p = np.full_like(v, target)

@@ -1,5 +1,6 @@
 """What both estimators share: one class of tests for each feature that a user can name."""
 
+import functools
 import inspect
 import pickle
 import sys
@@ -48,12 +49,23 @@ SOLVERS = {**FEASIBLE, "relaxed": RELAXED}
 REPRODUCIBLE = {name: SOLVERS[name] for name in ("full batch", "relaxed")}
 
 feasible = pytest.mark.parametrize("solver", FEASIBLE.values(), ids=FEASIBLE)
-# Tried with both estimators one batch is slow: it is mini-batches of one.
-ONE_BATCH_SLOW = [
-    pytest.param(solver, marks=[pytest.mark.slow] * (name == "one batch"), id=name)
-    for name, solver in SOLVERS.items()
-]
-every_solver = pytest.mark.parametrize("solver", ONE_BATCH_SLOW)
+# For what hangs on solver and loss: mini-batches with both estimators, the other two with one. The
+# rest is slow; one batch is mini-batches of one.
+FEW = [("mini-batches", estimator) for estimator in BOTH]
+FEW += [("full batch", MDLAMRegressor), ("relaxed", MDLAMClassifier)]
+both_and_every_solver = pytest.mark.parametrize(
+    ("estimator", "solver"),
+    [
+        pytest.param(
+            estimator,
+            solver,
+            marks=[pytest.mark.slow] * ((name, estimator) not in FEW),
+            id=f"{name}-{estimator.__name__}",
+        )
+        for name, solver in SOLVERS.items()
+        for estimator in BOTH
+    ],
+)
 # For what an estimator does around any solver: each solver with one of the two.
 each_solver = pytest.mark.parametrize(
     ("estimator", "solver"),
@@ -105,6 +117,7 @@ def assert_same_weights(one, other, **tolerance):
 
 class TestSignature:
     SHARED = {
+        "n_networks": 1,
         "solver": "feasible",
         "rho": "auto",
         "epsilon": 1e-3,
@@ -171,8 +184,7 @@ class TestFittedAttributes:
         found = {*vars(model), *made}
         assert documented == {name for name in found if name[0] != "_" and name.endswith("_")}
 
-    @both
-    @every_solver
+    @both_and_every_solver
     def test_values(self, estimator, solver):
         model = fit(estimator, **solver)
         n_outputs = 3 if estimator is MDLAMClassifier else 1
@@ -217,8 +229,7 @@ class TestFittedAttributes:
         model = fit(estimator, (3 * X).astype(dtype), sweeps=2)
         assert {array.dtype for array in model.coefs_ + model.intercepts_} == {np.dtype(float)}
 
-    @both
-    @every_solver
+    @both_and_every_solver
     def test_float32_is_close_to_float64(self, estimator, solver):
         parameters = {"sweeps": 10, **solver}
         single = fit(estimator, X.astype(np.float32), **parameters)
@@ -303,8 +314,7 @@ class TestStrengths:
         inputs = rng.standard_normal((n, 5))
         return inputs, inputs[:, 0] + 2.0 * rng.standard_normal(n)
 
-    @both
-    @every_solver
+    @both_and_every_solver
     def test_kept(self, estimator, solver):
         model = fit(estimator, sweeps=5, **solver)
         if solver is RELAXED:
@@ -448,8 +458,7 @@ class TestAlpha:
 
 
 class TestCurves:
-    @both
-    @every_solver
+    @both_and_every_solver
     @pytest.mark.parametrize(
         "weight",
         [None, 0.02 * (WEIGHT + 0.25), *slowly(WEIGHT + 0.25, np.full(60, 0.1))],
@@ -933,8 +942,7 @@ class TestSampleWeight:
         model = fit(estimator, data, y, weight, **parameters)
         assert model.score(rows, y[:200]) > 0.8
 
-    @both
-    @every_solver
+    @both_and_every_solver
     def test_zero_drops_the_row(self, estimator, solver):
         y, keep = target(estimator), WEIGHT > 0
         spoilt = X.copy()
@@ -960,8 +968,7 @@ class TestSampleWeight:
         ):
             assert_same_weights(fit(estimator, sample_weight=weight), expected)
 
-    @both
-    @every_solver
+    @both_and_every_solver
     def test_scale(self, estimator, solver):
         """Twice the weights and twice alpha is the same fit."""
         # The penalty on the columns has a strength of its own.
@@ -986,8 +993,7 @@ class TestSampleWeight:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 class TestWarmStart:
-    @both
-    @every_solver
+    @both_and_every_solver
     def test_goes_on(self, estimator, solver):
         y = target(estimator)
         model = make(estimator, max_iter=2000, warm_start=True, **solver).fit(X, y)
@@ -1089,8 +1095,7 @@ class TestEarlyStopping:
         for W, V in zip(coefs, until_best.coefs_, strict=True):
             np.testing.assert_array_equal(W, V)
 
-    @both
-    @every_solver
+    @both_and_every_solver
     def test_score_is_of_rows_that_training_did_not_see(self, estimator, solver):
         parameters = {
             "validation_fraction": 0.25,
@@ -1180,8 +1185,7 @@ class TestEarlyStopping:
         model = fit(estimator, frame, early_stopping=True)
         assert_same_weights(model, fit(estimator, early_stopping=True))
 
-    @both
-    @every_solver
+    @both_and_every_solver
     def test_sparse(self, estimator, solver):
         model = fit(estimator, sp.csc_array(X), early_stopping=True, sweeps=10, **solver)
         dense = fit(estimator, early_stopping=True, sweeps=10, **solver)
@@ -1471,8 +1475,7 @@ class TestInputIsLeftAlone:
 
 
 class TestDegenerateData:
-    @both
-    @every_solver
+    @both_and_every_solver
     @pytest.mark.parametrize("hidden", [(), (6,)])
     def test_one_sample(self, estimator, hidden, solver):
         model = fit(
@@ -1682,12 +1685,17 @@ class TestOptionsMatter:
     def check(self, estimator, solver, parameters):
         """Another value is another fit."""
         base = {"alpha": 0.01, "max_iter": 40, **solver}
-        one, other = (make(estimator, **{**base, **more}) for more in ({}, parameters))
+        one = self.weights(estimator, tuple(base.items()))
+        other = self.weights(estimator, tuple({**base, **parameters}.items()))
+        assert np.abs(one - other).max() > 1e-9
+
+    @staticmethod
+    @functools.cache
+    def weights(estimator, parameters):
+        """Of the first layer; the same fit is compared with those of many parameters."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            for model in (one, other):
-                model.fit(X, target(estimator))
-        assert np.abs(one.coefs_[0] - other.coefs_[0]).max() > 1e-9
+            return make(estimator, **dict(parameters)).fit(X, target(estimator)).coefs_[0]
 
     @each_solver
     def test_l1_ratio(self, estimator, solver):

@@ -34,7 +34,9 @@ LONG = {
     "howto_activation.rst",
     "howto_loss.rst",
     "howto_solver.rst",
+    "user_guide/data_frames.rst",
     "user_guide/large_data.rst",
+    "user_guide/regularisation.rst",
     "user_guide/sklearn.rst",
 }
 

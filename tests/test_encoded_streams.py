@@ -53,8 +53,17 @@ def feed(model, sizes, X=X, y=None, start=0):
 
 
 class TestGaps:
-    @pytest.mark.parametrize("encoding", ["auto", "piecewise"])
-    @pytest.mark.parametrize("first", [0, pytest.param(150, marks=pytest.mark.slow), 1500])
+    @pytest.mark.parametrize(
+        ("first", "encoding"),
+        [
+            (0, "piecewise"),
+            (1500, "auto"),
+            *(
+                pytest.param(*case, marks=pytest.mark.slow)
+                for case in ((0, "auto"), (150, "auto"), (150, "piecewise"), (1500, "piecewise"))
+            ),
+        ],
+    )
     def test_begin_at_any_chunk(self, encoding, first):
         """What a column has learned stays when its gaps come, and when it is encoded anew."""
         missing = X.copy()

@@ -47,6 +47,7 @@ def test_stored_estimator_says_what_it_said(file, name):
     assert "_skmdlam_version" not in vars(estimator)
     if said:  # columns were plain
         assert estimator.encoder_ is None and estimator.encoding == "auto"
+        assert estimator.n_networks_ == estimator.n_networks == 1
     for method, before in said.items():
         now = getattr(estimator, method)(X)
         if before.dtype.kind == "f":

@@ -195,7 +195,7 @@ class Limits:
     transformed: int = _number(2**18, "numbers", "cache, calls", _SCALING)
     converted_rows: int = _number(2048, "samples", "cache, calls", _TABLES)
     measured_rows: int = _number(512, "samples", "cache, calls", _TABLES)
-    block_rows: int = _number(4096, "samples", "cache, calls", _FULL)
+    block_rows: int = _number(1024, "samples", "cache, calls", _FULL)
     tail_rows: int = _number(2000, "samples", "time, error of the tails", _SCALING)
     ranks: int = _number(257, "values of a column", "memory, error of ranks", _ENCODING)
     start_rows: int = _number(1000, "samples", "time, scale of the start", _DEEP)

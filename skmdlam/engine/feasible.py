@@ -370,6 +370,8 @@ class Feasible(StepSizes, BatchSizes):
         Returns
         -------
         run : SideBySide
+            Iterate it for one record a sweep or epoch, the mean over the networks; ``weights()``
+            gives those of the one network.
         """
         settings = Settings(**settings)
         if problem.alpha is not None and self._sweeps_over_all(problem, settings):

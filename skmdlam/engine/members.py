@@ -38,7 +38,7 @@ def parted(coefs, intercepts, k):
     """The members of a network that :func:`joined` made of so many; views of hidden layers.
 
     The last intercept of each is that of the network: what they differed by there is lost, see
-    :func:`with_equal_means`.
+    :func:`with_offsets`.
 
     Parameters
     ----------
@@ -67,23 +67,23 @@ def parted(coefs, intercepts, k):
     return [tuple(map(list, member)) for member in members]
 
 
-def with_equal_means(members, means):
-    """The members with last intercepts by which all of them have the same mean output.
+def with_offsets(members, offsets):
+    """The members with these offsets, less their mean, added to the last intercepts.
 
     The mean of the members is what it was.
 
     Parameters
     ----------
     members : list of (coefs, intercepts)
-    means : list of ndarray of shape (K,)
-        Of the output of each.
+    offsets : list of ndarray of shape (K,)
+        One for each.
 
     Returns
     -------
     members : list of (coefs, intercepts)
     """
-    common = sum(means) / len(means)
+    common = sum(offsets) / len(offsets)
     return [
-        (coefs, [*intercepts[:-1], intercepts[-1] + common - mean])
-        for (coefs, intercepts), mean in zip(members, means, strict=True)
+        (coefs, [*intercepts[:-1], (intercepts[-1] + offset - common).astype(intercepts[-1].dtype)])
+        for (coefs, intercepts), offset in zip(members, offsets, strict=True)
     ]

@@ -11,6 +11,9 @@ _ROUNDING = 10.0
 # Steps to the best constant, of which one of this share of a unit is the last.
 _CLOSE = 1e-10
 _STEPS = 20
+# An offset of a loss with kinks is no further than that, and is halved down to rounding.
+_FURTHEST = 8.0
+_HALVINGS = 40
 # What a loss with kinks is smoothed over, in the same unit, and this in quartiles of a normal.
 _SHIFTS = np.linspace(-1.5, 1.5, 13)
 _QUARTILES = 1.349
@@ -52,6 +55,47 @@ def from_outputs(problem, z):
     gradient, curvature = _derivatives(loss, z, Y, _unit(loss, Y))
     curvature = at_least(loss, curvature, problem.rows.normalized())
     return -gradient / np.maximum(curvature, _TINY), curvature
+
+
+def best_offset(problem, z):
+    """What to add to the outputs of all samples, so that their loss is least.
+
+    Parameters
+    ----------
+    problem : Problem
+    z : ndarray of shape (n, K)
+        Outputs.
+
+    Returns
+    -------
+    offset : ndarray of shape (K,)
+        Zero where numbers are not finite.
+    """
+    loss, Y, share = problem.loss, problem.Y, problem.rows.normalized()
+    unit, offset = _unit(loss, Y), np.zeros(Y.shape[1])
+    if not np.isfinite(z).all():
+        return offset
+    if loss.nonsmooth:  # no Newton step finds the kink
+        low, high = offset - _FURTHEST * unit, offset + _FURTHEST * unit
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2.0
+            above = share @ gradient_of(loss, z + middle, Y) > 0
+            low, high = np.where(above, low, middle), np.where(above, middle, high)
+        return (low + high) / 2.0
+    for _ in range(_STEPS):
+        moved = z + offset
+        gradient, curvature = _derivatives(loss, moved, Y, unit)
+        if loss.out_activation == "softmax":
+            p = loss.inverse_link(moved)
+            step = np.linalg.pinv(np.diag(share @ p) - (p.T * share) @ p) @ (share @ gradient)
+        else:
+            step = (share @ gradient) / np.maximum(share @ curvature, _TINY)
+        if not np.isfinite(step).all():
+            return np.zeros_like(offset)
+        offset -= np.clip(step, -2.0 * unit, 2.0 * unit)
+        if (np.abs(step) <= _CLOSE * unit).all():
+            break
+    return offset
 
 
 def along(problem, outputs, step):

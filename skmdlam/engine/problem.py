@@ -130,7 +130,7 @@ class Problem:
         return self.data_loss(z) + sum(self.penalty_value(W) for W in coefs)
 
 
-def forward(X, coefs, intercepts, activations):
+def forward(X, coefs, intercepts, activations, n_blocks=1):
     """Pre-activations of the output layer for new rows.
 
     Parameters
@@ -139,25 +139,39 @@ def forward(X, coefs, intercepts, activations):
     coefs, intercepts : list of ndarray
     activations : list of Activation
         One for each hidden layer.
+    n_blocks : int, default=1
+        Blocks on the diagonals of layers between hidden ones, see
+        :func:`~skmdlam.engine.members.joined`; beside them there are only zeros.
 
     Returns
     -------
     z : ndarray of shape (n, K)
     """
-    z = X @ coefs[0]
-    z += intercepts[0]
-    for activation, W, b in zip(activations, coefs[1:], intercepts[1:], strict=True):
-        z = activation.value(z, out=z) @ W
-        z += b
+    last = len(coefs) - 1
+    a = hidden_activations(X, coefs, intercepts, activations, last - 1, n_blocks) if last else X
+    z = a @ coefs[-1]
+    z += intercepts[-1]
     return z
 
 
-def hidden_activations(X, coefs, intercepts, activations, layer):
+def _by_blocks(a, W, n_blocks):
+    """``a W`` for a block-diagonal W."""
+    if n_blocks == 1:
+        return a @ W
+    z = np.empty((len(a), W.shape[1]), dtype=np.result_type(a, W))
+    rows, columns = (np.arange(n_blocks + 1) * (size // n_blocks) for size in W.shape)
+    for j in range(n_blocks):
+        inner, outer = slice(rows[j], rows[j + 1]), slice(columns[j], columns[j + 1])
+        np.matmul(a[:, inner], W[inner, outer], out=z[:, outer])
+    return z
+
+
+def hidden_activations(X, coefs, intercepts, activations, layer, n_blocks=1):
     """Activations of one hidden layer for new rows.
 
     Parameters
     ----------
-    X, coefs, intercepts, activations
+    X, coefs, intercepts, activations, n_blocks
         As for :func:`forward`.
     layer : int
         0 for the first hidden layer.
@@ -166,6 +180,10 @@ def hidden_activations(X, coefs, intercepts, activations, layer):
     -------
     a : ndarray of shape (n, n_layer)
     """
-    to = slice(layer + 1)
-    z = forward(X, coefs[to], intercepts[to], activations[:layer])
+    z = X @ coefs[0]
+    z += intercepts[0]
+    for before, W, b in zip(activations[:layer], coefs[1:], intercepts[1:], strict=False):
+        a = before.value(z, out=z)
+        z = _by_blocks(a, W, n_blocks)
+        z += b
     return activations[layer].value(z, out=z)

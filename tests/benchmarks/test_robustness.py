@@ -15,7 +15,10 @@ def robustness(scripts):
     return importlib.import_module("robustness")
 
 
-@pytest.mark.parametrize("seed", [*range(30), *ONCE_FAILED])
+@pytest.mark.parametrize(
+    "seed",
+    [*range(8), *(pytest.param(i, marks=pytest.mark.slow) for i in range(8, 30)), *ONCE_FAILED],
+)
 def test_nothing_rises_or_overflows(robustness, seed):
     assert robustness.check(seed)["fault"] == ""
 

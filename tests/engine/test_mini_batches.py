@@ -77,8 +77,20 @@ LOSSES = [
 ]
 
 
-@pytest.mark.parametrize("form", ["rotated", "leading", "sketched", "lazy"])
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
+# Units of X are those of the coordinates, units of Y those of the loss: every one of both, once.
+@pytest.mark.parametrize(
+    ("form", "loss"),
+    [
+        pytest.param(
+            form,
+            loss,
+            marks=[pytest.mark.slow] * (place > 0 and form != "rotated"),
+            id=f"{form}-{type(loss).__name__}",
+        )
+        for form in ("rotated", "leading", "sketched", "lazy")
+        for place, loss in enumerate(LOSSES)
+    ],
+)
 def test_a_fit_does_not_notice_units(loss, form):
     """Of the features, by powers of ten and offsets, and of the target, by an affine map."""
     X, Y = data(d=12)
@@ -462,7 +474,9 @@ def check_sound(records, coefs, intercepts):
     assert all(np.isfinite(W).all() for W in [*coefs, *intercepts])
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize(
+    "seed", [*range(20), *(pytest.param(i, marks=pytest.mark.slow) for i in range(20, 40))]
+)
 def test_any_configuration_keeps_the_best_and_is_finite(seed):
     rng = np.random.default_rng(seed)
     n, d = int(rng.integers(1, 120)), int(rng.integers(1, 30))

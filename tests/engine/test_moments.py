@@ -84,14 +84,15 @@ def fit(how, X, y):
 @pytest.mark.parametrize(
     "how",
     [
-        "mini-batches",
         "mini-batches, weights",
-        "full batch",
         "full batch, weights",
         "full batch, l1",
-        "stream",
         "stream, weights",
         "exact step",
+        *(
+            pytest.param(how, marks=pytest.mark.slow)
+            for how in ("mini-batches", "full batch", "stream")
+        ),
     ],
 )
 def test_same_rule_for_every_way_to_fit(how, dtype):
@@ -303,7 +304,15 @@ def test_columns_of_a_few_steps_of_single_precision_are_data():
 
 
 @pytest.mark.parametrize("dtype", [pytest.param(np.float32, marks=pytest.mark.slow), np.float64])
-@pytest.mark.parametrize("how", ["mini-batches", "full batch", "row space", "sparse", "stream"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "mini-batches",
+        "full batch",
+        *(pytest.param(how, marks=pytest.mark.slow) for how in ("row space", "sparse")),
+        "stream",
+    ],
+)
 def test_one_column_of_many_in_another_unit(how, dtype):
     """An id beside gene expressions: the fit is what it is without the change of unit."""
     rng = np.random.default_rng(5)

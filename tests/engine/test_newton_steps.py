@@ -7,7 +7,14 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import expit, softmax
 
-from skmdlam.engine.newton_steps import along, at_least, from_constant, from_outputs, gradient_of
+from skmdlam.engine.newton_steps import (
+    along,
+    at_least,
+    best_offset,
+    from_constant,
+    from_outputs,
+    gradient_of,
+)
 from skmdlam.engine.problem import Problem
 from skmdlam.losses import (
     AbsoluteError,
@@ -228,3 +235,40 @@ class TestAlong:
 
         along(problem_of(Poisson(), COUNTS), outputs, 0.5)
         assert sorted(seen.at) == [-0.5, 0.0, 0.5]
+
+
+class TestBestOffset:
+    @every_smooth
+    def test_is_where_the_loss_is_least(self, loss, Y):
+        z = RNG.normal(size=Y.shape) * 2.0 + (Y.std(axis=0) if Y is NUMBERS else 1.0)
+
+        def value(offset):
+            return WEIGHT @ loss.value(z + offset, Y) / WEIGHT.sum()
+
+        found = best_offset(problem_of(loss, Y, WEIGHT), z)
+        best = minimize(value, np.zeros(Y.shape[1]), method="BFGS", options={"gtol": 1e-9})
+        assert value(found) <= best.fun + 1e-9 * abs(best.fun)
+        gradient = WEIGHT @ gradient_of(loss, z + found, Y)
+        np.testing.assert_allclose(gradient, 0.0, atol=1e-7 * WEIGHT.sum())
+
+    def test_two_classes(self):
+        """Curvatures class by class are half of what it is along the difference of two."""
+        Y, z = np.eye(2)[(RNG.random(N) < 0.4).astype(int)], np.zeros((N, 2))
+        found = best_offset(problem_of(SoftmaxCrossEntropy(), Y), z)
+        np.testing.assert_allclose(softmax(found), Y.mean(axis=0), atol=1e-9)
+
+    @pytest.mark.parametrize(("loss", "level"), [(AbsoluteError(), 0.5), (Quantile(0.25), 0.25)])
+    def test_kinks(self, loss, level):
+        """A quantile of the residuals."""
+        found = best_offset(problem_of(loss, NUMBERS), np.zeros(NUMBERS.shape))
+        expected = np.quantile(NUMBERS, level, axis=0)
+        gaps = np.ptp(np.sort(NUMBERS, axis=0)[[int(N * level) - 1, int(N * level)]], axis=0)
+        assert (np.abs(found - expected) <= gaps).all()
+
+    def test_none_where_numbers_are_lost(self):
+        for value in (1e5, np.inf, np.nan):  # the exponential of the first is not finite
+            for loss, Y in SMOOTH.values():
+                with np.errstate(all="ignore"):
+                    found = best_offset(problem_of(loss, Y), np.full(Y.shape, value))
+                assert np.isfinite(found).all()
+                assert not found.any() or value == 1e5

@@ -51,31 +51,39 @@ class SideBySide(Run):
             run.cool_down()
 
     def __next__(self):
-        going_on = self._going_on()
+        going_on, records = self._going_on(), []
         if not going_on:
             raise StopIteration
         for j, record in zip(going_on, self._sweep(going_on), strict=True):
-            self._last[j] = record
+            if record is None:
+                self._idle.add(j)
+            else:
+                self._last[j] = record
+                records.append(record)
+        if not records:  # iterators that do not say before that they have ended
+            raise StopIteration
         self.iteration += 1
-        return self._record(going_on)
+        return self._record(sum(record.restarts for record in records))
 
     def _sweep(self, going_on):
-        """The records of another sweep of the runs of these indices."""
-        return [next(self.runs[j]) for j in going_on]
+        """The records of another sweep of the runs of these indices; None where there is none."""
+        return [next(self.runs[j], None) for j in going_on]
 
-    def _record(self, going_on):
+    def _record(self, restarts):
+        last = [record for record in self._last if record is not None]
+
         def mean(name):
-            return float(np.mean([getattr(record, name) for record in self._last]))
+            return float(np.mean([getattr(record, name) for record in last]))
 
         return Record(
             iteration=self.iteration,
             objective=mean("objective"),
             loss=mean("loss"),
-            rho=max(record.rho for record in self._last),
-            epsilon=max(record.epsilon for record in self._last),
+            rho=max(record.rho for record in last),
+            epsilon=max(record.epsilon for record in last),
             gap=mean("gap"),
-            restarts=sum(self._last[j].restarts for j in going_on),
-            settled=all(record.settled for record in self._last),
+            restarts=restarts,
+            settled=all(record.settled for record in last),
             seconds=time.perf_counter() - self._clock,
             kept=mean("kept"),
         )

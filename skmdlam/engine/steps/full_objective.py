@@ -193,11 +193,12 @@ class FullObjective:
         G = self.views(gradient)
         for layer in range(self.depth - 1, -1, -1):
             if self.activity > 0:
-                centered = z[layer] - means[layer].astype(self.dtype)
-                pull = centered * (self.activity / self.rows.total)
-                if counted is not None:
-                    pull *= counted[:, None]
-                value += 0.5 * float(np.einsum("ij,ij->", pull, centered, dtype=float))
+                # z is not asked for any more: nothing of its size need be made beside it.
+                centered, strength = z[layer], self.activity / self.rows.total
+                centered -= means[layer].astype(self.dtype)
+                pull = centered if counted is None else centered * counted[:, None]
+                value += 0.5 * strength * float(np.einsum("ij,ij->", pull, centered, dtype=float))
+                pull *= strength
                 D[layer] += pull
             if layer == 0:
                 self.inputs.cross(x, D[0], G[0])

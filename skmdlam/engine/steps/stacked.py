@@ -64,7 +64,8 @@ class StackedStep:
         Y, k = values.Y, len(factors)
         self._prepared.Y.take(rows, axis=0, out=Y[0], mode="clip")
         rhos = [step.rho for step in self.steps]
-        if len(set(rhos)) > 1:  # an epoch of one of them was taken back
+        # The epoch of one was taken back, or will be: a loss may look at all of its samples.
+        if len(set(rhos)) > 1 or not np.isfinite(values.output.sum()):
             return [
                 loss.output_step(output, Y[0], rho, factor / m, D, scale)
                 for output, rho, factor, D in zip(

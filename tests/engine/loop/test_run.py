@@ -509,6 +509,8 @@ def test_a_run_in_other_units_says_what_the_run_says():
     assert run.weights()[0][0][0, 0] == 20.0
     run.cool_down()
     assert inner.cooled
+    inner.stall = lambda *arguments: arguments
+    assert run.stall(0.5, 3) == (0.5, 3)
     public = {name for name in vars(Run) if not name.startswith("_")}
-    for name in public - {"weights", "cool_down", "state"}:
+    for name in public - {"weights", "cool_down", "state", "stall"}:
         assert getattr(run, name) is getattr(inner, name), name
