@@ -1,7 +1,6 @@
 """What both estimators share: the order of events of a fit and of a chunk of a stream."""
 
 import contextlib
-import copy
 from abc import ABCMeta, abstractmethod
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
@@ -48,9 +47,10 @@ from ._validation import (
 from ._version import __version__
 from .activations import ACTIVATIONS, Activation, get_activations
 from .encoding import PiecewiseLinearEncoder
+from .engine.constants import LIMITS
 from .engine.feasible import Feasible
 from .engine.loop.run import ConvertedRun, as_run, minimize
-from .engine.loop.side_by_side import SideBySide
+from .engine.loop.side_by_side import side_by_side
 from .engine.members import parted, with_offsets
 from .engine.newton_steps import best_offset
 from .engine.problem import Problem, forward
@@ -61,8 +61,6 @@ from .penalties import PENALTIES, USUAL_ALPHA, Penalty, constrains, get_penalty
 
 DOCUMENTATION = "https://skmdlam.readthedocs.io/en/stable/"
 SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
-# Samples that tell the last intercepts of networks that were averaged.
-_FOR_OFFSETS = 10_000
 _SOLVER_METHODS = ["initial_weights", "rows_at_a_time", "start"]
 
 
@@ -79,7 +77,7 @@ class Network:
     penalty : Penalty
     target : ClassTarget or NumericTarget
     n_networks : int
-        So many of them are averaged.
+        Number of networks that are averaged.
     """
 
     solver: object
@@ -98,7 +96,7 @@ class Network:
         return [n_inputs(estimator, samples.X), *hidden, samples.Y.shape[1]]
 
     def alone(self):
-        """A single one of them."""
+        """The same with a single network."""
         return replace(self, n_networks=1)
 
     def starts(self, problem, rng):
@@ -108,15 +106,15 @@ class Network:
         return [draw(sizes, rng, dtype, self.activations) for _ in range(self.n_networks)]
 
     def parted(self, problem, coefs, intercepts, n_parts):
-        """The networks of so many that these weights are those of.
+        """Split the weights of a network into those of ``n_parts`` that were averaged.
 
-        Their last intercepts, of which only the mean is known, are the best ones of each: those
-        that they had, at the end of a fit.
+        Of their last intercepts only the mean is known. What they differ by is estimated, by the
+        best constants for some of the samples; the mean output is what it was.
         """
         members = parted(coefs, intercepts, n_parts)
         if n_parts == 1:
             return members
-        some = problem.at_most(_FOR_OFFSETS)
+        some = problem.at_most(LIMITS.best_offset_rows)
         outputs = (forward(some.X, *member, self.activations) for member in members)
         with np.errstate(all="ignore"):
             return with_offsets(members, [best_offset(some, z) for z in outputs])
@@ -354,9 +352,9 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         """Threads for a fit to all samples of a problem."""
         n = len(problem.Y)
         batch_size = self._resolve_settings(n)["batch_size"]
-        return blas_threads_for(
-            network.solver.rows_at_a_time(n, batch_size), network.sizes(problem)
-        )
+        rows = network.solver.rows_at_a_time(n, batch_size)
+        # Several networks are as many products, not one large one.
+        return blas_threads_for(rows, network.alone().sizes(problem))
 
     def _start(self, network, problem, starts, rng, *, warm=False):
         """Begin runs of the solver on all samples of a problem, as one."""
@@ -369,17 +367,13 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             "warm": warm,
             **self._resolve_settings(len(problem.Y)),
         }
-        if len(starts) == 1:
-            return as_run(solver.start(problem, *starts[0], rng=rng, **settings))
-        if hasattr(solver, "start_several"):
+        if len(starts) > 1 and hasattr(solver, "start_several"):
             return solver.start_several(problem, starts, rng=rng, **settings)
-        rngs = [copy.deepcopy(rng) for _ in starts]
-        return SideBySide(
-            [
-                as_run(solver.start(problem, *start, rng=own, **settings))
-                for start, own in zip(starts, rngs, strict=True)
-            ]
-        )
+
+        def start(coefs, intercepts, rng):
+            return as_run(solver.start(problem, coefs, intercepts, rng=rng, **settings))
+
+        return side_by_side(start, starts, rng)
 
     def _pose(self, network, samples):
         """The problem of these samples."""
@@ -452,7 +446,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         return [int(size) for size in sizes]
 
     def _resolve_n_networks(self):
-        if isinstance(self.n_networks, bool):  # an integer to Python, and "several" to a reader
+        if isinstance(self.n_networks, bool):  # an integer to Python, but no count
             raise ValueError(f"n_networks must be a positive integer; got {self.n_networks!r}.")
         return int(self.n_networks)
 

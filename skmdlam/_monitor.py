@@ -94,7 +94,8 @@ class ValidationMonitor:
         estimator, data = self._estimator, self._data
         coefs, intercepts = estimator.coefs_, estimator.intercepts_
         with np.errstate(all="ignore"):
-            z = forward(self._seen, coefs, intercepts, estimator._activations)
+            weights = coefs, intercepts, estimator._activations
+            z = forward(self._seen, *weights, estimator.n_networks_)
             units = self._units
             values = estimator._loss.value(units.output(z), units.transform(data.Y))
             return min(float(np.average(values, weights=data.weight)), LARGEST)

@@ -60,11 +60,13 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         The quantile that ``loss="quantile"`` estimates, strictly between 0 and 1; 0.5 is the
         median. The other losses have no use for it.
     n_networks : int, default=1
-        So many networks of these layers are fitted side by side, from different starts, and their
-        outputs before the last activation are averaged: better than one of them by what they
-        differ, for less than as many times its time, because batches, preparations and calls are
-        shared. What is returned is one network, whose hidden layers have as many blocks, so that
-        ``coefs_`` has ``n_networks`` times the hidden units. See Notes.
+        Number of networks of these layers, trained from different starts, whose outputs before the
+        output activation are averaged. For a convex loss the average is at least as good as the
+        networks are on average. Dense mini-batches train them together, in less time than one by
+        one; sweeps over all samples, a sparse X, penalties with kinks and solver "relaxed" take
+        ``n_networks`` times the time. The fitted model is one network, whose hidden layers have a
+        block for each, so that ``coefs_`` has ``n_networks`` times the hidden units. Without a
+        hidden layer all would be the same, and there is one. See Notes.
     solver : str or solver object, default="feasible"
         "feasible": sweeps over all samples or mini-batches (``batch_size``), from the network's own
         values, J itself as what is reported and guarded. "relaxed": the paper's algorithm, on
@@ -295,13 +297,15 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     J may rise: the activation "sign", which has no slope, and the absolute error and quantile loss
     with a penalty that is not quadratic, which sweeps that descend finish.
 
-    *Several networks.* Each of ``n_networks`` minimizes J, starts from weights of its own, drawn in
-    turn, and ends by its own schedule; it is what it would be alone with the same batches, and
-    its best weights are kept. ``loss_``, ``loss_curve_`` and ``objective_curve_`` are means over
-    the networks, of one that has ended its last values, ``rho_curve_`` is the largest. With
-    ``early_stopping`` the average is scored, which is what predicts, and all networks stop at the
-    same epoch. Without a hidden layer they would be the same, and there is one.
-    :meth:`partial_fit` learns one network of all units.
+    *Several networks.* Each of ``n_networks`` minimizes J by itself: it starts from weights of its
+    own, drawn in turn, sees the same mini-batches as the others, and keeps its best weights. It
+    ends by its own schedule; with ``early_stopping`` the average is scored, which is what
+    predicts, and where that stalls all networks cool down, or stop. ``loss_``, ``loss_curve_``
+    and ``objective_curve_`` are means over the networks, of one that has ended its last values;
+    ``rho_curve_`` is the largest. There are no ``estimators_``: the blocks of ``coefs_`` are the
+    networks, all but their last intercepts, of which it has the mean. Constraints on weights
+    ("box") hold in each network, and not for the zeros beside the blocks and the last layer,
+    which is divided by ``n_networks``. :meth:`partial_fit` learns one network of all units.
 
     *Streams.* :meth:`partial_fit` learns data chunk by chunk, by itself or after a fit, with solver
     "feasible" only. ``loss_curve_`` then has an entry for each call, the loss on its chunk before
@@ -319,7 +323,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     batch of it: a fit takes up to about ten times the numbers of X and the weights, or 100 MiB
     where that is more. The full batch holds
     a standardized copy of X (none where X is sparse; with ``activity_alpha=0`` and far fewer rows
-    than columns, rows x rows numbers in its place), the activations of 1,024 samples at a time, and
+    than columns, rows x rows numbers in its place), the activations of 1,000 samples at a time, and
     secants of up to 20 times the number of weights. Solver "relaxed" keeps z and a of every layer
     for all samples. Encoded samples are made as they are needed where a copy of them would take
     more than twice as much as X and more than 4 million numbers: in its place are the ranks of the

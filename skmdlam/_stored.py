@@ -47,9 +47,8 @@ def readable_state(state, estimator_class):
         if parameter.default is not parameter.empty:
             state.setdefault(name, parameter.default)
     if "coefs_" in state:
-        state.setdefault("n_networks_", 1)  # before there were several
-        # before columns were encoded
-        state.setdefault("encoder_", None)
+        state.setdefault("n_networks_", 1)  # before several were averaged
+        state.setdefault("encoder_", None)  # before columns were encoded
         if "_inputs" not in state:  # before the first layer saw more than encoded numbers
             state["_inputs"] = inputs_of_encoder(state["encoder_"])
         if "_reader" not in state:  # before categories were read

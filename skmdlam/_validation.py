@@ -211,6 +211,13 @@ def split_validation(samples, fraction, shuffle, strata, rng):
 
 def check_warm_start(estimator, loss, sizes):
     """Refuse to fit from the weights of another kind of network."""
+    n_networks = estimator.n_networks_
+    if n_networks not in (1, estimator.n_networks):
+        raise ValueError(
+            f"The previous fit averages {n_networks} networks, and n_networks="
+            f"{estimator.n_networks}: warm_start=True needs the same number. Set warm_start=False "
+            "to start afresh."
+        )
     if loss.out_activation != estimator.out_activation_:
         raise ValueError(
             "warm_start=True needs the out_activation_ of the previous fit, "

@@ -216,10 +216,13 @@ class TestWarmStart:
     def test_sizes_must_be_those_before(self):
         model = make(warm_start=True).fit(X, NUMBERS)
         with pytest.raises(ValueError, match=r"layer sizes of the previous fit, \[4, 15, 1\]"):
-            model.set_params(n_networks=2).fit(X, NUMBERS)
-        # As many units in all: the networks that there are go on.
-        assert model.set_params(n_networks=1, hidden_layer_sizes=15).fit(X, NUMBERS)
+            model.set_params(hidden_layer_sizes=4).fit(X, NUMBERS)
+        with pytest.raises(ValueError, match="averages 3 networks, and n_networks=1"):
+            model.set_params(n_networks=1, hidden_layer_sizes=15).fit(X, NUMBERS)
         assert model.n_networks_ == 3
+        # What a stream has learned is one network of all units.
+        model.set_params(n_networks=3, hidden_layer_sizes=5).partial_fit(X, NUMBERS)
+        assert model.fit(X, NUMBERS).n_networks_ == 1
 
 
 class TestStreams:

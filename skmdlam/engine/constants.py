@@ -27,6 +27,7 @@ _IMAGES = "benchmarks/images.py"
 _UNITS = "benchmarks/units.py"
 _SCALING = "benchmarks/scaling.py"
 _ROBUST = "benchmarks/robustness.py"
+_NETWORKS = "benchmarks/several_networks.py"
 
 
 def _number(value, unit, trades, fitted_by):
@@ -195,7 +196,10 @@ class Limits:
     transformed: int = _number(2**18, "numbers", "cache, calls", _SCALING)
     converted_rows: int = _number(2048, "samples", "cache, calls", _TABLES)
     measured_rows: int = _number(512, "samples", "cache, calls", _TABLES)
-    block_rows: int = _number(1024, "samples", "cache, calls", _FULL)
+    measured_rows_stacked: int = _number(128, "samples", "cache, calls", _NETWORKS)
+    best_offset_rows: int = _number(10_000, "samples", "time, last intercepts", _NETWORKS)
+    # No power of two: columns of buffers would fall into the same places of the cache.
+    block_rows: int = _number(1000, "samples", "cache, calls", _FULL)
     tail_rows: int = _number(2000, "samples", "time, error of the tails", _SCALING)
     ranks: int = _number(257, "values of a column", "memory, error of ranks", _ENCODING)
     start_rows: int = _number(1000, "samples", "time, scale of the start", _DEEP)

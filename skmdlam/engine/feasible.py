@@ -1,6 +1,5 @@
 """Solver "feasible": its options, and which parts make a run of them."""
 
-import copy
 from dataclasses import dataclass, field, replace
 
 from ..penalties import USUAL_ALPHA, constrains
@@ -9,7 +8,7 @@ from .constants import CONSTANTS, Constants
 from .evidence import choose_n_pieces
 from .full_batch import full_batch_run, full_batch_runs, proximal_run
 from .loop.run import Chain
-from .loop.side_by_side import SideBySide
+from .loop.side_by_side import side_by_side
 from .mini_batches import mini_batch_run, mini_batch_runs
 from .options import (
     check_choice,
@@ -332,31 +331,13 @@ class Feasible(StepSizes, BatchSizes):
         run : Run
             Iterate it for one record a sweep or epoch; ``weights()`` gives the weights.
         """
-        settings = Settings(**settings)
-        exact = all(activation.exact_derivative for activation in problem.activations)
-        if problem.alpha is None and exact:
-            return priced_run(self, problem, coefs, intercepts, settings, full_batch_run)
-        problem = problem.with_usual_alpha()
-        if self._sweeps_over_all(problem, settings):
-            return full_batch_run(self, problem, coefs, intercepts, settings)
-        if problem.quadratic or not exact:
-            return mini_batch_run(self, problem, coefs, intercepts, settings)
-        # Proximal sweeps get stuck at the kinks of a non-smooth loss: they only finish.
-        first = replace(settings, max_iter=-(-2 * settings.max_iter // 3))
-        batches = mini_batch_run(self, problem, coefs, intercepts, first)
-        # Not the run itself, whose buffers are not needed any more by then.
-        found, moments = batches.regularization, batches.moments
-
-        def finish(coefs, intercepts):
-            warm = replace(settings, warm=True)
-            return proximal_run(self, problem, coefs, intercepts, warm, found, moments)
-
-        return Chain(batches, finish)
+        return self.start_several(problem, [(coefs, intercepts)], **settings)
 
     def start_several(self, problem, starts, **settings):
         """Begin runs of several networks side by side; they give one, with their mean output.
 
-        Mini-batches are the same for all, and so is what is prepared.
+        Mini-batches are the same for all. Where the penalty is quadratic and its strength known, so
+        is what is prepared, and steps on dense batches are stacked; else each is a run by itself.
 
         Parameters
         ----------
@@ -369,24 +350,46 @@ class Feasible(StepSizes, BatchSizes):
 
         Returns
         -------
-        run : SideBySide
+        run : Run
             Iterate it for one record a sweep or epoch, the mean over the networks; ``weights()``
             gives those of the one network.
         """
         settings = Settings(**settings)
-        if problem.alpha is not None and self._sweeps_over_all(problem, settings):
-            return SideBySide(full_batch_runs(self, problem, starts, settings))
-        if problem.alpha is not None and problem.quadratic:
-            return mini_batch_runs(self, problem, starts, settings)
-        each = [vars(replace(settings, rng=copy.deepcopy(settings.rng))) for _ in starts]
-        runs = [self.start(problem, *start, **own) for start, own in zip(starts, each, strict=True)]
-        return SideBySide(runs)
-
-    def _sweeps_over_all(self, problem, settings):
-        """Whether a problem with a known alpha is one for the full batch from the start on."""
         exact = all(activation.exact_derivative for activation in problem.activations)
-        smooth = problem.quadratic or not problem.loss.nonsmooth
-        return exact and smooth and self.takes_all_samples(problem, settings)
+        if problem.alpha is None and exact:
+
+            def begin(coefs, intercepts, own):
+                return priced_run(self, problem, coefs, intercepts, own, full_batch_run)
+
+        else:
+            problem = problem.with_usual_alpha()
+            smooth = problem.quadratic or not problem.loss.nonsmooth
+            if exact and smooth and self.takes_all_samples(problem, settings):
+                return full_batch_runs(self, problem, starts, settings)
+            if problem.quadratic or not exact:
+                return mini_batch_runs(self, problem, starts, settings)
+
+            def begin(coefs, intercepts, own):
+                return self._polished(problem, coefs, intercepts, own)
+
+        def with_own(coefs, intercepts, rng):
+            return begin(coefs, intercepts, replace(settings, rng=rng))
+
+        return side_by_side(with_own, starts, settings.rng)
+
+    def _polished(self, problem, coefs, intercepts, settings):
+        """Mini-batches, then proximal sweeps, for penalties with kinks."""
+        # Proximal sweeps get stuck at the kinks of a non-smooth loss: they only finish.
+        first = replace(settings, max_iter=-(-2 * settings.max_iter // 3))
+        batches = mini_batch_run(self, problem, coefs, intercepts, first)
+        # Not the run itself, whose buffers are not needed any more by then.
+        found, moments = batches.regularization, batches.moments
+
+        def finish(coefs, intercepts):
+            warm = replace(settings, warm=True)
+            return proximal_run(self, problem, coefs, intercepts, warm, found, moments)
+
+        return Chain(batches, finish)
 
     def stream(self, problem, coefs, intercepts, state, **settings):
         """Begin to learn a chunk of a stream; the result is an iterator of one record.

@@ -7,6 +7,7 @@ import numpy as np
 from .loop.judges import Accepting
 from .loop.run import ComposedRun
 from .loop.schedules import Schedule
+from .loop.side_by_side import side_by_side
 from .loop.sources import Whole
 from .moments import Columns, column_moments, standardized_samples
 from .steps.full_batch import FullBatchStep, setting_of, without_penalty
@@ -30,23 +31,24 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     -------
     run : ComposedRun
     """
-    return full_batch_runs(options, problem, [(coefs, intercepts)], settings)[0]
+    return full_batch_runs(options, problem, [(coefs, intercepts)], settings)
 
 
 def full_batch_runs(options, problem, starts, settings):
-    """The same from several starts, with what depends on the samples alone found once.
+    """Sweeps over all samples from one start or several, as one run.
 
     Parameters
     ----------
     options, problem, settings
         As for :func:`full_batch_run`.
     starts : list of (coefs, intercepts)
-        Starting weights of each run.
+        Starting weights of each network.
 
     Returns
     -------
-    runs : list of ComposedRun
+    run : ComposedRun or SideBySide
     """
+    begun = time.perf_counter()
     share = problem.rows.normalized()
     moments = column_moments(problem.X, share)
     X, rows, constants = problem.X, problem.rows, options.constants
@@ -64,13 +66,16 @@ def full_batch_runs(options, problem, starts, settings):
     found, estimated = options.resolve_regularization(settings.activity_alpha, estimate)
     rho = 1.0 if settings.rho is None else settings.rho
 
-    def run(coefs, intercepts):
+    like = None
+
+    def run(coefs, intercepts, rng):
+        nonlocal like
         if not problem.quadratic:
             return proximal_run(
                 options, problem, coefs, intercepts, settings, found, moments, estimated, tails
             )
         clock = time.perf_counter()
-        setting = setting_of(
+        setting = like = setting_of(
             problem,
             coefs,
             intercepts,
@@ -78,12 +83,13 @@ def full_batch_runs(options, problem, starts, settings):
             warm=settings.warm,
             moments=moments,
             tails=tails,
+            like=like,
             constants=options.constants,
         )
         method = method_of(options.acceleration)(setting, rho, options.constants)
         return _sweeps(method, setting, settings.warm, clock, found, estimated)
 
-    return [run(*start) for start in starts]
+    return side_by_side(run, starts, None, begun)
 
 
 def proximal_run(

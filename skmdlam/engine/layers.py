@@ -268,6 +268,29 @@ class Network:
         return values.output
 
 
+def backward(network, values, far, move):
+    """Targets of the hidden layers, from the top down, and the step of each layer above the first.
+
+    A layer's target is passed on before its weights move.
+
+    Parameters
+    ----------
+    network : Network
+    values : Values
+        After a forward pass, with the target of the output in ``D[-1]``; the others are filled in.
+    far : ndarray of shape (1, m) or None
+        What a sample counts in the steps.
+    move : callable
+        ``move(layer, input, target)`` takes the step.
+    """
+    D = values.D
+    for index in range(len(network.above), 0, -1):
+        layer, below = network.layers[index], D[index - 1]
+        layer.pull_back(D[index], below)
+        below *= network.activations[index - 1].derivative(values.z[index - 1], values.a[index - 1])
+        move(layer, values.inputs[index], D[index] if far is None else D[index] * far)
+
+
 class Values:
     """Buffers for what m samples are in each layer.
 

@@ -56,9 +56,9 @@ def parted(coefs, intercepts, k):
 
     def block(layer, member):
         W = coefs[layer]
-        m, n = W.shape
-        rows = slice(None) if layer == 0 else slice(member * m // k, (member + 1) * m // k)
-        columns = slice(None) if layer == last else slice(member * n // k, (member + 1) * n // k)
+        rows, columns = (_block(size, member, k) for size in W.shape)
+        rows = slice(None) if layer == 0 else rows
+        columns = slice(None) if layer == last else columns
         W, b = W[rows, columns], intercepts[layer][columns]
         return (W * k if layer == last > 0 else W), b
 
@@ -87,3 +87,20 @@ def with_offsets(members, offsets):
         (coefs, [*intercepts[:-1], (intercepts[-1] + offset - common).astype(intercepts[-1].dtype)])
         for (coefs, intercepts), offset in zip(members, offsets, strict=True)
     ]
+
+
+def _block(size, member, k):
+    """The units of a member, where each of k has as many."""
+    width = size // k
+    return slice(member * width, (member + 1) * width)
+
+
+def block_product(a, W, k):
+    """``a W`` for a W of k blocks on its diagonal, beside which there are only zeros."""
+    if k == 1:
+        return a @ W
+    z = np.empty((len(a), W.shape[1]), dtype=np.result_type(a, W))
+    for member in range(k):
+        inner, outer = (_block(size, member, k) for size in W.shape)
+        np.matmul(a[:, inner], W[inner, outer], out=z[:, outer])
+    return z

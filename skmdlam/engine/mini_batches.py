@@ -1,6 +1,5 @@
 """A run of mini-batches: its data, prepared once, and which parts it is made of."""
 
-import copy
 import time
 
 import numpy as np
@@ -10,7 +9,7 @@ from .inputs.decompositions import basis_of, input_of, row_weights
 from .loop.judges import KeepBest
 from .loop.run import ComposedRun
 from .loop.schedules import PlateauSchedule
-from .loop.side_by_side import SideBySide, StackedRuns
+from .loop.side_by_side import StackedRuns, side_by_side
 from .loop.sources import Shuffled
 from .moments import Columns, column_moments
 from .network import Prepared, network_of, starting_weights
@@ -41,11 +40,13 @@ def mini_batch_run(options, problem, coefs, intercepts, settings):
     -------
     run : ComposedRun
     """
-    return _Batches(options, problem, settings).run(coefs, intercepts)
+    return mini_batch_runs(options, problem, [(coefs, intercepts)], settings)
 
 
 def mini_batch_runs(options, problem, starts, settings):
-    """The same for several networks: on the same batches, with their steps stacked where they can.
+    """Mini-batches of one network or several, which see the same batches, as one run.
+
+    Steps of dense samples are stacked.
 
     Parameters
     ----------
@@ -56,20 +57,16 @@ def mini_batch_runs(options, problem, starts, settings):
 
     Returns
     -------
-    run : SideBySide
+    run : ComposedRun or SideBySide
     """
     batches = _Batches(options, problem, settings)
-    can_stack = batches.prepared.input.dense and problem.activations
-    sizes = () if can_stack else None
-    runs = [
-        batches.run(*start, rng=copy.deepcopy(batches.rng), step_sizes=sizes) for start in starts
-    ]
-    if not can_stack:
-        return SideBySide(runs)
+    if len(starts) == 1 or not (batches.prepared.input.dense and problem.activations):
+        return side_by_side(batches.run, starts, batches.rng, batches.clock)
+    runs = [batches.run(*start, None) for start in starts]
     network = StackedNetwork([run.step.network for run in runs])
     step = StackedStep(network, [run.step for run in runs])
-    objective = StackedObjective(network, runs[0].objective)
-    return StackedRuns(runs, step, objective, batches.rng)
+    objective = StackedObjective(network, runs[0].objective, options.constants.limits)
+    return StackedRuns(runs, step, objective, batches.rng, batches.clock)
 
 
 class _Batches:
@@ -86,8 +83,8 @@ class _Batches:
         self.prepared = prepare(problem, options, settings, self.rng, single=single)
         self.rho = options.rho_within_range(settings.rho, options.auto_rho(n, size))
 
-    def run(self, coefs, intercepts, *, rng=None, step_sizes=None):
-        """A run from these weights; ``step_sizes`` are those of the batches of its own step."""
+    def run(self, coefs, intercepts, rng):
+        """A run from these weights; the generator is for the order of its samples."""
         options, settings, prepared = self.options, self.settings, self.prepared
         tuned, limits = options.constants.tuned, options.constants.limits
         source, problem = self.source, self.prepared.problem
@@ -105,7 +102,6 @@ class _Batches:
             PenaltyBlock(terms, limits.fista, tuned.penalty_ramp),
             _rhythm(V, tuned),
             self.rho,
-            source.sizes if step_sizes is None else step_sizes,
         )
         objective = LayerObjective(network, prepared, terms, largest, tuned=tuned, limits=limits)
         last = network.layers[-1].V
@@ -125,7 +121,7 @@ class _Batches:
             schedule,
             judge,
             objective,
-            self.rng if rng is None else rng,
+            rng,
             self.clock,
             max_sweeps=min(schedule.epochs + schedule.cool_down_epochs, settings.max_iter),
             objective_unit=prepared.frame.unit,

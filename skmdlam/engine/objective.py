@@ -1,7 +1,5 @@
 """J: its terms, once, and its value by forward passes over the layers of a run."""
 
-from itertools import pairwise
-
 import numpy as np
 
 from .constants import LIMITS, TUNED
@@ -119,15 +117,12 @@ class LayerObjective:
         whole = not first.dense or first.input.dense
         step = limits.measured_rows if whole else largest
         m = self.n = n if all_samples else self._measured(n, tuned)
-        slices = Rows(m, block_rows=step).blocks
-        self.chunks = slices
-        if m < n:
-            sample = np.sort(np.random.RandomState(0).permutation(n)[:m])
-            self.chunks = [sample[rows] for rows in slices]
+        self._sample = np.sort(np.random.RandomState(0).permutation(n)[:m]) if m < n else None
+        self.chunks = self.chunks_of(step)
         shapes = [V.shape for V in network.weights]
         self._values = {
             m: Values(m, shapes, prepared.dtype, dense=first.dense, backward=False)
-            for m in {rows.stop - rows.start for rows in slices}
+            for m in {_length(rows) for rows in self.chunks}
         }
         self._ones = np.ones(step, dtype=prepared.dtype)
 
@@ -138,13 +133,17 @@ class LayerObjective:
             return n
         return max(tuned.measured, int(tuned.measured_share * n))
 
+    def chunks_of(self, step):
+        """Chunks of so many samples, slices or indices."""
+        slices = Rows(self.n, block_rows=step).blocks
+        return slices if self._sample is None else [self._sample[rows] for rows in slices]
+
     def passes(self, chunks=None):
         """Forward passes: the rows of each chunk and their values in all layers."""
         first = self.network.first
         first.begin_pass()
         for rows in self.chunks if chunks is None else chunks:
-            m = rows.stop - rows.start if isinstance(rows, slice) else rows.size
-            values = self._values[m]
+            values = self._values[_length(rows)]
             first.pass_over(rows, values)
             self.network.forward(values)
             yield rows, values
@@ -234,13 +233,13 @@ class StackedObjective:
     network : StackedNetwork
     objective : LayerObjective
         Of one of them.
+    limits : Limits
+        Chunks are smaller than those of one network: their values fit the cache.
     """
 
-    def __init__(self, network, objective):
+    def __init__(self, network, objective, limits=LIMITS):
         self.network = network
-        # What the units of all say of a chunk should be no more than those of one say of its own.
-        k = len(network.networks)
-        self.chunks = [part for rows in objective.chunks for part in _parts(rows, min(k, 4))]
+        self.chunks = objective.chunks_of(limits.measured_rows_stacked)
 
     def __call__(self, objectives):
         """J of each of its networks, whose objectives these are."""
@@ -251,7 +250,7 @@ class StackedObjective:
         data, total = np.zeros(k), 0.0
         sums, squares = [0.0] * n_layers, np.zeros((n_layers, k))
         for rows in self.chunks:
-            m = rows.stop - rows.start if isinstance(rows, slice) else rows.size
+            m = _length(rows)
             values = network.values(m, backward=False)
             network.first.pass_over(rows, values)
             network.forward(values)
@@ -259,7 +258,8 @@ class StackedObjective:
             if variances:
                 total += size
                 ones = np.ones(m, dtype=prepared.dtype) if counted is None else counted
-                for index, z in enumerate([*values.z, values.output.transpose(0, 2, 1)]):
+                outputs = np.ascontiguousarray(values.output.transpose(0, 2, 1))
+                for index, z in enumerate([*values.z, outputs]):
                     sums[index] = sums[index] + (z @ ones).astype(float)
                     squares[index] += _weighted_squares(z, counted)
             values.Y[:] = prepared.Y[rows]
@@ -273,19 +273,17 @@ class StackedObjective:
         ]
 
 
-def _parts(rows, k):
-    """A chunk of samples, a slice or indices, in so many parts."""
-    if not isinstance(rows, slice):
-        return np.array_split(rows, k)
-    edges = np.linspace(rows.start, rows.stop, k + 1).astype(int).tolist()
-    return [slice(*edge) for edge in pairwise(edges) if edge[0] < edge[1]]
+def _length(rows):
+    """Number of samples of a chunk, a slice or indices."""
+    return rows.stop - rows.start if isinstance(rows, slice) else rows.size
 
 
 def _weighted_squares(z, weight):
     """:func:`_weighted_square` of each network, shape (k,)."""
-    if weight is None:
-        return np.einsum("kji,kji->k", z, z)
-    return np.einsum("kji,kji,i->k", z, z, weight)
+    if weight is not None:
+        return (np.square(z) @ weight).sum(axis=1, dtype=float)
+    k = len(z)
+    return np.matmul(z.reshape(k, 1, -1), z.reshape(k, -1, 1)).ravel()
 
 
 def _weighted_square(z, weight):

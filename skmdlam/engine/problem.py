@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..penalties import USUAL_ALPHA
+from .members import block_product
 from .moments import EachTarget
 from .reductions import Rows
 
@@ -154,18 +155,6 @@ def forward(X, coefs, intercepts, activations, n_blocks=1):
     return z
 
 
-def _by_blocks(a, W, n_blocks):
-    """``a W`` for a block-diagonal W."""
-    if n_blocks == 1:
-        return a @ W
-    z = np.empty((len(a), W.shape[1]), dtype=np.result_type(a, W))
-    rows, columns = (np.arange(n_blocks + 1) * (size // n_blocks) for size in W.shape)
-    for j in range(n_blocks):
-        inner, outer = slice(rows[j], rows[j + 1]), slice(columns[j], columns[j + 1])
-        np.matmul(a[:, inner], W[inner, outer], out=z[:, outer])
-    return z
-
-
 def hidden_activations(X, coefs, intercepts, activations, layer, n_blocks=1):
     """Activations of one hidden layer for new rows.
 
@@ -182,8 +171,9 @@ def hidden_activations(X, coefs, intercepts, activations, layer, n_blocks=1):
     """
     z = X @ coefs[0]
     z += intercepts[0]
-    for before, W, b in zip(activations[:layer], coefs[1:], intercepts[1:], strict=False):
+    to = slice(1, layer + 1)
+    for before, W, b in zip(activations[:layer], coefs[to], intercepts[to], strict=True):
         a = before.value(z, out=z)
-        z = _by_blocks(a, W, n_blocks)
+        z = block_product(a, W, n_blocks)
         z += b
     return activations[layer].value(z, out=z)

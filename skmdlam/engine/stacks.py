@@ -6,8 +6,55 @@ that layer, the penalties, the safeguard or J, goes on as if it were alone.
 
 import numpy as np
 
+from .layers import Network
 
-class StackedLayer:
+
+class _Stack:
+    """The arrays of a layer of k networks, stacked.
+
+    Parameters
+    ----------
+    layers : list of Layer
+        One of each network; their arrays become views of those here.
+
+    Attributes
+    ----------
+    V, velocity, right, step : ndarray of shape (k, ...)
+    """
+
+    def __init__(self, layers):
+        self.layers, self.last = layers, layers[0].last
+        self.momentum, self.gain = layers[0].momentum, layers[0].gain
+
+    def _hold(self, name, *, transposed=False):
+        parts = [getattr(layer, name) for layer in self.layers]
+        # What belongs to a network lies together, whatever the order of its axes.
+        stack = np.ascontiguousarray([part.T for part in parts] if transposed else parts)
+        for layer, part in zip(self.layers, stack, strict=True):
+            setattr(layer, name, part.T if transposed else part)
+        setattr(self, name, stack)
+
+    def commit(self, lengths):
+        """Take the steps that were proposed, each so many times; None takes none."""
+        if any(length != 1.0 for length in lengths):
+            for layer, length in zip(self.layers, lengths, strict=True):
+                if length is not None:
+                    layer.commit(length)
+            return
+        if self.gain != 1.0:
+            self.step *= self.gain
+        self.velocity *= self.momentum
+        self.velocity += self.step
+        self.V += self.velocity
+
+
+def _products(A, B):
+    """Inner products ``<A_k, B_k>`` of each network, a list."""
+    k = len(A)
+    return np.matmul(A.reshape(k, 1, -1), B.reshape(k, -1, 1)).ravel().tolist()
+
+
+class StackedLayer(_Stack):
     """A layer above the first of k networks.
 
     Parameters
@@ -22,27 +69,15 @@ class StackedLayer:
         Inverses of the preconditioners.
     """
 
-    _names = ("V", "velocity", "right", "step")
-
     def __init__(self, layers):
-        self.layers, self.last = layers, layers[0].last
-        self.momentum, self.gain = layers[0].momentum, layers[0].gain
-        for name in self._names:
+        super().__init__(layers)
+        for name in ("V", "velocity", "right", "step"):
             self._hold(name)
-        self._hold_inverses()
-        self._weights_T = self.V.transpose(0, 2, 1)
-
-    def _hold(self, name):
-        stack = np.ascontiguousarray([getattr(layer, name) for layer in self.layers])
-        for layer, part in zip(self.layers, stack, strict=True):
-            setattr(layer, name, part)
-        setattr(self, name, stack)
-
-    def _hold_inverses(self):
-        preconditioners = [layer.preconditioner for layer in self.layers]
+        preconditioners = [layer.preconditioner for layer in layers]
         self.inverse = np.stack([preconditioner.inverse for preconditioner in preconditioners])
         for preconditioner, part in zip(preconditioners, self.inverse, strict=True):
             preconditioner.inverse = part
+        self._weights_T = self.V.transpose(0, 2, 1)
 
     def forward(self, a, out):
         """``V' a`` of each, a column for each sample; of the output a row for each."""
@@ -59,46 +94,33 @@ class StackedLayer:
         """Prepare the least-squares steps; what each of them promises, None where there is none."""
         np.matmul(a, D.transpose(0, 2, 1), out=self.right)
         np.matmul(self.inverse, self.right, out=self.step)
-        promised = np.einsum("kij,kij->k", self.step, self.right).tolist()
+        promised = _products(self.step, self.right)
         return [
             decrease if layer.ready else None
             for layer, decrease in zip(self.layers, promised, strict=True)
         ]
 
-    def commit(self, lengths):
-        """Take the steps that were proposed, each so many times; None takes none."""
-        if any(length != 1.0 for length in lengths):
-            for layer, length in zip(self.layers, lengths, strict=True):
-                if length is not None:
-                    layer.commit(length)
-            return
-        if self.gain != 1.0:
-            self.step *= self.gain
-        self.velocity *= self.momentum
-        self.velocity += self.step
-        self.V += self.velocity
 
-
-class StackedInputLayer(StackedLayer):
+class StackedInputLayer(_Stack):
     """The first layer of k networks on the same samples: one layer of all their units.
+
+    Parameters
+    ----------
+    layers : list of InputLayer
+        One of each network; their arrays become views of those here.
 
     Attributes
     ----------
     V, velocity, right : ndarray of shape (k, n_1, r + 1)
-        Transposed, so that what belongs to a network lies together.
+        Transposed: one product gives z of all units, a row for each.
     """
 
-    _names = ("V", "velocity", "right")
-
-    def _hold(self, name):
-        stack = np.ascontiguousarray([getattr(layer, name).T for layer in self.layers])
-        for layer, part in zip(self.layers, stack, strict=True):
-            setattr(layer, name, part.T)
-        setattr(self, name, stack)
-
-    def _hold_inverses(self):
+    def __init__(self, layers):
+        super().__init__(layers)
+        for name in ("V", "velocity", "right"):
+            self._hold(name, transposed=True)
         self.step = self.right
-        for layer in self.layers:
+        for layer in layers:
             layer.step = layer.right
         k, width, size = self.V.shape
         self._all, self._right_of_all = (A.reshape(k * width, size) for A in (self.V, self.right))
@@ -117,14 +139,15 @@ class StackedInputLayer(StackedLayer):
             np.matmul(self._all, view.T, out=values.first)
 
     def propose(self, rows, values):
+        """Prepare the steps towards the targets of the batch; what each of them promises."""
         U, weights = values.U, self.layers[0].row_weights
         if weights is not None:  # samples far from all others count less
             U = np.multiply(U, weights.take(rows, axis=0), out=values.U_weighted)
         np.matmul(values.D_first, U, out=self._right_of_all)
-        return np.einsum("kij,kij->k", self.right, self.right).tolist()
+        return _products(self.right, self.right)
 
 
-class StackedNetwork:
+class StackedNetwork(Network):
     """Networks with the same layers on the same samples.
 
     Parameters
@@ -134,35 +157,26 @@ class StackedNetwork:
     """
 
     def __init__(self, networks):
-        self.activations = networks[0].activations
-        self._hold(networks)
-
-    def _hold(self, networks):
         self.networks = networks
-        layers = [list(layer) for layer in zip(*(n.layers for n in networks), strict=True)]
-        self.first = StackedInputLayer(layers[0])
-        self.above = [StackedLayer(layer) for layer in layers[1:]]
+        first, *above = (list(layer) for layer in zip(*(n.layers for n in networks), strict=True))
+        layers = [StackedInputLayer(first), *(StackedLayer(layer) for layer in above)]
+        super().__init__(layers, networks[0].activations)
+        self._shapes = [V.shape for V in networks[0].weights]
         self._values = {}
 
     def keep(self, networks):
         """Go on with these, some of its own."""
         if len(networks) < len(self.networks):
-            self._hold(networks)
+            self.__init__(networks)
 
     def values(self, m, *, backward=True):
         """Buffers for so many samples, the same ones each time."""
-        if (m, backward) not in self._values:
-            k, shapes = len(self.networks), [V.shape for V in self.networks[0].weights]
-            dtype = self.first.V.dtype
-            self._values[m, backward] = StackedValues(k, m, shapes, dtype, backward=backward)
-        return self._values[m, backward]
-
-    def forward(self, values):
-        """Fill in z and a from the first pre-activations on, to the outputs."""
-        outs = [*values.z[1:], values.output]
-        for index, (layer, activation) in enumerate(zip(self.above, self.activations, strict=True)):
-            activation.value(values.z[index], out=values.a[index])
-            layer.forward(values.inputs[index + 1], outs[index])
+        values = self._values.get((m, backward))
+        if values is None:
+            k, dtype = len(self.networks), self.first.V.dtype
+            values = StackedValues(k, m, self._shapes, dtype, backward=backward)
+            self._values[m, backward] = values
+        return values
 
 
 class StackedValues:

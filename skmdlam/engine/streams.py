@@ -314,10 +314,10 @@ def _run(chunk, position, clock):
     rhythm = StreamRhythm(
         tuned.stream_refresh_first, tuned.stream_observe_every, tuned.stream_refresh_every
     )
-    sizes = chunk.source.sizes
-    step = StreamStep(chunk, position, terms, rhythm, sizes)
+    step = StreamStep(chunk, position, terms, rhythm)
+    largest = max(chunk.source.sizes)
     objective = LayerObjective(
-        position.network, prepared, terms, max(sizes), all_samples=True, limits=chunk.limits
+        position.network, prepared, terms, largest, all_samples=True, limits=chunk.limits
     )
     judge = RunningAverage(position, step, objective, tuned)
     return StreamRun(chunk, position, step, judge, clock)

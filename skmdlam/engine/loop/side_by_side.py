@@ -1,5 +1,6 @@
 """Several runs side by side, whose networks become one."""
 
+import copy
 import time
 
 import numpy as np
@@ -7,6 +8,29 @@ import numpy as np
 from ..members import joined
 from ..records import Record
 from .run import Run, Stall
+
+
+def side_by_side(start, starts, rng, clock=None):
+    """Runs from several starts as one; the run itself where there is but one start.
+
+    Parameters
+    ----------
+    start : callable
+        ``start(coefs, intercepts, rng)`` begins a run.
+    starts : list of (coefs, intercepts)
+    rng : numpy.random.RandomState or None
+        For the order of the samples: it is the same for all, from copies.
+    clock : float or None
+        When the preparations began; None is now.
+
+    Returns
+    -------
+    run : Run
+    """
+    clock = time.perf_counter() if clock is None else clock
+    if len(starts) == 1:
+        return start(*starts[0], rng)
+    return SideBySide([start(*weights, copy.deepcopy(rng)) for weights in starts], clock)
 
 
 class SideBySide(Run):
@@ -20,10 +44,12 @@ class SideBySide(Run):
     ----------
     runs : list of Run
         On the same problem, each from a start of its own.
+    clock : float
+        When the preparations began.
     """
 
-    def __init__(self, runs):
-        self.runs, self._clock = runs, time.perf_counter()
+    def __init__(self, runs, clock):
+        self.runs, self._clock = runs, clock
         self._last, self._idle = [None] * len(runs), set()
         self.iteration = 0
         first = runs[0]
@@ -116,10 +142,12 @@ class StackedRuns(SideBySide):
         Made of their objectives.
     rng : numpy.random.RandomState
         For the order of the samples, which is the same for all.
+    clock : float
+        When the preparations began.
     """
 
-    def __init__(self, runs, step, objective, rng):
-        super().__init__(runs)
+    def __init__(self, runs, step, objective, rng, clock):
+        super().__init__(runs, clock)
         self._step, self._objective, self._rng = step, objective, rng
 
     def _sweep(self, going_on):

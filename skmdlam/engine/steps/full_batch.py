@@ -32,6 +32,10 @@ class Setting:
         The starting weights.
     moments : tuple of ndarray
         Mean and standard deviation of the columns of X.
+    Y : ndarray of shape (n, K)
+        Scaled targets.
+    samples : ScaledInput or None
+        The samples, as far as they do not depend on the start.
     """
 
     problem: object
@@ -40,6 +44,8 @@ class Setting:
     space: RowSpace | None
     theta: np.ndarray
     moments: tuple
+    Y: np.ndarray
+    samples: object
 
     def place(self, coefs, intercepts):
         """Weights in the user's units in one vector."""
@@ -67,6 +73,7 @@ def setting_of(
     warm=False,
     moments=None,
     tails=False,
+    like=None,
     constants=CONSTANTS,
 ):
     """The problem in standardized units, and the starting weights there.
@@ -86,6 +93,8 @@ def setting_of(
         Mean and standard deviation of the columns of X, where they are known already.
     tails : Tails, None or False, default=False
         Of the columns of X, where they are known already.
+    like : Setting or None, default=None
+        The same problem from another start: the samples are shared with it.
     constants : Constants
 
     Returns
@@ -104,7 +113,9 @@ def setting_of(
     if tails is not None:
         columns = tails.centered(columns)
         variance_weight = (rows.total * tails.share(share)).astype(X.dtype)
-    inputs = scaled_input(X, columns)
+    shared = like is not None and like.samples is not None
+    inputs = like.samples if shared else scaled_input(X, columns)
+    common = inputs
     coefs = [W.astype(float) for W in coefs]
     intercepts = [b.astype(float) for b in intercepts]
     if warm:
@@ -133,15 +144,19 @@ def setting_of(
             space, coefs[0] = found, found.W[:rank]
             X = np.ascontiguousarray(space.X[:, :rank], dtype=problem.X.dtype)
             columns = Columns.of(*column_moments(X, share), rows.total, n, X.dtype, limits)
-            inputs = scaled_input(X, uniform_columns(columns))
+            inputs, common = scaled_input(X, uniform_columns(columns)), None
     alpha = problem.alpha * (problem.penalty.ridge or 0.0) / scaling.factor
     ridge = [alpha] * len(coefs)
     ridge[-1] = alpha * scaling.scale**2
     ridge = [ridge[0] * inputs.ridge] + [r + upper_alpha for r in ridge[1:]]
     dtype = problem.X.dtype
+    if like is None:
+        Y = np.asfortranarray(scaling.transform(problem.Y), dtype=dtype)
+    else:
+        Y = like.Y
     objective = FullObjective(
         inputs,
-        np.asfortranarray(scaling.transform(problem.Y), dtype=dtype),
+        Y,
         scaling.loss,
         problem.activations,
         [W.shape[1] for W in coefs],
@@ -167,7 +182,7 @@ def setting_of(
         lsuv(V, lambda: inputs.standardized(samples), problem.activations, some_weights)
     theta = np.concatenate([W.ravel() for W in V])
     frame = Frame(problem, inputs, scaling)
-    return Setting(problem, frame, objective, space, theta, moments)
+    return Setting(problem, frame, objective, space, theta, moments, Y, common)
 
 
 def _in_units(X, unit):

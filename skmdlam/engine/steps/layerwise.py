@@ -1,6 +1,6 @@
 """The step of mini-batches: targets backward, then a least-squares step of every layer."""
 
-from ..layers import Values
+from ..layers import Values, backward
 
 
 class LayerwiseStep:
@@ -23,8 +23,6 @@ class LayerwiseStep:
     rhythm : Rhythm
         When the preconditioners follow their inputs.
     rho : float
-    sizes : list of int
-        Numbers of samples that occur in a batch.
 
     Attributes
     ----------
@@ -38,7 +36,7 @@ class LayerwiseStep:
 
     refused, stuck = 0, False
 
-    def __init__(self, network, prepared, penalties, rhythm, rho, sizes):
+    def __init__(self, network, prepared, penalties, rhythm, rho):
         self.network, self.prepared = network, prepared
         self.penalties, self.rhythm = penalties, rhythm
         self.rho = rho
@@ -46,9 +44,7 @@ class LayerwiseStep:
         self.Y, self.weight = prepared.Y, prepared.weight
         self.tail_weight, self.variance_weight = prepared.tail_weight, prepared.variance_weight
         self.epoch, self.steps, self.since_refresh = -1, 0, 0
-        shapes = [V.shape for V in network.weights]
-        dense = network.first.dense
-        self._values = {m: Values(m, shapes, prepared.dtype, dense=dense) for m in sizes}
+        self._values = {}
         # The first layer's block costs a factorization of the size of its input.
         size = network.first.input.basis.size
         self.first_every = max(rhythm.refresh_every, size // 4)
@@ -72,9 +68,8 @@ class LayerwiseStep:
 
     def __call__(self, rows, factor):
         """Step on the samples of these indices; ``factor`` shortens it."""
-        network, values = self.network, self._values[rows.size]
-        first, activations = network.first, network.activations
-        D, inputs = values.D, values.inputs
+        network, values = self.network, self._values_of(rows.size)
+        first = network.first
         self.Y.take(rows, axis=0, out=values.Y, mode="clip")
         weight = None if self.weight is None else self.weight.take(rows, axis=0)
 
@@ -89,14 +84,19 @@ class LayerwiseStep:
         if self.tail_weight is not None:
             far = self.tail_weight.take(rows, axis=0).T
             weight = self.variance_weight.take(rows, axis=0)
-        self.follow(inputs, weight)
-        for index in range(len(network.above), 0, -1):
-            layer, below = network.layers[index], D[index - 1]
-            layer.pull_back(D[index], below)
-            below *= activations[index - 1].derivative(values.z[index - 1], values.a[index - 1])
-            self._move(layer, inputs[index], D[index] if far is None else D[index] * far, factor)
+        self.follow(values.inputs, weight)
+        backward(network, values, far, lambda layer, a, D: self._move(layer, a, D, factor))
         self._move(first, *first.weigh(rows, values), factor)
         self.account(factor, curvature)
+
+    def _values_of(self, m):
+        """Buffers for a batch of so many samples."""
+        values = self._values.get(m)
+        if values is None:
+            shapes = [V.shape for V in self.network.weights]
+            dense = self.network.first.dense
+            values = self._values[m] = Values(m, shapes, self.prepared.dtype, dense=dense)
+        return values
 
     def _move(self, layer, a, D, factor):
         """V_l: the least-squares step towards z_l + D_l, with momentum."""

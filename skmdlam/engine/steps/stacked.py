@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..layers import backward
+
 
 class StackedStep:
     """One step of several networks on the same batch, see :class:`.layerwise.LayerwiseStep`.
@@ -33,8 +35,7 @@ class StackedStep:
     def __call__(self, rows, factors):
         """Step on the samples of these indices; a factor for each network shortens it."""
         prepared, network = self._prepared, self.network
-        first, above, activations = network.first, network.above, network.activations
-        values = network.values(rows.size)
+        first, values = network.first, network.values(rows.size)
         weight = None if prepared.weight is None else prepared.weight.take(rows, axis=0)
         first.take(rows, values)
         network.forward(values)
@@ -47,13 +48,12 @@ class StackedStep:
             weight = prepared.variance_weight.take(rows, axis=0)
         for step, inputs in zip(self.steps, values.inputs_of, strict=True):
             step.follow(inputs, weight)
-        D = values.D
-        for index in range(len(above), 0, -1):
-            layer, below = above[index - 1], D[index - 1]
-            layer.pull_back(D[index], below)
-            below *= activations[index - 1].derivative(values.z[index - 1], values.a[index - 1])
-            target = D[index] if far is None else D[index] * far
-            self._move(layer, layer.propose(values.inputs[index], target), factors)
+        backward(
+            network,
+            values,
+            far,
+            lambda layer, a, D: self._move(layer, layer.propose(a, D), factors),
+        )
         self._move(first, first.propose(rows, values), factors)
         for step, factor, curvature in zip(self.steps, factors, curvatures, strict=True):
             step.account(factor, curvature)
@@ -64,7 +64,8 @@ class StackedStep:
         Y, k = values.Y, len(factors)
         self._prepared.Y.take(rows, axis=0, out=Y[0], mode="clip")
         rhos = [step.rho for step in self.steps]
-        # The epoch of one was taken back, or will be: a loss may look at all of its samples.
+        # An epoch of one was taken back, or will be: softmax shifts by the largest output of all,
+        # and a network that is not finite would spoil the others.
         if len(set(rhos)) > 1 or not np.isfinite(values.output.sum()):
             return [
                 loss.output_step(output, Y[0], rho, factor / m, D, scale)

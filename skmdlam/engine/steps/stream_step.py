@@ -15,15 +15,13 @@ class StreamStep(LayerwiseStep):
     position : Position
     terms : Terms
     rhythm : StreamRhythm
-    sizes : list of int
-        Numbers of samples that occur in a batch.
     """
 
-    def __init__(self, chunk, position, terms, rhythm, sizes):
+    def __init__(self, chunk, position, terms, rhythm):
         tuned, options = chunk.tuned, chunk.options
         penalties = PenaltyBlock(terms, chunk.limits.fista, tuned.penalty_ramp)
         network, prepared, counts = position.network, position.prepared, position.counts
-        super().__init__(network, prepared, penalties, rhythm, 0.0, sizes)
+        super().__init__(network, prepared, penalties, rhythm, 0.0)
         self.steps, self.since_refresh = counts["steps"], counts["since_refresh"]
         self.epoch = 0  # every chunk is the second epoch of a fit
         self._options, self._tuned, self._given = options, tuned, chunk.settings.rho

@@ -1,5 +1,6 @@
 """Runs side by side against the same runs alone, to the very end."""
 
+import time
 from dataclasses import replace
 from itertools import islice, pairwise
 
@@ -158,6 +159,46 @@ def test_stacked_batches_are_runs_alone(name):
     assert_equal_runs(problem, together, alone)
 
 
+@pytest.mark.parametrize("name", ["plain", "labels of far samples", "deep"])
+def test_j_of_many_chunks(name):
+    """The objective in chunks of its own, of a part of the samples where these are too many."""
+    problem, sizes = problem_of(**STACKED[name])
+    tuned = replace(CONSTANTS.tuned, all_measured=100, measured=131)
+    limits = replace(LIMITS, measured_rows=64, measured_rows_stacked=13)
+    constants = replace(CONSTANTS, tuned=tuned, limits=limits)
+    run, together, alone = side_by_side_and_alone(
+        problem, starts_of(problem, sizes, k=6), constants=constants
+    )
+    chunks, n = run._objective.chunks, N if problem.sample_weight is not None else 131
+    assert {len(np.arange(N)[rows]) for rows in chunks} == {13, n % 13}
+    assert sum(len(np.arange(N)[rows]) for rows in chunks) == n
+    assert_equal_runs(problem, together, alone)
+
+
+def test_single_precision_is_close():
+    """What runs alone say, up to float32, while rounding has not yet parted them."""
+    problem, sizes = problem_of(far=True, loss=Huber(0.5), hidden=(6, 4))
+    starts, solver = starts_of(problem, sizes, k=4), Feasible()
+
+    def first(begin, *start):
+        run = begin(problem, *start, rng=np.random.RandomState(7), batch_size=40)
+        return [next(run) for _ in range(5)][-1]
+
+    together = first(solver.start_several, starts)
+    alone = [first(solver.start, *one) for one in starts]
+    assert together.loss == pytest.approx(np.mean([one.loss for one in alone]), rel=2e-4)
+
+
+def test_preparations_count_as_time():
+    problem, sizes = problem_of()
+    starts = starts_of(problem, sizes)
+    before = time.perf_counter()
+    run = Feasible().start_several(problem, starts, batch_size=40)
+    time.sleep(0.02)
+    seconds = next(run).seconds
+    assert 0.02 < seconds <= time.perf_counter() - before
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_others_are_runs_alone(name):
     options, settings = OTHERS[name]
@@ -268,7 +309,7 @@ class Listed(Run):
 
 class TestRecords:
     def test_means_of_the_last_records(self):
-        run = SideBySide([Listed([8, 4, 2, 1]), Listed([6, 5])])
+        run = SideBySide([Listed([8, 4, 2, 1]), Listed([6, 5])], clock=0.0)
         records = list(run)
         assert run.ended and not run.cut_short
         assert [record.iteration for record in records] == [1, 2, 3, 4]
@@ -284,7 +325,7 @@ class TestRecords:
     def test_each_stalls_by_itself(self):
         """The first stalls after its 4th sweep and stands still; the second goes on gaining."""
         first, second = Listed([5, 5, 5, 5, 5, 5]), Listed([9, 8, 7, 6, 5, 4, 4, 4, 4, 4])
-        run = SideBySide([first, second])
+        run = SideBySide([first, second], clock=0.0)
         result = minimize(run, max_iter=50, tol=0.5, n_iter_no_change=3)
         assert (first._done, second._done, len(result.records)) == (4, 9, 9)
         assert result.stop_reason == "converged"
@@ -292,14 +333,14 @@ class TestRecords:
 
     def test_one_that_was_cut_short_says_so(self):
         runs = [Listed([5, 4, 3]), Listed([9, 8], cut_short=True)]
-        result = minimize(SideBySide(runs), max_iter=9, tol=0, n_iter_no_change=9)
+        result = minimize(SideBySide(runs, clock=0.0), max_iter=9, tol=0, n_iter_no_change=9)
         assert result.stop_reason == "max_iter"
 
     @pytest.mark.parametrize("lengths", [(4, 2), (2, 4), (0, 4), (3, 3)])
     def test_iterators_that_just_stop(self, lengths):
         """A user's run need not say that it has ended; the others go on all the same."""
         runs = [Listed(range(9, 9 - n, -1), says_so=False) for n in lengths]
-        result = minimize(SideBySide(runs), max_iter=50, tol=0.0, n_iter_no_change=9)
+        result = minimize(SideBySide(runs, clock=0.0), max_iter=50, tol=0.0, n_iter_no_change=9)
         assert len(result.records) == max(lengths)
         assert [run._done for run in runs] == list(lengths)
         assert result.stop_reason == "converged"
