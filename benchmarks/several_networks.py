@@ -67,13 +67,9 @@ class Counting(Feasible):
 
     last_runs: list = field(default_factory=list)
 
-    def start(self, *arguments, **settings):
-        self.last_runs[:] = [super().start(*arguments, **settings)]
-        return self.last_runs[0]
-
     def start_several(self, *arguments, **settings):
         run = super().start_several(*arguments, **settings)
-        self.last_runs[:] = run.runs
+        self.last_runs[:] = getattr(run, "runs", [run])
         return run
 
     def all_epochs(self):
