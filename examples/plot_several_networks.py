@@ -2,10 +2,10 @@
 Several networks, and how far predictions are off
 =================================================
 
-Networks that start from different weights agree where the samples say enough, and differ where they
-do not. Their mean is better than one of them by what they differ. ``n_networks=4`` fits four side by
-side and returns them as one network. ``calibrate=True`` is another thing: it tells how far a new
-target may be from a prediction, from samples that were left out.
+Networks from different starts agree where the samples say enough, and differ where they do not.
+Their mean is better than one of them by what they differ. ``n_networks=4`` fits four side by side
+and returns them as one network. ``calibrate=True`` is another thing: it tells how far a new target
+may be from a prediction, by errors on samples that were left out.
 """
 
 # %%
@@ -44,8 +44,8 @@ model = MDLAMRegressor((30,), n_networks=4, calibrate=True, encoding=None, rando
 model.fit(x[:, None], y)
 
 # %%
-# The standard deviation includes the noise: about 95 % of new targets from where the samples are
-# should be within 1.96 of it.
+# The standard deviation includes the noise: about 95 % of new targets should be within 1.96 of it.
+# So it is for new samples that come as those did. Beyond them it is not, as the last line shows.
 
 x_new = rng.uniform(-3, 3, 10_000)
 y_new = curve(x_new) + noise(x_new) * rng.normal(size=len(x_new))
@@ -61,8 +61,8 @@ inside = np.mean(np.abs(y_outside - mean) <= 1.96 * std)
 print(f"{'the same of 95 %, beyond the samples':44}{100 * inside:5.1f}")
 
 # %%
-# The members are blocks of the hidden units. What each of them says is 4 times its part of the sum
-# that is the mean, up to a constant, which the last intercept does not tell apart.
+# The networks are blocks of the hidden units. What each says is 4 times its part of the sum that is
+# the mean, up to a constant: of their last intercepts only the mean is known.
 
 grid = np.linspace(-4, 4, 400)
 mean, std = model.predict(grid[:, None], return_std=True)
@@ -76,11 +76,11 @@ for block in np.split(np.arange(len(last)), model.n_networks_):
 # %%
 # When it pays
 # ------------
-# The distance of the hand of an arm from its shoulder, by the angles of four joints: curved in
-# directions that mix the features. With little noise in the targets the networks differ by what
-# their starts leave undone, and the mean of more of them is better. With as much noise as signal
-# they differ less than they are wrong together, and the mean gains less. One network with as many
-# weights as four is the alternative. Scores are against targets without noise.
+# The distance of a hand from its shoulder, by the angles of four joints, is curved in directions
+# that mix the features. With little noise in the targets the networks differ by what each of them
+# leaves undone, and the mean of more of them is better. With as much noise as signal most of the
+# error is common to all of them, and the mean gains little. The alternative is one network with as
+# many weights as four. Scores are against targets without noise.
 
 
 def arm(n, rng):
@@ -114,8 +114,8 @@ for key, rest in unexplained.items():
     print(f"{name:34}{1 - rest:9.4f}{seconds[key]:9.2f}")
 
 # %%
-# Left: beyond the samples, in the gray parts, predictions and standard deviations are those at the
-# ends, and the truth is elsewhere: they describe new samples that come as those for training did.
+# Left: the four networks differ most where the samples are noisy. In the gray parts, beyond the
+# samples, predictions and standard deviations are those at the ends, and the truth is elsewhere.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
 left.scatter(x, y, s=6, color="0.6", label="samples")
