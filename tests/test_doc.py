@@ -122,6 +122,18 @@ def test_intervals_hold_what_it_says(results):
     ours = [off(1, f"{k} | {n}") for k in ("one network", "four networks") for n in (300, 4000)]
     assert max(abs(share) for shares in ours for share in shares) <= 0.04
     assert max(off(2, "one network | 4000")) < -0.04
+    header, *rows = results.with_columns(found, ["method", "interval score"], 1)
+    for n, other in (
+        (300, "Gaussian process"),
+        (300, "MAPIE*"),
+        (4000, "MAPIE*"),
+        (4000, "MAPIE*ing"),
+    ):
+        scores = [
+            float(results.row_of(rows, f"{name} | {n}")[header.index("interval score")])
+            for name in ("one network", other)
+        ]
+        assert scores[0] < scores[1]
 
 
 def test_everything_public_is_in_the_reference():
