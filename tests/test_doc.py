@@ -10,6 +10,7 @@ import pytest
 
 import skmdlam
 from skmdlam import activations, losses, penalties, testing
+from skmdlam.engine.constants import TUNED
 
 ROOT = Path(__file__).resolve().parents[1]
 DOC = ROOT / "doc"
@@ -122,6 +123,8 @@ def test_intervals_hold_what_it_says(results):
     ours = [off(1, f"{k} | {n}") for k in ("one network", "four networks") for n in (300, 4000)]
     assert max(abs(share) for shares in ours for share in shares) <= 0.04
     assert max(off(2, "one network | 4000")) < -0.04
+    text = (DOC / "user_guide" / "several_networks.rst").read_text(encoding="utf-8")
+    assert text.count(f"fewer than {TUNED.left_out_few:,}") == 2
     header, *rows = results.with_columns(found, ["method", "interval score"], 1)
 
     def score(pattern):
