@@ -41,7 +41,7 @@ rng = np.random.default_rng(0)
 x = rng.uniform(-3, 3, 200 if quick else 400)
 y = curve(x) + noise(x) * rng.normal(size=len(x))
 model = MDLAMRegressor((30,), n_networks=4, calibrate=True, encoding=None, random_state=0)
-model.fit(x[:, None], y)
+model = model.fit(x[:, None], y)
 
 # %%
 # The standard deviation includes the noise: about 95 % of new targets should be within 1.96 of it.
