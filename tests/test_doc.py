@@ -2,6 +2,7 @@
 
 import ast
 import doctest
+import importlib.util
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 import skmdlam
 from skmdlam import activations, losses, penalties, testing
+from skmdlam.engine.constants import TUNED
 
 ROOT = Path(__file__).resolve().parents[1]
 DOC = ROOT / "doc"
@@ -37,6 +39,7 @@ LONG = {
     "user_guide/data_frames.rst",
     "user_guide/large_data.rst",
     "user_guide/regularisation.rst",
+    "user_guide/several_networks.rst",
     "user_guide/sklearn.rst",
 }
 
@@ -62,6 +65,75 @@ def test_named_files_exist(page):
     assert [name for name in named if not (ROOT / name).exists() and "0.1.0.pkl" not in name] == []
     shown = re.findall(r"(?:image|figure):: (\S+)", text)
     assert [name for name in shown if not (page.parent / name).is_file()] == []
+
+
+@pytest.fixture(scope="module")
+def results():
+    """What cuts tables out of the results of benchmarks."""
+    pytest.importorskip("docutils", reason="the directive is one of docutils")
+    spec = importlib.util.spec_from_file_location("results", DOC / "_ext" / "results.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_results_are_there(page, results):
+    """The parts of tables that pages show."""
+    text = page.read_text(encoding="utf-8")
+    shown = re.findall(r"^( *)\.\. results:: (\w+)\n((?:\1   :.*\n)+)", text, re.M)
+    assert len(shown) == text.count(".. results::")
+    for _, name, options in shown:
+        option = dict(re.findall(r":(\w+): (.*)", options))
+        columns, number = results.names_of(option["columns"]), int(option.get("table", 1))
+        _, *rows = results.with_columns(results.tables_of(name), columns, number)
+        for pattern in results.names_of(option.get("rows", "*")):
+            assert results.row_of(rows, pattern) in rows
+        assert len(results.names_of(option.get("header", option["columns"]))) == len(columns)
+
+
+def test_several_networks_are_as_good_as_it_says(results):
+    found = results.tables_of("several_networks")
+    header, *rows = results.with_columns(found, ["fit", "together", "better or tied"], 1)
+    four = dict(zip(header, results.row_of(rows, "4 networks"), strict=True))
+    better, tied, worse = (int(four[name]) for name in ("better", "tied", "worse"))
+    n = better + tied + worse
+    assert 0.35 < tied / n < 0.65 and better < n / 2 and worse < n / 5
+    assert float(four["together"]) > 1
+    header, *rows = results.with_columns(found, ["fit", "over one network"], 1)
+    assert 2 < float(results.row_of(rows, "4 networks")[header.index("over one network")]) < 3
+    header, *rows = results.with_columns(found, ["table", "1 network", "4 networks"], 1)
+
+    def gain(name):
+        cells = dict(zip(header, results.row_of(rows, name), strict=True))
+        return float(cells["4 networks"]) - float(cells["1 network"])
+
+    assert min(map(gain, ("wine_quality", "beijing_pm25", "kin8nm", "letter"))) > 0.005
+    assert max(abs(gain(name)) for name in ("wa_churn", "check_times")) < 0.003
+
+
+def test_intervals_hold_what_it_says(results):
+    found, columns = results.tables_of("uncertainty"), ["method", "rows", "50%", "80%", "95%"]
+
+    def off(number, pattern):
+        header, *rows = results.with_columns(found, columns, number)
+        row = results.row_of(rows, pattern)
+        return [float(row[header.index(f"{p}%")]) - p / 100 for p in (50, 80, 95)]
+
+    ours = [off(1, f"{k} | {n}") for k in ("one network", "four networks") for n in (300, 4000)]
+    assert max(abs(share) for shares in ours for share in shares) <= 0.03
+    assert max(off(2, "one network | 4000")) < -0.04
+    text = (DOC / "user_guide" / "several_networks.rst").read_text(encoding="utf-8")
+    assert text.count(f"fewer than {TUNED.left_out_few:,}") == 2
+    header, *rows = results.with_columns(found, ["method", "interval score"], 1)
+
+    def score(pattern):
+        return float(results.row_of(rows, pattern)[header.index("interval score")])
+
+    for other in ("Gaussian process | 300", "MAPIE split, our network | 300"):
+        assert score("one network | 300") < score(other)
+    for other in ("MAPIE split, our network | 4000", "MAPIE split, gradient boosting | 4000"):
+        assert score("one network | 4000") < score(other)
 
 
 def test_everything_public_is_in_the_reference():

@@ -160,6 +160,19 @@ class TestInFull:
         plain, encoded = (rows[f"MDLAMRegressor, encoding={e}"][0] for e in ("None", "'auto'"))
         assert plain + 0.01 < encoded < rows["the true function"][0]
 
+    def test_several_networks(self, tmp_path):
+        rows = table(run("plot_several_networks", tmp_path))
+        for level in (50, 80, 95):
+            assert abs(rows[f"new targets within the {level} % interval, %"][0] - level) < 5
+        assert rows["the same of 95 %, beyond the samples"][0] < 60
+        rest = {name: 1 - values[0] for name, values in rows.items() if "noise" in name}
+        clear, noisy = (
+            [rest[f"{noise}, {fit} units"] for fit in ("1 x 50", "2 x 50", "4 x 50", "8 x 50")]
+            for noise in ("noise of 0.1", "noise of 1")
+        )
+        assert clear == sorted(clear, reverse=True) and clear[2] < 0.7 * clear[0]
+        assert 0.85 * noisy[0] < noisy[3] < noisy[0]
+
     def check_citation_graph(self, out):
         test = {
             name: float(score)

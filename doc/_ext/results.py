@@ -9,8 +9,9 @@ shows a part of one of their tables::
        :header: Method; Mean score
        :rows: skmdlam; adam
 
-It is the first table that has all these columns; columns and rows are named as they are there, rows
-by their first cell, ``*`` in it standing for anything, with a semicolon between them.
+It is the first table that has all these columns, or with ``:table: 2`` the second one; columns and
+rows are named as they are there, rows by their first cell, ``*`` in it standing for anything, with
+a semicolon between them. ``a | b`` is a row whose first two cells are these.
 """
 
 import fnmatch
@@ -39,7 +40,13 @@ def tables(text):
     return found
 
 
-def _names(argument):
+def tables_of(name):
+    """Return the tables of a result."""
+    return tables((RESULTS / name / "README.md").read_text(encoding="utf-8"))
+
+
+def names_of(argument):
+    """Return the names of an option."""
     return [name.strip() for name in argument.split(";")]
 
 
@@ -48,9 +55,10 @@ class Results(Directive):
 
     required_arguments = 1
     option_spec = {
-        "columns": _names,
-        "header": _names,
-        "rows": _names,
+        "columns": names_of,
+        "header": names_of,
+        "rows": names_of,
+        "table": int,
     }
 
     def run(self):
@@ -60,29 +68,32 @@ class Results(Directive):
         env.note_dependency(str(path))
         try:
             names = self.options["columns"]
-            header, *rows = _with_columns(tables(path.read_text(encoding="utf-8")), names)
+            found = tables_of(self.arguments[0])
+            header, *rows = with_columns(found, names, self.options.get("table", 1))
             columns = [header.index(name) for name in names]
             if "rows" in self.options:
-                rows = [self._row(rows, pattern) for pattern in self.options["rows"]]
+                rows = [row_of(rows, pattern) for pattern in self.options["rows"]]
         except (KeyError, OSError, ValueError) as error:
             raise self.error(f"results: {path.name} of {path.parent.name}: {error}") from error
         header = self.options.get("header", [header[i] for i in columns])
         return [_table(header, [[row[i] for i in columns] for row in rows])]
 
-    @staticmethod
-    def _row(rows, pattern):
-        for row in rows:
-            if fnmatch.fnmatchcase(row[0], pattern):
-                return row
-        raise ValueError(f"no row {pattern!r}")
+
+def with_columns(found, names, number):
+    """Return the table of that number, counted from 1, among those with these columns."""
+    having = [table for table in found if set(names) <= set(table[0])]
+    if len(having) < number:
+        raise ValueError(f"{len(having)} tables have the columns {names}; no number {number}")
+    return having[number - 1]
 
 
-def _with_columns(found, names):
-    """Return the first table that has these columns."""
-    for table in found:
-        if set(names) <= set(table[0]):
-            return table
-    raise ValueError(f"no table has the columns {names}")
+def row_of(rows, pattern):
+    """Return the first row whose first cells are these."""
+    cells = [cell.strip() for cell in pattern.split("|")]
+    for row in rows:
+        if all(map(fnmatch.fnmatchcase, row, cells)):
+            return row
+    raise ValueError(f"no row {pattern!r}")
 
 
 def _table(header, rows):
