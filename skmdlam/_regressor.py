@@ -354,9 +354,9 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     also for float64 data), the values of one batch, and a few square matrices for each layer:
     nothing of the size samples x hidden units. A large sparse X is never made dense, not even a
     batch of it: a fit takes up to about ten times the numbers of X and the weights, or 100 MiB
-    where that is more. The full batch holds
-    a standardized copy of X (none where X is sparse; with ``activity_alpha=0`` and far fewer rows
-    than columns, rows x rows numbers in its place), the activations of 1,000 samples at a time, and
+    where that is more. The full batch holds a standardized copy of X (none where X is sparse; with
+    ``activity_alpha=0`` and far fewer rows than columns, rows x rows numbers in its place), the
+    activations of 1,000 samples at a time (of all, where these are at most 4 million numbers), and
     secants of up to 20 times the number of weights. Solver "relaxed" keeps z and a of every layer
     for all samples. Encoded samples are made as they are needed where a copy of them would take
     more than twice as much as X and more than 4 million numbers: in its place are the ranks of the

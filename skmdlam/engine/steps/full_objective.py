@@ -1,5 +1,6 @@
 """J of the full batch and its gradient by backward targets, a block of rows at a time."""
 
+import itertools
 from itertools import pairwise
 
 import numpy as np
@@ -19,7 +20,8 @@ class FullObjective:
         dJ/dV_l = (a_{l-1}, 1)' D_l                                          summed over rows
 
     with ``ridge_l W_l``, ``activity s (z_l - mean z_l)`` and :meth:`column_ridge` ``W_1`` for the
-    penalties. Nothing of the size of a hidden layer on all rows is kept, only on a block of them.
+    penalties. Nothing of the size of a hidden layer on all rows is kept, only on a block of them,
+    unless that is small: then the second pass does not compute it again.
 
     Parameters
     ----------
@@ -69,17 +71,26 @@ class FullObjective:
         self._edges = np.cumsum([0, *(m * k for m, k in self.shapes)])
         self.size = int(self._edges[-1])
         self.target = loss.compact(Y)
-        rows = min(n, limits.block_rows)
-        self._z, self._D = ([self._empty(rows, k) for k in widths] for _ in range(2))
-        self._a = [self._empty(rows, k + 1) for k in widths[:-1]]
-        for a in self._a:
-            a[:, -1] = 1.0
+        # What two passes over few samples need is computed once, and kept.
+        self._kept = activity > 0 and n * sum(widths) <= limits.small
+        sizes = [rows.stop - rows.start for rows in self.rows.blocks]
+        self._buffers = [self._values(m, widths) for m in (sizes if self._kept else sizes[:1])]
+        self._D = [self._empty(sizes[0], k) for k in widths]
         self._mean = None
         self._tails = () if variance_weight is None else (variance_weight,)
 
     def _empty(self, rows, columns):
         # Column-major: the ones beside the activations leave them contiguous.
         return np.empty((rows, columns), dtype=self.dtype, order="F")
+
+    def _values(self, rows, widths):
+        """Buffers for z, and for a with its column of ones, of a block of rows."""
+        z, a = (
+            [self._empty(rows, k) for k in part] for part in (widths, [k + 1 for k in widths[:-1]])
+        )
+        for inputs in a:
+            inputs[:, -1] = 1.0
+        return z, a
 
     def views(self, theta):
         """The matrices ``V_l`` inside a flat vector."""
@@ -94,9 +105,9 @@ class FullObjective:
         data = self.inputs.data, self.target, *self._tails
         with np.errstate(all="ignore"):
             if self.activity > 0:
-                self._mean = self.rows.reduce(lambda *block: self._sums(V, *block), *data)
+                self._mean = self.rows.reduce(self._pass(self._sums, V), *data)
                 self._mean /= self.rows.total
-            result = self.rows.reduce(lambda *block: self._block(V, *block), *data)
+            result = self.rows.reduce(self._pass(self._block, V), *data)
             value, gradient = result[0], result[1:]
             for ridge, W, G in zip(
                 self.ridge, self.views(theta), self.views(gradient), strict=True
@@ -157,29 +168,34 @@ class FullObjective:
                 rows[-1][:-1] += self.column_ridge(theta) / self.rows.total
         return rows[::-1]
 
+    def _pass(self, function, V):
+        """``function`` of each block in turn, with buffers that are its own where they are kept."""
+        buffers = iter(self._buffers) if self._kept else itertools.repeat(self._buffers[0])
+        return lambda *block: function(V, next(buffers), *block)
+
     def scratch(self, layer, m):
         """A buffer of m rows as wide as a layer, of no meaning between two calls."""
         return self._D[layer][:m]
 
-    def forward(self, V, x):
+    def forward(self, V, x, buffers=None):
         """Pre-activations, and activations with a column of ones, of a block of rows."""
         m = x.shape[0]
-        z, a = [z[:m] for z in self._z], [a[:m] for a in self._a]
+        z, a = ([part[:m] for part in parts] for parts in buffers or self._buffers[0])
         self.inputs.product(x, V[0], z[0])
         for layer, activation in enumerate(self.activations):
             activation.value(z[layer], out=a[layer][:, :-1])
             np.matmul(a[layer], V[layer + 1], out=z[layer + 1])
         return z, a
 
-    def _sums(self, V, weight, x, y, *tails):
+    def _sums(self, V, buffers, weight, x, y, *tails):
         weight = tails[0] if tails else weight
-        z, _ = self.forward(V, x)
+        z, _ = self.forward(V, x, buffers)
         sums = [layer.sum(axis=0, dtype=float) if weight is None else weight @ layer for layer in z]
         return np.concatenate(sums).astype(float)
 
-    def _block(self, V, weight, x, y, *tails):
+    def _block(self, V, buffers, weight, x, y, *tails):
         """What a block of rows adds to J, and to its gradient."""
-        z, a = self.forward(V, x)
+        z, a = buffers if self._kept else self.forward(V, x, buffers)
         m = x.shape[0]
         D = [D[:m] for D in self._D]
         values = self.loss.value_and_gradient(z[-1], y, D[-1])
