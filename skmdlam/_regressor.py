@@ -611,10 +611,12 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
                 "return_std=True is the standard deviation around a mean or a median, and this "
                 "loss predicts neither: use another loss."
             )
+        what = "Set calibrate=True and fit again."
+        if self.calibrate:  # which was set after the fit, or forgotten by what came after it
+            what = "Call fit again: partial_fit and an interrupted fit learn no such thing."
         return (
-            "return_std=True needs a fit with calibrate=True, which learns the standard deviation "
-            "from samples that are left out; the last fit (or partial_fit) was without. Set "
-            "calibrate=True and fit again."
+            "return_std=True needs a complete fit with calibrate=True, which learns the standard "
+            f"deviation from samples that are left out. {what}"
         )
 
     def __sklearn_tags__(self):

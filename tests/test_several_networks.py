@@ -25,7 +25,7 @@ Y = np.column_stack([np.sin(X[:, 0]) + X[:, 1] ** 2, X[:, 2] - X[:, 0]])
 NUMBERS, CLASSES = Y[:, 0], np.array(["a", "b", "c"])[np.digitize(Y[:, 0], [0.3, 1.3])]
 LABELS, COUNTS = (Y > 0.5).astype(int), RNG.poisson(np.exp(0.5 * X[:, 0]))
 WEIGHT = RNG.uniform(0.2, 3.0, 140)
-FRAME = pd.DataFrame(X, columns=list("pqrs"))
+FRAME = pd.DataFrame(X.copy(), columns=list("pqrs"))
 FRAME["city"] = pd.Categorical(np.array(["ulm", "bonn", "trier"])[RNG.integers(0, 3, 140)])
 FRAME.loc[::9, "q"] = np.nan
 FRAME.loc[::11, "city"] = None

@@ -185,17 +185,19 @@ class TestState:
         model = MDLAMRegressor.__new__(MDLAMRegressor)
         model.__setstate__(state)
         assert model.calibrate is False
-        with pytest.raises(ValueError, match="calibrate=True and fit again"):
+        with pytest.raises(ValueError, match="Set calibrate=True and fit again"):
             model.predict(made(3)[0], return_std=True)
 
-    @pytest.mark.parametrize("how", ["partial_fit", "warm start"])
-    def test_is_dropped_where_training_goes_on(self, how):
+    @pytest.mark.parametrize(
+        ("how", "advice"), [("partial_fit", "Call fit again"), ("warm start", "Set calibrate=True")]
+    )
+    def test_is_dropped_where_training_goes_on(self, how, advice):
         model, (X, y, _) = fitted(), made(160)
         if how == "partial_fit":
             model.partial_fit(X, y)
         else:
             model.set_params(warm_start=True, calibrate=False).fit(X, y)
-        with pytest.raises(ValueError, match="calibrate=True and fit again"):
+        with pytest.raises(ValueError, match=advice):
             model.predict(X, return_std=True)
         assert model.predict(X).shape == (160,)
 
