@@ -157,6 +157,9 @@ class StackedNetwork(Network):
     """
 
     def __init__(self, networks):
+        self._hold(networks)
+
+    def _hold(self, networks):
         self.networks = networks
         first, *above = (list(layer) for layer in zip(*(n.layers for n in networks), strict=True))
         layers = [StackedInputLayer(first), *(StackedLayer(layer) for layer in above)]
@@ -167,7 +170,7 @@ class StackedNetwork(Network):
     def keep(self, networks):
         """Go on with these, some of its own."""
         if len(networks) < len(self.networks):
-            self.__init__(networks)
+            self._hold(networks)
 
     def values(self, m, *, backward=True):
         """Buffers for so many samples, the same ones each time."""

@@ -167,6 +167,7 @@ def setting_of(
         limits,
         constants.tuned.column_floor,
         variance_weight,
+        None if like is None else like.objective,
     )
     V = [inputs.contract(coefs[0], intercepts[0])]
     V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]

@@ -44,6 +44,9 @@ class FullObjective:
         Of the columns' penalty.
     variance_weight : ndarray of shape (n,) or None
         Weights in the variances, of the same sum as the sample weights; None takes these.
+    like : FullObjective or None
+        One of the same samples and shapes, whose buffers are shared: they mean nothing between two
+        calls.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class FullObjective:
         limits=LIMITS,
         floor=TUNED.column_floor,
         variance_weight=None,
+        like=None,
     ):
         self.floor = floor
         self.inputs, self.loss, self.activations = inputs, loss, activations
@@ -74,8 +78,11 @@ class FullObjective:
         # What two passes over few samples need is computed once, and kept.
         self._kept = activity > 0 and n * sum(widths) <= limits.small
         sizes = [rows.stop - rows.start for rows in self.rows.blocks]
-        self._buffers = [self._values(m, widths) for m in (sizes if self._kept else sizes[:1])]
-        self._D = [self._empty(sizes[0], k) for k in widths]
+        if like is None:
+            self._buffers = [self._values(m, widths) for m in (sizes if self._kept else sizes[:1])]
+            self._D = [self._empty(sizes[0], k) for k in widths]
+        else:
+            self._buffers, self._D = like._buffers, like._D
         self._mean = None
         self._tails = () if variance_weight is None else (variance_weight,)
 
