@@ -60,11 +60,11 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         block for each, so that ``coefs_`` has ``n_networks`` times the hidden units. Without a
         hidden layer all would be the same, and there is one. See Notes.
     calibrate : bool, default=False
-        Whether ``fit`` also learns how far off predictions of new samples are, from samples that
-        are left out: for ``MDLAMRegressor.predict(X, return_std=True)``, and for probabilities of
-        MDLAMClassifier that are neither too sure nor too careful. It takes four more fits of a
-        single network, ten of fewer than 2,000 samples. What ``predict`` gives without
-        ``return_std`` is the same. See Notes.
+        Whether ``fit`` also learns, from samples that are left out, how sure probabilities may be:
+        outputs are divided by ``temperature_``, so that ``predict_proba`` and
+        ``decision_function`` change, and ``predict`` does not. It takes four more fits of a single
+        network, ten of fewer than 2,000 samples. (For ``MDLAMRegressor`` it is a standard
+        deviation, ``predict(X, return_std=True)``.) See Notes.
     solver : str or solver object, default="feasible"
         "feasible": sweeps over all samples or mini-batches (``batch_size``), from the network's own
         values, J itself as what is reported and guarded. "relaxed": the paper's algorithm, on

@@ -57,6 +57,19 @@ def test_data_frame_goes_in():
     assert np.isfinite(model.predict(names["flats"])).all()
 
 
+def test_standard_deviations_come_out():
+    (block,) = (
+        block for block in README.split(".. code-block:: python\n")[1:] if "return_std" in block
+    )
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 2))
+    names = {"X": X[:100], "y": X[:100, 0] + rng.normal(size=100), "X_test": X[100:]}
+    code = textwrap.dedent(re.match(r"(?:\n|    .*\n)+", block)[0])
+    exec("from skmdlam import MDLAMRegressor\n" + code, names)
+    assert names["mean"].shape == names["std"].shape == (20,)
+    assert (names["std"] > 0.5).all() and (names["std"] < 2).all()
+
+
 def test_deep_networks_are_those_of_the_benchmark():
     text = (ROOT / "benchmarks" / "results" / "deep" / "README.md").read_text(encoding="utf-8")
     row = next(line for line in text.splitlines() if line.startswith("| logistic | 8 "))
