@@ -224,7 +224,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     temperature_ : float
         What the weights of the last layer were divided by after the fit, with ``calibrate=True``:
         above 1 where the network was too sure of its classes. 1 where that is not clearly better,
-        and without ``calibrate``. ``loss_`` and the curves are those of the weights before.
+        and without ``calibrate``. Everything that predicts has it already. ``loss_`` and the curves
+        are those of the weights before.
     noise_ratio_ : float
         Noise in the targets relative to a smooth function of X, from which the automatic strengths
         and the length of the fit come; not a number where it was not needed, or could not be told.
@@ -322,7 +323,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     networks stop as they would without it, and samples for validation are not used. All of it holds
     for new samples from where those of ``fit`` came from, and not elsewhere. Samples that belong
     together, as several of one person, make it too sure. Ctrl-C during the fit, or after it, leaves
-    what ``calibrate=False`` would, and so does :meth:`partial_fit`.
+    what ``calibrate=False`` would. :meth:`partial_fit` goes on from the divided weights, and
+    ``temperature_`` is 1 again.
 
     *Temperature.* Probabilities of a network may be too sure, or too careful. Calibration divides
     the outputs by the number with the lowest log-loss of left-out samples, if it is lower by more

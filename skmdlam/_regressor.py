@@ -73,10 +73,9 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         hidden layer all would be the same, and there is one. See Notes.
     calibrate : bool, default=False
         Whether ``fit`` also learns how far off predictions of new samples are, from samples that
-        are left out: for ``MDLAMRegressor.predict(X, return_std=True)``, and for probabilities of
-        MDLAMClassifier that are neither too sure nor too careful. It takes four more fits of a
-        single network, ten of fewer than 2,000 samples. What ``predict`` gives without
-        ``return_std`` is the same. See Notes.
+        are left out, for ``predict(X, return_std=True)``. It takes four more fits of a single
+        network, ten of fewer than 2,000 samples. Predictions themselves are the same. (For
+        ``MDLAMClassifier`` it is a temperature of the probabilities.) See Notes.
     solver : str or solver object, default="feasible"
         "feasible": sweeps over all samples or mini-batches (``batch_size``), from the network's own
         values, J itself as what is reported and guarded. "relaxed": the paper's algorithm, on
