@@ -311,7 +311,12 @@ def predicted(estimator, X):
 
 
 def temperature_of(problem, outputs, tuned=TUNED):
-    """The number that outputs are to be divided by; 1 where that is not clearly better.
+    r"""The number that outputs are to be divided by; 1 where that is not clearly better.
+
+    Few samples that are all predicted right would ask for certainty. Labels are therefore taken for
+    another one, any with the same probability, with :math:`\epsilon = c / (n + c)`, as if c more
+    samples had labels by chance. The loss is linear in the indicators of the labels, by
+    :math:`-y^T z`, and that is :math:`\epsilon` times a margin.
 
     Parameters
     ----------
@@ -326,14 +331,20 @@ def temperature_of(problem, outputs, tuned=TUNED):
     Y, share = problem.Y, problem.rows.normalized()
     if (Y[0] == Y).all():
         return 1.0
-    value = problem.loss.value
+    by_chance = 1.0 / Y.shape[1] if problem.loss.out_activation == "softmax" else 0.5
+    doubt = 1.0 / (1.0 + 1.0 / (tuned.temperature_doubt * (share @ share)))
+    penalty = doubt * ((Y - by_chance) * outputs).sum(axis=1)
+
+    def value(log_temperature):
+        inverse = np.exp(-log_temperature)
+        return problem.loss.value(outputs * inverse, Y) + inverse * penalty
 
     def loss(log_temperature):
         return share @ value(outputs * np.exp(-log_temperature), Y)
 
     bounds = (-tuned.temperature_range, tuned.temperature_range)
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x
-    gain = value(outputs, Y) - value(outputs * np.exp(-found), Y)
+    gain = value(0.0) - value(found)
     mean = share @ gain
     error = np.sqrt(np.square(share) @ np.square(gain - mean))
     return float(np.exp(found)) if mean > tuned.temperature_errors * error else 1.0

@@ -303,7 +303,7 @@ class TestTemperature:
 
         def slope(T):
             p = softmax(outputs / T, axis=1)
-            return weight @ ((p * outputs).sum(axis=1) - outputs[np.arange(300), labels])
+            return weight @ ((p - others) * outputs).sum(axis=1)
 
         problem = problem_of(np.eye(3)[labels], SoftmaxCrossEntropy(), weight)
         np.testing.assert_allclose(temperature_of(problem, outputs), brentq(slope, 1, 9), rtol=1e-4)
@@ -363,6 +363,9 @@ class TestTemperature:
         for T, expected in ((0.01, 1.0), (4.0, 4.0)):
             monkeypatch.setattr("skmdlam._classifier.temperature_of", lambda *_, T=T: T)
             model = MDLAMClassifier(**options, calibrate=True, random_state=0)
+        n = weight.sum() ** 2 / (weight @ weight)
+        others = np.full((300, 3), 1 / 3 / (n + 1))  # one more sample has any label
+        others[np.arange(300), labels] += n / (n + 1)
             assert model.fit(X, y).temperature_ == expected
             assert max(np.abs(W).max() for W in model.coefs_) <= 0.5
 
@@ -371,6 +374,19 @@ class TestTemperature:
         coefs, intercepts = [rng.random((2, 3)), rng.random((3, 2))], [rng.random(3), rng.random(2)]
         X = rng.random((5, 2))
         z = forward(X, coefs, intercepts, [ReLU()])
+    @pytest.mark.parametrize("K", [1, 3])
+    def test_few_samples_do_not_make_sure(self, K):
+        """All right: as probable as with one more sample that has any label, in closed form."""
+        n, labels = 15, np.arange(15) % max(K, 2)
+        indicators = np.eye(max(K, 2))[labels][:, -K:]
+        loss = LogisticLoss() if K == 1 else SoftmaxCrossEntropy()
+        outputs = 2 * indicators - 1 if K == 1 else indicators
+        K = max(K, 2)
+        p = (n + 1 / K) / (n + 1)
+        expected = 1 / np.log((K - 1) * p / (1 - p))
+        found = temperature_of(problem_of(indicators, loss), outputs)
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+
         np.testing.assert_allclose(forward(X, *cooled(coefs, intercepts, 3.0), [ReLU()]), z / 3)
 
 

@@ -157,6 +157,7 @@ class Tuned:
     std_remains: float = _number(0.2, "share", "std where networks differ a lot", _UNCERTAINTY)
     std_spread_rows: int = _number(2000, "samples", "time, gain of a mean", _UNCERTAINTY)
     temperature_errors: float = _number(2.0, "standard errors", "gain, chance", _UNCERTAINTY)
+    temperature_doubt: float = _number(1.0, "samples", "sure of few samples", _UNCERTAINTY)
     temperature_range: float = _number(2.0, "log T", "separable classes, log-loss", _UNCERTAINTY)
     # -- the full batch -------------------------------------------------------------------------
     full_batch_rows: int = _number(5000, "samples", "time, fit", _TABLES)
