@@ -11,6 +11,7 @@ from scipy.stats import norm
 from sklearn.linear_model import GammaRegressor
 
 from ._range import within_range
+from ._validation import LARGEST_INPUT
 from .engine.constants import LIMITS, TUNED
 from .engine.inputs.encoded import EncodedSamples
 from .engine.moments import chunks, extremes
@@ -87,7 +88,12 @@ class LeftOut:
 
     def spread(self, link):
         """Variance of the predictions of one network, by what the networks differ."""
-        return self.share @ link(self.of_all).var(axis=0, ddof=1)
+        return self.share @ targets_of(self.of_all, link).var(axis=0, ddof=1)
+
+
+def targets_of(outputs, link):
+    """Predictions, none so far off that its square overflows: no target is."""
+    return np.clip(link(outputs), -LARGEST_INPUT, LARGEST_INPUT)
 
 
 def left_out(problem, folds, fit, clip, tuned=TUNED):
@@ -278,12 +284,14 @@ def noise_of(estimator, problem, found, tuned=TUNED):
     n = len(outputs)
     if n > tuned.std_rows:
         rows = np.sort(np.random.RandomState(0).permutation(n)[: tuned.std_rows])
-        outputs, folds, problem = outputs[rows], folds[rows], problem.some(rows)
+        outputs, folds, problem = outputs[rows], folds[rows], _some(problem, rows)
     width = problem.X.shape[1] + estimator.coefs_[0].shape[1]
-    blocks = [problem.X[rows] for rows in chunks(len(outputs), width)]
-    seen = [_activations_and_outputs(estimator, X) for X in blocks]
+    seen = []
+    for rows in chunks(len(outputs), width):
+        a, z = _activations_and_outputs(estimator, problem.X[rows])
+        seen.append((a.copy(), z))  # of several networks those of the others are not kept
     activations, fitted = (np.concatenate(part) for part in zip(*seen, strict=True))
-    errors, weight = link(outputs) - problem.Y, problem.sample_weight
+    errors, weight = targets_of(outputs, link) - problem.Y, problem.sample_weight
     return Noise.of(activations, fitted, errors, folds, weight, spread, tuned).as_arrays()
 
 

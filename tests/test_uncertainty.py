@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ from skmdlam._uncertainty import Noise, cooled, folds_of, left_out, temperature_
 from skmdlam.activations import ReLU
 from skmdlam.engine.inputs.encoded import EncodedSamples
 from skmdlam.engine.inputs.pieces import Pieces
+from skmdlam.engine.loop.run import minimize
+from skmdlam.engine.moments import chunks
 from skmdlam.engine.problem import Problem, forward
-from skmdlam.losses import LogisticLoss, Quantile, SoftmaxCrossEntropy, SquaredError
+from skmdlam.losses import LogisticLoss, Quantile, SoftmaxCrossEntropy, SquaredError, get_loss
 from skmdlam.penalties import L2, Box
 
 pytestmark = pytest.mark.filterwarnings(
@@ -154,6 +157,25 @@ class TestStandardDeviations:
         np.testing.assert_allclose(coverage(y_new - mean, std), LEVELS, atol=0.06)
         if loss == "poisson":
             assert np.corrcoef(std, np.sqrt(rate(X_new)))[0, 1] > 0.97
+
+    def test_a_prediction_beyond_all_numbers_is_one_large_error(self):
+        """Of counts, far outside of the other samples, and the networks extrapolate."""
+        rng = np.random.default_rng(0)
+        X = rng.uniform(-1, 1, (70, 2))
+        X[5, 1] = 1e5
+        y = rng.poisson(np.exp(X[:, 0]))
+        options = SMALL | {"loss": "poisson", "clip": False, "n_networks": 2}
+        model = MDLAMRegressor(**options, calibrate=True, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            mean, std = model.fit(X, y).predict(X, return_std=True)
+        near = np.arange(70) != 5
+        assert np.isfinite(std).all() and coverage((y - mean)[near], std[near])[1] > 0.6
+        assert np.median(std) < 2
+
+        outputs = np.full((5, 4, 1), 1e3)
+        found = _uncertainty.LeftOut(None, None, outputs, np.full(4, 0.25))
+        assert found.spread(get_loss("poisson").inverse_link) == 0.0
 
     def test_far_from_the_samples_it_is_bounded(self):
         model = fitted(clip=False)
@@ -300,6 +322,20 @@ class TestTemperature:
         outputs = 6 * rng.standard_normal((300, 3))
         labels = np.array([rng.choice(3, p=p) for p in softmax(outputs / 3, axis=1)])
         weight = rng.integers(1, 4, 300).astype(float)
+
+    def test_one_block_of_samples_at_a_time(self, monkeypatch):
+        """For the activations that the head is fitted to."""
+        blocks, plain = [], _uncertainty._activations_and_outputs
+
+        def watched(estimator, X):
+            assert not any(block() is not None for block in blocks)
+            blocks.append(weakref.ref(X))
+            return plain(estimator, X)
+
+        monkeypatch.setattr(_uncertainty, "_activations_and_outputs", watched)
+        monkeypatch.setattr(_uncertainty, "chunks", lambda n, d: chunks(n, d, 40 * d))
+        model = fitted(encoding="piecewise")
+        assert len(blocks) == 4 and model.predict(made(9)[0], return_std=True)[1].shape == (9,)
 
         def slope(T):
             p = softmax(outputs / T, axis=1)
