@@ -38,7 +38,9 @@ def check_calibrate(estimator, target, n):
             f"loss={estimator.loss!r} predicts neither. Set calibrate=False, or another loss."
         )
     if n < 2:
-        raise ValueError(f"calibrate=True leaves samples out, and needs two of them; got {n}.")
+        raise ValueError(
+            "calibrate=True leaves samples out, and needs two with a weight; there is 1 sample."
+        )
 
 
 def folds_of(n, strata, rng, tuned=TUNED):
@@ -348,7 +350,7 @@ def temperature_of(problem, outputs, tuned=TUNED):
         return problem.loss.value(outputs * inverse, Y) + inverse * penalty
 
     def loss(log_temperature):
-        return share @ value(outputs * np.exp(-log_temperature), Y)
+        return share @ value(log_temperature)
 
     bounds = (-tuned.temperature_range, tuned.temperature_range)
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x
