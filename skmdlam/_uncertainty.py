@@ -231,6 +231,7 @@ def _head(inputs, square, folds, weight, tuned):
     inverse = np.divide(1.0, std, out=np.zeros_like(std), where=varies)
     inputs = (inputs - mean) * inverse
     ratio, square = np.sqrt(square), np.maximum(square, tuned.std_floor * (share @ square))
+    square = _without_outliers(inputs, square, weight, tuned)
     logs = np.empty(len(square))
     for fold in np.unique(folds):
         left = folds == fold
@@ -244,6 +245,20 @@ def _head(inputs, square, folds, weight, tuned):
     scale = 2.0 * np.log(factor)
     coefs = coefs * inverse
     return coefs, intercept - mean @ coefs + scale, low + scale, high + scale
+
+
+def _without_outliers(inputs, square, weight, tuned):
+    """Squared errors, none far beyond what others say of it; the argument where none is.
+
+    A variance that is fitted to them all is about the outliers alone.
+    """
+    usual = _quantile(square, weight, 0.5) / _MEDIAN**2
+    if square.max() <= tuned.std_outlier_any**2 * usual:
+        return square
+    near = np.minimum(square, tuned.std_outlier**2 * usual)
+    found = _log_variance(inputs, near, weight, tuned)[0](inputs)
+    found += np.log(_quantile(square * np.exp(-found), weight, 0.5) / _MEDIAN**2)
+    return np.minimum(square, tuned.std_outlier**2 * np.exp(found))
 
 
 def _log_variance(inputs, square, weight, tuned, limits=LIMITS):

@@ -158,6 +158,17 @@ class TestStandardDeviations:
         if loss == "poisson":
             assert np.corrcoef(std, np.sqrt(rate(X_new)))[0, 1] > 0.97
 
+    def test_an_outlier_is_not_what_the_variance_is_about(self):
+        """A typing error in y, and a loss that heeds it little: as without that sample."""
+        (X, y, _), (X_new, y_new, true) = made(400), made(4000, seed=1)
+        y[7] += 3000
+        model, shares = MDLAMRegressor(**LINEAR, loss="absolute_error", calibrate=True), []
+        for kept in (slice(None), np.arange(400) != 7):
+            mean, std = model.fit(X[kept], y[kept]).predict(X_new, return_std=True)
+            assert np.corrcoef(np.log(std), np.log(true))[0, 1] > 0.9
+            shares.append(coverage(y_new - mean, std))
+        np.testing.assert_allclose(*shares, atol=0.05)  # the last was .76 beside .92
+
     def test_a_prediction_beyond_all_numbers_is_one_large_error(self):
         """Of counts, far outside of the other samples, and the networks extrapolate."""
         rng = np.random.default_rng(0)
