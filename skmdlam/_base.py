@@ -294,12 +294,13 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         as_given, problem = problem, units.problem(problem)
         if goes_on:  # in the type of this X, and never the fitted arrays themselves
             dtype = problem.X.dtype
-            weights = ([w.astype(dtype) for w in part] for part in (self.coefs_, self.intercepts_))
+            weights = ([w.astype(dtype) for w in part] for part in self._weights_of_fit())
             n_parts = min(network.n_networks, self.n_networks_)
             starts = network.parted(problem, *units.inner(*weights), n_parts)
         else:
             starts = network.starts(problem, rng)
         self.n_networks_ = len(starts)
+        self._keep_calibration(None)
         with self._blas_threads(network, problem):
             run = self._start(network, problem, starts, rng, warm=goes_on)
             run = ConvertedRun(run, units.outer)
@@ -307,9 +308,11 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             keep_range(self, samples.X)
             result, monitor = self._minimize(run, units, validation, callbacks)
         keep_fit(self, result, monitor)
-        self._keep_calibration(None)
         if self.calibrate and result.stop_reason != "interrupted":
-            self._calibrate(network, as_given, network.target.strata(samples.y), rng)
+            # A callback may have asked to stop: then the others stop there, too.
+            stopped = result.stop_reason == "requested" and not self.early_stopping
+            longest = len(result.records) if stopped else self.max_iter
+            self._calibrate(network, as_given, network.target.strata(samples.y), rng, longest)
         callbacks.end()
 
     def _fit_chunk(self, X, y, sample_weight, classes):
@@ -359,13 +362,19 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         with Progress(self.verbose, 1) as progress:
             progress.update(record)
 
-    def _calibrate(self, network, problem, strata, rng):
+    def _weights_of_fit(self):
+        """Weights of the last fit, as they were before a calibration."""
+        return self.coefs_, self.intercepts_
+
+    def _calibrate(self, network, problem, strata, rng, longest):
         """Keep what networks say of samples that they have not seen; their weights are dropped."""
         folds = folds_of(len(problem.Y), strata, rng)
+
+        def fit(part, seed):
+            return self._fitted(network, part, seed, longest)
+
         try:
-            found = left_out(
-                problem, folds, lambda part, seed: self._fitted(network, part, seed), self.clip
-            )
+            found = left_out(problem, folds, fit, self.clip)
             self._keep_calibration(problem, found)
         except KeyboardInterrupt:
             warnings.warn(
@@ -374,8 +383,11 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 stacklevel=5,
             )
 
-    def _fitted(self, network, problem, seed=0):
-        """A network that is fitted to a problem beside the one that predicts, as a function."""
+    def _fitted(self, network, problem, seed=0, longest=None):
+        """A network that is fitted to a problem beside the one that predicts, as a function.
+
+        It stops after ``longest`` sweeps, by default ``max_iter``.
+        """
         network = network.alone()
         units = TargetUnits.of_all(problem) if network.target.numeric else TargetUnits()
         rng = np.random.RandomState(seed)
@@ -384,7 +396,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             run = self._start(network, units.problem(problem), starts, rng)
             found = minimize(
                 run,
-                max_iter=self.max_iter,
+                max_iter=self.max_iter if longest is None else longest,
                 tol=self.tol,
                 n_iter_no_change=self.n_iter_no_change,
             )

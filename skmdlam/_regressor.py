@@ -322,10 +322,12 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     samples (nine tenths of fewer than 2,000). Each predicts the others and is dropped. The folds
     are random, with the shares of the classes. What the first layer sees, encoding and scores of
     categories, is chosen once, from all samples. ``early_stopping`` has no part in it: these
-    networks stop as they would without it, and samples for validation are not used. All of it holds
+    networks stop as they would without it, and samples for validation are not used. They start
+    afresh with ``warm_start`` too: have a ``max_iter`` that is enough for them. All of it holds
     for new samples from where those of ``fit`` came from, and not elsewhere. Samples that belong
     together, as several of one person, make it too sure. Ctrl-C during the fit, or after it, leaves
-    what ``calibrate=False`` would, and so does :meth:`partial_fit`.
+    what ``calibrate=False`` would. :meth:`partial_fit` goes on from the weights as they are, and
+    what it learns is not calibrated.
 
     *Standard deviations* are those of a new target, noise included. The logarithm of the variance
     is linear in the activations of the last hidden layer (of the first of several networks) and in

@@ -11,6 +11,7 @@ from scipy.stats import norm
 from sklearn.linear_model import GammaRegressor
 
 from ._range import within_range
+from ._validation import LARGEST_INPUT
 from .engine.constants import LIMITS, TUNED
 from .engine.inputs.encoded import EncodedSamples
 from .engine.moments import chunks, extremes
@@ -37,7 +38,9 @@ def check_calibrate(estimator, target, n):
             f"loss={estimator.loss!r} predicts neither. Set calibrate=False, or another loss."
         )
     if n < 2:
-        raise ValueError(f"calibrate=True leaves samples out, and needs two of them; got {n}.")
+        raise ValueError(
+            "calibrate=True leaves samples out, and needs two with a weight; there is 1 sample."
+        )
 
 
 def folds_of(n, strata, rng, tuned=TUNED):
@@ -87,7 +90,12 @@ class LeftOut:
 
     def spread(self, link):
         """Variance of the predictions of one network, by what the networks differ."""
-        return self.share @ link(self.of_all).var(axis=0, ddof=1)
+        return self.share @ targets_of(self.of_all, link).var(axis=0, ddof=1)
+
+
+def targets_of(outputs, link):
+    """Predictions, none so far off that its square overflows: no target is."""
+    return np.clip(link(outputs), -LARGEST_INPUT, LARGEST_INPUT)
 
 
 def left_out(problem, folds, fit, clip, tuned=TUNED):
@@ -223,6 +231,7 @@ def _head(inputs, square, folds, weight, tuned):
     inverse = np.divide(1.0, std, out=np.zeros_like(std), where=varies)
     inputs = (inputs - mean) * inverse
     ratio, square = np.sqrt(square), np.maximum(square, tuned.std_floor * (share @ square))
+    square = _without_outliers(inputs, square, weight, tuned)
     logs = np.empty(len(square))
     for fold in np.unique(folds):
         left = folds == fold
@@ -236,6 +245,20 @@ def _head(inputs, square, folds, weight, tuned):
     scale = 2.0 * np.log(factor)
     coefs = coefs * inverse
     return coefs, intercept - mean @ coefs + scale, low + scale, high + scale
+
+
+def _without_outliers(inputs, square, weight, tuned):
+    """Squared errors, none far beyond what others say of it; the argument where none is.
+
+    A variance that is fitted to them all is about the outliers alone.
+    """
+    usual = _quantile(square, weight, 0.5) / _MEDIAN**2
+    if square.max() <= tuned.std_outlier_any**2 * usual:
+        return square
+    near = np.minimum(square, tuned.std_outlier**2 * usual)
+    found = _log_variance(inputs, near, weight, tuned)[0](inputs)
+    found += np.log(_quantile(square * np.exp(-found), weight, 0.5) / _MEDIAN**2)
+    return np.minimum(square, tuned.std_outlier**2 * np.exp(found))
 
 
 def _log_variance(inputs, square, weight, tuned, limits=LIMITS):
@@ -278,12 +301,14 @@ def noise_of(estimator, problem, found, tuned=TUNED):
     n = len(outputs)
     if n > tuned.std_rows:
         rows = np.sort(np.random.RandomState(0).permutation(n)[: tuned.std_rows])
-        outputs, folds, problem = outputs[rows], folds[rows], problem.some(rows)
+        outputs, folds, problem = outputs[rows], folds[rows], _some(problem, rows)
     width = problem.X.shape[1] + estimator.coefs_[0].shape[1]
-    blocks = [problem.X[rows] for rows in chunks(len(outputs), width)]
-    seen = [_activations_and_outputs(estimator, X) for X in blocks]
+    seen = []
+    for rows in chunks(len(outputs), width):
+        a, z = _activations_and_outputs(estimator, problem.X[rows])
+        seen.append((a.copy(), z))  # of several networks those of the others are not kept
     activations, fitted = (np.concatenate(part) for part in zip(*seen, strict=True))
-    errors, weight = link(outputs) - problem.Y, problem.sample_weight
+    errors, weight = targets_of(outputs, link) - problem.Y, problem.sample_weight
     return Noise.of(activations, fitted, errors, folds, weight, spread, tuned).as_arrays()
 
 
@@ -311,7 +336,12 @@ def predicted(estimator, X):
 
 
 def temperature_of(problem, outputs, tuned=TUNED):
-    """The number that outputs are to be divided by; 1 where that is not clearly better.
+    r"""The number that outputs are to be divided by; 1 where that is not clearly better.
+
+    Few samples that are all predicted right would ask for certainty. Labels are therefore taken for
+    another one, any with the same probability, with :math:`\epsilon = c / (n + c)`, as if c more
+    samples had labels by chance. The loss is linear in the indicators of the labels, by
+    :math:`-y^T z`, and that is :math:`\epsilon` times a margin.
 
     Parameters
     ----------
@@ -326,14 +356,20 @@ def temperature_of(problem, outputs, tuned=TUNED):
     Y, share = problem.Y, problem.rows.normalized()
     if (Y[0] == Y).all():
         return 1.0
-    value = problem.loss.value
+    by_chance = 1.0 / Y.shape[1] if problem.loss.out_activation == "softmax" else 0.5
+    doubt = 1.0 / (1.0 + 1.0 / (tuned.temperature_doubt * (share @ share)))
+    penalty = doubt * ((Y - by_chance) * outputs).sum(axis=1)
+
+    def value(log_temperature):
+        inverse = np.exp(-log_temperature)
+        return problem.loss.value(outputs * inverse, Y) + inverse * penalty
 
     def loss(log_temperature):
-        return share @ value(outputs * np.exp(-log_temperature), Y)
+        return share @ value(log_temperature)
 
     bounds = (-tuned.temperature_range, tuned.temperature_range)
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x
-    gain = value(outputs, Y) - value(outputs * np.exp(-found), Y)
+    gain = value(0.0) - value(found)
     mean = share @ gain
     error = np.sqrt(np.square(share) @ np.square(gain - mean))
     return float(np.exp(found)) if mean > tuned.temperature_errors * error else 1.0

@@ -18,7 +18,7 @@ _FORMATS = ("csr", "csc")
 _FLOATS = (np.float64, np.float32)
 # What scikit-learn checks of a table in numbers.
 _FORM = {"accept_sparse": _FORMATS, "dtype": _FLOATS, "ensure_all_finite": "allow-nan"}
-_LARGEST_INPUT = 1e150
+LARGEST_INPUT = 1e150
 
 
 @dataclass(frozen=True)
@@ -320,9 +320,9 @@ def refuse_huge(values, name):
     if data.dtype.kind != "f" or data.size == 0:
         return
     largest = max(float(np.fmax.reduce(data, axis=None)), -float(np.fmin.reduce(data, axis=None)))
-    if largest > _LARGEST_INPUT:
+    if largest > LARGEST_INPUT:
         raise ValueError(
-            f"{name} holds a number of size {largest:.3g}; at most {_LARGEST_INPUT:g} is allowed. "
+            f"{name} holds a number of size {largest:.3g}; at most {LARGEST_INPUT:g} is allowed. "
             "Scale it."
         )
 

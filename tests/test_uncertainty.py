@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ from skmdlam._uncertainty import Noise, cooled, folds_of, left_out, temperature_
 from skmdlam.activations import ReLU
 from skmdlam.engine.inputs.encoded import EncodedSamples
 from skmdlam.engine.inputs.pieces import Pieces
+from skmdlam.engine.loop.run import minimize
+from skmdlam.engine.moments import chunks
 from skmdlam.engine.problem import Problem, forward
-from skmdlam.losses import LogisticLoss, Quantile, SoftmaxCrossEntropy, SquaredError
+from skmdlam.losses import LogisticLoss, Quantile, SoftmaxCrossEntropy, SquaredError, get_loss
 from skmdlam.penalties import L2, Box
 
 pytestmark = pytest.mark.filterwarnings(
@@ -155,6 +158,36 @@ class TestStandardDeviations:
         if loss == "poisson":
             assert np.corrcoef(std, np.sqrt(rate(X_new)))[0, 1] > 0.97
 
+    def test_an_outlier_is_not_what_the_variance_is_about(self):
+        """A typing error in y, and a loss that heeds it little: as without that sample."""
+        (X, y, _), (X_new, y_new, true) = made(400), made(4000, seed=1)
+        y[7] += 3000
+        model, shares = MDLAMRegressor(**LINEAR, loss="absolute_error", calibrate=True), []
+        for kept in (slice(None), np.arange(400) != 7):
+            mean, std = model.fit(X[kept], y[kept]).predict(X_new, return_std=True)
+            assert np.corrcoef(np.log(std), np.log(true))[0, 1] > 0.9
+            shares.append(coverage(y_new - mean, std))
+        np.testing.assert_allclose(*shares, atol=0.05)  # the last was .76 beside .92
+
+    def test_a_prediction_beyond_all_numbers_is_one_large_error(self):
+        """Of counts, far outside of the other samples, and the networks extrapolate."""
+        rng = np.random.default_rng(0)
+        X = rng.uniform(-1, 1, (70, 2))
+        X[5, 1] = 1e5
+        y = rng.poisson(np.exp(X[:, 0]))
+        options = SMALL | {"loss": "poisson", "clip": False, "n_networks": 2}
+        model = MDLAMRegressor(**options, calibrate=True, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            mean, std = model.fit(X, y).predict(X, return_std=True)
+        near = np.arange(70) != 5
+        assert np.isfinite(std).all() and coverage((y - mean)[near], std[near])[1] > 0.6
+        assert np.median(std) < 2
+
+        outputs = np.full((5, 4, 1), 1e3)
+        found = _uncertainty.LeftOut(None, None, outputs, np.full(4, 0.25))
+        assert found.spread(get_loss("poisson").inverse_link) == 0.0
+
     def test_far_from_the_samples_it_is_bounded(self):
         model = fitted(clip=False)
         X, _, _ = made(160)
@@ -201,6 +234,33 @@ class TestState:
             model.predict(X, return_std=True)
         assert model.predict(X).shape == (160,)
 
+    def test_a_score_during_the_fit_has_no_old_one(self):
+        def score(model, X, y):
+            with pytest.raises(ValueError, match="calibrate=True and fit again"):
+                model.predict(X, return_std=True)
+            return model.score(X, y)
+
+        model = fitted(early_stopping=True, scoring=score, warm_start=True, max_iter=4)
+        X, y, _ = made(160)
+        assert model.fit(X, y).predict(X, return_std=True)[1].shape == (160,)
+
+    @pytest.mark.parametrize("early_stopping", [False, True])
+    def test_stopped_by_a_callback_it_is_that_of_stopped_fits(self, early_stopping, monkeypatch):
+        """After five sweeps; early stopping has no part in it."""
+        counts, plain = [], minimize
+
+        def counted(*arguments, **options):
+            counts.append(options["max_iter"])
+            return plain(*arguments, **options)
+
+        sweeps = iter(range(1, 99))
+        monkeypatch.setattr("skmdlam._base.Callbacks.after_sweep", lambda *_: next(sweeps) == 5)
+        monkeypatch.setattr("skmdlam._base.minimize", counted)
+        options = {"early_stopping": early_stopping, "n_iter_no_change": 99}
+        model = fitted(**options)
+        assert (model.stop_reason_, model.n_iter_) == ("requested", 5)
+        assert counts == [30] + 10 * [30 if early_stopping else 5]
+
     def test_interrupted_it_leaves_the_fit(self, monkeypatch):
         def stop(*arguments):
             raise KeyboardInterrupt
@@ -227,7 +287,7 @@ class TestErrors:
             model.predict(made(3)[0], return_std=True)
 
     def test_one_sample_cannot_be_left_out(self):
-        with pytest.raises(ValueError, match="needs two of them; got 1"):
+        with pytest.raises(ValueError, match="needs two with a weight; there is 1 sample"):
             MDLAMRegressor(calibrate=True).fit([[1.0], [2.0]], [1.0, 2.0], [1.0, 0.0])
 
     def test_beyond_floating_point(self):
@@ -276,6 +336,20 @@ class TestLeftOut:
         np.testing.assert_allclose(*(found.of_all for found in results), rtol=1e-12)
         assert set(seen[:4]) == {EncodedSamples} and set(seen[4:]) == {np.ndarray}
 
+    def test_one_block_of_samples_at_a_time(self, monkeypatch):
+        """For the activations that the head is fitted to."""
+        blocks, plain = [], _uncertainty._activations_and_outputs
+
+        def watched(estimator, X):
+            assert not any(block() is not None for block in blocks)
+            blocks.append(weakref.ref(X))
+            return plain(estimator, X)
+
+        monkeypatch.setattr(_uncertainty, "_activations_and_outputs", watched)
+        monkeypatch.setattr(_uncertainty, "chunks", lambda n, d: chunks(n, d, 40 * d))
+        model = fitted(encoding="piecewise")
+        assert len(blocks) == 4 and model.predict(made(9)[0], return_std=True)[1].shape == (9,)
+
 
 def problem_of(Y, loss, weight=None):
     return Problem(np.zeros((len(Y), 1)), Y, [], loss, L2(), 0.0, weight)
@@ -302,13 +376,29 @@ class TestTemperature:
         outputs = 6 * rng.standard_normal((300, 3))
         labels = np.array([rng.choice(3, p=p) for p in softmax(outputs / 3, axis=1)])
         weight = rng.integers(1, 4, 300).astype(float)
+        n = weight.sum() ** 2 / (weight @ weight)
+        others = np.full((300, 3), 1 / 3 / (n + 1))  # one more sample has any label
+        others[np.arange(300), labels] += n / (n + 1)
 
         def slope(T):
             p = softmax(outputs / T, axis=1)
-            return weight @ ((p * outputs).sum(axis=1) - outputs[np.arange(300), labels])
+            return weight @ ((p - others) * outputs).sum(axis=1)
 
         problem = problem_of(np.eye(3)[labels], SoftmaxCrossEntropy(), weight)
         np.testing.assert_allclose(temperature_of(problem, outputs), brentq(slope, 1, 9), rtol=1e-4)
+
+    @pytest.mark.parametrize("K", [1, 3])
+    def test_few_samples_do_not_make_sure(self, K):
+        """All right: as probable as with one more sample that has any label, in closed form."""
+        n, labels = 15, np.arange(15) % max(K, 2)
+        indicators = np.eye(max(K, 2))[labels][:, -K:]
+        loss = LogisticLoss() if K == 1 else SoftmaxCrossEntropy()
+        outputs = 2 * indicators - 1 if K == 1 else indicators
+        K = max(K, 2)
+        p = (n + 1 / K) / (n + 1)
+        expected = 1 / np.log((K - 1) * p / (1 - p))
+        found = temperature_of(problem_of(indicators, loss), outputs)
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
 
     def test_a_gain_by_chance_is_none(self):
         """Of 40 draws with the temperature of 1 few have a gain beyond two standard errors."""
@@ -367,6 +457,15 @@ class TestTemperature:
             model = MDLAMClassifier(**options, calibrate=True, random_state=0)
             assert model.fit(X, y).temperature_ == expected
             assert max(np.abs(W).max() for W in model.coefs_) <= 0.5
+
+    def test_a_warm_start_goes_on_from_before_it(self, monkeypatch):
+        X, y, _ = made(60)
+        options = SMALL | {"random_state": 0, "warm_start": True, "max_iter": 2, "n_networks": 2}
+        monkeypatch.setattr("skmdlam._classifier.temperature_of", lambda *_: 4.0)
+        model, plain = (MDLAMClassifier(**options, calibrate=on) for on in (True, False))
+        for _ in range(4):
+            expected = plain.fit(X, y > 0).decision_function(X)
+            np.testing.assert_allclose(4 * model.fit(X, y > 0).decision_function(X), expected)
 
     def test_outputs_are_divided(self):
         rng = np.random.default_rng(0)

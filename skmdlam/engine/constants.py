@@ -153,10 +153,13 @@ class Tuned:
     std_rows: int = _number(20_000, "samples", "time, noise of the std", _UNCERTAINTY)
     std_alpha: float = _number(400.0, "samples", "noise of the std, its shape", _UNCERTAINTY)
     std_floor: float = _number(1e-4, "mean squares", "errors that are zero, shape", _UNCERTAINTY)
+    std_outlier_any: float = _number(30.0, "std of all", "outliers, shape", _UNCERTAINTY)
+    std_outlier: float = _number(6.0, "std", "outliers, shape", _UNCERTAINTY)
     std_tail: float = _number(0.005, "share of samples", "std far from samples", _UNCERTAINTY)
     std_remains: float = _number(0.2, "share", "std where networks differ a lot", _UNCERTAINTY)
     std_spread_rows: int = _number(2000, "samples", "time, gain of a mean", _UNCERTAINTY)
     temperature_errors: float = _number(2.0, "standard errors", "gain, chance", _UNCERTAINTY)
+    temperature_doubt: float = _number(1.0, "samples", "sure of few samples", _UNCERTAINTY)
     temperature_range: float = _number(2.0, "log T", "separable classes, log-loss", _UNCERTAINTY)
     # -- the full batch -------------------------------------------------------------------------
     full_batch_rows: int = _number(5000, "samples", "time, fit", _TABLES)
