@@ -75,6 +75,8 @@ DIFFERENT = {
     ("class", "Parameters", "loss"): "a classifier has the loss that its target asks for",
     ("class", "Parameters", "quantile"): "goes with loss",
     ("class", "Parameters", "class_weight"): "numbers have no classes",
+    ("class", "Parameters", "calibrate"): "a temperature, or a standard deviation",
+    ("class", "Notes", "*Calibration.* With ``calibrate=True``"): "a temperature stays",
     ("class", "Parameters", "alpha"): "the weights of a regressor are in the units of y too",
     ("class", "Parameters", "batch_size"): "losses with kinks are for regression",
     ("class", "Parameters", "tol"): "J of a regressor has a unit",

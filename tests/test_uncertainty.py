@@ -236,7 +236,7 @@ class TestState:
 
     def test_a_score_during_the_fit_has_no_old_one(self):
         def score(model, X, y):
-            with pytest.raises(ValueError, match="calibrate=True and fit again"):
+            with pytest.raises(ValueError, match="needs a complete fit with calibrate=True"):
                 model.predict(X, return_std=True)
             return model.score(X, y)
 
