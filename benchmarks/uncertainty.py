@@ -72,13 +72,15 @@ class SharedFolds:
         self._known = known
         return self
 
-    def _calibrate(self, network, problem, strata, rng):
+    def _calibrate(self, network, problem, strata, rng, longest):
         if "found" not in self._known:
             start = time.process_time()
             folds = folds_of(len(problem.Y), strata, rng)
-            found = left_out(
-                problem, folds, lambda part, seed: self._fitted(network, part, seed), self.clip
-            )
+
+            def fit(part, seed):
+                return self._fitted(network, part, seed, longest)
+
+            found = left_out(problem, folds, fit, self.clip)
             seconds = time.process_time() - start
             self._known |= {"found": found, "seconds": seconds, "Y": problem.Y}
         start = time.process_time()
