@@ -308,7 +308,8 @@ def test_a_path_of_their_strengths():
     assert {one.n_networks_ for one in path.estimators} == {2}
     assert {W[0].shape for W in path.coefs} == {(7, 6)}
     assert list(path.n_features_used) == sorted(path.n_features_used)
-    assert path.train_scores[0] == pytest.approx(0, abs=1e-12) and path.train_scores[-1] > 0.85
+    # Without inputs the mean is what is left to say, as far as the last sweep has come.
+    assert path.train_scores[0] == pytest.approx(0, abs=1e-6) and path.train_scores[-1] > 0.85
 
 
 def test_rng_is_that_of_the_user():
