@@ -831,7 +831,7 @@ class TestInterrupt:
 
     @each_solver
     def test_with_early_stopping(self, estimator, solver):
-        model = make(estimator, activation=InterruptedReLU(120), early_stopping=True, **solver)
+        model = make(estimator, activation=InterruptedReLU(80), early_stopping=True, **solver)
         with pytest.warns(ConvergenceWarning, match="interrupted"):
             model.fit(X, target(estimator))
         assert model.best_validation_score_ == max(model.validation_scores_)
