@@ -1,7 +1,7 @@
 """How far off predictions are, from samples that were left out: a standard deviation and T."""
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,8 +13,7 @@ from sklearn.linear_model import GammaRegressor
 from ._range import within_range
 from ._validation import LARGEST_INPUT
 from .engine.constants import LIMITS, TUNED
-from .engine.inputs.encoded import EncodedSamples
-from .engine.moments import chunks, extremes
+from .engine.moments import chunks, extremes, weighted_quantile
 from .engine.problem import forward, hidden_activations
 
 _MEDIAN = norm.ppf(0.75)  # of the absolute value of a standard normal variable
@@ -120,12 +119,12 @@ def left_out(problem, folds, fit, clip, tuned=TUNED):
     few = problem.at_most(tuned.std_spread_rows)
     for fold in range(folds.max() + 1):
         kept, left = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        part = _some(problem, kept)
+        part = problem.some(kept)
         output = fit(part, fold)
-        low, high = _range_of(part.X)
+        low, high = (end.astype(part.X.dtype) for end in extremes(part.X))
         # As an estimator that was fitted to these samples sees others.
         reader = SimpleNamespace(clip=clip, data_min_=low, data_max_=high, _inputs=part.pieces)
-        X = _some(problem, left).X
+        X = problem.some(left).X
         X = X.tocsr() if sp.issparse(X) else X
         for rows in chunks(len(left), X.shape[1]):
             outputs[left[rows]] = output(within_range(reader, X[rows]))
@@ -136,20 +135,6 @@ def left_out(problem, folds, fit, clip, tuned=TUNED):
             "scale X and y, or set calibrate=False."
         )
     return LeftOut(folds, outputs, np.array(of_all, dtype=float), few.rows.normalized())
-
-
-def _some(problem, rows):
-    """The problem of some samples, which stay encoded on demand where they are."""
-    if not isinstance(problem.X, EncodedSamples):
-        return problem.some(rows)
-    weight = None if problem.sample_weight is None else problem.sample_weight[rows]
-    return replace(problem, X=problem.X.taken(rows), Y=problem.Y[rows], sample_weight=weight)
-
-
-def _range_of(X):
-    if isinstance(X, EncodedSamples):
-        return X.min(axis=0), X.max(axis=0)
-    return tuple(end.astype(X.dtype) for end in extremes(X))
 
 
 # -- numbers: a standard deviation that depends on the sample -------------------------------------
@@ -237,9 +222,9 @@ def _head(inputs, square, folds, weight, tuned):
         left = folds == fold
         log = _log_variance(inputs[~left], square[~left], weight[~left], tuned)[0]
         logs[left] = log(inputs[left])
-    log, (coefs, intercept, low, high) = _log_variance(inputs, square, weight, tuned)
+    _, (coefs, intercept, low, high) = _log_variance(inputs, square, weight, tuned)
     ratio *= np.exp(-0.5 * logs)
-    factor = _quantile(ratio, weight, 0.5) / _MEDIAN
+    factor = weighted_quantile(ratio, share, 0.5) / _MEDIAN
     if factor == 0.0:  # half of the errors are none
         factor = np.sqrt(share @ np.square(ratio))
     scale = 2.0 * np.log(factor)
@@ -252,19 +237,20 @@ def _without_outliers(inputs, square, weight, tuned):
 
     A variance that is fitted to them all is about the outliers alone.
     """
-    usual = _quantile(square, weight, 0.5) / _MEDIAN**2
+    share = weight / weight.sum()
+    usual = weighted_quantile(square, share, 0.5) / _MEDIAN**2
     if square.max() <= tuned.std_outlier_any**2 * usual:
         return square
     near = np.minimum(square, tuned.std_outlier**2 * usual)
     found = _log_variance(inputs, near, weight, tuned)[0](inputs)
-    found += np.log(_quantile(square * np.exp(-found), weight, 0.5) / _MEDIAN**2)
+    found += np.log(weighted_quantile(square * np.exp(-found), share, 0.5) / _MEDIAN**2)
     return np.minimum(square, tuned.std_outlier**2 * np.exp(found))
 
 
 def _log_variance(inputs, square, weight, tuned, limits=LIMITS):
     """Gamma regression of squared errors: a function of inputs, and what it is made of."""
     total = weight.sum()
-    mean = weight @ square / total
+    share, mean = weight / total, weight @ square / total
     alpha = tuned.std_alpha / total  # beside a mean over samples
     solver = "newton-cholesky" if inputs.shape[1] <= limits.std_newton else "lbfgs"
     model = GammaRegressor(alpha=alpha, solver=solver, max_iter=100)
@@ -272,17 +258,9 @@ def _log_variance(inputs, square, weight, tuned, limits=LIMITS):
         warnings.simplefilter("ignore")
         model.fit(inputs, square / mean, sample_weight=weight)
     log = inputs @ model.coef_ + (model.intercept_ + np.log(mean))
-    low, high = (_quantile(log, weight, q) for q in (tuned.std_tail, 1.0 - tuned.std_tail))
+    low, high = (weighted_quantile(log, share, q) for q in (tuned.std_tail, 1.0 - tuned.std_tail))
     parts = model.coef_, model.intercept_ + np.log(mean), low, high
     return lambda X: np.clip(X @ parts[0] + parts[1], low, high), parts
-
-
-def _quantile(values, weight, level):
-    """The smallest value that is not below so large a share of the weight."""
-    order = np.argsort(values, kind="stable")
-    sums = np.cumsum(weight[order])
-    place = np.searchsorted(sums, level * sums[-1] * (1.0 - 1e-9))
-    return values[order[min(place, len(values) - 1)]]
 
 
 def noise_of(estimator, problem, found, tuned=TUNED):
@@ -301,7 +279,7 @@ def noise_of(estimator, problem, found, tuned=TUNED):
     n = len(outputs)
     if n > tuned.std_rows:
         rows = np.sort(np.random.RandomState(0).permutation(n)[: tuned.std_rows])
-        outputs, folds, problem = outputs[rows], folds[rows], _some(problem, rows)
+        outputs, folds, problem = outputs[rows], folds[rows], problem.some(rows)
     width = problem.X.shape[1] + estimator.coefs_[0].shape[1]
     seen = []
     for rows in chunks(len(outputs), width):
@@ -314,15 +292,13 @@ def noise_of(estimator, problem, found, tuned=TUNED):
 
 def _activations_and_outputs(estimator, X):
     """Last hidden layer of the first network, and outputs of all together."""
-    coefs, intercepts, layer = estimator.coefs_, estimator.intercepts_, len(estimator.coefs_) - 2
-    if layer < 0:
-        z = forward(X, coefs, intercepts, [])
-        return np.empty((len(z), 0)), z
-    n_networks = estimator.n_networks_
-    a = hidden_activations(X, coefs, intercepts, estimator._activations, layer, n_networks)
-    z = a @ coefs[-1]
-    z += intercepts[-1]
-    return a[:, : a.shape[1] // n_networks], z
+    weights, layer = (estimator.coefs_, estimator.intercepts_), len(estimator.coefs_) - 2
+    width = 0
+    if layer >= 0:
+        n_networks = estimator.n_networks_
+        X = hidden_activations(X, *weights, estimator._activations, layer, n_networks)
+        width = X.shape[1] // n_networks
+    return X[:, :width], forward(X, *(part[-1:] for part in weights), [])
 
 
 def predicted(estimator, X):

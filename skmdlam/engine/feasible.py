@@ -356,12 +356,8 @@ class Feasible(StepSizes, BatchSizes):
         """
         settings = Settings(**settings)
         exact = all(activation.exact_derivative for activation in problem.activations)
-        if problem.alpha is None and exact:
-
-            def begin(coefs, intercepts, own):
-                return priced_run(self, problem, coefs, intercepts, own, full_batch_run)
-
-        else:
+        priced = problem.alpha is None and exact
+        if not priced:
             problem = problem.with_usual_alpha()
             smooth = problem.quadratic or not problem.loss.nonsmooth
             if exact and smooth and self.takes_all_samples(problem, settings):
@@ -369,13 +365,13 @@ class Feasible(StepSizes, BatchSizes):
             if problem.quadratic or not exact:
                 return mini_batch_runs(self, problem, starts, settings)
 
-            def begin(coefs, intercepts, own):
-                return self._polished(problem, coefs, intercepts, own)
+        def begin(coefs, intercepts, rng):
+            own = replace(settings, rng=rng)
+            if priced:
+                return priced_run(self, problem, coefs, intercepts, own, full_batch_run)
+            return self._polished(problem, coefs, intercepts, own)
 
-        def with_own(coefs, intercepts, rng):
-            return begin(coefs, intercepts, replace(settings, rng=rng))
-
-        return side_by_side(with_own, starts, settings.rng)
+        return side_by_side(begin, starts, settings.rng)
 
     def _polished(self, problem, coefs, intercepts, settings):
         """Mini-batches, then proximal sweeps, for penalties with kinks."""

@@ -40,12 +40,11 @@ def in_blocks(W, k):
     """Whether a matrix is block-diagonal, with so many blocks of the same shape."""
     if W.shape[0] % k or W.shape[1] % k:
         return False
-    rows, columns = W.shape[0] // k, W.shape[1] // k
-    return not any(
-        W[j * rows : (j + 1) * rows, beside].any()
-        for j in range(k)
-        for beside in (slice(0, j * columns), slice((j + 1) * columns, None))
-    )
+    for member in range(k):
+        rows, columns = (_block(size, member, k) for size in W.shape)
+        if W[rows, : columns.start].any() or W[rows, columns.stop :].any():
+            return False
+    return True
 
 
 def parted(coefs, intercepts, k):

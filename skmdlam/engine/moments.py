@@ -180,14 +180,14 @@ def pulled_in(Y, share):
     median of the distances that are not.
     """
     y = Y.astype(float)
-    median = 0.5 * (_quantile(y, share, 0.5) - _quantile(-y, share, 0.5))
+    median = 0.5 * (weighted_quantile(y, share, 0.5) - weighted_quantile(-y, share, 0.5))
     distance = np.abs(y - median)
     tied = distance <= _CONSTANT * np.finfo(Y.dtype).eps * np.abs(median)
     ties = share @ tied
     common = ties >= 1.0 - _FEW
     level = np.where(common, ties + 0.5 * (1.0 - ties), 1.0 - _FEW)
-    limit = np.where(common, 10.0, 4.0) * _quantile(distance, share, level)
-    usual = 20.0 * _quantile(distance, share, 0.5)
+    limit = np.where(common, 10.0, 4.0) * weighted_quantile(distance, share, level)
+    usual = 20.0 * weighted_quantile(distance, share, 0.5)
     limit = np.where(usual > 0, np.minimum(limit, usual), limit)
     limit[ties >= 1.0 - 1e-9] = np.inf
     if not (distance > limit).any():
@@ -195,7 +195,7 @@ def pulled_in(Y, share):
     return np.clip(y, median - limit, median + limit).astype(Y.dtype)
 
 
-def _quantile(values, share, level):
+def weighted_quantile(values, share, level):
     """The smallest value of each column that is not below so large a share of the weight."""
     order = np.argsort(values, axis=0, kind="stable")
     index = (np.cumsum(share[order], axis=0) < np.asarray(level) - 1e-9).sum(axis=0)

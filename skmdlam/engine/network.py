@@ -68,6 +68,21 @@ class Prepared:
         """Number of samples."""
         return len(self.Y)
 
+    def weights_of(self, rows):
+        """What samples of these indices count: in the targets, in steps and in moments.
+
+        Returns
+        -------
+        weight : ndarray of shape (m, 1) or None
+        far : ndarray of shape (1, m) or None
+        counted : ndarray of shape (m, 1) or None
+        """
+        weight = None if self.weight is None else self.weight.take(rows, axis=0)
+        if self.tail_weight is None:
+            return weight, None, weight
+        far = self.tail_weight.take(rows, axis=0).T
+        return weight, far, self.variance_weight.take(rows, axis=0)
+
     @property
     def loss(self):
         """The loss in its own units."""

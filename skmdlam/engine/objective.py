@@ -7,6 +7,7 @@ from .layers import Values
 from .records import Value
 from .reductions import Rows
 from .regularization import column_penalty, column_ridge
+from .stacks import inner_products
 
 
 class Terms:
@@ -248,7 +249,7 @@ class StackedObjective:
         variances = first.terms.activity_alpha > 0
         n_layers = len(network.above) + 1
         data, total = np.zeros(k), 0.0
-        sums, squares = [0.0] * n_layers, np.zeros((n_layers, k))
+        sums, squares = [np.zeros((k, 1))] * n_layers, np.zeros((n_layers, k))
         for rows in self.chunks:
             m = _length(rows)
             values = network.values(m, backward=False)
@@ -267,8 +268,6 @@ class StackedObjective:
             data += losses.sum(axis=1) if weight is None else losses @ weight.astype(float)
         return [
             one.assemble(float(data[j]), [s[j] for s in sums], squares[:, j].tolist(), total)
-            if variances
-            else one.assemble(float(data[j]), (), (), 0.0)
             for j, one in enumerate(objectives)
         ]
 
@@ -282,8 +281,7 @@ def _weighted_squares(z, weight):
     """:func:`_weighted_square` of each network, shape (k,)."""
     if weight is not None:
         return (np.square(z) @ weight).sum(axis=1, dtype=float)
-    k = len(z)
-    return np.matmul(z.reshape(k, 1, -1), z.reshape(k, -1, 1)).ravel()
+    return inner_products(z, z)
 
 
 def _weighted_square(z, weight):

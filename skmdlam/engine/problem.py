@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..penalties import USUAL_ALPHA
+from .inputs.encoded import EncodedSamples
 from .members import block_product
 from .moments import EachTarget
 from .reductions import Rows
@@ -94,7 +95,9 @@ class Problem:
     def some(self, rows):
         """The problem of some of the samples."""
         weight = None if self.sample_weight is None else self.sample_weight[rows]
-        return replace(self, X=self.X[rows], Y=self.Y[rows], sample_weight=weight)
+        on_demand = isinstance(self.X, EncodedSamples)
+        X = self.X.taken(rows) if on_demand else self.X[rows]
+        return replace(self, X=X, Y=self.Y[rows], sample_weight=weight)
 
     def at_most(self, size):
         """The problem of so many of the samples, the same ones each time; itself if it has less."""

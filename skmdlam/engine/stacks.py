@@ -48,10 +48,10 @@ class _Stack:
         self.V += self.velocity
 
 
-def _products(A, B):
-    """Inner products ``<A_k, B_k>`` of each network, a list."""
+def inner_products(A, B):
+    """``<A_j, B_j>`` of each network, shape (k,)."""
     k = len(A)
-    return np.matmul(A.reshape(k, 1, -1), B.reshape(k, -1, 1)).ravel().tolist()
+    return np.matmul(A.reshape(k, 1, -1), B.reshape(k, -1, 1)).ravel()
 
 
 class StackedLayer(_Stack):
@@ -94,7 +94,7 @@ class StackedLayer(_Stack):
         """Prepare the least-squares steps; what each of them promises, None where there is none."""
         np.matmul(a, D.transpose(0, 2, 1), out=self.right)
         np.matmul(self.inverse, self.right, out=self.step)
-        promised = _products(self.step, self.right)
+        promised = inner_products(self.step, self.right).tolist()
         return [
             decrease if layer.ready else None
             for layer, decrease in zip(self.layers, promised, strict=True)
@@ -144,7 +144,7 @@ class StackedInputLayer(_Stack):
         if weights is not None:  # samples far from all others count less
             U = np.multiply(U, weights.take(rows, axis=0), out=values.U_weighted)
         np.matmul(values.D_first, U, out=self._right_of_all)
-        return _products(self.right, self.right)
+        return inner_products(self.right, self.right).tolist()
 
 
 class StackedNetwork(Network):

@@ -41,8 +41,7 @@ class LayerwiseStep:
         self.penalties, self.rhythm = penalties, rhythm
         self.rho = rho
         self.loss, self.loss_scale = prepared.loss, prepared.loss_scale
-        self.Y, self.weight = prepared.Y, prepared.weight
-        self.tail_weight, self.variance_weight = prepared.tail_weight, prepared.variance_weight
+        self.Y = prepared.Y
         self.epoch, self.steps, self.since_refresh = -1, 0, 0
         self._values = {}
         # The first layer's block costs a factorization of the size of its input.
@@ -71,8 +70,7 @@ class LayerwiseStep:
         network, values = self.network, self._values_of(rows.size)
         first = network.first
         self.Y.take(rows, axis=0, out=values.Y, mode="clip")
-        weight = None if self.weight is None else self.weight.take(rows, axis=0)
-
+        weight, far, counted = self.prepared.weights_of(rows)
         first.take(rows, values)
         output = network.forward(values)
         curvature = self.loss.output_step(
@@ -80,11 +78,7 @@ class LayerwiseStep:
         )
         if weight is not None:
             values.D_output *= weight
-        far = None
-        if self.tail_weight is not None:
-            far = self.tail_weight.take(rows, axis=0).T
-            weight = self.variance_weight.take(rows, axis=0)
-        self.follow(values.inputs, weight)
+        self.follow(values.inputs, counted)
         backward(network, values, far, lambda layer, a, D: self._move(layer, a, D, factor))
         self._move(first, *first.weigh(rows, values), factor)
         self.account(factor, curvature)

@@ -34,20 +34,16 @@ class StackedStep:
 
     def __call__(self, rows, factors):
         """Step on the samples of these indices; a factor for each network shortens it."""
-        prepared, network = self._prepared, self.network
+        network = self.network
         first, values = network.first, network.values(rows.size)
-        weight = None if prepared.weight is None else prepared.weight.take(rows, axis=0)
+        weight, far, counted = self._prepared.weights_of(rows)
         first.take(rows, values)
         network.forward(values)
         curvatures = self._output_step(rows, values, factors)
         if weight is not None:
             values.D_output *= weight
-        far = None
-        if prepared.tail_weight is not None:
-            far = prepared.tail_weight.take(rows, axis=0).T
-            weight = prepared.variance_weight.take(rows, axis=0)
         for step, inputs in zip(self.steps, values.inputs_of, strict=True):
-            step.follow(inputs, weight)
+            step.follow(inputs, counted)
         backward(
             network,
             values,
