@@ -21,7 +21,6 @@ Writes ``README.md``, ``scores.csv`` and ``maps.csv`` into ``benchmarks/results/
 (``--out``).
 """
 
-import argparse
 import csv
 import sys
 import time
@@ -30,7 +29,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from report import command_line, environment, number, table, write_results, write_rows
+from report import (
+    command_line,
+    environment,
+    number,
+    table,
+    tables_parser,
+    write_results,
+    write_rows,
+)
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
@@ -421,17 +428,7 @@ the fits are not kept.
 
 
 def arguments_parser():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        nargs="+",
-        default=[None],
-        metavar="DIR",
-        help="folders with INDEX.tsv and NAME.npz",
-    )
+    parser = tables_parser(__doc__)
     parser.add_argument("--only", nargs="+", help="names of the tables to use")
     parser.add_argument(
         "--leave-out", nargs="+", default=[], metavar="NAME", help="not with all rows: slow ones"

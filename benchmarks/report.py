@@ -1,5 +1,6 @@
-"""What the benchmarks share: tables in Markdown, and a line on the machine behind the numbers."""
+"""What the benchmarks share: options, tables in Markdown, the machine behind the numbers."""
 
+import argparse
 import csv
 import os
 import platform
@@ -13,6 +14,22 @@ import sklearn
 from threadpoolctl import threadpool_info
 
 import skmdlam
+
+
+def tables_parser(description):
+    """Return a parser with the option of folders of tables."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        default=[None],
+        metavar="DIR",
+        help="folders with INDEX.tsv and NAME.npz",
+    )
+    return parser
 
 
 def table(header, rows):

@@ -24,7 +24,6 @@ are kept and only those that lack are made; ``--refit METHOD`` makes those of a 
 ``--parts`` leaves out is reported as it is in the files.
 """
 
-import argparse
 import csv
 import sys
 import time
@@ -34,7 +33,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from report import command_line, environment, number, table, write_rows
+from report import command_line, environment, number, table, tables_parser, write_rows
 from sklearn.datasets import make_classification, make_friedman1
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, log_loss, r2_score
@@ -525,17 +524,7 @@ def shape(text):
 
 
 def arguments_parser():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        nargs="+",
-        default=[None],
-        metavar="DIR",
-        help="folders with INDEX.tsv and NAME.npz",
-    )
+    parser = tables_parser(__doc__)
     parser.add_argument("--only", nargs="+", metavar="TABLE", help="names of the tables to use")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument(

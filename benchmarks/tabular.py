@@ -25,7 +25,6 @@ CatBoost needs the optional package catboost, RealMLP torch and pytabkit; all th
 extra ``benchmarks``.
 """
 
-import argparse
 import csv
 import logging
 import time
@@ -36,7 +35,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from report import command_line, environment, write_results, write_rows
+from report import command_line, environment, tables_parser, write_results, write_rows
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
@@ -236,17 +235,7 @@ def check(options, parser):
 
 
 def arguments_parser():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        nargs="+",
-        default=[None],
-        metavar="DIR",
-        help="folders with INDEX.tsv and NAME.npz",
-    )
+    parser = tables_parser(__doc__)
     parser.add_argument("--threads", type=int, default=1, help="threads of every method")
     parser.add_argument("--seeds", type=int, default=3, help="number of splits")
     parser.add_argument("--only", nargs="+", help="names of the data sets to use")

@@ -27,7 +27,6 @@ Writes ``README.md``, ``scores.csv`` and ``classes.csv`` into ``benchmarks/resul
 (``--out``).
 """
 
-import argparse
 import csv
 import sys
 import time
@@ -37,7 +36,15 @@ from pathlib import Path
 
 import numpy as np
 from encoding import HALVES, part
-from report import command_line, environment, number, table, write_results, write_rows
+from report import (
+    command_line,
+    environment,
+    number,
+    table,
+    tables_parser,
+    write_results,
+    write_rows,
+)
 from scipy.special import logsumexp
 from scipy.stats import norm
 from sklearn.ensemble import HistGradientBoostingRegressor
@@ -400,17 +407,7 @@ def read(path):
 
 
 def arguments_parser():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--data",
-        type=Path,
-        nargs="+",
-        default=[None],
-        metavar="DIR",
-        help="folders with INDEX.tsv and NAME.npz",
-    )
+    parser = tables_parser(__doc__)
     parser.add_argument("--only", nargs="+", help="names of the tables to use")
     parser.add_argument("--sizes", type=int, nargs="+", default=[300, 1000, 4000])
     parser.add_argument("--threads", type=int, default=1, help="BLAS and OpenMP threads")
