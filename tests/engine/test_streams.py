@@ -202,11 +202,11 @@ class TestWeights:
         """A chunk that weighs three times as much as what came before has steps of that size."""
         state = learn(slice(0, 100)).state()
         run = learn(slice(100, 200), state, weight=np.full(400, 3.0), run=False)
-        np.testing.assert_allclose(run.step.weight, 3.0 / 2.0)
+        np.testing.assert_allclose(run.step.prepared.weight, 3.0 / 2.0)
         # None given after a stream of others: they are ones, in the unit of all.
         state = learn(slice(0, 100), weight=np.full(400, 3.0)).state()
         run = learn(slice(100, 200), state, run=False)
-        np.testing.assert_allclose(run.step.weight, 1.0 / 2.0)
+        np.testing.assert_allclose(run.step.prepared.weight, 1.0 / 2.0)
 
 
 class TestUnits:
