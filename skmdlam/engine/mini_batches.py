@@ -4,6 +4,10 @@ import time
 
 import numpy as np
 
+from .device.inputs import DeviceData, DeviceShuffled, rows_on
+from .device.numerics import numerics_for
+from .device.objective import DeviceObjective, StartOnDevice
+from .device.step import DeviceStep
 from .frame import Frame
 from .inputs.decompositions import basis_of, input_of, row_weights
 from .loop.judges import KeepBest
@@ -59,6 +63,8 @@ def mini_batch_runs(options, problem, starts, settings):
     -------
     run : ComposedRun or SideBySide
     """
+    if options.device is not None:
+        return _DeviceBatches(options, problem, settings).runs(starts)
     batches = _Batches(options, problem, settings)
     if len(starts) == 1 or not (batches.prepared.input.dense and problem.activations):
         return side_by_side(batches.run, starts, batches.rng, batches.clock)
@@ -103,7 +109,7 @@ class _Batches:
             _rhythm(V, tuned),
             self.rho,
         )
-        objective = LayerObjective(network, prepared, terms, largest, tuned=tuned, limits=limits)
+        objective = self.objective(network, terms, largest)
         last = network.layers[-1].V
         with np.errstate(all="ignore"):
             start = finite_start(
@@ -129,6 +135,34 @@ class _Batches:
             estimated=prepared.estimated,
             moments=prepared.moments,
         )
+
+    def objective(self, network, terms, largest):
+        """J of a network; batches have at most so many samples."""
+        tuned, limits = self.options.constants.tuned, self.options.constants.limits
+        return LayerObjective(network, self.prepared, terms, largest, tuned=tuned, limits=limits)
+
+
+class _DeviceBatches(_Batches):
+    """The same where the samples, the steps and the passes for J are on a device.
+
+    What is counted and judged after an epoch is on the host as before.
+    """
+
+    def __init__(self, options, problem, settings):
+        super().__init__(options, problem, settings)
+        f = numerics_for(options.device)
+        self.data = DeviceData(f, self.prepared, rows_on(f, self.prepared))
+        self.source = DeviceShuffled(f, self.source)
+
+    def objective(self, network, terms, largest):
+        return StartOnDevice(self.data, super().objective(network, terms, largest))
+
+    def runs(self, starts):
+        """Runs from these starts, as one."""
+        runs = [self.run(*start, None) for start in starts]
+        step = DeviceStep(self.data, [run.step for run in runs])
+        objective = DeviceObjective(self.data, step)
+        return StackedRuns(runs, step, objective, self.rng, self.clock)
 
 
 def prepare(problem, options, settings, rng, *, single):

@@ -199,8 +199,15 @@ class TorchNumerics(Numerics):
     def solve_factored(self, factor, right):
         return self.xp.cholesky_solve(right, factor)
 
+    def recorded(self, function):
+        """The graph of what a function does, with a method ``replay()``."""
+        graph = self.xp.cuda.CUDAGraph()
+        with self.xp.cuda.device(self.device), self.xp.cuda.graph(graph):
+            function()
+        return graph
+
     def synchronize(self):
-        if self.has_graphs:
+        if self.device.type == "cuda":
             self.xp.cuda.synchronize(self.device)
 
 
@@ -231,8 +238,8 @@ def numerics_for(device):
     torch = _library("torch", device)
     try:
         found = torch.device(device)
-        torch.zeros(1, device=found)
-    except (AssertionError, RuntimeError, NotImplementedError) as error:
+        torch.zeros(1, dtype=torch.float64, device=found)
+    except (AssertionError, RuntimeError, NotImplementedError, TypeError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"device={device!r}: torch has no such device here ({reason}).") from error
     return TorchNumerics(torch, found)
