@@ -4,6 +4,8 @@ import time
 
 import numpy as np
 
+from .device.full_objective import FullObjectiveOnDevice
+from .device.numerics import numerics_for
 from .loop.judges import Accepting
 from .loop.run import ComposedRun
 from .loop.schedules import Schedule
@@ -75,6 +77,7 @@ def full_batch_runs(options, problem, starts, settings):
                 options, problem, coefs, intercepts, settings, found, moments, estimated, tails
             )
         clock = time.perf_counter()
+        earlier = like
         setting = like = setting_of(
             problem,
             coefs,
@@ -86,6 +89,11 @@ def full_batch_runs(options, problem, starts, settings):
             like=like,
             constants=options.constants,
         )
+        if options.device is not None:
+            on_device = None if earlier is None else earlier.objective
+            setting.objective = FullObjectiveOnDevice(
+                numerics_for(options.device), setting.objective, setting.Y, on_device
+            )
         method = method_of(options.acceleration)(setting, rho, options.constants)
         return _sweeps(method, setting, settings.warm, clock, found, estimated)
 

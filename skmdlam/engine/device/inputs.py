@@ -122,23 +122,34 @@ def _interpolated(f, x, curve):
 
 
 class CoordinatesOn:
-    """Coordinates of a basis, on a device, with a column of ones.
+    """Coordinates of samples, on a device, with a column of ones.
+
+    ``bulk x + x F_1 F_2 ...`` of standardized columns x.
 
     Parameters
     ----------
     numerics : Numerics
-    basis : Basis
+    columns : Columns
+    dtype : dtype
+        Of the coordinates.
+    bulk : float or None, default=None
+        None is 0.
+    factors : sequence of ndarray, default=()
     """
 
-    def __init__(self, numerics, basis):
+    def __init__(self, numerics, columns, dtype, bulk=None, factors=()):
         f = self._f = numerics
-        self._dtype = basis.dtype
+        self._dtype, self._bulk = dtype, bulk
         self._mean, self._inverse_std = (
-            f.array(each, np.float64) for each in (basis.columns.mean, basis.columns.inverse_std)
+            f.array(each, np.float64) for each in (columns.mean, columns.inverse_std)
         )
-        self._bulk, factors = basis.factors()
         self._factors = [f.array(factor) for factor in factors]
-        self._working = basis.working_dtype
+        self._working = np.result_type(dtype, *factors)
+
+    @classmethod
+    def of(cls, numerics, basis):
+        """Those of a basis."""
+        return cls(numerics, basis.columns, basis.dtype, *basis.factors())
 
     def __call__(self, x):
         """Coordinates of some samples, shape (m, r + 1)."""
@@ -192,7 +203,7 @@ class DeviceData:
         for index, W in enumerate(V[1:]):
             a = self.activations[index].value(z[-1])
             if inputs is None:
-                z.append(a @ W[:, :-1] + W[:, -1:])
+                z.append(a @ W[..., :-1, :] + W[..., -1:, :])
             else:
                 inputs[index][..., :-1] = a
                 z.append(inputs[index] @ W)
@@ -228,9 +239,23 @@ def rows_on(numerics, prepared):
     -------
     rows : StoredRows or RowsOnDemand
     """
-    held, basis = prepared.input, prepared.frame.coordinates
+    held = prepared.input
     if hasattr(held, "data"):
         return StoredRows(numerics.array(held.data))
-    X = prepared.problem.X
-    encoded = EncodedRows(numerics, numerics.array(X.ranks), X.pieces)
-    return RowsOnDemand(encoded, CoordinatesOn(numerics, basis))
+    coordinates = CoordinatesOn.of(numerics, prepared.frame.coordinates)
+    return RowsOnDemand(encoded_on(numerics, prepared.problem.X), coordinates)
+
+
+def encoded_on(numerics, X):
+    """Encoded samples of the host on a device.
+
+    Parameters
+    ----------
+    numerics : Numerics
+    X : EncodedSamples
+
+    Returns
+    -------
+    rows : EncodedRows
+    """
+    return EncodedRows(numerics, numerics.array(X.ranks), X.pieces)

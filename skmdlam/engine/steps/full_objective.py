@@ -109,12 +109,8 @@ class FullObjective:
     def __call__(self, theta):
         """J per unit of weight and its gradient; J is inf where anything overflows."""
         V = self.views(theta.astype(self.dtype, copy=False))
-        data = self.inputs.data, self.target, *self._tails
         with np.errstate(all="ignore"):
-            if self.activity > 0:
-                self._mean = self.rows.reduce(self._pass(self._sums, V), *data)
-                self._mean /= self.rows.total
-            result = self.rows.reduce(self._pass(self._block, V), *data)
+            result = self.over_rows(V)
             value, gradient = result[0], result[1:]
             for ridge, W, G in zip(
                 self.ridge, self.views(theta), self.views(gradient), strict=True
@@ -132,6 +128,19 @@ class FullObjective:
         if not (np.isfinite(value) and np.isfinite(gradient @ gradient)):
             value = np.inf
         return value, gradient
+
+    def over_rows(self, V):
+        """What the samples say: their loss and variances, and the gradient of these, one array."""
+        data = self.inputs.data, self.target, *self._tails
+        if self.activity > 0:
+            self._mean = self.rows.reduce(self._pass(self._sums, V), *data)
+            self._mean /= self.rows.total
+        return self.rows.reduce(self._pass(self._block, V), *data)
+
+    def moments(self, V, preconditioner):
+        """The sum over blocks of the rows of ``preconditioner.moments_of(V, weight, x, y)``."""
+        data = self.inputs.data, self.target
+        return self.rows.reduce(lambda *rows: preconditioner.moments_of(V, *rows), *data)
 
     def column_ridge(self, theta):
         """The ridge on the first layer that has the slope of the columns' penalty at ``theta``."""

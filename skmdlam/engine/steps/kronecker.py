@@ -28,6 +28,11 @@ class KroneckerPreconditioner:
         Damping of the input and of the output side, in units of the mean eigenvalue.
     curvature_share : float
         How much of the weight of a row is in proportion to the curvature of its loss.
+
+    Attributes
+    ----------
+    whole : list of bool
+        Of which layers the moments of the input are one square matrix.
     """
 
     def __init__(self, objective, damping_in, damping_out, curvature_share, limits=LIMITS):
@@ -35,7 +40,7 @@ class KroneckerPreconditioner:
         self.damp(damping_in, damping_out)
         self.curvature_share = curvature_share
         self._inputs = [m - 1 for m, _ in objective.shapes]
-        self._whole = [m <= limits.kronecker_inverse for m in self._inputs]
+        self.whole = [m <= limits.kronecker_inverse for m in self._inputs]
         n, widest = objective.rows.n_rows, max(self._inputs)
         most = min(limits.kronecker_rows, limits.kronecker_numbers // max(widest, 1))
         rank = min(max(20, most), n)
@@ -47,19 +52,18 @@ class KroneckerPreconditioner:
 
     def update(self, theta):
         """Take the curvature at new weights."""
-        objective, rows = self.objective, self.objective.rows
+        objective = self.objective
         V = objective.views(theta.astype(objective.dtype, copy=False))
-        data = objective.inputs.data, objective.target
         with np.errstate(all="ignore"):
-            moments = rows.reduce(lambda s, x, y: self._moments(V, s, x, y), *data)
-            moments /= rows.total
+            moments = objective.moments(V, self)
+            moments /= objective.rows.total
             outputs, inputs, slopes = self._unpack(moments)
             ridges = list(objective.ridge)
             if objective.columns > 0:
                 ridges[0] = ridges[0] + objective.column_ridge(theta)
             self._factors = self._factorize(V, outputs, inputs, slopes, ridges)
 
-    def _moments(self, V, weight, x, y):
+    def moments_of(self, V, weight, x, y):
         """What a block of rows adds to the moments, strung together."""
         objective = self.objective
         z, a = objective.forward(V, x)
@@ -76,7 +80,7 @@ class KroneckerPreconditioner:
         if factor is not None:
             M -= (factor * share[:, None]).T @ factor
         parts = [M]
-        for layer, whole in enumerate(self._whole):
+        for layer, whole in enumerate(self.whole):
             if layer > 0:
                 A, scratch = a[layer - 1][:, :-1], objective.scratch(layer - 1, len(share))
             elif whole:
@@ -89,7 +93,7 @@ class KroneckerPreconditioner:
         return np.concatenate([part.ravel() for part in parts])
 
     def _unpack(self, moments):
-        """The parts of :meth:`_moments`: outputs, (mean, second moments) of inputs, slopes."""
+        """The parts of :meth:`moments_of`: outputs, (mean, second moments) of inputs, slopes."""
         position = 0
 
         def take(*shape):
@@ -99,7 +103,7 @@ class KroneckerPreconditioner:
 
         k = self.objective.shapes[-1][1]
         outputs, inputs, slopes = take(k, k), [], []
-        for layer, (size, whole) in enumerate(zip(self._inputs, self._whole, strict=True)):
+        for layer, (size, whole) in enumerate(zip(self._inputs, self.whole, strict=True)):
             inputs.append((take(size), take(size, size)) if whole else None)
             slopes.append(take(size, size) if layer > 0 else None)
         return outputs, inputs, slopes
@@ -108,7 +112,7 @@ class KroneckerPreconditioner:
         """``(P_l, Q_l, mean a_{l-1})`` of every layer, P_l as a function."""
         objective, factors = self.objective, []
         few = None
-        if not all(self._whole):
+        if not all(self.whole):
             few = objective.inputs.data[self._chosen]
             activations = objective.forward(V, few)[1]
         for layer in range(objective.depth - 1, -1, -1):
@@ -119,7 +123,7 @@ class KroneckerPreconditioner:
             right *= (1.0 + self.damping_out) / np.sqrt(scale)
             ridge = np.asarray(ridges[layer], dtype=float) / objective.rows.total / scale
             ridge = np.broadcast_to(ridge.ravel(), (self._inputs[layer],))
-            if self._whole[layer]:
+            if self.whole[layer]:
                 mean, left = self._whole_input(*inputs[layer], ridge)
             elif layer == 0:
                 mean, left = self._wide_input(objective.inputs.standardized(few), ridge)
