@@ -10,6 +10,7 @@ from sklearn.utils import check_array, check_X_y
 from sklearn.utils.validation import check_is_fitted
 
 from ._compat import _check_feature_names, _check_n_features, _check_sample_weight
+from ._devices import on_host
 from ._entries import NUMBERS
 from ._frames import table_of
 from ._reader import Reader
@@ -358,6 +359,7 @@ def _read(estimator, table, y, target, reader, *, reset):
 
 def _read_new(estimator, X, *, name="X", dtype=_FLOATS):
     """X alone, for an estimator that knows its columns."""
+    X = on_host(X, name)
     table = _table(estimator, X, reset=False, name=name)
     _check_n_features(estimator, table.data, reset=False)
     with _infinity_is_named(table, name):

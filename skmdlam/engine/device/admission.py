@@ -34,6 +34,8 @@ def check_problem_on_device(problem, device):
         raise ValueError(f"X is sparse, and steps on a device are on dense samples: {instead}.")
     if problem.alpha is None or not problem.quadratic:
         name = type(problem.penalty).__name__
-        raise ValueError(f"The penalty {name} has kinks, which steps on a device do not know: "
-                         f"use penalty='l2' or None, or {instead}.")
+        raise ValueError(
+            f"The penalty {name} has kinks, which steps on a device do not know: "
+            f"use penalty='l2' or None, or {instead}."
+        )
     check_kernels(problem.activations, problem.loss)

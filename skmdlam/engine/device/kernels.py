@@ -7,8 +7,6 @@ import numpy as np
 
 from ... import activations, losses
 
-
-
 # -- activations: value h(z), derivative h'(z) given a = h(z) ---------------------------------------
 
 

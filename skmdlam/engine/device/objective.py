@@ -86,8 +86,6 @@ def measured(data, V, objectives):
     else:
         sums = squares = [np.zeros((len(objectives), 1))] * len(V)
     return [
-        one.assemble(
-            float(losses[j]), [s[j] for s in sums], [float(s[j]) for s in squares], total
-        )
+        one.assemble(float(losses[j]), [s[j] for s in sums], [float(s[j]) for s in squares], total)
         for j, one in enumerate(objectives)
     ]

@@ -31,8 +31,7 @@ class DeviceStep:
         self.data, self.f = data, data.f
         self.steps = steps
         self.state = [
-            DeviceLayer(self.f, layers, index == 0)
-            for index, layers in enumerate(self._layers())
+            DeviceLayer(self.f, layers, index == 0) for index, layers in enumerate(self._layers())
         ]
         basis = data.prepared.frame.coordinates
         for step in steps:
