@@ -24,6 +24,7 @@ from ._compat import (
 from ._devices import (
     check_on_device,
     device_of,
+    held,
     on_host,
     output_on_device,
     refuse_stream,
@@ -275,7 +276,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         goes_on = self.warm_start and hasattr(self, "coefs_")
         network = self._resolve_network(goes_on)
         network = replace(network, solver=solver_at(network.solver, X))
-        X, y = on_host(X), on_host(y, "y")
+        X, y = held(X), on_host(y, "y")
         sample_weight = on_host(sample_weight, "sample_weight")
         validation = [on_host(each, "the validation samples") for each in validation]
         samples = prepare(self, X, y, sample_weight, network.target, goes_on)
@@ -292,6 +293,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             samples, validation = split_validation(
                 samples, self.validation_fraction, self.shuffle, strata, rng
             )
+            validation = replace(validation, X=validation.X[:])
         check_calibrate(self, network.target, len(samples))
         problem = self._pose(network, samples)
         check_on_device(network.solver, problem)

@@ -15,15 +15,24 @@ from sklearn.utils.validation import check_is_fitted
 from .engine.device.admission import check_problem_on_device
 from .engine.device.numerics import device_name, numerics_for
 from .engine.device.predict import outputs
+from .engine.device.table import Table
 from .engine.feasible import Feasible
+
+
+# With so many samples or fewer NumPy reads X as a whole, as it reads any other: with categories, gaps
+# and scores of levels. More stay where they are.
+SAMPLES_ON_HOST = 50_000
+
+
+def dispatches():
+    """Whether scikit-learn is told to work on arrays of others where they are."""
+    return sklearn.get_config()["array_api_dispatch"]
 
 
 def device_of(X):
     """The name of the device that X lies on, where it is to stay there; None for all else."""
     name = device_name(X)
-    if name is None or not sklearn.get_config()["array_api_dispatch"]:
-        return None
-    return name
+    return name if name is not None and dispatches() else None
 
 
 def on_host(values, what="X"):
@@ -42,7 +51,7 @@ def on_host(values, what="X"):
     name = device_name(values)
     if name is None:
         return values
-    if name != "cpu" and not sklearn.get_config()["array_api_dispatch"]:
+    if name != "cpu" and not dispatches():
         raise TypeError(
             f"{what} lies on the device {name!r}. Set sklearn.set_config(array_api_dispatch=True) "
             f"to fit and predict there, or move it to the host: {what}.cpu() of a tensor, "
@@ -50,6 +59,30 @@ def on_host(values, what="X"):
         )
     numerics = numerics_for(name)
     return numerics.host(_floating(numerics, values))
+
+
+def held(X):
+    """X of a fit: as it is, as a NumPy array, or where there are many samples on their device.
+
+    Parameters
+    ----------
+    X : as given to ``fit``
+
+    Returns
+    -------
+    X : object
+    """
+    name = device_of(X)
+    if name is None or X.ndim != 2 or X.shape[0] <= SAMPLES_ON_HOST:
+        return on_host(X)
+    numerics = numerics_for(name)
+    return Table(numerics, _numbers(numerics, X))
+
+
+def _numbers(numerics, X):
+    """Samples in single or double precision."""
+    X = _floating(numerics, X)
+    return X if "float" in str(X.dtype) else numerics.cast(X, np.float64)
 
 
 def _floating(numerics, values):
@@ -145,9 +178,7 @@ def output_on_device(estimator, X):
     fits = X.ndim == 2 and X.shape[1] == estimator.n_features_in_ and X.shape[0] > 0
     if not (simple and fits and estimator.is_categorical_ is None):
         return None
-    X = _floating(numerics, X)
-    if "float" not in str(X.dtype):
-        X = numerics.cast(X, np.float64)
+    X = _numbers(numerics, X)
     if not bool(numerics.isfinite(X).all()):
         return None
     clipped = estimator.clip and hasattr(estimator, "data_min_")

@@ -43,6 +43,8 @@ def _extremes(X):
     """Smallest and largest number of each column, 0 where there are only gaps."""
     if sp.issparse(X):
         return tuple(end.astype(X.dtype) for end in extremes(X))
+    if hasattr(X, "taken"):  # on a device, and complete
+        return X.min(axis=0), X.max(axis=0)
     low, high = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
     return np.nan_to_num(low), np.nan_to_num(high)
 

@@ -240,6 +240,8 @@ def rows_on(numerics, prepared):
     rows : StoredRows or RowsOnDemand
     """
     held = prepared.input
+    if hasattr(held, "on_device"):
+        return held.on_device()
     if hasattr(held, "data"):
         return StoredRows(numerics.array(held.data))
     coordinates = CoordinatesOn.of(numerics, prepared.frame.coordinates)
@@ -247,15 +249,17 @@ def rows_on(numerics, prepared):
 
 
 def encoded_on(numerics, X):
-    """Encoded samples of the host on a device.
+    """Samples that are encoded, or stay on a device, as rows there.
 
     Parameters
     ----------
     numerics : Numerics
-    X : EncodedSamples
+    X : EncodedSamples, Table or EncodedTable
 
     Returns
     -------
-    rows : EncodedRows
+    rows : EncodedRows or PlainRows
     """
+    if hasattr(X, "on_device"):
+        return X.on_device()
     return EncodedRows(numerics, numerics.array(X.ranks), X.pieces)
