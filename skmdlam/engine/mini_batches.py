@@ -64,7 +64,8 @@ def mini_batch_runs(options, problem, starts, settings):
     run : ComposedRun or SideBySide
     """
     if options.device is not None:
-        return _DeviceBatches(options, problem, settings).runs(starts)
+        numerics = numerics_for(options.device)
+        return DeviceBatches(numerics, options, problem, settings).runs(starts)
     batches = _Batches(options, problem, settings)
     if len(starts) == 1 or not (batches.prepared.input.dense and problem.activations):
         return side_by_side(batches.run, starts, batches.rng, batches.clock)
@@ -142,15 +143,22 @@ class _Batches:
         return LayerObjective(network, self.prepared, terms, largest, tuned=tuned, limits=limits)
 
 
-class _DeviceBatches(_Batches):
+class DeviceBatches(_Batches):
     """The same where the samples, the steps and the passes for J are on a device.
 
     What is counted and judged after an epoch is on the host as before.
+
+    Parameters
+    ----------
+    numerics : Numerics
+        Of the device.
+    options, problem, settings
+        As for :func:`mini_batch_run`.
     """
 
-    def __init__(self, options, problem, settings):
+    def __init__(self, numerics, options, problem, settings):
         super().__init__(options, problem, settings)
-        f = numerics_for(options.device)
+        f = numerics
         self.data = DeviceData(f, self.prepared, rows_on(f, self.prepared))
         self.source = DeviceShuffled(f, self.source)
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ... import activations, losses
 
-# -- activations: value h(z), derivative h'(z) given a = h(z) ---------------------------------------
+# -- activations ---------------------------------------------------------------------------------
 
 
 class Activation:
@@ -127,7 +127,7 @@ def sigmoid(f, z):
     return f.where(z >= 0, 1.0 / (1.0 + small), small / (1.0 + small))
 
 
-# -- losses -----------------------------------------------------------------------------------------
+# -- losses --------------------------------------------------------------------------------------
 
 
 class Loss:

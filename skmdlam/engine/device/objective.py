@@ -84,7 +84,8 @@ def measured(data, V, objectives):
         total = float(total)
         sums, squares = [f.host(each) for each in sums], [f.host(each) for each in squares]
     else:
-        sums = squares = [np.zeros((len(objectives), 1))] * len(V)
+        sums = [np.zeros((len(objectives), 1))] * len(V)
+        squares = [np.zeros(len(objectives))] * len(V)
     return [
         one.assemble(float(losses[j]), [s[j] for s in sums], [float(s[j]) for s in squares], total)
         for j, one in enumerate(objectives)
