@@ -18,9 +18,8 @@ from .engine.device.predict import outputs
 from .engine.device.table import Table
 from .engine.feasible import Feasible
 
-
-# With so many samples or fewer NumPy reads X as a whole, as it reads any other: with categories, gaps
-# and scores of levels. More stay where they are.
+# With so many samples or fewer NumPy reads X as a whole, as it reads any other: with categories,
+# gaps and scores of levels. More stay where they are.
 SAMPLES_ON_HOST = 50_000
 
 
@@ -173,7 +172,7 @@ def output_on_device(estimator, X):
     check_is_fitted(estimator)
     numerics, inputs = numerics_for(device_of(X)), estimator._inputs
     simple = inputs is None or (
-        inputs.scores is None and inputs.kept is None and inputs.pieces.kinds is None
+        inputs.scores is None and inputs.kept is None and inputs.pieces.only_numbers
     )
     fits = X.ndim == 2 and X.shape[1] == estimator.n_features_in_ and X.shape[0] > 0
     if not (simple and fits and estimator.is_categorical_ is None):

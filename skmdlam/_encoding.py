@@ -6,8 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
-from ._inputs import PLAIN, categories_to_score, kinds_of, scored_problem
 from ._devices import SAMPLES_ON_HOST
+from ._inputs import PLAIN, categories_to_score, kinds_of, scored_problem
 from ._range import within_range, without_gaps
 from ._threads import one_blas_thread
 from .encoding import PiecewiseLinearEncoder
@@ -148,7 +148,7 @@ def _columns_on_device(estimator, problem, network, units):
 def _known_on_device(problem, inputs):
     if inputs is None:
         return problem
-    if inputs.scores is not None or inputs.pieces.kinds is not None:
+    if inputs.scores is not None or not inputs.pieces.only_numbers:
         raise ValueError(
             "The last fit was to columns with categories, gaps or scores of values, which so many "
             "samples on a device do not get: move X to NumPy, or set warm_start=False."

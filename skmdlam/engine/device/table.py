@@ -36,7 +36,7 @@ class Table:
     def __getitem__(self, at):
         rows, columns = at if isinstance(at, tuple) else (at, slice(None))
         part = self.array[self._at(rows)][:, self._at(columns)]
-        return self.numerics.host(part)
+        return np.array(self.numerics.host(part))  # whoever asks may work in it
 
     def taken(self, rows):
         """Some of the samples, on the device too."""

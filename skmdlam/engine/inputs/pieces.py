@@ -223,6 +223,11 @@ class Pieces:
         return self.source.size
 
     @property
+    def only_numbers(self):
+        """Whether there are neither categories nor gaps."""
+        return not (self._categories or self._gaps)
+
+    @property
     def n_ranks(self):
         """Columns of :meth:`ranks`."""
         copies = len(self._bent) if self.include_input else 0

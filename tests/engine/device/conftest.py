@@ -75,8 +75,10 @@ def posed(
     return problem
 
 
-def runs(f, problem, *, k=3, hidden=(8, 5), batch_size=40, single=False, **options):
+def runs(f, problem, *, other=None, k=3, hidden=(8, 5), batch_size=40, single=False, **options):
     """Runs of mini-batches of the same k networks, with NumPy and on a device.
+
+    That is for the same problem, or for another one.
 
     Returns
     -------
@@ -93,7 +95,7 @@ def runs(f, problem, *, k=3, hidden=(8, 5), batch_size=40, single=False, **optio
 
     return SimpleNamespace(
         host=mini_batch_runs(solver, problem, starts, settings()),
-        there=DeviceBatches(f, solver, problem, settings()).runs(starts),
+        there=DeviceBatches(f, solver, other or problem, settings()).runs(starts),
     )
 
 

@@ -23,8 +23,10 @@ LOSSES = [
     (losses.Huber(0.6), Z[::-1]),
     (losses.Poisson(), np.arange(120.0).reshape(40, 3) % 7),
 ]
-names = pytest.mark.parametrize("loss, y", LOSSES, ids=[type(loss).__name__ for loss, _ in LOSSES])
-types = pytest.mark.parametrize("dtype, tol", [(np.float64, 1e-10), (np.float32, 1e-4)])
+names = pytest.mark.parametrize(
+    ("loss", "y"), LOSSES, ids=[type(loss).__name__ for loss, _ in LOSSES]
+)
+types = pytest.mark.parametrize(("dtype", "tol"), [(np.float64, 1e-10), (np.float32, 1e-4)])
 
 
 @types
