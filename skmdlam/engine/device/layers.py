@@ -6,8 +6,75 @@ that it can be recorded: the branches of :mod:`skmdlam.engine.layers` are choice
 
 import numpy as np
 
-_STATE = ("V", "velocity", "usual", "count")
+_STATE = ("V", "velocity")
 _MOMENTS = ("moments", "inverse", "observed")
+
+
+class DeviceLimits:
+    """How long steps are: outliers are shortened, those that are not finite are none.
+
+    One for all layers and networks, see :class:`~skmdlam.engine.layers.StepLimit`: what depends on
+    a single number costs as much on a device as a product of matrices.
+
+    Parameters
+    ----------
+    numerics : Numerics
+    layers : list of Layer
+        Of one network, on the host.
+    k : int
+        Number of networks.
+
+    Attributes
+    ----------
+    usual, count : array of shape (L, k, 1, 1)
+        The usual decrease, and steps in it.
+    """
+
+    def __init__(self, numerics, layers, k):
+        f = self.f = numerics
+        self._limit, self._momentum = layers[0].limit, layers[0].momentum
+        self._dtype = layers[0].V.dtype
+        gains = np.reshape([layer.gain for layer in layers], (-1, 1, 1, 1))
+        self._gain = f.array(gains, np.float64)
+        self.usual, self.count = (f.zeros((len(layers), k, 1, 1), np.float64) for _ in range(2))
+
+    def keep(self, which):
+        """Go on with these of the networks, a list of indices."""
+        which = self.f.array(np.array(which))
+        self.usual, self.count = self.usual[:, which], self.count[:, which]
+
+    def forget(self, network):
+        """The averages of one of the networks."""
+        self.usual[:, network] = 0.0
+        self.count[:, network] = 0.0
+
+    def __call__(self, decreases, factor):
+        """What the steps, their predecessors and these together count, for each layer.
+
+        Parameters
+        ----------
+        decreases : list of array of shape (1, k, 1, 1)
+        factor : array of shape (k, 1, 1)
+            What the steps were shortened by.
+
+        Returns
+        -------
+        length, kept, known : array of shape (L, k, 1, 1)
+            As :meth:`DeviceLayer.commit` takes them.
+        """
+        f, limit = self.f, self._limit
+        decrease = f.join(decreases, 0) / (factor * factor)
+        known = f.isfinite(decrease)
+        decrease = f.where(known, decrease, 0.0)
+        told = (self.count > limit.known) & (self.usual > 0)
+        most = f.minimum(decrease, f.where(told, limit.largest * self.usual, np.inf))
+        # Exactly one where nothing was shortened.
+        length = f.sqrt(most / f.clip(decrease, float(np.finfo(float).tiny)))
+        rate = f.clip(1.0 / (self.count + 1.0), limit.memory)
+        self.usual += f.where(known, rate * (most - self.usual), 0.0)
+        self.count += f.cast(known, np.float64)
+        kept = f.where(known, self._momentum + 0.0 * most, 1.0)
+        return tuple(f.cast(each, self._dtype) for each in (length * self._gain, kept, known))
 
 
 class DeviceLayer:
@@ -25,8 +92,6 @@ class DeviceLayer:
     ----------
     V, velocity : array of shape (k, n_in + 1, n_out)
         Weights with the intercepts as the last row, and the last step.
-    usual, count : array of shape (k, 1, 1)
-        Of the limit of a step.
     moments, inverse : array of shape (k, n_in + 1, n_in + 1)
         Of the preconditioner. An inverse that is not known yet is zero: then there is no step.
     observed : array of shape (k, 1, 1)
@@ -36,10 +101,8 @@ class DeviceLayer:
     def __init__(self, numerics, layers, first):
         f = self.f = numerics
         self.first = first
-        self.gain, self.momentum, self.limit = layers[0].gain, layers[0].momentum, layers[0].limit
         k, (size, width), self.dtype = len(layers), layers[0].V.shape, layers[0].V.dtype
         self.V, self.velocity = (f.zeros((k, size, width), self.dtype) for _ in range(2))
-        self.usual, self.count = (f.zeros((k, 1, 1), np.float64) for _ in range(2))
         self._names = _STATE
         if not first:
             own = layers[0].preconditioner
@@ -68,26 +131,26 @@ class DeviceLayer:
         for name in self._names[1:]:
             getattr(self, name)[network] = 0.0
 
-    def move(self, a, D, factor):
-        """The least-squares step towards ``z + D``, no longer than usual, with momentum."""
-        f = self.f
-        right = f.transposed(a) @ D
+    def propose(self, a, D):
+        """The least-squares step towards ``z + D``, and what it promises, of shape (1, k, 1, 1)."""
+        right = self.f.transposed(a) @ D
         step = right if self.first else self.inverse @ right
-        decrease = f.total(step * right, (-2, -1))[:, None, None] / (factor * factor)
-        known = f.isfinite(decrease)
-        decrease = f.where(known, decrease, 0.0)
-        most = self.limit.largest * self.usual
-        far = (self.count > self.limit.known) & (decrease > most) & (most > 0)
-        length = f.where(far, f.sqrt(most / f.where(far, decrease, 1.0)), 1.0)
-        decrease = f.where(far, most, decrease)
-        rate = f.clip(1.0 / (self.count + 1.0), self.limit.memory)
-        self.usual += f.where(known, rate * (decrease - self.usual), 0.0)
-        self.count += f.cast(known, np.float64)
-        step = step * f.cast(self.gain * length, self.dtype)
-        moved = self.momentum * self.velocity + step
-        # One that is not finite is not taken; the last one is not repeated either.
-        self.velocity[...] = f.where(known, moved, self.velocity)
-        self.V += f.where(known, self.velocity, 0.0)
+        return step, self.f.total(step * right, (-2, -1))[None, :, None, None]
+
+    def commit(self, step, length, kept, known):
+        """Take a step so many times, with momentum.
+
+        Parameters
+        ----------
+        step : array of shape (k, n_in + 1, n_out)
+        length, kept, known : array of shape (k, 1, 1)
+            Of this step, of the last one, and 1 or 0 for whether there is one.
+        """
+        f = self.f
+        step = f.where(known > 0, step, 0.0)  # a length of 0 is not enough: 0 inf is no number
+        self.velocity *= kept
+        f.add_product(self.velocity, step, length)
+        f.add_product(self.V, self.velocity, known)
 
     # -- the preconditioner, see skmdlam.engine.preconditioners ---------------------------------
 

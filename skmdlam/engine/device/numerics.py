@@ -104,6 +104,10 @@ class Numerics:
         half = self.xp.linalg.solve(factor, right)
         return self.xp.linalg.solve(self.transposed(factor), half)
 
+    def add_product(self, out, a, b):
+        """``out += a b``, in place."""
+        out += a * b
+
     def synchronize(self):
         """Wait for all that was queued."""
 
@@ -198,6 +202,9 @@ class TorchNumerics(Numerics):
 
     def solve_factored(self, factor, right):
         return self.xp.cholesky_solve(right, factor)
+
+    def add_product(self, out, a, b):
+        out.addcmul_(a, b)
 
     def recorded(self, function):
         """The graph of what a function does, with a method ``replay()``."""

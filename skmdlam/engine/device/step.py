@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from .graphs import Recorded
-from .layers import DeviceLayer
+from .layers import DeviceLayer, DeviceLimits
 from .penalties import DevicePenalties
 
 
@@ -33,6 +33,7 @@ class DeviceStep:
         self.state = [
             DeviceLayer(self.f, layers, index == 0) for index, layers in enumerate(self._layers())
         ]
+        self.limits = DeviceLimits(self.f, steps[0].network.layers, len(steps))
         basis = data.prepared.frame.coordinates
         for step in steps:
             step.penalties = DevicePenalties(step.penalties, self.state, basis)
@@ -57,14 +58,14 @@ class DeviceStep:
         if len(steps) < len(self.steps):
             which = [self.steps.index(step) for step in steps]
             self.steps = list(steps)
-            for layer in self.state:
-                layer.keep(which)
+            for each in (*self.state, self.limits):
+                each.keep(which)
             self._number()
         for index, step in enumerate(self.steps):
             step.begin()
             if step.steps == 0:  # the first one, or one after an epoch that was taken back
-                for layer in self.state:
-                    layer.forget(index)
+                for each in (*self.state, self.limits):
+                    each.forget(index)
         for layer, own in zip(self.state, self._layers(), strict=True):
             layer.upload(own)  # a judge may have put the best ones back
 
@@ -116,17 +117,25 @@ class DeviceStep:
             batch.D = batch.D * data.weight[rows]
 
     def _down(self, batch):
-        """Targets of the hidden layers from the top down, and the step of each layer."""
+        """Targets of the hidden layers from the top down, and the step of each layer.
+
+        All targets are those of the weights before the step.
+        """
         data, f, rows, D = self.data, self.f, batch.rows, batch.D
+        proposed = []
         far = None if data.far is None else data.far[rows]
         for index in range(len(self.state) - 1, 0, -1):
             layer, a = self.state[index], batch.inputs[index - 1]
             below = D @ f.transposed(layer.V[:, :-1])
             below = below * data.activations[index - 1].derivative(batch.z[index - 1], a[..., :-1])
-            layer.move(a, D if far is None else D * far, batch.factor)
+            proposed.append(layer.propose(a, D if far is None else D * far))
             D = below
         U = batch.U if data.row_weights is None else batch.U * data.row_weights[rows]
-        self.state[0].move(U, D, batch.factor)
+        proposed.append(self.state[0].propose(U, D))
+        steps, decreases = zip(*proposed[::-1], strict=True)
+        counted = self.limits(list(decreases), batch.factor)
+        for layer, step, *counts in zip(self.state, steps, *counted, strict=True):
+            layer.commit(step, *counts)
 
     def _follow(self, batch):
         """Moments of the hidden layers' inputs, every now and then their inverses."""

@@ -1,5 +1,6 @@
 """One suite for every backend: each test of this folder runs with each of them that is here."""
 
+import importlib.util
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,27 +20,34 @@ from skmdlam.penalties import get_penalty
 LOSSES = {**REGRESSION_LOSSES, "softmax": SoftmaxCrossEntropy, "logistic": LogisticLoss}
 
 
-def _numerics(backend):
-    if backend == "numpy":
-        return Numerics(np)
-    library = "cupy" if backend == "cupy" else "torch"
-    pytest.importorskip(library, reason=f"{library} is optional, and not installed")
+def _missing(backend):
+    """Why a backend is not here; None where it is."""
+    library = {"numpy": "numpy", "cupy": "cupy"}.get(backend, "torch")
+    if importlib.util.find_spec(library) is None:
+        return f"{library} is optional, and not installed"
     try:
-        return numerics_for(backend)
+        return None if backend == "numpy" else numerics_for(backend) and None
     except ValueError as error:
-        pytest.skip(f"no such device here: {error}")
+        return f"no such device here: {error}"
 
 
-@pytest.fixture(params=["numpy", "cpu", "cuda", "cupy"])
+def _with_reasons(*backends):
+    missing = {backend: _missing(backend) for backend in backends}
+    return [
+        pytest.param(backend, marks=pytest.mark.skipif(reason is not None, reason=str(reason)))
+        for backend, reason in missing.items()
+    ]
+
+
+@pytest.fixture(params=_with_reasons("numpy", "cpu", "cuda", "cupy"))
 def f(request):
     """Functions of a backend: NumPy, torch on the CPU, and where there is a GPU torch and CuPy."""
-    return _numerics(request.param)
+    return Numerics(np) if request.param == "numpy" else numerics_for(request.param)
 
 
-@pytest.fixture(params=["cpu", "cuda", "cupy"])
+@pytest.fixture(params=_with_reasons("cpu", "cuda", "cupy"))
 def device(request):
     """Name of a device that fits go to."""
-    _numerics(request.param)
     return request.param
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skmdlam.engine.device.layers import DeviceLayer
+from skmdlam.engine.device.layers import DeviceLayer, DeviceLimits
 from skmdlam.engine.layers import Layer, StepLimit
 from skmdlam.engine.preconditioners import RunningPreconditioner
 
@@ -27,9 +27,15 @@ def batch(rng):
     return np.concatenate([rng.standard_normal((K, M, 4)), np.ones((K, M, 1))], axis=-1)
 
 
+def move(layer, limits, a, D, factor):
+    """A step of a single layer."""
+    step, decrease = layer.propose(a, D)
+    layer.commit(step, *(each[0] for each in limits([decrease], factor)))
+
+
 def test_moments_limits_and_steps(f):
     layers, rng = layers_of(), np.random.default_rng(1)
-    there = DeviceLayer(f, layers, False)
+    there, limits = DeviceLayer(f, layers, False), DeviceLimits(f, layers[:1], K)
     there.upload(layers)
     for step in range(8):
         a, D = batch(rng), rng.standard_normal((K, M, 2)) * (1.0 + 5.0 * (step == 6))
@@ -39,7 +45,7 @@ def test_moments_limits_and_steps(f):
         there.observe(f.array(a), None if weight is None else f.array(weight), which)
         there.refresh(which)
         factors = np.array([1.0, 0.5, 0.25])
-        there.move(f.array(a), f.array(D), f.array(factors.reshape(K, 1, 1)))
+        move(there, limits, f.array(a), f.array(D), f.array(factors.reshape(K, 1, 1)))
         for j, layer in enumerate(layers):
             if observe[j]:
                 layer.preconditioner.observe(a[j].T, weight)
@@ -54,18 +60,18 @@ def test_moments_limits_and_steps(f):
         expected = np.stack([getattr(layer.preconditioner, name) for layer in layers])
         np.testing.assert_allclose(f.host(getattr(there, name)), expected, rtol=1e-9, atol=1e-12)
     usual = [layer.limit.usual for layer in layers]
-    np.testing.assert_allclose(f.host(there.usual).ravel(), usual, rtol=1e-10)
-    assert f.host(there.count).ravel().tolist() == [8.0] * K
+    np.testing.assert_allclose(f.host(limits.usual).ravel(), usual, rtol=1e-10)
+    assert f.host(limits.count).ravel().tolist() == [8.0] * K
     counts = [layer.preconditioner.count for layer in layers]
     assert f.host(there.observed).ravel().tolist() == counts == [8, 4, 4]
 
 
 def test_no_step_before_the_moments_are_known(f):
     layers = layers_of()
-    there = DeviceLayer(f, layers, False)
+    there, limits = DeviceLayer(f, layers, False), DeviceLimits(f, layers[:1], K)
     there.upload(layers)
     a = f.array(batch(np.random.default_rng(2)))
-    there.move(a, a[..., :2], f.ones((K, 1, 1), np.float64))
+    move(there, limits, a, a[..., :2], f.ones((K, 1, 1), np.float64))
     np.testing.assert_array_equal(f.host(there.V), np.stack([layer.V for layer in layers]))
 
 
