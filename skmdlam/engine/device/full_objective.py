@@ -125,7 +125,7 @@ class FullObjectiveOnDevice(FullObjective):
         diagonal, factor = self._loss_on.curvature(output, y)
         share = self._share(rows, diagonal, factor, preconditioner.curvature_share)
         root = f.sqrt(f.cast(share, self.dtype))[:, None]
-        M = f.array(np.eye(output.shape[1])) * (share @ diagonal)
+        M = f.eye(output.shape[1], np.float64) * (share @ diagonal)
         if factor is not None:
             M = M - f.transposed(factor * share[:, None]) @ factor
         parts, narrow = [M], f.cast(share, self.dtype)

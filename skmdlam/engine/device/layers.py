@@ -182,11 +182,10 @@ class DeviceLayer:
         floor = resolution * squares
         ridge = self.damping * f.maximum(f.maximum(spread, floor), self.least_spread * squares)
         ridge = ridge + floor + float(np.finfo(self.dtype).tiny) ** 0.5
-        inner = np.eye(size + 1, dtype=self.dtype)
+        identity, inner = (f.eye(size + 1, self.dtype) for _ in range(2))
         inner[-1, -1] = 0.0
-        damped = self.moments + ridge[:, None, None] * f.array(inner)
-        identity = f.array(np.broadcast_to(np.eye(size + 1, dtype=self.dtype), damped.shape))
-        inverse = f.solve_factored(f.cholesky(damped), identity)
+        damped = self.moments + ridge[:, None, None] * inner
+        inverse = f.solve_factored(f.cholesky(damped), identity + 0.0 * damped)
         inverse = 0.5 * (inverse + f.transposed(inverse))
         fine = f.all(f.isfinite(inverse), (-2, -1)) & (which > 0)
         self.inverse[...] = f.where(fine, inverse, self.inverse)

@@ -48,6 +48,10 @@ class Numerics:
         """Ones."""
         return self.xp.ones(shape, dtype=dtype)
 
+    def eye(self, size, dtype):
+        """The identity."""
+        return self.xp.eye(size, dtype=dtype)
+
     def cast(self, array, dtype):
         """The array in a type; itself where it has it."""
         return array.astype(dtype, copy=False)
@@ -130,6 +134,10 @@ class CupyNumerics(Numerics):
         with self.device:
             return self.xp.ones(shape, dtype=dtype)
 
+    def eye(self, size, dtype):
+        with self.device:
+            return self.xp.eye(size, dtype=dtype)
+
     def synchronize(self):
         self.device.synchronize()
 
@@ -164,6 +172,9 @@ class TorchNumerics(Numerics):
 
     def ones(self, shape, dtype):
         return self.xp.ones(shape, dtype=self._type(dtype), device=self.device)
+
+    def eye(self, size, dtype):
+        return self.xp.eye(size, dtype=self._type(dtype), device=self.device)
 
     def cast(self, array, dtype):
         return array.to(self._type(dtype))

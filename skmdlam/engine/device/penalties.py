@@ -69,7 +69,7 @@ class DevicePenalties:
         spread = f.clip(f.diagonal(covariance).sum() / size, 0.0)
         floor = 100 * eps * f.diagonal(moments)[:-1].sum()
         added = f.maximum(layer.damping * spread, floor) + eps
-        identity = f.array(np.eye(size))
+        identity = f.eye(size, np.float64)
         metric = covariance + added * f.cast(identity, layer.dtype)
         system = f.cast(metric, np.float64) + variance * f.cast(covariance, np.float64)
         system = system + ridge * identity
@@ -95,7 +95,7 @@ class DevicePenalties:
             return
         S = self._rotation
         system = f.transposed(S) @ (charge[:, None] * S)
-        identity = f.array(np.eye(W.shape[0], dtype=layer.dtype))
+        identity = f.eye(W.shape[0], layer.dtype)
         layer.V[self.network, :-1] = _solved(f, system + diagonal[:, None] * identity, W)
 
     def _shrink_on_host(self, layer, variance, length, ridge):
@@ -121,6 +121,6 @@ def _solved(f, system, right):
     scaled = system * scale * scale[:, None]
     dtype = f.dtype_of(system)
     jitter = f.where(some, size * float(np.finfo(dtype).eps), 1.0)
-    scaled = scaled + f.cast(jitter, dtype)[:, None] * f.array(np.eye(size, dtype=dtype))
+    scaled = scaled + f.cast(jitter, dtype)[:, None] * f.eye(size, dtype)
     column = scale[:, None]
     return column * f.solve_factored(f.cholesky(scaled), column * right)

@@ -84,9 +84,9 @@ class DeviceStep:
             batch = self._batches[m] = self._new_batch(m)
         loss, scale = self.data.loss, self.data.prepared.loss_scale
         batch.rows[...] = rows
-        _put(self.f, batch, "rho", [step.rho * scale for step in self.steps])
-        _put(self.f, batch, "length", [factor / m for factor in factors])
-        _put(self.f, batch, "factor", factors)
+        _put(batch, "rho", [step.rho * scale for step in self.steps])
+        _put(batch, "length", [factor / m for factor in factors])
+        _put(batch, "factor", factors)
         batch.up()
         self._follow(batch)
         batch.down()
@@ -144,20 +144,26 @@ class DeviceStep:
             step.steps += 1
             step.since_refresh += 1
             due.append(step.rhythm.due(step.steps, step.since_refresh))
-        observe, refresh = (np.reshape(each, (-1, 1, 1)) for each in zip(*due, strict=True))
-        if observe.any():
-            which = self.f.array(observe.astype(float))
+        observe, refresh = zip(*due, strict=True)
+        if any(observe):
+            which = self._these(observe)
             counted = self.data.counted
             weight = None if counted is None else counted[batch.rows]
             for layer, a in zip(self.state[1:], batch.inputs, strict=True):
                 layer.observe(a, weight, which)
-        if refresh.any():
-            which = self.f.array(refresh.astype(float))
+        if any(refresh):
+            which = self._these(refresh)
             for layer in self.state[1:]:
                 layer.refresh(which)
 
+    def _these(self, which):
+        """Ones and zeros for some of the networks; mostly for all."""
+        if all(which):
+            return self.f.ones((len(which), 1, 1), np.float64)
+        return self.f.array(np.reshape(which, (-1, 1, 1)).astype(float))
 
-def _put(f, batch, name, values):
+
+def _put(batch, name, values):
     """Write a number for each network into a buffer, where it is another one than before."""
     values = [float(value) for value in values]
     if batch.known.get(name) == values:
@@ -166,5 +172,6 @@ def _put(f, batch, name, values):
     buffer = getattr(batch, name)
     if len(set(values)) == 1:
         buffer[...] = values[0]
-    else:
-        buffer[...] = f.array(np.reshape(values, (-1, 1, 1)), f.dtype_of(buffer))
+    else:  # a number is no copy from the host, for which all that is queued would have to end
+        for network, value in enumerate(values):
+            buffer[network] = value

@@ -50,6 +50,7 @@ def test_types(f):
     assert f.dtype_of(a) == np.float64 and f.dtype_of(f.cast(a, np.float32)) == np.float32
     assert f.dtype_of(f.zeros((2, 3), np.float32)) == np.float32
     assert f.host(f.ones((2, 3), np.float64)).sum() == 6.0
+    np.testing.assert_array_equal(f.host(f.eye(3, np.float32)), np.eye(3))
     assert not f.host(f.zeros((2, 3), np.float64)).any()
 
 
