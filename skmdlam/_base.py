@@ -293,7 +293,8 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             samples, validation = split_validation(
                 samples, self.validation_fraction, self.shuffle, strata, rng
             )
-            validation = replace(validation, X=validation.X[:])
+            if hasattr(validation.X, "taken"):  # scored by NumPy
+                validation = replace(validation, X=validation.X[:])
         check_calibrate(self, network.target, len(samples))
         problem = self._pose(network, samples)
         check_on_device(network.solver, problem)

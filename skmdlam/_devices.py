@@ -13,6 +13,7 @@ import sklearn
 from sklearn.utils.validation import check_is_fitted
 
 from .engine.device.admission import check_problem_on_device
+from .engine.device.kernels import has_activations
 from .engine.device.numerics import device_name, numerics_for
 from .engine.device.predict import outputs
 from .engine.device.table import Table
@@ -166,8 +167,8 @@ def output_on_device(estimator, X):
     Returns
     -------
     z : ndarray of shape (n_samples, n_outputs_) or None
-        None where NumPy has to read X first: with categories, gaps or scores of levels, and where
-        it has an error to raise.
+        None where NumPy has to do it: with categories, gaps or scores of levels, with activations
+        of a user, and where it has an error to raise.
     """
     check_is_fitted(estimator)
     numerics, inputs = numerics_for(device_of(X)), estimator._inputs
@@ -175,7 +176,8 @@ def output_on_device(estimator, X):
         inputs.scores is None and inputs.kept is None and inputs.pieces.only_numbers
     )
     fits = X.ndim == 2 and X.shape[1] == estimator.n_features_in_ and X.shape[0] > 0
-    if not (simple and fits and estimator.is_categorical_ is None):
+    known = has_activations(estimator._activations)
+    if not (simple and fits and known and estimator.is_categorical_ is None):
         return None
     X = _numbers(numerics, X)
     if not bool(numerics.isfinite(X).all()):

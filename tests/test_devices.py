@@ -223,6 +223,15 @@ class _Bent(ReLU):
     """An activation of a user."""
 
 
+def test_predictions_by_way_of_numpy():
+    """Of a network that only NumPy knows."""
+    X, y = SUGAR
+    model = regressor(activation=_Bent(), batch_size=40).fit(X, y)
+    found = model.predict(torch.from_numpy(X))
+    assert isinstance(found, torch.Tensor)
+    np.testing.assert_array_equal(found.numpy(), model.predict(X))
+
+
 class TestErrors:
     X, y = torch.from_numpy(SUGAR[0]), torch.from_numpy(SUGAR[1])
 
@@ -304,6 +313,8 @@ def test_under_the_real_setting():
         import numpy as np, sklearn, torch
         from sklearn.datasets import load_iris
         from sklearn.model_selection import cross_val_score
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
         from skmdlam import MDLAMClassifier
         X, y = load_iris(return_X_y=True)
         model = MDLAMClassifier((8,), max_iter=20, random_state=0, batch_size=50)
@@ -313,6 +324,10 @@ def test_under_the_real_setting():
             model.fit(X, y)
             assert isinstance(model.predict(X), torch.Tensor)
             assert abs(model.score(X, y) - here) < 0.02, (model.score(X, y), here)
+            chain = make_pipeline(StandardScaler(), model).fit(X, y)
+            assert isinstance(chain.predict_proba(X), torch.Tensor)
+            scores = cross_val_score(model, X, y, cv=3)
+            assert scores.min() > 0.8, scores
         print("done")
     """
     found = subprocess.run(

@@ -394,6 +394,20 @@ def loss_on(numerics, loss):
     return _kernel(_LOSSES, "loss", loss)(numerics, loss)
 
 
+def has_activations(found):
+    """Whether a device has all of these.
+
+    Parameters
+    ----------
+    found : list of skmdlam.activations.Activation
+
+    Returns
+    -------
+    known : bool
+    """
+    return all(type(each) in _ACTIVATIONS for each in found)
+
+
 def check_kernels(found, loss):
     """Refuse activations and a loss that no device has.
 

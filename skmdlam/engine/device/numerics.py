@@ -219,8 +219,10 @@ class TorchNumerics(Numerics):
 
     def recorded(self, function):
         """The graph of what a function does, with a method ``replay()``."""
-        graph = self.xp.cuda.CUDAGraph()
-        with self.xp.cuda.device(self.device), self.xp.cuda.graph(graph):
+        cuda, graph = self.xp.cuda, self.xp.cuda.CUDAGraph()
+        # A stream of this device: the default one is that of whoever recorded first.
+        stream = cuda.Stream(self.device)
+        with cuda.device(self.device), cuda.graph(graph, stream=stream):
             function()
         return graph
 
