@@ -59,7 +59,7 @@ class DeviceLimits:
 
         Returns
         -------
-        length, kept, known : array of shape (L, k, 1, 1)
+        known, length, kept, one : array of shape (L, k, 1, 1)
             As :meth:`DeviceLayer.commit` takes them.
         """
         f, limit = self.f, self._limit
@@ -74,7 +74,8 @@ class DeviceLimits:
         self.usual += f.where(known, rate * (most - self.usual), 0.0)
         self.count += f.cast(known, np.float64)
         kept = f.where(known, self._momentum + 0.0 * most, 1.0)
-        return tuple(f.cast(each, self._dtype) for each in (length * self._gain, kept, known))
+        counts = (f.cast(each, self._dtype) for each in (length * self._gain, kept, known))
+        return known, *counts
 
 
 class DeviceLayer:
@@ -137,20 +138,22 @@ class DeviceLayer:
         step = right if self.first else self.inverse @ right
         return step, self.f.total(step * right, (-2, -1))[None, :, None, None]
 
-    def commit(self, step, length, kept, known):
+    def commit(self, step, known, length, kept, one):
         """Take a step so many times, with momentum.
 
         Parameters
         ----------
         step : array of shape (k, n_in + 1, n_out)
-        length, kept, known : array of shape (k, 1, 1)
+        known : array of bool of shape (k, 1, 1)
+            Whether there is a step.
+        length, kept, one : array of shape (k, 1, 1)
             Of this step, of the last one, and 1 or 0 for whether there is one.
         """
         f = self.f
-        step = f.where(known > 0, step, 0.0)  # a length of 0 is not enough: 0 inf is no number
+        step = f.where(known, step, 0.0)  # a length of 0 is not enough: 0 inf is no number
         self.velocity *= kept
         f.add_product(self.velocity, step, length)
-        f.add_product(self.V, self.velocity, known)
+        f.add_product(self.V, self.velocity, one)
 
     # -- the preconditioner, see skmdlam.engine.preconditioners ---------------------------------
 
