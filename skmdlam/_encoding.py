@@ -78,7 +78,7 @@ def _fitted(encoder, estimator, problem):
     return encoder._fit(problem.X, problem.sample_weight, problem.kinds)
 
 
-def choose_columns(estimator, problem, network, units, fit):
+def choose_columns(estimator, problem, network, units, fit, kinds=None):
     """What the first layer of a new fit sees; kept as ``encoder_`` and ``_inputs``.
 
     Parameters
@@ -91,13 +91,17 @@ def choose_columns(estimator, problem, network, units, fit):
     fit : callable
         ``fit(problem)`` fits a network to encoded samples and returns a function from encoded
         samples to outputs.
+    kinds : Kinds or None, default=None
+        Of samples of which these are some; None for those of these.
 
     Returns
     -------
     problem : Problem
         With encoded samples, which are made as they are needed where they are many.
     """
-    problem = replace(problem, kinds=kinds_of(estimator, problem.X, problem.sample_weight))
+    if kinds is None:
+        kinds = kinds_of(estimator, problem.X, problem.sample_weight)
+    problem = replace(problem, kinds=kinds)
     columns = replace(PLAIN, n_features=problem.X.shape[1])
     fits = hasattr(network.solver, "choose_n_pieces") and bool(network.hidden)
     plain = estimator.encoding is None or problem.penalty.ridge is None

@@ -9,10 +9,10 @@ from .engine.moments import extremes
 _ENTRIES = 2**14
 
 
-def keep_range(estimator, X, *, goes_on=False):
+def keep_range(estimator, X, *, goes_on=False, found=None):
     """Keep ``data_min_`` and ``data_max_`` of the samples that were learned, in their type.
 
-    Of a stream, which ``goes_on``, these are of all chunks, without the cells that were taken for
+    ``found`` are their extremes, where X is but some of them. Of a stream, which ``goes_on``, these are of all chunks, without the cells that were taken for
     errors. In a column that is read by its rank alone no cell is taken for one.
     """
     summary = estimator._stream.get("summary", estimator._stream)
@@ -23,7 +23,7 @@ def keep_range(estimator, X, *, goes_on=False):
     inputs = estimator._inputs
     if inputs is not None:
         pieces = inputs.pieces
-        found = _extremes(X)
+        found = column_extremes(X) if found is None else found
         if goes_on and hasattr(estimator, "data_min_"):
             found = (
                 np.minimum(found[0], estimator.data_min_),
@@ -39,7 +39,7 @@ def keep_range(estimator, X, *, goes_on=False):
     estimator.data_min_, estimator.data_max_ = low, high
 
 
-def _extremes(X):
+def column_extremes(X):
     """Smallest and largest number of each column, 0 where there are only gaps."""
     if sp.issparse(X):
         return tuple(end.astype(X.dtype) for end in extremes(X))
