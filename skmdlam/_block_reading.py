@@ -78,6 +78,8 @@ class Description:
         Of its numbers.
     n_numbers : int
         How many it holds.
+    largest : float
+        The size of the largest.
     levels : dict of Levels
         By column that is a category.
     gaps : ndarray of bool of shape (n_features,)
@@ -97,6 +99,7 @@ class Description:
     sparse: bool = False
     dtype: np.dtype | None = None
     n_numbers: int = 0
+    largest: float = 0.0
     levels: dict | None = None
     gaps: np.ndarray | None = None
     n_outputs: int = 0
@@ -147,6 +150,8 @@ class Facts:
         Samples, those of no weight too.
     n_numbers : int
         Numbers in X, the entries of a sparse one.
+    largest : float
+        The size of the largest.
     gaps : ndarray of bool of shape (n_features,)
         Columns of numbers that have gaps.
     """
@@ -154,6 +159,7 @@ class Facts:
     form: Form
     n_rows: int
     n_numbers: int
+    largest: float
     gaps: np.ndarray
 
 
@@ -251,6 +257,7 @@ def facts_of(estimator, blocks, target, goes_on=False):
         Form(reader, target, dtype, n_outputs, found[0].sparse),
         sum(each.n_rows for each in found),
         sum(each.n_numbers for each in found),
+        max(each.largest for each in found),
         gaps,
     )
 
@@ -290,12 +297,22 @@ def _described(raw, number, target, categorical_features, name):
         sp.issparse(X),
         X.dtype,
         X.nnz if sp.issparse(X) else X.size,
+        _largest(X),
         _levels(table, reader),
         gaps,
         n_outputs,
         None if target.numeric else classes_in(y, weight),
         None if weight is None else float(weight.sum(dtype=float)),
     )
+
+
+def _largest(X):
+    """The size of the largest number, gaps aside."""
+    data = X.data if sp.issparse(X) else X
+    if data.size == 0:
+        return 0.0
+    low, high = np.fmin.reduce(data, axis=None), np.fmax.reduce(data, axis=None)
+    return float(np.nan_to_num(max(-low, high)))
 
 
 def _kinds(table, X):
@@ -410,7 +427,8 @@ class _AllBlocks:
         self.names, self.named = found[0].names, found[0].names is not None
         self.sparse = found[0].sparse
         self.all_numbers = all(each.kinds is None for each in found)
-        self.kinds = [self._kind(j) for j in range(0 if self.all_numbers else self.shape[1])]
+        d = self.shape[1]
+        self.kinds = [NUMBERS] * d if self.all_numbers else [self._kind(j) for j in range(d)]
 
     def name(self, j):
         """Column j as messages call it."""

@@ -160,7 +160,9 @@ def categories_to_score(problem, by_hand, tuned=TUNED):
         found = [CodeColumn.of(X, column) for column in np.flatnonzero(kinds.categorical)]
     if by_hand:
         found += _blocks(X, tuned)
-    found = [each for each in found if are_rare(each, X, problem.sample_weight, tuned)]
+    found = [
+        each for each in found if are_rare(each, X, problem.sample_weight, tuned, problem.times)
+    ]
     ties = by_hand and not problem.sparse and not problem.loss.nonsmooth
     ties = ties and X.shape[1] <= tuned.encoded_columns
     return found, numbers_with_levels(problem, tuned) if ties else []
@@ -238,11 +240,14 @@ def _rounds(problem, tied, tuned):
     return rounds + bool(tied)
 
 
-def kinds_of(estimator, X, weight, tuned=TUNED):
-    """Levels and gaps of dense samples; None where there is nothing but numbers."""
+def kinds_of(estimator, X, weight, tuned=TUNED, *, times=1.0, gaps=False):
+    """Levels and gaps of dense samples; None where there is nothing but numbers.
+
+    For each of them there are ``times`` in all, of which some have ``gaps``.
+    """
     if sp.issparse(X):
         return None
     categorical = getattr(estimator, "is_categorical_", None)
-    if categorical is None and not np.isnan(X).any():
+    if categorical is None and not gaps and not np.isnan(X).any():
         return None
-    return Kinds.of(X, weight, categorical, tuned)
+    return Kinds.of(X, weight, categorical, tuned, times)

@@ -276,6 +276,9 @@ def check_weight(sample_weight, X, name="sample_weight", *, some=False):
     if sample_weight is None:
         return None
     refuse_strings(sample_weight, name)
+    if some and not np.any(sample_weight):  # scikit-learn refuses these
+        ones = np.ones(np.shape(sample_weight), dtype=X.dtype)
+        return np.zeros_like(check_weight(ones, X, name))
     try:
         weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
     except ValueError as error:

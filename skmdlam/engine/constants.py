@@ -254,6 +254,9 @@ class Limits:
     factorization: int = _number(4000, "rows or columns", "time of the exact step", _FULL)
     dense_eigenvalue: int = _number(600, "rows", "time of the largest eigenvalue", _FULL)
     stream_covariance: int = _number(1500, "columns", "time and memory, metric", _STREAM)
+    driver_rows: int = _number(50_000, "samples", "memory of one machine, choices", _SCALING)
+    pile_numbers: int = _number(2**23, "numbers", "memory of a worker, calls", _SCALING)
+    pile_rows: int = _number(2000, "samples", "work of a call, workers", _SCALING)
     std_newton: int = _number(300, "units", "time, digits of the std", _UNCERTAINTY)
 
 
