@@ -1,6 +1,7 @@
 """Blocks of rows: sums by trees, and samples dealt to piles."""
 
 import pickle
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -31,8 +32,8 @@ def test_samples_are_dealt_once_each(n_piles, sparse):
     piles = LocalBlocks(parts(sparse=sparse)).dealt(n_piles, 4).parts
     assert len(piles) == n_piles
     found = [ids_of(pile) for pile in piles]
-    assert sorted(sum(found, [])) == list(range(63))
-    assert sum(found, []) != list(range(63))
+    assert sorted(chain(*found)) == list(range(63))
+    assert list(chain(*found)) != list(range(63))
 
 
 def test_piles_are_alike():
@@ -48,7 +49,7 @@ def test_piles_are_alike():
 
 def test_many_blocks_are_not_a_flood():
     piles = LocalBlocks(parts([64] * 200)).dealt(100, 0).parts
-    assert sorted(sum((ids_of(pile) for pile in piles), [])) == list(range(64 * 200))
+    assert sorted(chain(*map(ids_of, piles))) == list(range(64 * 200))
     # Of blocks in order, each pile still has samples from all over.
     assert all(np.ptp(ids_of(pile)) > 0.8 * 64 * 200 for pile in piles)
 

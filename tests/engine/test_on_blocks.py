@@ -1,7 +1,7 @@
 """Runs on blocks that are elsewhere: one block is a run at hand, several are close to it."""
 
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice, pairwise
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def blocks_of(problem, edges):
     X, weight = problem.X, problem.sample_weight
     whole = Part(X, problem.Y, weight)
     rows = np.arange(X.shape[0])
-    return LocalBlocks([whole.take(rows[a:b]) for a, b in zip(edges, edges[1:], strict=False)])
+    return LocalBlocks([whole.take(rows[a:b]) for a, b in pairwise(edges)])
 
 
 def settings_of(**options):
@@ -76,6 +76,10 @@ def run_on(blocks, problem, options, start, **settings):
     )
 
 
+def weights_of(X):
+    return np.random.default_rng(5).uniform(0.5, 3, len(X))
+
+
 def indicators(Y):
     return np.eye(3)[np.digitize(Y[:, 0], [-0.5, 0.5])]
 
@@ -83,10 +87,10 @@ def indicators(Y):
 PROBLEMS = {
     "numbers": lambda X, Y: problem_of(X, Y),
     "two layers": lambda X, Y: problem_of(X, Y, hidden=2),
-    "weights": lambda X, Y: problem_of(X, Y, weight=np.random.default_rng(5).uniform(0.5, 3, len(X))),
+    "weights": lambda X, Y: problem_of(X, Y, weight=weights_of(X)),
     "classes with tails": lambda X, Y: problem_of(X, indicators(Y), SoftmaxCrossEntropy()),
     "weighted tails": lambda X, Y: problem_of(
-        X, (Y > 0).astype(float), LogisticLoss(), weight=np.random.default_rng(5).uniform(1, 3, len(X))
+        X, (Y > 0).astype(float), LogisticLoss(), weight=weights_of(X)
     ),
     "outliers": lambda X, Y: problem_of(X, Y, Huber(0.5)),
     "l1": lambda X, Y: problem_of(X, Y, penalty="l1", alpha=1.0),
@@ -228,6 +232,6 @@ def test_paths(n_blocks, paths):
 def test_rounds_go_over_all_blocks_once():
     rounds = Rounds(np.array([0, 2, 3, 5, 9]), 2, 7)
     found = list(rounds.epoch(np.random.RandomState(0)))
-    assert sorted(sum((blocks for (blocks, _), _ in found), [])) == [0, 2, 3, 5, 9]
+    assert sorted(chain(*(blocks for (blocks, _), _ in found))) == [0, 2, 3, 5, 9]
     assert [progress for _, progress in found] == pytest.approx([0, 1 / 3, 2 / 3])
     assert rounds.n_batches == 21 and max(len(blocks) for (blocks, _), _ in found) == 2
