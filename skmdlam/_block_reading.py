@@ -173,20 +173,20 @@ def head_of(raw):
     return data.slice(0, 0) if hasattr(data, "slice") else data[:0]
 
 
-def described(raw, number, target, categorical_features, name):
+def described(raw, target, categorical_features, name, number):
     """The description of a block, whose samples are checked on the way.
 
     Parameters
     ----------
     raw : Raw
-    number : int
-        Which block it is.
     target : ClassTarget or NumericTarget
         It learns nothing.
     categorical_features
         Parameter of the estimator.
     name : str
         Of the estimator, for messages.
+    number : int
+        Which block it is.
     """
     with _block_is_named(number), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of the levels of all blocks, once
@@ -235,8 +235,8 @@ def facts_of(estimator, blocks, target, goes_on=False):
     given, name = estimator.categorical_features, type(estimator).__name__
     if not isinstance(given, str):
         categorical_mask(given, table)  # its error is that of all blocks
-    settings = target, given, name
-    found = blocks.each(described, [(number, *settings) for number in range(blocks.n_blocks)])
+    numbers = [(number,) for number in range(blocks.n_blocks)]
+    found = blocks.each(described, numbers, shared=(target, given, name))
     found = _agreeing(found, name)
     n_features, gaps = table.shape[1], np.any([each.gaps for each in found], axis=0)
     reader = estimator._reader if goes_on else None
