@@ -4,6 +4,7 @@ import contextlib
 import warnings
 from abc import ABCMeta, abstractmethod
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -422,7 +423,9 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         if found.stop_reason == "interrupted":  # there is nothing yet to be kept
             raise KeyboardInterrupt
         weights = units.outer(found.coefs, found.intercepts)
-        return lambda X: forward(X, *weights, network.activations)
+        return partial(
+            forward, coefs=weights[0], intercepts=weights[1], activations=network.activations
+        )
 
     def _blas_threads(self, network, problem):
         """Threads for a fit to all samples of a problem."""

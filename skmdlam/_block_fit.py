@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 
 from ._base import restored_on_error
 from ._block_reading import Raw, facts_of, read_block
+from ._block_scores import FromBlocks, with_scores
 from ._encoding import choose_columns
 from ._inputs import kinds_of
 from ._monitor import Callbacks
@@ -20,6 +21,7 @@ from ._uncertainty import check_calibrate
 from ._validation import Samples, prepare_validation
 from .engine.blocks import Part
 from .engine.constants import LIMITS
+from .engine.inputs.encoded import encoded_samples
 from .engine.loop.run import ConvertedRun, as_run
 from .engine.moments import column_moments
 
@@ -73,32 +75,33 @@ def _fit(estimator, blocks, validation, limits):
     rng = check_random_state(estimator.random_state)
     rows = blocks.mapped(read_block, facts.form, name)
     piles = rows.dealt(n_piles(facts, limits), rng.randint(np.iinfo(np.int32).max))
-    sizes = _sizes(piles)
+    sizes, total = _sizes(piles)
     if estimator.early_stopping and validation is None:
         share = _share_apart(estimator, sum(sizes), limits)
         apart = piles.each(last_rows, [(share,)] * len(sizes))
         validation = samples_of(Part.joined(apart), target)
         piles = piles.mapped(without_last, share)
-        sizes = _sizes(piles)
+        sizes, total = _sizes(piles)
     n = sum(sizes)
     check_calibrate(estimator, target, n)
-    drawn = [
-        (size if n <= limits.driver_rows else size * limits.driver_rows // n,) for size in sizes
-    ]
-    samples = samples_of(Part.joined(piles.each(first_rows, drawn)), target)
+    some = n > limits.driver_rows
+    drawn = [size * limits.driver_rows // n if some else size for size in sizes]
+    samples = samples_of(Part.joined(piles.each(first_rows, [(m,) for m in drawn])), target)
+
+    scoring = FromBlocks(piles, drawn, _n_levels(estimator), min(total / n, 1.0))
 
     def choose(estimator, problem, network, units, fit):
         problem = replace(problem, times=n / len(samples))
         weight, gaps = problem.sample_weight, facts.gaps.any()
         kinds = kinds_of(estimator, problem.X, weight, times=problem.times, gaps=gaps)
-        return choose_columns(estimator, problem, network, units, fit, kinds)
+        return choose_columns(estimator, problem, network, units, fit, kinds=kinds, scoring=scoring)
 
     def begin(problem, units, starts):
         means = None
         if goes_on and estimator._inputs is None and facts.gaps.any():
             means = column_means(estimator)
         dtype = _type_of_steps(estimator, network.solver, problem, facts)
-        parts = piles.mapped(encoded_part, estimator._inputs, units, dtype, means)
+        parts = piles.mapped(encoded_part, estimator._inputs, scoring.scores, units, dtype, means)
         settings = estimator._settings(n, goes_on)
         run = as_run(network.solver.start_blocks(problem, parts, starts, rng=rng, **settings))
         run = ConvertedRun(run, units.outer)
@@ -121,9 +124,9 @@ def n_piles(facts, limits=LIMITS):
 # -- what is sent to the blocks -------------------------------------------------------------------
 
 
-def n_of(part):
-    """Number of samples."""
-    return part.n
+def size_of(part):
+    """Number of samples, and sum of their weights."""
+    return part.n, float(part.n if part.weight is None else part.weight.sum(dtype=float))
 
 
 def first_rows(part, n):
@@ -146,7 +149,7 @@ def ends_of_part(part):
     return ends_of(part.X) if part.n else None
 
 
-def encoded_part(part, inputs, units, dtype, means):
+def encoded_part(part, inputs, scores, units, dtype, means):
     """Samples as the first layer sees them, with targets in inner units.
 
     Parameters
@@ -155,6 +158,8 @@ def encoded_part(part, inputs, units, dtype, means):
         Of numbers and codes.
     inputs : InputColumns or None
         What the first layer sees; None for plain numbers.
+    scores : list of Score
+        Scores of these samples; none where those of new samples are theirs, too.
     units : TargetUnits
     dtype : dtype or None
         That X is converted to; None for its own.
@@ -164,7 +169,10 @@ def encoded_part(part, inputs, units, dtype, means):
     X = part.X
     if means is not None:
         X = np.where(np.isnan(X), means.astype(X.dtype), X)
-    if inputs is not None:
+    if scores:
+        X = with_scores(X, inputs, scores)
+        X = X if inputs.pieces is None else encoded_samples(X, inputs.pieces)
+    elif inputs is not None:
         X = inputs(X)
     X = X if dtype is None else X.astype(dtype)
     return Part(X, units.transform(part.Y), part.weight)
@@ -197,7 +205,17 @@ def _check_solver(estimator, solver):
 
 
 def _sizes(piles):
-    return piles.each(n_of, [()] * piles.n_blocks)
+    """Numbers of samples, and the sum of all weights."""
+    sizes, weights = zip(*piles.each(size_of, [()] * piles.n_blocks), strict=True)
+    return list(sizes), sum(weights)
+
+
+def _n_levels(estimator):
+    """By column that is a category how many levels there are."""
+    if estimator.is_categorical_ is None:
+        return {}
+    columns = np.flatnonzero(estimator.is_categorical_).tolist()
+    return dict(zip(columns, map(len, estimator.categories_), strict=True))
 
 
 def _share_apart(estimator, n, limits):
