@@ -19,7 +19,7 @@ from ._range import column_means, ends_of, keep_range
 from ._results import keep_summary, summary_of
 from ._uncertainty import check_calibrate
 from ._validation import Samples, prepare_validation
-from .engine.blocks import Part
+from .engine.blocks import Part, tree_sum
 from .engine.constants import LIMITS
 from .engine.inputs.encoded import encoded_samples
 from .engine.loop.run import ConvertedRun, as_run
@@ -105,9 +105,7 @@ def _fit(estimator, blocks, validation, limits):
         settings = estimator._settings(n, goes_on)
         run = as_run(network.solver.start_blocks(problem, parts, starts, rng=rng, **settings))
         run = ConvertedRun(run, units.outer)
-        keep_summary(
-            estimator, run, parts.total(summary_of_part, estimator._loss, run.moments, units)
-        )
+        keep_summary(estimator, run, _summary(parts, (estimator._loss, run.moments, units)))
         ends = piles.each(ends_of_part, [()] * piles.n_blocks)
         keep_range(estimator, samples.X, found=_merged_ends(ends))
         return run
@@ -179,7 +177,9 @@ def encoded_part(part, inputs, scores, units, dtype, means):
 
 
 def summary_of_part(part, loss, moments, units):
-    """What :func:`~skmdlam._results.summary_of` says, as a stream sees it."""
+    """What :func:`~skmdlam._results.summary_of` says, as a stream sees it; None of no samples."""
+    if part.n == 0:
+        return None
     return summary_of(Part(part.X, units.given(part.Y), part.weight), loss, moments)
 
 
@@ -202,6 +202,12 @@ def _check_solver(estimator, solver):
             "early_stopping=True with shuffle=False sets the last samples apart, and blocks have "
             "no last ones once they are dealt: give X_val and y_val, or use shuffle=True."
         )
+
+
+def _summary(parts, arguments):
+    """What all samples say, as :func:`~skmdlam._results.summary_of`."""
+    found = parts.each(summary_of_part, [()] * parts.n_blocks, shared=arguments)
+    return tree_sum([each for each in found if each is not None])
 
 
 def _sizes(piles):

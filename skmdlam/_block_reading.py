@@ -89,6 +89,8 @@ class Description:
         What :func:`~skmdlam._targets.classes_in` says; None of numbers.
     weight : float or None
         Sum of the weights as they are given; None where there are none.
+    n_weighted : int
+        Samples whose weight is not zero.
     """
 
     number: int
@@ -105,6 +107,7 @@ class Description:
     n_outputs: int = 0
     classes: tuple | None = None
     weight: float | None = None
+    n_weighted: int = 0
 
     def name(self, j):
         """Column j as messages call it."""
@@ -147,7 +150,7 @@ class Facts:
     ----------
     form : Form
     n_rows : int
-        Samples, those of no weight too.
+        Samples whose weight is not zero.
     n_numbers : int
         Numbers in X, the entries of a sparse one.
     largest : float
@@ -255,7 +258,7 @@ def facts_of(estimator, blocks, target, goes_on=False):
         n_outputs = len(target.classes) if target.multilabel or len(target.classes) > 2 else 1
     return Facts(
         Form(reader, target, dtype, n_outputs, found[0].sparse),
-        sum(each.n_rows for each in found),
+        sum(each.n_weighted for each in found),
         sum(each.n_numbers for each in found),
         max(each.largest for each in found),
         gaps,
@@ -303,6 +306,7 @@ def _described(raw, number, target, categorical_features, name):
         n_outputs,
         None if target.numeric else classes_in(y, weight),
         None if weight is None else float(weight.sum(dtype=float)),
+        len(y) if weight is None else np.count_nonzero(weight),
     )
 
 

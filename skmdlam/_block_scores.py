@@ -207,7 +207,9 @@ class FromBlocks(FromSamples):
 def _first_sums(part, template, constant, unit, category, outputs):
     """What the samples of a pile ask for, from a constant, by output, fold and level."""
     problem = replace(template, X=part.X, Y=part.Y, sample_weight=part.weight)
-    asked, curvature = from_outputs(problem, np.broadcast_to(constant, part.Y.shape))
+    asked, curvature = np.empty((2, *part.Y.shape))
+    if part.n:
+        asked, curvature = from_outputs(problem, np.broadcast_to(constant, part.Y.shape))
     cells = _cells(part, category, 0)
     counts = _counts(part, unit)
     found = [_sums(cells, category, asked[:, k], curvature[:, k], counts) for k in outputs]
@@ -245,7 +247,8 @@ def _sums_of_rows(part, first, template, rest, scores, output, group, unit):
         starts = before, np.full_like(before, mean)
         both = []
         for start, base in zip(starts, (before.astype(float), 0.0), strict=True):
-            found = along(problem, partial(_moved, output, X, d + score, start), step)
+            outputs = partial(_moved, output, X, d + score, start)
+            found = along(problem, outputs, step) if part.n else None
             asked, weight = (np.zeros(part.n),) * 2 if found is None else found
             both.append(_sums(cells, category, base + asked, weight, counts))
         X[:, d + score] = before
