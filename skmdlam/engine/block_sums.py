@@ -1,6 +1,6 @@
 """What the samples of all blocks say together: exact sums, in a few passes over the rows."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -59,6 +59,12 @@ class AllSamples:
         columns = Columns.of(*moments, total, n, problem.X.dtype, constants.limits)
         tails, counted = tails_of_blocks(problem, blocks, columns, total, constants)
         return cls(n, total, moments, columns, targets, tails, counted)
+
+    def without_sample(self):
+        """The same without what is as large as the sample."""
+        if self.tails is None:
+            return self
+        return replace(self, tails=replace(self.tails, weights=np.empty(0)))
 
     def loss_scaling(self, loss):
         """A loss and its target in units of their own."""

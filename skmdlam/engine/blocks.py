@@ -92,6 +92,10 @@ class Blocks(ABC):
         The sum is that of a tree of fixed form: it does not depend on where the blocks are.
         """
 
+    def total_of_each(self, function, args):
+        """Sum of ``function(block, *args[i])`` over all blocks, as :meth:`total`."""
+        return tree_sum(self.each(function, args))
+
     @abstractmethod
     def dealt(self, n_piles, seed):
         """Blocks with the same samples in random order, about as many in each.

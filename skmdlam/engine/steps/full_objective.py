@@ -96,10 +96,6 @@ class Objective(ABC):
     def some(self, rows):
         """Rows of these indices as the first layer takes them, and their weights or None."""
 
-    @abstractmethod
-    def forward(self, V, x, buffers=None):
-        """Pre-activations, and activations with a column of ones, of a block of rows."""
-
     # -- what follows ---------------------------------------------------------------------------
 
     def views(self, theta):
@@ -167,6 +163,35 @@ class Objective(ABC):
             if self.columns > 0:
                 rows[-1][:-1] += self.column_ridge(theta) / self.total
         return rows[::-1]
+
+    # -- a block of rows ------------------------------------------------------------------------
+
+    def _empty(self, rows, columns):
+        # Column-major: the ones beside the activations leave them contiguous.
+        return np.empty((rows, columns), dtype=self.dtype, order="F")
+
+    def _values(self, rows, widths):
+        """Buffers for z, and for a with its column of ones, of a block of rows."""
+        z, a = (
+            [self._empty(rows, k) for k in part] for part in (widths, [k + 1 for k in widths[:-1]])
+        )
+        for inputs in a:
+            inputs[:, -1] = 1.0
+        return z, a
+
+    def _working(self, m):
+        """Buffers for m rows."""
+        return self._values(m, [k for _, k in self.shapes])
+
+    def forward(self, V, x, buffers=None):
+        """Pre-activations, and activations with a column of ones, of a block of rows."""
+        m = x.shape[0]
+        z, a = ([part[:m] for part in parts] for parts in buffers or self._working(m))
+        self.inputs.product(x, V[0], z[0])
+        for layer, activation in enumerate(self.activations):
+            activation.value(z[layer], out=a[layer][:, :-1])
+            np.matmul(a[layer], V[layer + 1], out=z[layer + 1])
+        return z, a
 
 
 def row_moments(objective, V, weight, x, y):
@@ -271,22 +296,12 @@ class FullObjective(Objective):
         weight = self.rows.weight
         return self.inputs.data[rows], None if weight is None else weight[rows]
 
+    def _working(self, m):
+        return self._buffers[0]
+
     @property
     def _data(self):
         return self.inputs.data, self.target, *self._tails
-
-    def _empty(self, rows, columns):
-        # Column-major: the ones beside the activations leave them contiguous.
-        return np.empty((rows, columns), dtype=self.dtype, order="F")
-
-    def _values(self, rows, widths):
-        """Buffers for z, and for a with its column of ones, of a block of rows."""
-        z, a = (
-            [self._empty(rows, k) for k in part] for part in (widths, [k + 1 for k in widths[:-1]])
-        )
-        for inputs in a:
-            inputs[:, -1] = 1.0
-        return z, a
 
     def _pass(self, function, *args):
         """``function`` of each block in turn, with buffers that are its own where they are kept."""
@@ -296,15 +311,6 @@ class FullObjective(Objective):
     def scratch(self, layer, m):
         """A buffer of m rows as wide as a layer, of no meaning between two calls."""
         return self._D[layer][:m]
-
-    def forward(self, V, x, buffers=None):
-        m = x.shape[0]
-        z, a = ([part[:m] for part in parts] for parts in buffers or self._buffers[0])
-        self.inputs.product(x, V[0], z[0])
-        for layer, activation in enumerate(self.activations):
-            activation.value(z[layer], out=a[layer][:, :-1])
-            np.matmul(a[layer], V[layer + 1], out=z[layer + 1])
-        return z, a
 
     def _sums(self, V, buffers, weight, x, y, *tails):
         weight = tails[0] if tails else weight

@@ -174,7 +174,7 @@ def layer_moments(objective, V, whole, curvature_share, weight, x, y, scale=None
     z, a = objective.forward(V, x)
     diagonal, factor = objective.loss.curvature(z[-1], y)
     share = np.ones(len(y)) if weight is None else weight.astype(float)
-    curvature = _total_curvature(diagonal, factor)
+    curvature = total_curvature(diagonal, factor)
     curvature *= share.sum() / (share @ curvature) if scale is None else scale
     if np.isfinite(curvature).all():
         share = share * (curvature_share * curvature + (1.0 - curvature_share))
@@ -196,7 +196,7 @@ def layer_moments(objective, V, whole, curvature_share, weight, x, y, scale=None
     return np.concatenate([part.ravel() for part in parts])
 
 
-def _total_curvature(diagonal, factor):
+def total_curvature(diagonal, factor):
     """Trace of the curvature of the loss of each row."""
     curvature = diagonal.sum(axis=1)
     if factor is not None:
