@@ -8,6 +8,7 @@ from .block_sums import AllSamples, variance_weight
 from .constants import CONSTANTS
 from .full_batch import full_batch_runs, proximal_sweeps
 from .inputs.scaled import scaled_input
+from .priced import priced_run
 from .steps.reduced_objective import BlockObjective, ReducedObjective
 
 
@@ -53,6 +54,25 @@ def proximal_run_on_blocks(
     return proximal_sweeps(options, problem, coefs, intercepts, settings, regularization, found)
 
 
+def priced_run_on_blocks(
+    options, problem, blocks, coefs, intercepts, settings, begin, samples=None
+):
+    """Penalties at their automatic strength, as :func:`~skmdlam.engine.priced.priced_run`.
+
+    ``begin(problem, coefs, intercepts, settings)`` begins a run on the blocks without the penalty;
+    the other parameters are those of :func:`full_batch_runs_on_blocks`.
+    """
+    found = BlockSamples(problem, blocks, options.constants, samples)
+
+    def finish(named, priced, coefs, intercepts, settings):
+        known = BlockSamples(priced, blocks, options.constants, found.known)
+        return full_batch_runs(named, priced, [(coefs, intercepts)], settings, known)
+
+    return priced_run(
+        options, problem, coefs, intercepts, settings, finish, begin=begin, samples=found
+    )
+
+
 class BlockSamples:
     """What a setting asks of all samples, where the problem holds some of them.
 
@@ -69,7 +89,7 @@ class BlockSamples:
     def __init__(self, problem, blocks, constants=CONSTANTS, known=None):
         self._problem, self._blocks, self._constants = problem, blocks, constants
         known = AllSamples.of(problem, blocks, constants) if known is None else known
-        self._known, self._objective = known, None
+        self.known, self._objective = known, None
         self.n, self.total, self.beyond = known.n, known.total, known.total
         self.moments, self.tails, columns = known.moments, known.tails, known.columns
         self.columns = columns if self.tails is None else self.tails.centered(columns)
@@ -77,7 +97,7 @@ class BlockSamples:
     @cached_property
     def scaling(self):
         """The loss and its target in units of their own."""
-        return self._known.loss_scaling(self._problem.loss)
+        return self.known.loss_scaling(self._problem.loss)
 
     def objective(self, inputs, widths, ridge, activity, columns, like=None):
         """J of these inputs; parameters as for :class:`FullObjective`."""
@@ -87,7 +107,7 @@ class BlockSamples:
         if like is None:
             blocks = self._blocks.mapped(
                 prepared,
-                self._known.without_sample(),
+                self.known.without_sample(),
                 scaling,
                 problem.activations,
                 widths,

@@ -224,7 +224,8 @@ class FullObjective(Objective):
         One of the same samples and shapes, whose buffers are shared: they mean nothing between two
         calls.
     total : float or None, default=None
-        Total weight of the samples that these are a part of; None where they are all.
+        Total weight of the samples that these are a part of, which have no buffers yet; None where
+        they are all.
     """
 
     def __init__(
@@ -263,10 +264,11 @@ class FullObjective(Objective):
         self.target = loss.compact(Y)
         # What two passes over few samples need is computed once, and kept.
         self._kept = whole and activity > 0 and n * sum(widths) <= limits.small
-        if like is None:
-            self._make_buffers()
-        else:
+        self._buffers = self._D = None
+        if like is not None:
             self._buffers, self._D = like._buffers, like._D
+        elif whole:
+            self._make_buffers()
         self._tails = () if variance_weight is None else (variance_weight,)
 
     def _make_buffers(self):

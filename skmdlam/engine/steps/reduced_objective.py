@@ -49,7 +49,6 @@ class BlockObjective(FullObjective):
             variance_weight=variance_weight,
             total=total,
         )
-        self._buffers = self._D = None
 
     def at_work(self, activity=0.0):
         """The same with buffers, and the strength of the penalty on the variances."""
