@@ -1,5 +1,6 @@
 """Sweeps over all samples where they are in blocks: every sum is taken of the blocks."""
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -155,8 +156,10 @@ def prepared(part, known, scaling, activations, widths, limits):
     if tails is not None:
         counted = variance_weight(part, tails, columns, known.total, known.counted).astype(dtype)
         columns = tails.centered(columns)
+    # What is small for all samples is not for each block of them.
+    own = replace(limits, small=limits.small * part.n // known.n)
     return BlockObjective(
-        scaled_input(part.X, columns),
+        scaled_input(part.X, columns, own),
         np.asfortranarray(scaling.transform(part.Y), dtype=dtype),
         scaling.loss,
         activations,
