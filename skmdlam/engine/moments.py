@@ -43,43 +43,58 @@ def column_moments(X, share):
     -------
     mean, std : ndarray of shape (d,)
     """
-    rows = in_blocks(X.shape[0], share, X.shape[1])
-    mean = rows.reduce(lambda s, x: x.T.astype(float) @ s, X)
-    return moments_around(mean, X.shape[0], deviations(X, share, mean))
+    mean = column_sums(X, share)
+    return moments_of_sums(mean, centered_sums(X, share, mean), X.shape[0])
 
 
-def deviations(X, share, mean):
-    """What some samples add to the means of ``x - mean`` and of its square, for each column.
+def column_sums(X, share):
+    """The first pass, of all samples or of a part of them: ``X' share``, in double precision."""
+    n, d = X.shape
+    return in_blocks(n, share, d).reduce(lambda s, x: x.T.astype(float) @ s, X)
 
-    Of a sparse X the number of entries and their weight come first: the zeros count together.
+
+def centered_sums(X, share, mean):
+    """The second one: sums of ``x - mean`` and of its square; of a sparse X those of its entries.
+
+    They add up over parts of the samples.
     """
     n, d = X.shape
-    X, d, block = (X.tocsr(), 1, _sparse_deviations) if sp.issparse(X) else (X, d, _deviations)
-    return in_blocks(n, share, d).reduce(lambda s, x: block(s, x, mean), X)
+    if sp.issparse(X):
+        return _centered_entries(X.tocsr(), share, mean)
+    return in_blocks(n, share, d).reduce(lambda s, x: _centered(s, x, mean), X)
 
 
-def moments_around(mean, n, sums):
-    """Mean and standard deviation of columns from the :func:`deviations` of all n samples."""
-    missing, variance = sums[-2:]
-    if len(sums) > 2:
-        entries, present = sums[:2]
+def moments_of_sums(mean, sums, n):
+    """Mean and standard deviation from the sums of both passes over n samples."""
+    if len(sums) == 2:
+        missing, variance = sums
+    else:
+        # The zeros of a sparse matrix count together, so that nothing cancels.
+        entries, present, missing, variance = sums
         # A column without zeros has a weight of zeros that is exactly zero, not one of rounding.
         absent = np.where(entries < n, np.maximum(1.0 - present, 0.0), 0.0)
         missing, variance = missing - absent * mean, variance + absent * mean**2
     return mean + missing, np.sqrt(np.maximum(variance - missing**2, 0.0))
 
 
-def _deviations(share, x, mean):
+def _centered(share, x, mean):
+    """What a block adds to the means of ``x - mean`` and of its square."""
     x = x - mean
     return np.stack([share @ x, share @ np.square(x, out=x)])
 
 
-def _sparse_deviations(share, x, mean):
-    x.sum_duplicates()
-    weight = np.repeat(share, np.diff(x.indptr))
-    centered = x.data - mean[x.indices]
-    columns = np.ones(len(weight)), weight, weight * centered, weight * np.square(centered)
-    return np.stack([np.bincount(x.indices, column, x.shape[1]) for column in columns])
+def _centered_entries(X, share, mean):
+    """Of the entries of a sparse matrix: how many, their weight, and the same two sums."""
+    n, d = X.shape
+
+    def block(s, x):
+        x.sum_duplicates()
+        weight = np.repeat(s, np.diff(x.indptr))
+        centered = x.data - mean[x.indices]
+        columns = np.ones(len(weight)), weight, weight * centered, weight * np.square(centered)
+        return np.stack([np.bincount(x.indices, column, d) for column in columns])
+
+    return in_blocks(n, share).reduce(block, X)
 
 
 def varies(mean, std, dtype):
@@ -147,20 +162,10 @@ class EachTarget(NamedTuple):
         """
         Y = pulled_in(Y, share) if bounded else Y
         mean = share @ Y.astype(float)
-        return cls.around(mean, cls.deviations(Y, share, mean), Y.dtype)
-
-    @staticmethod
-    def deviations(Y, share, mean):
-        """What some targets add to the means of ``|y - mean|``, ``y - mean`` and its square."""
         centered = Y - mean
         deviation, missing = share @ np.abs(centered), share @ centered
-        return np.stack([deviation, missing, share @ np.square(centered, out=centered)])
-
-    @classmethod
-    def around(cls, mean, sums, dtype):
-        """From the :meth:`deviations` of all targets, of this type."""
-        deviation, missing, variance = sums
-        return cls(mean, variance, deviation).without_rounding(dtype, missing)
+        variance = share @ np.square(centered, out=centered)
+        return cls(mean, variance, deviation).without_rounding(Y.dtype, missing)
 
     def without_rounding(self, dtype, missing=0.0):
         """The same, with no spread where targets of this type are constant.
@@ -195,14 +200,6 @@ def pulled_in(Y, share):
     and more may be wrong. Where the first is zero, as with many zeros in y, it is 10 times the
     median of the distances that are not.
     """
-    y, (median, limit) = Y.astype(float), pull_limits(Y, share)
-    if not (np.abs(y - median) > limit).any():
-        return Y
-    return np.clip(y, median - limit, median + limit).astype(Y.dtype)
-
-
-def pull_limits(Y, share):
-    """Median of each target, and the distance from it that :func:`pulled_in` leaves."""
     y = Y.astype(float)
     median = 0.5 * (weighted_quantile(y, share, 0.5) - weighted_quantile(-y, share, 0.5))
     distance = np.abs(y - median)
@@ -214,7 +211,9 @@ def pull_limits(Y, share):
     usual = 20.0 * weighted_quantile(distance, share, 0.5)
     limit = np.where(usual > 0, np.minimum(limit, usual), limit)
     limit[ties >= 1.0 - 1e-9] = np.inf
-    return median, limit
+    if not (distance > limit).any():
+        return Y
+    return np.clip(y, median - limit, median + limit).astype(Y.dtype)
 
 
 def weighted_quantile(values, share, level):

@@ -46,6 +46,16 @@ class Tails:
         """The same columns around the weighted mean."""
         return replace(columns, mean=self.mean)
 
+    def weights_of(self, X, columns):
+        """``omega`` of other samples."""
+        n, d = X.shape
+        block = _sparse_block if sp.issparse(X) else _dense_block
+        weights, ones = np.ones(n), np.ones(n)
+        for rows in chunks(n, d):
+            x = X[rows]
+            weights[rows], _ = block(x, ones[rows], self.median, self.limit, columns.inverse_std)
+        return weights
+
     def share(self, share):
         """Sample weights times ``omega``, which sum to one as the given ones do."""
         weights = share * self.weights
@@ -111,53 +121,26 @@ def tails_of(X, columns, weight=None, *, tuned=TUNED, limits=LIMITS):
     tails : Tails or None
         None where no value is far.
     """
-    n = X.shape[0]
-    weight = np.ones(n) if weight is None else weight.astype(float)
-    median, limit = tail_limits(X, columns, weight, tuned=tuned, limits=limits)
-    weights, sums = tail_sums(X, weight, median, limit, columns)
-    if (weights == 1.0).all():
-        return None
-    mean, stretch = from_sums(median, sums, float(weight.sum()), float(weight @ weights))
-    return Tails(median, limit, weights, mean, stretch)
-
-
-def tail_limits(X, columns, weight, *, tuned=TUNED, limits=LIMITS):
-    """Where the tails of the columns begin, as far as some of the samples can tell.
-
-    Returns
-    -------
-    median, limit : ndarray of shape (d,)
-    """
-    median, limit = _limits(X, weight, tuned, limits)
-    return median, np.where(columns.vary, limit, np.inf)
-
-
-def tail_sums(X, weight, median, limit, columns):
-    """``omega`` of some samples, and sums over them of x, x^2, v, v^2 and omega x.
-
-    They are counted from the median, and v is x without its tails.
-    """
     n, d = X.shape
+    weight = np.ones(n) if weight is None else weight.astype(float)
+    median, limit = _limits(X, weight, tuned, limits)
+    limit = np.where(columns.vary, limit, np.inf)
     block = _sparse_block if sp.issparse(X) else _dense_block
     weights, sums = np.empty(n), 0.0
     for rows in chunks(n, d):
         weights[rows], part = block(X[rows], weight[rows], median, limit, columns.inverse_std)
         sums = sums + part
-    return weights, sums
-
-
-def from_sums(median, sums, total, counted):
-    """Mean and stretch of the columns from :func:`tail_sums` over all samples.
-
-    ``total`` and ``counted`` are the sums of the weights, and of these times ``omega``.
-    """
+    if (weights == 1.0).all():
+        return None
+    total = float(weight.sum())
     whole, inside = (
         np.sqrt(np.maximum(square / total - (first / total) ** 2, 0.0))
         for first, square in (sums[:2], sums[2:4])
     )
-    stretch = np.ones(len(median))
+    stretch = np.ones(d)
     np.divide(whole, inside, out=stretch, where=inside > 0)
-    return median + sums[4] / counted, stretch
+    mean = median + sums[4] / float(weight @ weights)
+    return Tails(median, limit, weights, mean, stretch)
 
 
 def _limits(X, weight, tuned, limits):
