@@ -95,7 +95,7 @@ class ReducedObjective(Objective):
     def reduce(self, function, theta, *args, by_row=()):
         if not by_row:
             return self.blocks.total(_reduced, function, theta, args)
-        return self.blocks.total_of_each(_reduced, [(function, theta, args, own) for own in by_row])
+        return self.blocks.pooled(_reduced, by_row, shared=(function, theta, args))
 
     def curvature_scales(self, theta):
         """Such that the total weight of every thousand rows stays, as where all are in one place.
@@ -104,15 +104,17 @@ class ReducedObjective(Objective):
         first row among the first thousand of its own.
         """
         size, starts, ends = self._block_rows, self._edges_of_rows[:-1], self._edges_of_rows[1:]
-        args = [(theta, int(start % size), size) for start in starts]
+        found = self.blocks.each(
+            _curvatures, [(int(start % size),) for start in starts], shared=(theta, size)
+        )
         sums = np.zeros((-(-self.n_rows // size), 2))
-        for start, part in zip(starts, self.blocks.each(_curvatures, args), strict=True):
+        for start, part in zip(starts, found, strict=True):
             sums[start // size :][: len(part)] += part
         with np.errstate(all="ignore"):
             scales = sums[:, 0] / sums[:, 1]
         scales[~np.isfinite(sums[:, 1])] = np.nan
         return [
-            (int(start % size), size, scales[start // size : -(-end // size)])
+            (size, int(start % size), scales[start // size : -(-end // size)])
             for start, end in zip(starts, ends, strict=True)
         ]
 
@@ -153,12 +155,11 @@ def _parts(block, theta, mean, activity):
     return block.at_work(activity).parts(theta, mean) if block.n_rows else 0.0
 
 
-def _reduced(block, function, theta, args, own=None):
+def _reduced(block, function, theta, args, size=None, first=0, scales=None):
     if block.n_rows == 0:
         return 0.0
     by_row = ()
-    if own is not None:
-        first, size, scales = own
+    if scales is not None:
         by_row = (scales[(first + np.arange(block.n_rows)) // size],)
     with np.errstate(all="ignore"):
         return block.at_work().reduce(function, theta, *args, by_row=by_row)
@@ -168,7 +169,7 @@ def _some(block, rows):
     return block.some(rows)
 
 
-def _curvatures(block, theta, first, size):
+def _curvatures(block, theta, size, first):
     """Weight, and weight times curvature, of every ``size`` rows of all, of which a block has some.
 
     ``first`` is the place of its first row among the first of these.
