@@ -169,7 +169,7 @@ class _Watch:
     def __call__(self):
         try:
             alive = len(self._client.nthreads())
-        except (OSError, asyncio.TimeoutError, TimeoutError):
+        except (OSError, TimeoutError):
             alive = 0
         now = time.monotonic()
         if alive:

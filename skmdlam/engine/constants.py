@@ -26,6 +26,7 @@ _DEEP = "benchmarks/deep.py"
 _IMAGES = "benchmarks/images.py"
 _UNITS = "benchmarks/units.py"
 _SCALING = "benchmarks/scaling.py"
+_SCALE = "benchmarks/scale.py"
 _ROBUST = "benchmarks/robustness.py"
 _NETWORKS = "benchmarks/several_networks.py"
 _UNCERTAINTY = "benchmarks/uncertainty.py"
@@ -244,6 +245,9 @@ class Limits:
     kronecker_rows: int = _number(500, "samples", "time, metric of wide layers", _FULL)
     kronecker_numbers: int = _number(2**24, "numbers", "memory, metric", _FULL)
     noise_columns: int = _number(10_000, "columns", "memory, error of the noise", _SCALING)
+    one_task_numbers: int = _number(
+        2**24, "numbers", "time and memory of a worker, averages", _SCALE
+    )
     row_space: int = _number(2000, "coordinates", "time, memory", _FULL)
     row_space_entries: int = _number(16, "numbers for each entry of X", "memory, time", _FULL)
     secant_numbers: int = _number(2**24, "numbers", "memory, speed", _FULL)
