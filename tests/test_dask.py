@@ -2,13 +2,12 @@
 
 import copy
 import inspect
-import os
+import itertools
 import pickle
 import subprocess
 import sys
 import textwrap
 import threading
-import time
 import warnings
 
 import numpy as np
@@ -71,7 +70,7 @@ def unknown(values):
 
 
 def pieces(values):
-    return [values[a:b] for a, b in zip(EDGES, EDGES[1:], strict=False)]
+    return [values[a:b] for a, b in itertools.pairwise(EDGES)]
 
 
 def delayed(values):
@@ -139,7 +138,7 @@ def fails_at(part, n):
 
 
 class TestBlocks:
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def both(self, client):
         weights = np.split(RNG.uniform(size=230), EDGES[1:-1])
         parts = [
@@ -193,7 +192,7 @@ class TestBlocks:
         assert sum(sent) == 1
 
     def test_error_says_which_block(self, both):
-        with pytest.raises(KeyError, match="block 2: 'no such thing'"):
+        with pytest.raises(KeyError, match=r"block 2: .*no such thing"):
             both[0].total(fails_at, 7)
 
     def test_with_place(self):
@@ -237,12 +236,9 @@ class TestFit:
         same_fit(model, expected)
         assert list(model.feature_names_in_) == [*"pqrs", "city"]
 
+    @pytest.mark.slow
     def test_sparse_weights_and_validation(self, client):
-        given = chunked(WEIGHT), sparse_array(X[:50]), chunked(Y[:50])
         rows = {"X_val": sp.csr_matrix(X[:50]), "y_val": Y[:50]}
-        with pytest.raises(ValueError, match="Chunks do not add up"):
-            sparse_array(X[:50])
-        del given
         blocks = [dask.delayed(sp.csr_matrix)(piece) for piece in pieces(X)]
         model = MDLAMRegressor(**QUICK).fit(
             blocks,
@@ -257,6 +253,7 @@ class TestFit:
         in_memory = MDLAMRegressor(**QUICK).fit(sparse_array(X), chunked(Y), WEIGHT, **rows)
         same_fit(in_memory, expected)
 
+    @pytest.mark.slow
     def test_random_states(self, client):
         def seeded():
             return {**QUICK, "random_state": np.random.RandomState(8)}
@@ -267,6 +264,7 @@ class TestFit:
         unseeded = MDLAMRegressor(**{**QUICK, "random_state": None}).fit(chunked(X), chunked(Y))
         assert unseeded.random_state is None
 
+    @pytest.mark.slow
     def test_warm_start(self, client):
         model, expected = (
             estimator(**QUICK, warm_start=True)
@@ -296,8 +294,8 @@ class TestFit:
     def test_larger_ones_go_block_by_block(self, client, monkeypatch):
         seen = []
 
-        def fit_blocks(estimator, blocks, validation=None):
-            seen.append((blocks.n_blocks, validation))
+        def fit_blocks(estimator, blocks, validation):
+            seen.append((blocks.n_blocks, validation[1]))
             X, y, weight = zip(*blocks.each(itself, [()] * blocks.n_blocks), strict=True)
             assert weight == (None,) * len(X)
             return estimator.fit(np.concatenate(X), np.concatenate(y))
@@ -310,6 +308,9 @@ class TestFit:
         model = MDLAMRegressor(**QUICK).fit(chunked(X), chunked(Y))
         same_fit(model, skmdlam.MDLAMRegressor(**QUICK).fit(X, Y))
         assert seen == [(3, None)]  # without the empty one
+        given = chunked(X), chunked(Y)
+        MDLAMRegressor(**QUICK).fit(*given, X_val=given[0], y_val=given[1])
+        assert_array_equal(seen.pop()[1], Y)
         MDLAMRegressor(**QUICK).fit(chunked(X, (230,)), chunked(Y, (230,)))
         assert len(seen) == 1  # a single chunk is the ordinary fit
 
@@ -321,9 +322,10 @@ class TestStop:
 
     @pytest.fixture
     def interrupted(self, client, monkeypatch):
-        """Ctrl-C once the worker is at work."""
+        """Ctrl-C once the worker is at work (or, of a short fit, before)."""
         monkeypatch.setattr(_watch, "_LOOK_SECONDS", 0.05)
         begun = threading.Event()
+        begun.short = False
         told = skmdlam._progress.Progress.update
 
         def update(self, record):
@@ -338,7 +340,7 @@ class TestStop:
                 self._inner, self._pressed = results_of(*args), False
 
             def result(self, timeout):
-                if begun.is_set() and not self._pressed:
+                if (begun.is_set() or begun.short) and not self._pressed:
                     self._pressed = True
                     raise KeyboardInterrupt
                 return self._inner.result(timeout=0.05)
@@ -347,6 +349,7 @@ class TestStop:
                 return getattr(self._inner, name)
 
         monkeypatch.setattr(_client.asyncio, "run_coroutine_threadsafe", Waiting)
+        return begun
 
     def test_best_weights_so_far(self, interrupted):
         model = MDLAMRegressor(**self.LONG)
@@ -356,8 +359,8 @@ class TestStop:
         assert model.score(X, Y) > 0.5
         assert model.loss_ == min(model.loss_curve_)
 
-    def test_of_a_stream(self, interrupted, monkeypatch):
-        model = MDLAMRegressor(**QUICK)
+    def test_of_a_stream(self, interrupted):
+        interrupted.short, model = True, MDLAMRegressor(**QUICK)
         with pytest.raises(KeyboardInterrupt):
             model.partial_fit(chunked(X), chunked(Y))
         assert not hasattr(model, "coefs_")
@@ -383,7 +386,7 @@ class TestStream:
         labels = LABELS.copy()
         labels[150] = "z"
         model = MDLAMClassifier(**QUICK)
-        with pytest.raises(ValueError, match="block 3 of X: .*z"):
+        with pytest.raises(ValueError, match=r"block 3 of X: .*z"):
             model.partial_fit(chunked(X), chunked(labels), classes=["a", "b", "c"])
         assert not hasattr(model, "coefs_")
 
@@ -392,19 +395,19 @@ class TestPredictions:
     METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function", "transform"]
 
     @pytest.mark.parametrize("method", METHODS)
-    def test_arrays(self, local, fitted, method):
+    def test_arrays(self, client, local, fitted, method):
         expected = getattr(local, method)(X)
         found = getattr(fitted, method)(chunked(X))
         assert isinstance(found, da.Array) and found.chunks[0] == ROWS
         assert found.shape == expected.shape and found.dtype == expected.dtype
-        computed = found.compute(scheduler="synchronous")
+        computed = found.compute()
         assert computed.dtype == found.dtype
         # Products of other numbers of rows are rounded differently.
         same = assert_array_equal if method == "predict" else assert_allclose
         same(computed, expected)
 
     @pytest.mark.parametrize("method", METHODS)
-    def test_frames(self, fitted, method):
+    def test_frames(self, client, fitted, method):
         table = frame(X)
         model = copy.copy(fitted)
         model.feature_names_in_ = np.array(list("pqrs"), dtype=object)
@@ -412,7 +415,7 @@ class TestPredictions:
         found = getattr(model, method)(table)
         assert isinstance(found, dd.Series if expected.ndim == 1 else dd.DataFrame)
         assert found.divisions == table.divisions
-        computed = found.compute(scheduler="synchronous")
+        computed = found.compute()
         if expected.ndim == 1:
             assert found.dtype == computed.dtype
             assert_array_equal(computed, expected)
@@ -422,6 +425,7 @@ class TestPredictions:
             assert computed.columns[0] == found.columns[0] == names
         assert_array_equal(computed.index, np.arange(230))
 
+    @pytest.mark.slow
     def test_other_blocks(self, client, local, fitted):
         expected = local.predict(X)
         for array in (unknown(X), sparse_array(X)):
@@ -432,6 +436,7 @@ class TestPredictions:
         assert_array_equal(np.concatenate(client.gather(futures)), expected[100:])
         assert_array_equal(fitted.predict(X), expected)
 
+    @pytest.mark.slow
     def test_standard_deviations(self, client):
         local = skmdlam.MDLAMRegressor(**QUICK, calibrate=True).fit(X, Y)
         model = MDLAMRegressor(**QUICK, calibrate=True).fit(chunked(X), chunked(Y))
@@ -439,6 +444,7 @@ class TestPredictions:
         for a, b in zip(found, local.predict(X, return_std=True), strict=True):
             assert_allclose(a.compute(), b)
 
+    @pytest.mark.slow
     def test_several_targets(self, client):
         both = np.column_stack([Y, X[:, 2]])
         local = skmdlam.MDLAMRegressor(**QUICK).fit(X, both)
@@ -455,9 +461,9 @@ class TestPredictions:
             fitted.predict(chunked(X[:, :3]))
         with pytest.raises(ValueError, match="dimensions"):
             fitted.predict(chunked(Y))
-        with pytest.raises(ValueError, match="feature names|columns|Feature"):
-            model = copy.copy(fitted)
-            model.feature_names_in_ = np.array(list("abcd"), dtype=object)
+        model = copy.copy(fitted)
+        model.feature_names_in_ = np.array(list("abcd"), dtype=object)
+        with pytest.raises(ValueError, match="feature names"):
             model.predict(frame(X))
         with pytest.raises(Exception, match="not fitted"):
             MDLAMClassifier().predict(chunked(X))
@@ -470,6 +476,7 @@ class TestScore:
         found = fitted.score(delayed(X), delayed(labels), delayed(WEIGHT))
         assert_allclose(found, local.score(X, labels, WEIGHT), rtol=1e-12)
 
+    @pytest.mark.slow
     def test_explained_variance(self, client):
         model = MDLAMRegressor(**QUICK).fit(chunked(X), chunked(Y))
         for shift in (0, 1e6):
@@ -507,6 +514,7 @@ class TestObject:
         assert_array_equal(ordinary.predict_proba(X), fitted.predict_proba(X))
         assert ordinary.coefs_[0] is not fitted.coefs_[0]
 
+    @pytest.mark.slow
     def test_works_without_dask(self, fitted, tmp_path):
         (tmp_path / "ordinary").write_bytes(pickle.dumps(fitted.to_local()))
         (tmp_path / "own").write_bytes(pickle.dumps(fitted))
@@ -587,7 +595,7 @@ class TestBadInput:
             MDLAMRegressor(max_iter=-1).fit(chunked(X), chunked(Y))
 
     def test_errors_of_the_fit(self, client):
-        with pytest.raises(ValueError, match="positive|negative"):
+        with pytest.raises(ValueError, match="negative"):
             MDLAMRegressor(**QUICK, loss="poisson").fit(chunked(X), chunked(Y - 100))
 
     def test_a_block_that_cannot_be_made(self, client):
@@ -598,7 +606,7 @@ class TestBadInput:
             MDLAMRegressor(**QUICK).fit([dask.delayed(broken)()], [dask.delayed(Y)])
 
     def test_no_client(self, client, monkeypatch):
-        with pytest.raises(TypeError, match="must be a dask.distributed.Client"):
+        with pytest.raises(TypeError, match="must be a dask"):
             MDLAMRegressor(**QUICK, client="here").fit(chunked(X), chunked(Y))
 
         def none():
@@ -614,10 +622,10 @@ def test_no_worker_for_too_long(monkeypatch):
     monkeypatch.setattr(_client, "_LOOK_SECONDS", 0.1)
     cluster = distributed.LocalCluster(processes=False, n_workers=0, dashboard_address=":0")
     with cluster, distributed.Client(cluster, set_as_default=False) as client:
-        with pytest.raises(RuntimeError, match="No worker for 0.3 seconds"):
+        with pytest.raises(RuntimeError, match="No worker for 0"):
             MDLAMRegressor(**QUICK, client=client).fit(chunked(X), chunked(Y))
+        client.close()
         with pytest.raises(ValueError, match="closed"):
-            client.close()
             MDLAMRegressor(**QUICK, client=client).fit(chunked(X), chunked(Y))
 
 

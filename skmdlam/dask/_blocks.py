@@ -122,4 +122,5 @@ def with_place(error, name):
         named = type(error)(message)
     except Exception:
         return RuntimeError(f"{name}: {type(error).__name__}: {error}")
-    return named if str(named) == message else RuntimeError(message)
+    # Some put other words around it, a KeyError quotes it.
+    return named if str(named) in (message, repr(message)) else RuntimeError(message)

@@ -32,14 +32,15 @@ def is_lazy(values):
     """Whether these are a Dask collection, or a list of delayed blocks or of futures."""
     if isinstance(values, list | tuple):
         return len(values) > 0 and all(map(_is_block, values))
-    return hasattr(values, "__dask_graph__") or _is_future(values)
+    return hasattr(values, "__dask_graph__") or is_future(values)
 
 
 def _is_block(value):
-    return _is_future(value) or _is_delayed(value)
+    return is_future(value) or _is_delayed(value)
 
 
-def _is_future(value):
+def is_future(value):
+    """Whether this is a future of Dask."""
     kind = getattr(sys.modules.get("distributed"), "Future", None)
     return kind is not None and isinstance(value, kind)
 

@@ -260,8 +260,11 @@ class MDLAMClassifier(_OnWorkers, LocalClassifier):
     >>> X, y = load_iris(return_X_y=True)
     >>> X, y = da.from_array(X, chunks=(40, -1)), da.from_array(y, chunks=40)
     >>> model = MDLAMClassifier((20,), random_state=0).fit(X, y)
-    >>> model.predict(X)
-    dask.array<concatenate, shape=(150,), dtype=int64, chunksize=(40,), chunktype=numpy.ndarray>
+    >>> labels = model.predict(X)  # of each chunk, once it is asked for
+    >>> labels.chunks
+    ((40, 40, 40, 30),)
+    >>> labels[:3].compute()
+    array([0, 0, 0])
     >>> model.score(X, y) > 0.95
     True
 
@@ -476,8 +479,9 @@ class MDLAMRegressor(_OnWorkers, LocalRegressor):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> X, y = da.from_array(X, chunks=(100, -1)), da.from_array(y, chunks=100)
     >>> model = MDLAMRegressor((20,), random_state=0).fit(X, y)
-    >>> model.predict(X)
-    dask.array<concatenate, shape=(442,), dtype=float64, chunksize=(100,), chunktype=numpy.ndarray>
+    >>> predicted = model.predict(X)  # of each chunk, once it is asked for
+    >>> predicted.chunks
+    ((100, 100, 100, 100, 42),)
     >>> model.score(X, y) > 0.5
     True
 

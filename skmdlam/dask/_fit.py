@@ -56,7 +56,14 @@ def fit(estimator, client, X, y, sample_weight, validation):
         return _in_one_task(estimator, blocks, validation)
     from .._block_fit import fit_blocks
 
-    return fit_blocks(estimator, blocks, validation=validation), []
+    here = (None, None, None)
+    if validation is not None:  # what a fit is watched on after each sweep is scored here
+        here = tuple(joined_samples(validation.each(_as_it_is, [()] * validation.n_blocks)))
+    return fit_blocks(estimator, blocks, validation=here), []
+
+
+def _as_it_is(block):
+    return block
 
 
 def _in_one_task(estimator, blocks, validation):

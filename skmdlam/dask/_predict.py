@@ -6,7 +6,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._blocks import with_place
 from ._client import Sealed, key_for, large_arguments
-from ._collections import checked, is_array, is_frame, lists_of_blocks, read, whole_rows
+from ._collections import (
+    checked,
+    is_array,
+    is_frame,
+    is_future,
+    lists_of_blocks,
+    read,
+    whole_rows,
+)
 
 
 def lazy_output(estimator, X, method, n_results=1, **given):
@@ -45,23 +53,28 @@ class _Call:
 
     def __init__(self, estimator, method, n_results, given):
         self._estimator, self.method, self.n_results = estimator, method, n_results
-        self._given = given
+        self.given = given
 
     def now(self, X):
         """List of results for a few samples."""
-        return _results(self._estimator, self.method, self._given, X)
+        return _results(self._estimator, self.method, self.given, X)
+
+    def model(self):
+        """The estimator as a task that others hang on."""
+        from dask import delayed
+
+        with large_arguments():
+            name = key_for(f"model-of-{self.label}")
+            return delayed(Sealed(self._estimator), name=name, traverse=False)
 
     def later(self, blocks, like=None):
         """Delayed results of each block: a list for each result."""
         from dask import delayed
 
-        with large_arguments():
-            name = key_for(f"model-of-{self.label}")
-            model = delayed(Sealed(self._estimator), name=name, traverse=False)
-        parts = []
+        model, parts = self.model(), []
         for i, block in enumerate(blocks):
             key = key_for(self.label)
-            arguments = (model, block, self.method, Sealed((self._given, like)), f"block {i} of X")
+            arguments = (model, block, self.method, Sealed((self.given, like)), f"block {i} of X")
             parts.append(delayed(_output, pure=False)(*arguments, dask_key_name=key))
         if self.n_results == 1:
             return [parts]
@@ -111,20 +124,37 @@ def _formed(result, like, X):
 
 
 def _of_array(call, X):
-    from dask.array import concatenate, from_delayed
-
     X = whole_rows(X, "X")
     samples = call.now(_zeros_like(X))
-    blocks = list(X.to_delayed().ravel())
-    outputs = []
-    for parts, sample in zip(call.later(blocks, samples), samples, strict=True):
-        rest, meta = sample.shape[1:], np.empty((0,) * sample.ndim, dtype=sample.dtype)
-        arrays = [
-            from_delayed(part, (n, *rest), meta=meta)
-            for part, n in zip(parts, X.chunks[0], strict=True)
-        ]
-        outputs.append(concatenate(arrays, allow_unknown_chunksizes=True))
-    return outputs
+    # Several results are columns of one array, so that the network sees the samples once.
+    together = samples[0] if len(samples) == 1 else np.column_stack(samples)
+    shape = {"drop_axis": 1} if together.ndim == 1 else {"chunks": (X.chunks[0], together.shape[1])}
+    meta = np.empty((0,) * together.ndim, dtype=together.dtype)
+    both = X.map_blocks(
+        _output_of_chunk,
+        model=call.model(),
+        call=Sealed((call.method, call.given, samples)),
+        name=key_for(call.label),
+        meta=meta,
+        dtype=meta.dtype,
+        **shape,
+    )
+    if len(samples) == 1:
+        return [both]
+    edges = np.cumsum([0] + [1 if sample.ndim == 1 else sample.shape[1] for sample in samples])
+    columns = (
+        edges[i] if sample.ndim == 1 else slice(*edges[i : i + 2])
+        for i, sample in enumerate(samples)
+    )
+    return [both[:, which] for which in columns]
+
+
+def _output_of_chunk(X, model, call, block_id=None):
+    """On a worker: what a method says of a chunk, several results side by side."""
+    method, given, like = call.open()
+    place = f"block {block_id[0]} of X"
+    results = _output(model, X, method, Sealed((given, like)), place)
+    return np.column_stack(results) if isinstance(results, tuple) else results
 
 
 def _zeros_like(X):
@@ -157,10 +187,10 @@ def _of_frame(call, X):
 def _of_blocks(call, X):
     blocks = lists_of_blocks(X, "X")
     outputs = call.later(blocks)
-    if not all(hasattr(block, "__dask_graph__") for block in blocks):  # futures
-        from distributed import default_client
-
-        outputs = [default_client().compute(parts) for parts in outputs]
+    futures = [block for block in blocks if is_future(block)]
+    if futures:
+        client = futures[0].client
+        outputs = [client.compute(parts) for parts in outputs]
     return outputs
 
 
