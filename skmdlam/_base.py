@@ -31,7 +31,7 @@ from ._encoding import (
     n_inputs,
 )
 from ._monitor import Callbacks, ValidationMonitor
-from ._progress import Progress
+from ._progress import Progress, told_to_stop
 from ._range import keep_range
 from ._results import keep_chunk, keep_fit, keep_network, keep_start
 from ._stored import readable_state
@@ -419,6 +419,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 max_iter=self.max_iter if longest is None else longest,
                 tol=self.tol,
                 n_iter_no_change=self.n_iter_no_change,
+                on_sweep=told_to_stop,
             )
         if found.stop_reason == "interrupted":  # there is nothing yet to be kept
             raise KeyboardInterrupt
