@@ -5,12 +5,14 @@ the same code is applied as to all samples in a fit in memory.
 """
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from ._base import restored_on_error
 from ._block_reading import Raw, facts_of, read_block
+from ._block_runs import start_on_blocks
 from ._block_scores import FromBlocks, with_scores
 from ._encoding import choose_columns
 from ._inputs import kinds_of
@@ -21,6 +23,7 @@ from ._uncertainty import check_calibrate
 from ._validation import Samples, prepare_validation
 from .engine.blocks import Part, tree_sum
 from .engine.constants import LIMITS
+from .engine.feasible import Feasible
 from .engine.inputs.encoded import encoded_samples
 from .engine.loop.run import ConvertedRun, as_run
 from .engine.moments import column_moments
@@ -103,7 +106,8 @@ def _fit(estimator, blocks, validation, limits):
         dtype = _type_of_steps(estimator, network.solver, problem, facts)
         parts = piles.mapped(encoded_part, estimator._inputs, scoring.scores, units, dtype, means)
         settings = estimator._settings(n, goes_on)
-        run = as_run(network.solver.start_blocks(problem, parts, starts, rng=rng, **settings))
+        start = getattr(network.solver, "start_blocks", partial(start_on_blocks, network.solver))
+        run = as_run(start(problem, parts, starts, rng=rng, **settings))
         run = ConvertedRun(run, units.outer)
         keep_summary(estimator, run, _summary(parts, (estimator._loss, run.moments, units)))
         ends = piles.each(ends_of_part, [()] * piles.n_blocks)
@@ -192,7 +196,7 @@ def samples_of(part, target):
 
 
 def _check_solver(estimator, solver):
-    if not hasattr(solver, "start_blocks"):
+    if not (isinstance(solver, Feasible) or hasattr(solver, "start_blocks")):
         raise ValueError(
             f"solver={estimator.solver!r} needs all samples in one place: rechunk X and y to one "
             "block, or use solver='feasible'."

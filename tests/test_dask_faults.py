@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import time
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def blocks_of(values, pause=0.0):
         time.sleep(pause)
         return values[a:b]
 
-    return [dask.delayed(load)(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [dask.delayed(load)(a, b) for a, b in pairwise(edges)]
 
 
 @contextlib.contextmanager
@@ -104,7 +105,7 @@ def test_killed_in_a_fit(client, local, after):
 def test_killed_in_a_stream(client):
     expected = skmdlam.MDLAMRegressor(**SETTINGS)
     edges = np.cumsum((0, *ROWS))
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in pairwise(edges):
         expected.partial_fit(X[a:b], Y[a:b])
     with killing(client, "skmdlam-partial-fit") as killed:
         model = MDLAMRegressor(**SETTINGS).partial_fit(blocks_of(X), blocks_of(Y))
@@ -184,7 +185,8 @@ def test_interrupt(tmp_path):
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always")
                     model.fit(X, X[:, 0] * X[:, 1] ** 2)
-                print(model.stop_reason_, [type(one.message).__name__ for one in caught], flush=True)
+                names = [type(one.message).__name__ for one in caught]
+                print(model.stop_reason_, names, flush=True)
                 print(model.score(X, X[:, 0] * X[:, 1] ** 2) > 0.5, flush=True)
         """)
     )
