@@ -469,3 +469,69 @@ def test_few_samples_with_a_weight_in_many_piles():
     fitted(model, blocks_of(X, y, range(3, 2000, 40), weight), limits=limits)
     assert model._stream["rows"] == 14
     np.testing.assert_array_equal(model.data_max_, X[::150].max(axis=0))
+
+
+def dealt(X, Y, ends, limits, seed=0):
+    """Samples in the order of their piles, and the generator after that."""
+    rng = np.random.RandomState(seed)
+    rows = [slice(a, b) for a, b in zip([0, *ends], [*ends, len(Y)], strict=True)]
+    n_piles = min(-(-X.size // limits.pile_numbers), len(Y) // limits.pile_rows)
+    parts = LocalBlocks([Part(X[r], Y[r, None]) for r in rows])
+    return Part.joined(parts.dealt(n_piles, rng.randint(np.iinfo(np.int32).max)).parts), rng
+
+
+class TestWithTheEngine:
+    """Without a stand-in for the solver."""
+
+    limits = replace(LIMITS, pile_rows=100, pile_numbers=1000)
+
+    @pytest.mark.parametrize("encoding", [None, "piecewise"])
+    def test_all_samples_at_once_are_those_of_a_fit_in_memory(self, encoding):
+        X, y = regression(600)
+        options = {"batch_size": None, "max_iter": 8, "encoding": encoding}
+        model = MDLAMRegressor((5,), random_state=0, **options)
+        fit_blocks(model, blocks_of(X, y, [200, 300]), limits=self.limits)
+        part, rng = dealt(X, y, [200, 300], self.limits)
+        other = MDLAMRegressor((5,), random_state=rng, **options).fit(part.X, part.Y.ravel())
+        np.testing.assert_allclose(model.loss_curve_, other.loss_curve_, rtol=1e-9)
+        np.testing.assert_allclose(model.predict(X), other.predict(X), atol=1e-7)
+        assert model.upper_alpha_ == pytest.approx(other.upper_alpha_, rel=1e-9)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("n_networks", [1, 2])
+    @pytest.mark.parametrize("driver_rows", [50_000, 2000])
+    def test_mini_batches_score_as_a_fit_in_memory(self, n_networks, driver_rows):
+        X, y = regression(12_000, 6)
+        X[::7, 2] = np.nan
+        limits = replace(LIMITS, pile_numbers=X.size // 4, driver_rows=driver_rows)
+        model = MDLAMRegressor((30,), random_state=0, n_networks=n_networks, max_iter=60)
+        local = MDLAMRegressor(**model.get_params()).fit(X[:8000], y[:8000])
+        fit_blocks(model, blocks_of(X[:8000], y[:8000], [1000, 5000]), limits=limits)
+        expected, found = (each.score(X[8000:], y[8000:]) for each in (local, model))
+        assert found > expected - 0.005
+
+    @pytest.mark.slow
+    def test_classes_early_stopping_and_weights(self):
+        X, y = regression(12_000, 6)
+        labels = np.digitize(y, [-1.5, 0.0])
+        limits = replace(LIMITS, pile_numbers=X.size // 4, driver_rows=3000)
+        options = {"class_weight": "balanced", "early_stopping": True, "random_state": 0}
+        model = MDLAMClassifier((30,), **options)
+        local = MDLAMClassifier((30,), **options).fit(X[:8000], labels[:8000])
+        fit_blocks(model, blocks_of(X[:8000], labels[:8000], [1000, 5000]), limits=limits)
+        expected, found = (each.score(X[8000:], labels[8000:]) for each in (local, model))
+        assert found > expected - 0.015
+        assert model.best_validation_score_ > 0.85
+        assert len(model.validation_scores_) == model.n_iter_
+
+    @pytest.mark.slow
+    def test_warm_start_and_calibration(self):
+        X, y = regression(8000)
+        limits = replace(LIMITS, pile_numbers=X.size // 4, driver_rows=2000)
+        model = MDLAMRegressor((20,), random_state=0, max_iter=5, warm_start=True, calibrate=True)
+        blocks = blocks_of(X, y, [1000, 5000])
+        first = fit_blocks(model, blocks, limits=limits).loss_
+        again = fit_blocks(model, blocks, limits=limits).loss_
+        assert again < first
+        mean, std = model.predict(X, return_std=True)
+        assert 0.85 < np.mean(np.abs(y - mean) < 1.96 * std) < 0.99
