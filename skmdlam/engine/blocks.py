@@ -138,7 +138,10 @@ class LocalBlocks(Blocks):
         return tree_sum(self.each(function, args, which, shared))
 
     def dealt(self, n_piles, seed):
-        hands = [deal(part, number, n_piles, seed) for number, part in enumerate(self.parts)]
+        hands = [
+            deal(part, number, self.n_blocks, n_piles, seed)
+            for number, part in enumerate(self.parts)
+        ]
         return LocalBlocks(
             [
                 pile_of([hand[pile] for hand in hands if pile in hand], pile, seed)
@@ -187,18 +190,20 @@ def times(factor, values):
 _MOST_PILES = 32
 
 
-def piles_of(number, n_piles):
-    """The piles that the samples of block ``number`` go to, spread over all."""
-    m = min(n_piles, _MOST_PILES)
-    step = n_piles / m
-    return [int(number + j * step) % n_piles for j in range(m)]
+def piles_of(number, n_blocks, n_piles):
+    """The piles that the samples of one of the blocks go to, spread over all.
+
+    Where there are many blocks these are a few, and together all piles have as many.
+    """
+    m = min(n_piles, max(_MOST_PILES, -(-_MOST_PILES * n_piles // max(n_blocks, 1) // 8)))
+    return [(number + j * n_piles // m) % n_piles for j in range(m)]
 
 
-def deal(part, number, n_piles, seed):
+def deal(part, number, n_blocks, n_piles, seed):
     """The samples of one block in random order, by the pile that they go to, a dict."""
     rng = np.random.default_rng([seed, 0, number])
     order = rng.permutation(part.n)
-    piles = piles_of(number, n_piles)
+    piles = piles_of(number, n_blocks, n_piles)
     # What is left over goes to other piles for each block.
     shift = int(rng.integers(len(piles)))
     edges = np.linspace(0, part.n, len(piles) + 1).astype(int)

@@ -249,6 +249,7 @@ class Limits:
     kronecker_rows: int = _number(500, "samples", "time, metric of wide layers", _FULL)
     kronecker_numbers: int = _number(2**24, "numbers", "memory, metric", _FULL)
     noise_columns: int = _number(10_000, "columns", "memory, error of the noise", _SCALING)
+    one_task_numbers: int = _number(2**24, "numbers", "time, memory of a worker", _SCALING)
     row_space: int = _number(2000, "coordinates", "time, memory", _FULL)
     row_space_entries: int = _number(16, "numbers for each entry of X", "memory, time", _FULL)
     secant_numbers: int = _number(2**24, "numbers", "memory, speed", _FULL)
