@@ -1,6 +1,5 @@
 """Samples in blocks: what each of them says of itself, and all of them read in one way."""
 
-import contextlib
 import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -66,8 +65,8 @@ class Description:
 
     Attributes
     ----------
-    number : int
-        Which block it is.
+    block : str
+        What messages call it.
     n_rows, n_features : int
     names : list or None
         Names of the columns, where it is a frame.
@@ -91,9 +90,11 @@ class Description:
         Sum of the weights as they are given; None where there are none.
     n_weighted : int
         Samples whose weight is not zero.
+    error : Exception or None
+        Why they cannot be learned from.
     """
 
-    number: int
+    block: str
     n_rows: int
     n_features: int
     names: list | None
@@ -108,6 +109,7 @@ class Description:
     classes: tuple | None = None
     weight: float | None = None
     n_weighted: int = 0
+    error: Exception | None = None
 
     def name(self, j):
         """Column j as messages call it."""
@@ -176,7 +178,7 @@ def head_of(raw):
     return data.slice(0, 0) if hasattr(data, "slice") else data[:0]
 
 
-def described(raw, target, categorical_features, name, number):
+def described(raw, target, categorical_features, name, block):
     """The description of a block, whose samples are checked on the way.
 
     Parameters
@@ -188,12 +190,16 @@ def described(raw, target, categorical_features, name, number):
         Parameter of the estimator.
     name : str
         Of the estimator, for messages.
-    number : int
-        Which block it is.
+    block : str
+        What messages call it.
     """
-    with _block_is_named(number), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of the levels of all blocks, once
-        return _described(raw, number, target, categorical_features, name)
+        try:
+            return _described(raw, target, categorical_features, name, block)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            return Description(block, 1, 0, None, error=kind(f"{block}: {error}"))
 
 
 def read_block(raw, form, name):
@@ -238,8 +244,8 @@ def facts_of(estimator, blocks, target, goes_on=False):
     given, name = estimator.categorical_features, type(estimator).__name__
     if not isinstance(given, str):
         categorical_mask(given, table)  # its error is that of all blocks
-    numbers = [(number,) for number in range(blocks.n_blocks)]
-    found = blocks.each(described, numbers, shared=(target, given, name))
+    names = getattr(blocks, "names", [f"block {i}" for i in range(blocks.n_blocks)])
+    found = blocks.each(described, [(each,) for each in names], shared=(target, given, name))
     found = _agreeing(found, name)
     n_features, gaps = table.shape[1], np.any([each.gaps for each in found], axis=0)
     reader = estimator._reader if goes_on else None
@@ -265,23 +271,13 @@ def facts_of(estimator, blocks, target, goes_on=False):
     )
 
 
-@contextlib.contextmanager
-def _block_is_named(number):
-    """Say which block an error is in."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"In block {number}: {error}") from error
-
-
-def _described(raw, number, target, categorical_features, name):
+def _described(raw, target, categorical_features, name, block):
     table = table_of(raw.X)
     if len(table.shape) != 2:
         raise ValueError(f"X must have two dimensions; it has the shape {table.shape}.")
     names = table.names if table.named else None
     if table.shape[0] == 0:
-        return Description(number, *table.shape, names)
+        return Description(block, *table.shape, names)
     reader = Reader.fit(table, categorical_features)
     X, y = in_numbers(table, raw.y, target, reader, name)
     weight = check_weight(raw.weight, X, some=True)
@@ -293,7 +289,7 @@ def _described(raw, number, target, categorical_features, name):
         target.loss.check_target(Y)
     gaps = np.zeros(X.shape[1], dtype=bool) if sp.issparse(X) else np.isnan(X).any(axis=0)
     return Description(
-        number,
+        block,
         *X.shape,
         names,
         None if table.all_numbers else _kinds(table, X),
@@ -344,6 +340,9 @@ def _levels(table, reader):
 
 def _agreeing(found, name):
     """The descriptions of blocks that have samples, which must be of one form."""
+    for each in found:
+        if each.error is not None:
+            raise each.error
     first, *others = [each for each in found if each.n_rows] or found[:1]
     for each in found:
         if each.n_features != first.n_features and (each.n_rows or each.names is not None):
@@ -384,8 +383,7 @@ def _same_classes(each, first):
 
 def _disagree(each, first, what, other):
     raise ValueError(
-        f"All blocks must have one form: block {each.number} {what}, and block {first.number} "
-        f"{other}."
+        f"All blocks must have one form: {each.block} {what}, and {first.block} {other}."
     )
 
 
