@@ -1,6 +1,7 @@
 """Workers that die, come, or are slow, and Ctrl-C: the same result, or an error in words."""
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -65,7 +66,7 @@ def blocks_of(values, pause=0.0):
         time.sleep(pause)
         return values[a:b]
 
-    return [dask.delayed(load)(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [dask.delayed(load)(a, b) for a, b in itertools.pairwise(edges)]
 
 
 @contextlib.contextmanager
@@ -104,7 +105,7 @@ def test_killed_in_a_fit(client, local, after):
 def test_killed_in_a_stream(client):
     expected = skmdlam.MDLAMRegressor(**SETTINGS)
     edges = np.cumsum((0, *ROWS))
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in itertools.pairwise(edges):
         expected.partial_fit(X[a:b], Y[a:b])
     with killing(client, "skmdlam-partial-fit") as killed:
         model = MDLAMRegressor(**SETTINGS).partial_fit(blocks_of(X), blocks_of(Y))
@@ -141,13 +142,17 @@ def test_killed_between_sums(client):
             os.kill(process, signal.SIGKILL)
 
 
-def test_killed_again_and_again(client):
+def test_killed_again_and_again():
     def deadly():
         os._exit(1)
 
-    with pytest.raises(RuntimeError, match="was given up: 6 workers"):
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        distributed.LocalCluster(n_workers=2, processes=True, dashboard_address=":0") as cluster,
+        distributed.Client(cluster),
+        pytest.raises(RuntimeError, match="was given up: 2 workers"),
+    ):
         MDLAMRegressor(**SETTINGS).fit([dask.delayed(deadly)()], [dask.delayed(Y)])
-    client.wait_for_workers(2, timeout=60)
 
 
 def test_a_slow_one_and_one_that_comes(local):
@@ -184,7 +189,7 @@ def test_interrupt(tmp_path):
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always")
                     model.fit(X, X[:, 0] * X[:, 1] ** 2)
-                print(model.stop_reason_, [type(one.message).__name__ for one in caught], flush=True)
+                print(model.stop_reason_, [one.category.__name__ for one in caught], flush=True)
                 print(model.score(X, X[:, 0] * X[:, 1] ** 2) > 0.5, flush=True)
         """)
     )
