@@ -181,9 +181,9 @@ def test_interrupt(tmp_path):
 
         if __name__ == "__main__":
             with Client(n_workers=1, threads_per_worker=1, dashboard_address=":0") as client:
-                X = da.random.default_rng(0).normal(size=(3000, 4), chunks=(1000, 4))
+                X = da.random.default_rng(0).normal(size=(20_000, 4), chunks=(5000, 4))
                 model = MDLAMRegressor(
-                    (10,), max_iter=10**6, tol=0.0, n_iter_no_change=10**6, batch_size=None,
+                    (50, 50), max_iter=10**6, tol=0.0, n_iter_no_change=10**6, batch_size=None,
                     verbose=True, encoding=None, activity_alpha=0,
                 )
                 with warnings.catch_warnings(record=True) as caught:
@@ -202,7 +202,6 @@ def test_interrupt(tmp_path):
     ) as process:
         try:
             assert "Iteration" in process.stdout.readline()
-            time.sleep(0.5)
             os.killpg(process.pid, signal.SIGINT)
             out, err = process.communicate(timeout=60)
         finally:
