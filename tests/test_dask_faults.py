@@ -41,7 +41,12 @@ def local():
 @pytest.fixture(scope="module")
 def cluster():
     """Two workers in processes of their own, which are started again when they die."""
-    settings = {"distributed.scheduler.allowed-failures": 5}
+    settings = {
+        "distributed.scheduler.allowed-failures": 5,
+        # A LocalCluster closes a worker for good that is not there so long after it has died; one
+        # that is killed again may be starting then.
+        "distributed.deploy.lost-worker-timeout": "1 hour",
+    }
     with (
         dask.config.set(settings),
         distributed.LocalCluster(
