@@ -298,8 +298,7 @@ def _as_objects(values):
 def _warn_of_numbers(table, j, found, name):
     """Warn of a column of strings that is one of numbers by the look of it."""
     levels = found.values[:_LOOKED_AT]
-    present = np.count_nonzero(found.codes >= 0)
-    if len(found.values) < max(_FEWEST, _MOSTLY * present):
+    if len(found.values) < max(_FEWEST, _MOSTLY * found.n_present):
         return
     if sum(map(_is_number, levels)) >= _MOSTLY * len(levels):
         warnings.warn(

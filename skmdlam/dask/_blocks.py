@@ -25,35 +25,40 @@ class DaskBlocks(Blocks):
         What error messages call them; None for "block 0" and so on.
     """
 
-    def __init__(self, client, futures, names=None):
+    def __init__(self, client, futures, names=None, known=None):
         self.client, self.futures = client, list(futures)
         self.names = [f"block {i}" for i in range(len(self.futures))] if names is None else names
+        # What mapped functions were given, which may be asked for again: objects and their tasks.
+        self._known = {} if known is None else known
 
     @property
     def n_blocks(self):
         return len(self.futures)
 
     def mapped(self, function, *args):
-        return DaskBlocks(self.client, self._tasks(function, [args] * self.n_blocks), self.names)
+        known = dict(self._known)
+        tasks = self._tasks(function, [()] * self.n_blocks, None, args, known)
+        return DaskBlocks(self.client, tasks, self.names, known)
 
-    def each(self, function, args, which=None):
-        return results_of(self.client, self._tasks(function, args, which))
+    def each(self, function, args, which=None, shared=()):
+        return results_of(self.client, self._tasks(function, args, which, shared))
 
-    def total(self, function, *args):
+    def pooled(self, function, args, which=None, shared=()):
         def add(futures):
             return submit(self.client, "sum", added, futures)
 
-        parts = self._tasks(function, [args] * self.n_blocks)
+        parts = self._tasks(function, args, which, shared)
         return results_of(self.client, [tree_sum(parts, add=add)])[0]
 
     def dealt(self, n_piles, seed):
+        n = self.n_blocks
         hands = [
-            submit(self.client, "deal", deal, block, number, n_piles, seed)
+            submit(self.client, "deal", deal, block, number, n, n_piles, seed)
             for number, block in enumerate(self.futures)
         ]
         piles = [[] for _ in range(n_piles)]
         for number, hand in enumerate(hands):
-            for pile in sorted(set(piles_of(number, n_piles))):
+            for pile in sorted(set(piles_of(number, n, n_piles))):
                 piles[pile].append(submit(self.client, "pick", _picked, hand, pile))
         futures = [
             submit(self.client, "pile", pile_of, parts, pile, seed)
@@ -61,10 +66,10 @@ class DaskBlocks(Blocks):
         ]
         return DaskBlocks(self.client, futures, [f"pile {i}" for i in range(n_piles)])
 
-    def _tasks(self, function, args, which=None):
-        """Futures of ``function(block, *args[i])``."""
+    def _tasks(self, function, args, which=None, shared=(), known=None):
+        """Futures of ``function(block, *shared, *args[i])``."""
         which = range(self.n_blocks) if which is None else which
-        label, known = label_of(function), {}
+        label, known = label_of(function), dict(self._known) if known is None else known
 
         def sent(value):
             """Send one object once, also where it is an argument of several tasks."""
@@ -72,10 +77,10 @@ class DaskBlocks(Blocks):
                 sealed = Sealed(value)
                 if len(sealed) > _SMALL_BYTES:
                     sealed = submit(self.client, f"{label}-arguments", _as_it_is, sealed)
-                known[id(value)] = sealed
-            return known[id(value)]
+                known[id(value)] = value, sealed
+            return known[id(value)][1]
 
-        function = sent(function)
+        function, shared = sent(function), [sent(value) for value in shared]
         return [
             submit(
                 self.client,
@@ -84,6 +89,7 @@ class DaskBlocks(Blocks):
                 function,
                 self.names[i],
                 self.futures[i],
+                *shared,
                 *map(sent, own),
             )
             for i, own in zip(which, args, strict=True)

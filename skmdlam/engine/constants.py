@@ -28,6 +28,7 @@ _UNITS = "benchmarks/units.py"
 _SCALING = "benchmarks/scaling.py"
 _ROBUST = "benchmarks/robustness.py"
 _NETWORKS = "benchmarks/several_networks.py"
+_SCALE = "benchmarks/scale.py"
 _UNCERTAINTY = "benchmarks/uncertainty.py"
 
 
@@ -203,6 +204,10 @@ class Tuned:
     stream_far_cells: float = _number(4.5, "cells", "wrong cells, drift", _STREAM)
     stream_first: int = _number(30, "samples", "wrong cells at the start, memory", _STREAM)
 
+    # -- samples in blocks that are elsewhere ----------------------------------------------------
+    least_paths: int = _number(4, "blocks side by side", "speed, what averages lose", _SCALE)
+    rounds: int = _number(8, "averages an epoch", "the same", _SCALE)
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -255,6 +260,10 @@ class Limits:
     factorization: int = _number(4000, "rows or columns", "time of the exact step", _FULL)
     dense_eigenvalue: int = _number(600, "rows", "time of the largest eigenvalue", _FULL)
     stream_covariance: int = _number(1500, "columns", "time and memory, metric", _STREAM)
+    driver_rows: int = _number(50_000, "samples", "memory, error of estimates", _SCALE)
+    pile_numbers: int = _number(2**23, "numbers", "memory, steps between averages", _SCALE)
+    pile_rows: int = _number(2000, "samples", "steps between averages", _SCALE)
+    one_task_numbers: int = _number(2**24, "numbers", "memory, time", _SCALE)
     std_newton: int = _number(300, "units", "time, digits of the std", _UNCERTAINTY)
 
 
