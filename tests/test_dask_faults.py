@@ -1,6 +1,7 @@
 """Workers that die, come, or are slow, and Ctrl-C: the same result, or an error in words."""
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -8,7 +9,6 @@ import sys
 import textwrap
 import threading
 import time
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -41,7 +41,12 @@ def local():
 @pytest.fixture(scope="module")
 def cluster():
     """Two workers in processes of their own, which are started again when they die."""
-    settings = {"distributed.scheduler.allowed-failures": 5}
+    settings = {
+        "distributed.scheduler.allowed-failures": 5,
+        # A LocalCluster closes a worker for good that is not there so long after it has died; one
+        # that is killed again may be starting then.
+        "distributed.deploy.lost-worker-timeout": "1 hour",
+    }
     with (
         dask.config.set(settings),
         distributed.LocalCluster(
@@ -66,7 +71,7 @@ def blocks_of(values, pause=0.0):
         time.sleep(pause)
         return values[a:b]
 
-    return [dask.delayed(load)(a, b) for a, b in pairwise(edges)]
+    return [dask.delayed(load)(a, b) for a, b in itertools.pairwise(edges)]
 
 
 @contextlib.contextmanager
@@ -105,7 +110,7 @@ def test_killed_in_a_fit(client, local, after):
 def test_killed_in_a_stream(client):
     expected = skmdlam.MDLAMRegressor(**SETTINGS)
     edges = np.cumsum((0, *ROWS))
-    for a, b in pairwise(edges):
+    for a, b in itertools.pairwise(edges):
         expected.partial_fit(X[a:b], Y[a:b])
     with killing(client, "skmdlam-partial-fit") as killed:
         model = MDLAMRegressor(**SETTINGS).partial_fit(blocks_of(X), blocks_of(Y))
@@ -142,13 +147,17 @@ def test_killed_between_sums(client):
             os.kill(process, signal.SIGKILL)
 
 
-def test_killed_again_and_again(client):
+def test_killed_again_and_again():
     def deadly():
         os._exit(1)
 
-    with pytest.raises(RuntimeError, match="was given up: 6 workers"):
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        distributed.LocalCluster(n_workers=2, processes=True, dashboard_address=":0") as cluster,
+        distributed.Client(cluster),
+        pytest.raises(RuntimeError, match="was given up: 2 workers"),
+    ):
         MDLAMRegressor(**SETTINGS).fit([dask.delayed(deadly)()], [dask.delayed(Y)])
-    client.wait_for_workers(2, timeout=60)
 
 
 def test_a_slow_one_and_one_that_comes(local):
@@ -177,16 +186,15 @@ def test_interrupt(tmp_path):
 
         if __name__ == "__main__":
             with Client(n_workers=1, threads_per_worker=1, dashboard_address=":0") as client:
-                X = da.random.default_rng(0).normal(size=(3000, 4), chunks=(1000, 4))
+                X = da.random.default_rng(0).normal(size=(20_000, 4), chunks=(5000, 4))
                 model = MDLAMRegressor(
-                    (10,), max_iter=10**6, tol=0.0, n_iter_no_change=10**6, batch_size=None,
+                    (50, 50), max_iter=10**6, tol=0.0, n_iter_no_change=10**6, batch_size=None,
                     verbose=True, encoding=None, activity_alpha=0,
                 )
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always")
                     model.fit(X, X[:, 0] * X[:, 1] ** 2)
-                names = [type(one.message).__name__ for one in caught]
-                print(model.stop_reason_, names, flush=True)
+                print(model.stop_reason_, [one.category.__name__ for one in caught], flush=True)
                 print(model.score(X, X[:, 0] * X[:, 1] ** 2) > 0.5, flush=True)
         """)
     )
@@ -199,7 +207,6 @@ def test_interrupt(tmp_path):
     ) as process:
         try:
             assert "Iteration" in process.stdout.readline()
-            time.sleep(0.5)
             os.killpg(process.pid, signal.SIGINT)
             out, err = process.communicate(timeout=60)
         finally:

@@ -3,6 +3,8 @@
 import asyncio
 import concurrent.futures
 import contextlib
+import signal
+import threading
 import time
 import uuid
 import warnings
@@ -158,6 +160,46 @@ def results_of(client, futures, on_interrupt=None):
             unfinished = [future for future in futures if not future.done()]
             if unfinished:
                 client.cancel(unfinished)
+
+
+@contextlib.contextmanager
+def interrupts_stay_here(client):
+    """Within, Ctrl-C in a terminal is for this process alone.
+
+    The workers of a LocalCluster are processes that the terminal tells of it, too: they would die.
+    """
+    from distributed import LocalCluster
+
+    if not isinstance(client.cluster, LocalCluster):
+        yield
+        return
+    _on_all_workers(client, _ignore_interrupts, True)
+    try:
+        yield
+    finally:
+        _on_all_workers(client, _ignore_interrupts, False)
+
+
+def _on_all_workers(client, function, *args):
+    """Call a function in the main thread of each worker that answers soon."""
+    calls = client.run(function, *args, on_error="ignore", asynchronous=True)
+    waiting = asyncio.run_coroutine_threadsafe(calls, client.loop.asyncio_loop)
+    with contextlib.suppress(Exception):
+        waiting.result(timeout=_LOOK_SECONDS)
+    waiting.cancel()
+
+
+_handlers = []
+
+
+def _ignore_interrupts(ignore):
+    """On a worker, where it is a process of its own."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if ignore:
+        _handlers.append(signal.signal(signal.SIGINT, signal.SIG_IGN))
+    elif _handlers:
+        signal.signal(signal.SIGINT, _handlers.pop())
 
 
 class _Watch:

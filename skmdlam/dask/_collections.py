@@ -6,22 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from .._block_reading import Raw
 from .._frames import table_of
 from ..engine.constants import LIMITS
 from ._blocks import DaskBlocks
 from ._client import Sealed, large_arguments, submit
-
-try:
-    from .._block_fit import Raw
-except ImportError:
-
-    class Raw(NamedTuple):
-        """Some samples as the user gave them."""
-
-        X: object
-        y: object
-        weight: object = None
-
 
 # How many numbers an entry of a sparse matrix counts for.
 _NUMBERS_OF_AN_ENTRY = LIMITS.entries

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..engine.constants import LIMITS
 from ._blocks import with_place
-from ._client import Sealed, results_of, submit
+from ._client import Sealed, interrupts_stay_here, results_of, submit
 from ._collections import checked, is_lazy, joined_samples, read
 from ._watch import Wire
 
@@ -45,8 +45,12 @@ def fit(estimator, client, X, y, sample_weight, validation):
     caught : list of tuple
         Warnings that came up.
     """
-    blocks = read(client, X, y, sample_weight)
-    blocks, facts = checked(blocks)
+    with interrupts_stay_here(client):
+        return _fitted(estimator, client, X, y, sample_weight, validation)
+
+
+def _fitted(estimator, client, X, y, sample_weight, validation):
+    blocks, facts = checked(read(client, X, y, sample_weight))
     if any(part is not None for part in validation):
         validation = read(client, *validation, suffix="_val")
         validation, _ = checked(validation, suffix="_val", like=facts[0])
@@ -118,7 +122,7 @@ def learn(estimator, client, X, y, sample_weight, **given):
         Warnings that came up.
     """
     blocks, _ = checked(read(client, X, y, sample_weight))
-    with Wire(client, estimator.verbose) as wire:
+    with interrupts_stay_here(client), Wire(client, estimator.verbose) as wire:
         last = blocks.n_blocks - 1
         state = submit(client, "start", _as_outcome, Sealed(estimator))
         for i, (block, name) in enumerate(zip(blocks.futures, blocks.names, strict=True)):

@@ -207,6 +207,8 @@ class Tuned:
     # -- samples in blocks that are elsewhere ----------------------------------------------------
     least_paths: int = _number(4, "blocks side by side", "speed, what averages lose", _SCALE)
     rounds: int = _number(8, "averages an epoch", "the same", _SCALE)
+    least_batch: int = _number(50, "samples", "steps in a round, time", _SCALE)
+    long_round: int = _number(100, "steps", "speed, noise of momentum between rounds", _SCALE)
 
 
 @dataclass(frozen=True)
