@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 
 import skmdlam
+from skmdlam._block_fit import Raw, fit_blocks
 from skmdlam.engine.blocks import LocalBlocks, Part
+from skmdlam.engine.constants import LIMITS
 
 dask = pytest.importorskip("dask", reason="skmdlam.dask needs dask")
 da = pytest.importorskip("dask.array", reason="skmdlam.dask needs dask[array]")
@@ -38,6 +41,7 @@ Y = X[:, 0] ** 2 + X[:, 1] + 0.1 * RNG.normal(size=230)
 WEIGHT = RNG.uniform(0.5, 2, size=230)
 ROWS = (100, 0, 7, 123)
 EDGES = np.cumsum((0, *ROWS))
+SMALL = replace(LIMITS, one_task_numbers=100)
 QUICK = {"hidden_layer_sizes": (6,), "encoding": None, "max_iter": 60, "random_state": 3}
 
 
@@ -291,28 +295,30 @@ class TestFit:
         same_fit(MDLAMClassifier(**QUICK).fit(X, LABELS), local)
         same_fit(MDLAMClassifier(**QUICK).fit(X, chunked(LABELS)), local)
 
-    def test_larger_ones_go_block_by_block(self, client, monkeypatch):
-        seen = []
+    @pytest.mark.parametrize("estimator", [MDLAMRegressor, MDLAMClassifier])
+    def test_larger_ones_go_block_by_block(self, client, monkeypatch, estimator):
+        """The same as from blocks in memory, wherever they are."""
+        monkeypatch.setattr("skmdlam.dask._collections.LIMITS", SMALL)
+        monkeypatch.setattr("skmdlam.dask._fit.LIMITS", SMALL)
+        target, settings = Y if estimator is MDLAMRegressor else LABELS, {**QUICK, "max_iter": 15}
+        held = [X[:50], target[:50], WEIGHT[:50]]
+        validation = dict(zip(("X_val", "y_val", "sample_weight_val"), held, strict=True))
+        expected = fit_blocks(
+            estimator(**settings).to_local(),
+            LocalBlocks(
+                [Raw(*part) for part in zip(*map(pieces, (X, target, WEIGHT)), strict=True)]
+            ),
+            validation=tuple(held),
+        )
+        lazy = {name: da.from_array(values, chunks=20) for name, values in validation.items()}
+        model = estimator(**settings).fit(chunked(X), chunked(target), chunked(WEIGHT), **lazy)
+        same_fit(model, expected)
+        assert model.score(chunked(X), chunked(target)) == pytest.approx(model.score(X, target))
 
-        def fit_blocks(estimator, blocks, validation):
-            seen.append((blocks.n_blocks, validation[1]))
-            X, y, weight = zip(*blocks.each(itself, [()] * blocks.n_blocks), strict=True)
-            assert weight == (None,) * len(X)
-            return estimator.fit(np.concatenate(X), np.concatenate(y))
-
-        stub = type(sys)("skmdlam._block_fit")
-        stub.fit_blocks = fit_blocks
-        monkeypatch.setitem(sys.modules, "skmdlam._block_fit", stub)
-        limits = "skmdlam.dask._fit.LIMITS"
-        monkeypatch.setattr(limits, type("Limits", (), {"one_task_numbers": 100}))
-        model = MDLAMRegressor(**QUICK).fit(chunked(X), chunked(Y))
+    def test_a_single_chunk_goes_to_one_worker(self, client, monkeypatch):
+        monkeypatch.setattr("skmdlam.dask._fit.LIMITS", SMALL)
+        model = MDLAMRegressor(**QUICK).fit(chunked(X, (230,)), chunked(Y, (230,)))
         same_fit(model, skmdlam.MDLAMRegressor(**QUICK).fit(X, Y))
-        assert seen == [(3, None)]  # without the empty one
-        given = chunked(X), chunked(Y)
-        MDLAMRegressor(**QUICK).fit(*given, X_val=given[0], y_val=given[1])
-        assert_array_equal(seen.pop()[1], Y)
-        MDLAMRegressor(**QUICK).fit(chunked(X, (230,)), chunked(Y, (230,)))
-        assert len(seen) == 1  # a single chunk is the ordinary fit
 
 
 class TestStop:
@@ -359,6 +365,14 @@ class TestStop:
         assert model.score(X, Y) > 0.5
         assert model.loss_ == min(model.loss_curve_)
 
+    def test_of_blocks(self, interrupted, monkeypatch):
+        monkeypatch.setattr("skmdlam.dask._fit.LIMITS", SMALL)
+        model = MDLAMRegressor(**{**self.LONG, "batch_size": "auto"})
+        with pytest.warns(ConvergenceWarning, match="[Ii]nterrupted"):
+            model.fit(chunked(X), chunked(Y))
+        assert model.stop_reason_ == "interrupted"
+        assert np.isfinite(model.score(X, Y))
+
     def test_of_a_stream(self, interrupted):
         interrupted.short, model = True, MDLAMRegressor(**QUICK)
         with pytest.raises(KeyboardInterrupt):
@@ -367,6 +381,17 @@ class TestStop:
 
 
 class TestStream:
+    def test_no_more_is_read_than_is_soon_learned(self, client, monkeypatch):
+        many = np.random.default_rng(1).normal(size=(200, 4))
+        chunks = [slice(a, a + 20) for a in range(0, 200, 20)]
+        parts = [dask.delayed(many[rows]) for rows in chunks]
+        expected = skmdlam.MDLAMRegressor(**QUICK)
+        for rows in chunks:
+            expected.partial_fit(many[rows], many[rows, 0])
+        model = MDLAMRegressor(**QUICK)
+        model.partial_fit(parts, [dask.delayed(many[rows, 0]) for rows in chunks])
+        same_fit(model, expected)
+
     def test_classifier(self, client):
         model, expected = MDLAMClassifier(**QUICK), skmdlam.MDLAMClassifier(**QUICK)
         classes = ["a", "b", "c", "d"]
