@@ -331,7 +331,7 @@ class TestStop:
         """Ctrl-C once the worker is at work (or, of a short fit, before)."""
         monkeypatch.setattr(_watch, "_LOOK_SECONDS", 0.05)
         begun = threading.Event()
-        begun.short = False
+        begun.short = begun.pressed = False
         told = skmdlam._progress.Progress.update
 
         def update(self, record):
@@ -343,11 +343,11 @@ class TestStop:
 
         class Waiting:
             def __init__(self, *args):
-                self._inner, self._pressed = results_of(*args), False
+                self._inner = results_of(*args)
 
             def result(self, timeout):
-                if (begun.is_set() or begun.short) and not self._pressed:
-                    self._pressed = True
+                if (begun.is_set() or begun.short) and not begun.pressed:
+                    begun.pressed = True
                     raise KeyboardInterrupt
                 return self._inner.result(timeout=0.05)
 
@@ -380,17 +380,31 @@ class TestStop:
         assert not hasattr(model, "coefs_")
 
 
+SEEN = []  # of this process, which the workers of the tests are threads of
+
+
+def rows_read(number):
+    SEEN.append("read")
+    return X[20 * number : 20 * number + 20]
+
+
 class TestStream:
     def test_no_more_is_read_than_is_soon_learned(self, client, monkeypatch):
-        many = np.random.default_rng(1).normal(size=(200, 4))
-        chunks = [slice(a, a + 20) for a in range(0, 200, 20)]
-        parts = [dask.delayed(many[rows]) for rows in chunks]
-        expected = skmdlam.MDLAMRegressor(**QUICK)
-        for rows in chunks:
-            expected.partial_fit(many[rows], many[rows, 0])
-        model = MDLAMRegressor(**QUICK)
-        model.partial_fit(parts, [dask.delayed(many[rows, 0]) for rows in chunks])
-        same_fit(model, expected)
+        learn = skmdlam.MDLAMRegressor.partial_fit
+
+        def partial_fit(self, X, y, *args):
+            SEEN.append("learned")
+            return learn(self, X, y, *args)
+
+        SEEN.clear()
+
+        monkeypatch.setattr(skmdlam.MDLAMRegressor, "partial_fit", partial_fit)
+        targets = [dask.delayed(Y[a : a + 20]) for a in range(0, 220, 20)]
+        parts = [dask.delayed(rows_read)(i) for i in range(11)]
+        MDLAMRegressor(**QUICK).partial_fit(parts, targets)
+        assert SEEN[:11] == ["read"] * 11  # to see what they are
+        ahead = np.cumsum([1 if word == "read" else -1 for word in SEEN[11:]])
+        assert ahead[-1] == 0 and 0 < ahead.max() <= 5
 
     def test_classifier(self, client):
         model, expected = MDLAMClassifier(**QUICK), skmdlam.MDLAMClassifier(**QUICK)

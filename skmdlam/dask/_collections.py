@@ -107,7 +107,7 @@ def _known(array):
     return not np.isnan(array.shape[0])
 
 
-def read(client, X, y, weight=None, suffix=""):
+def read(client, X, y, weight=None, suffix="", held=True):
     """Blocks of samples of collections, on their way.
 
     Parameters
@@ -117,12 +117,14 @@ def read(client, X, y, weight=None, suffix=""):
         As given to ``fit``; weight may be None.
     suffix : str, default=""
         What their names end with, such as "_val".
+    held : bool, default=True
+        Keep what was read, but for an array that is known to be large; else it is read again for
+        each thing that is asked of it.
 
     Returns
     -------
     ReadBlocks
-        Of :class:`Raw`. A large array is read again for each thing that is asked of it; other
-        collections are held, until it is known how large they are.
+        Of :class:`Raw`.
     """
     given = {f"X{suffix}": X, f"y{suffix}": y}
     if weight is not None:
@@ -150,7 +152,7 @@ def read(client, X, y, weight=None, suffix=""):
                     f"{len(lists[name])}: they must {_LENGTHS}."
                 )
     names = [f"block {i} of {x_name}" for i in range(len(lists[x_name]))]
-    held = not (is_array(X) and X.size > LIMITS.one_task_numbers)
+    held = held and not (is_array(X) and X.size > LIMITS.one_task_numbers)
     return ReadBlocks(client, list(lists.values()), names, _raw, held)
 
 

@@ -125,7 +125,7 @@ def learn(estimator, client, X, y, sample_weight, **given):
     caught : list of tuple
         Warnings that came up.
     """
-    blocks, _ = checked(read(client, X, y, sample_weight))
+    blocks, _ = checked(read(client, X, y, sample_weight, held=False))
     with interrupts_stay_here(client), Wire(client, estimator.verbose) as wire:
         last = blocks.n_blocks - 1
         states = [submit(client, "start", _as_outcome, Sealed(estimator))]
