@@ -212,10 +212,13 @@ class TestBlocks:
 class TestFit:
     """The ordinary fit, on a worker."""
 
+    def test_is_the_same(self, client, local):
+        same_fit(MDLAMClassifier(**QUICK).fit(chunked(X), chunked(LABELS)), local)
+
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("make", "make_y"),
         [
-            (chunked, chunked),
             (unknown, unknown),
             (delayed, delayed),
             (chunked, lambda y: chunked(y, (200, 30))),  # aligned
@@ -226,10 +229,12 @@ class TestFit:
         model = MDLAMClassifier(**QUICK).fit(make(X), make_y(LABELS))
         same_fit(model, local)
 
+    @pytest.mark.slow
     def test_futures(self, client, local):
         futures = [client.scatter(pieces(values)) for values in (X, LABELS)]
         same_fit(MDLAMClassifier(**QUICK).fit(*futures), local)
 
+    @pytest.mark.slow
     def test_frames(self, client):
         table = pd.DataFrame(X, columns=list("pqrs"))
         table["city"] = pd.Series(LABELS).astype("category")
@@ -283,6 +288,7 @@ class TestFit:
             model.fit(chunked(X), chunked(Y))
         assert [warning.filename for warning in caught] == [__file__]
 
+    @pytest.mark.slow
     def test_verbose_is_seen_here(self, client, capsys):
         settings = {**QUICK, "verbose": True}
         MDLAMRegressor(**settings).fit(chunked(X), chunked(Y))
@@ -295,6 +301,7 @@ class TestFit:
         same_fit(MDLAMClassifier(**QUICK).fit(X, LABELS), local)
         same_fit(MDLAMClassifier(**QUICK).fit(X, chunked(LABELS)), local)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("estimator", [MDLAMRegressor, MDLAMClassifier])
     def test_larger_ones_go_block_by_block(self, client, monkeypatch, estimator):
         """The same as from blocks in memory, wherever they are."""
@@ -315,6 +322,7 @@ class TestFit:
         same_fit(model, expected)
         assert model.score(chunked(X), chunked(target)) == pytest.approx(model.score(X, target))
 
+    @pytest.mark.slow
     def test_a_single_chunk_goes_to_one_worker(self, client, monkeypatch):
         monkeypatch.setattr("skmdlam.dask._fit.LIMITS", SMALL)
         model = MDLAMRegressor(**QUICK).fit(chunked(X, (230,)), chunked(Y, (230,)))
@@ -365,6 +373,7 @@ class TestStop:
         assert model.score(X, Y) > 0.5
         assert model.loss_ == min(model.loss_curve_)
 
+    @pytest.mark.slow
     def test_of_blocks(self, interrupted, monkeypatch):
         monkeypatch.setattr("skmdlam.dask._fit.LIMITS", SMALL)
         model = MDLAMRegressor(**{**self.LONG, "batch_size": "auto"})
@@ -389,6 +398,7 @@ def rows_read(number):
 
 
 class TestStream:
+    @pytest.mark.slow
     def test_no_more_is_read_than_is_soon_learned(self, client, monkeypatch):
         learn = skmdlam.MDLAMRegressor.partial_fit
 
@@ -416,11 +426,13 @@ class TestStream:
         same_fit(model, expected)
         assert model.n_iter_ == 3
 
+    @pytest.mark.slow
     def test_goes_on_in_memory(self, client):
         model, expected = MDLAMRegressor(**QUICK), skmdlam.MDLAMRegressor(**QUICK)
         model.partial_fit(chunked(X, (230,)), chunked(Y, (230,))).partial_fit(X[:60], Y[:60])
         same_fit(model, expected.partial_fit(X, Y).partial_fit(X[:60], Y[:60]))
 
+    @pytest.mark.slow
     def test_error_says_which_block(self, client):
         labels = LABELS.copy()
         labels[150] = "z"
@@ -431,7 +443,10 @@ class TestStream:
 
 
 class TestPredictions:
-    METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function", "transform"]
+    METHODS = ["predict", "transform"] + [
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in ("predict_proba", "predict_log_proba", "decision_function")
+    ]
 
     @pytest.mark.parametrize("method", METHODS)
     def test_arrays(self, client, local, fitted, method):
@@ -620,10 +635,14 @@ class TestBadInput:
     )
     def test_is_refused(self, client, make_X, make_y, message):
         model = MDLAMRegressor(**QUICK)
-        for act in (model.fit, model.partial_fit):
-            with pytest.raises((ValueError, TypeError), match=message):
-                act(make_X(), make_y())
+        with pytest.raises((ValueError, TypeError), match=message):
+            model.fit(make_X(), make_y())
         assert not hasattr(model, "coefs_")
+
+    def test_streams_and_scores(self, client, fitted):
+        for act in (MDLAMRegressor(**QUICK).partial_fit, fitted.score):
+            with pytest.raises(ValueError, match="block 2 of X: y contains NaN"):
+                act(chunked(X), chunked(self.HOLE))
 
     def test_weights(self, client):
         with pytest.raises(ValueError, match="block 0 of X: sample_weight must not be negative"):
