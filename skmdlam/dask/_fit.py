@@ -10,6 +10,9 @@ from ._client import Sealed, interrupts_stay_here, results_of, submit
 from ._collections import checked, is_lazy, joined_samples, read
 from ._watch import Wire
 
+# Blocks of a stream that are read while one is learned.
+_AHEAD = 4
+
 
 class Outcome(NamedTuple):
     """What a task that fits returns.
@@ -63,7 +66,8 @@ def _fitted(estimator, client, X, y, sample_weight, validation):
     here = (None, None, None)
     if validation is not None:  # what a fit is watched on after each sweep is scored here
         here = tuple(joined_samples(validation.each(_as_it_is, [()] * validation.n_blocks)))
-    return fit_blocks(estimator, blocks, validation=here), []
+    # What does not fit into memory is read again rather than kept.
+    return fit_blocks(estimator, blocks.let_go(), validation=here), []
 
 
 def _as_it_is(block):
@@ -74,8 +78,8 @@ def _in_one_task(estimator, blocks, validation):
     """The ordinary fit, on the worker of these blocks."""
     client = blocks.client
     with Wire(client, estimator.verbose) as wire:
-        parts = [] if validation is None else validation.futures
-        future = submit(client, "fit", _fit, Sealed((estimator, wire)), blocks.futures, parts)
+        parts = [] if validation is None else validation.futures()
+        future = submit(client, "fit", _fit, Sealed((estimator, wire)), blocks.futures(), parts)
         (outcome,) = results_of(client, [future], on_interrupt=wire.ask_to_stop)
     return _opened(outcome)
 
@@ -121,15 +125,22 @@ def learn(estimator, client, X, y, sample_weight, **given):
     caught : list of tuple
         Warnings that came up.
     """
-    blocks, _ = checked(read(client, X, y, sample_weight))
+    blocks, _ = checked(read(client, X, y, sample_weight, held=False))
     with interrupts_stay_here(client), Wire(client, estimator.verbose) as wire:
         last = blocks.n_blocks - 1
-        state = submit(client, "start", _as_outcome, Sealed(estimator))
-        for i, (block, name) in enumerate(zip(blocks.futures, blocks.names, strict=True)):
+        states = [submit(client, "start", _as_outcome, Sealed(estimator))]
+        for i, name in enumerate(blocks.names):
+            if i >= _AHEAD:  # no more are read than are soon to be learned
+                results_of(client, [submit(client, "wait", _nothing, states.pop(0))])
+            (block,) = blocks.futures([i])
             work = Sealed((wire, given, name, i == last))
-            state = submit(client, "partial-fit", _learn, work, state, block)
-        (outcome,) = results_of(client, [state])
+            states.append(submit(client, "partial-fit", _learn, work, states[-1], block))
+        (outcome,) = results_of(client, states[-1:])
     return _opened(outcome)
+
+
+def _nothing(state):
+    return None
 
 
 def _as_outcome(estimator):
