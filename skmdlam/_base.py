@@ -4,6 +4,7 @@ import contextlib
 import warnings
 from abc import ABCMeta, abstractmethod
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -39,7 +40,7 @@ from ._encoding import (
     n_inputs,
 )
 from ._monitor import Callbacks, ValidationMonitor
-from ._progress import Progress
+from ._progress import Progress, told_to_stop
 from ._range import keep_range
 from ._results import keep_chunk, keep_fit, keep_network, keep_start
 from ._stored import readable_state
@@ -280,11 +281,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         sample_weight = on_host(sample_weight, "sample_weight")
         validation = [on_host(each, "the validation samples") for each in validation]
         samples = prepare(self, X, y, sample_weight, network.target, goes_on)
-        if goes_on:
-            check_warm_start(self, network.target.loss, network.sizes(samples, self))
-        else:
-            self.encoder_ = self._inputs = None
-        check_encoding(self, samples.X)
+        self._check_columns(network, samples, goes_on)
         validation = prepare_validation(self, *validation, network.target, samples)
         rng = check_random_state(self.random_state)
         samples = samples.with_weight()
@@ -296,13 +293,39 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             if hasattr(validation.X, "taken"):  # scored by NumPy
                 validation = replace(validation, X=validation.X[:])
         check_calibrate(self, network.target, len(samples))
+
+        def begin(problem, units, starts):
+            run = self._start(network, problem, starts, rng, warm=goes_on)
+            run = ConvertedRun(run, units.outer)
+            keep_start(self, run, replace(samples, X=problem.X))
+            keep_range(self, samples.X)
+            return run
+
+        self._learn(network, samples, begin, validation, callbacks, rng, goes_on)
+
+    def _check_columns(self, network, samples, goes_on):
+        """Refuse columns that a network which goes on, or the encoding, is not for."""
+        if goes_on:
+            check_warm_start(self, network.target.loss, network.sizes(samples, self))
+        else:
+            self.encoder_ = self._inputs = None
+        check_encoding(self, samples.X)
+
+    def _learn(
+        self, network, samples, begin, validation, callbacks, rng, goes_on, choose=choose_columns
+    ):
+        """From samples that were checked to a fitted network.
+
+        ``begin(problem, units, starts)`` begins the run, in inner units, and keeps what it says;
+        ``choose`` chooses what the first layer sees.
+        """
         problem = self._pose(network, samples)
         check_on_device(network.solver, problem)
         units = TargetUnits.of_all(problem) if network.target.numeric else TargetUnits()
         if goes_on:
             problem = known_columns(self, problem)
         else:
-            problem = choose_columns(
+            problem = choose(
                 self, problem, network, units, lambda problem: self._fitted(network, problem)
             )
         self._sample = None  # of a stream before: after a fit the encoder stays what it is
@@ -318,10 +341,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         self.n_networks_ = len(starts)
         self._keep_calibration(None)
         with self._blas_threads(network, problem):
-            run = self._start(network, problem, starts, rng, warm=goes_on)
-            run = ConvertedRun(run, units.outer)
-            keep_start(self, run, replace(samples, X=problem.X))
-            keep_range(self, samples.X)
+            run = begin(problem, units, starts)
             result, monitor = self._minimize(run, units, validation, callbacks)
         keep_fit(self, result, monitor)
         if self.calibrate and result.stop_reason != "interrupted":
@@ -397,7 +417,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             warnings.warn(
                 "Interrupted by user after the fit: it is complete, and as with calibrate=False.",
                 ConvergenceWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
 
     def _fitted(self, network, problem, seed=0, longest=None):
@@ -416,11 +436,14 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 max_iter=self.max_iter if longest is None else longest,
                 tol=self.tol,
                 n_iter_no_change=self.n_iter_no_change,
+                on_sweep=told_to_stop,
             )
         if found.stop_reason == "interrupted":  # there is nothing yet to be kept
             raise KeyboardInterrupt
         weights = units.outer(found.coefs, found.intercepts)
-        return lambda X: forward(X, *weights, network.activations)
+        return partial(
+            forward, coefs=weights[0], intercepts=weights[1], activations=network.activations
+        )
 
     def _blas_threads(self, network, problem):
         """Threads for a fit to all samples of a problem."""
@@ -432,15 +455,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 
     def _start(self, network, problem, starts, rng, *, warm=False):
         """Begin runs of the solver on all samples of a problem, as one."""
-        solver = network.solver
-        settings = {
-            "epsilon": float(self.epsilon),
-            "max_iter": self.max_iter,
-            "tol": self.tol,
-            "n_iter_no_change": self.n_iter_no_change,
-            "warm": warm,
-            **self._resolve_settings(len(problem.Y)),
-        }
+        solver, settings = network.solver, self._settings(len(problem.Y), warm)
         if len(starts) > 1 and hasattr(solver, "start_several"):
             return solver.start_several(problem, starts, rng=rng, **settings)
 
@@ -523,6 +538,17 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         if isinstance(self.n_networks, bool):  # an integer to Python, but no count
             raise ValueError(f"n_networks must be a positive integer; got {self.n_networks!r}.")
         return int(self.n_networks)
+
+    def _settings(self, n, warm):
+        """What the engine wants to know of a fit to n samples."""
+        return {
+            "epsilon": float(self.epsilon),
+            "max_iter": self.max_iter,
+            "tol": self.tol,
+            "n_iter_no_change": self.n_iter_no_change,
+            "warm": warm,
+            **self._resolve_settings(n),
+        }
 
     def _resolve_settings(self, n):
         """What the engine wants to know of a fit and of a chunk alike; None is its own choice."""

@@ -1,6 +1,6 @@
 """The only file that imports private or version-dependent parts of scikit-learn."""
 
-from sklearn.base import _fit_context
+from sklearn.base import _clone_parametrized, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import (
@@ -58,6 +58,7 @@ __all__ = [
     "_check_feature_names_in",
     "_check_n_features",
     "_check_sample_weight",
+    "_clone_parametrized",
     "_fit_context",
     "callback_context",
     "with_column_names",

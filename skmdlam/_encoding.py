@@ -1,13 +1,14 @@
 """What the first layer of an estimator sees: how that is chosen, and samples as it sees them."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
 from ._devices import SAMPLES_ON_HOST
-from ._inputs import PLAIN, categories_to_score, kinds_of, scored_problem
+from ._inputs import FROM_SAMPLES, PLAIN, categories_to_score, kinds_of, scored_problem
 from ._range import within_range, without_gaps
 from ._threads import one_blas_thread
 from .encoding import PiecewiseLinearEncoder
@@ -79,7 +80,7 @@ def _fitted(encoder, estimator, problem):
     return encoder._fit(problem.X, problem.sample_weight, problem.kinds)
 
 
-def choose_columns(estimator, problem, network, units, fit):
+def choose_columns(estimator, problem, network, units, fit, *, kinds=None, scoring=FROM_SAMPLES):
     """What the first layer of a new fit sees; kept as ``encoder_`` and ``_inputs``.
 
     Parameters
@@ -92,6 +93,10 @@ def choose_columns(estimator, problem, network, units, fit):
     fit : callable
         ``fit(problem)`` fits a network to encoded samples and returns a function from encoded
         samples to outputs.
+    kinds : Kinds or None, default=None
+        Of samples of which these are some; None for those of these.
+    scoring : FromSamples
+        What finds scores of levels.
 
     Returns
     -------
@@ -100,11 +105,14 @@ def choose_columns(estimator, problem, network, units, fit):
     """
     if hasattr(problem.X, "taken"):
         return _columns_on_device(estimator, problem, network, units)
-    problem = replace(problem, kinds=kinds_of(estimator, problem.X, problem.sample_weight))
+    if kinds is None:
+        kinds = kinds_of(estimator, problem.X, problem.sample_weight)
+    problem = replace(problem, kinds=kinds)
     columns = replace(PLAIN, n_features=problem.X.shape[1])
     fits = hasattr(network.solver, "choose_n_pieces") and bool(network.hidden)
     plain = estimator.encoding is None or problem.penalty.ridge is None
     categories, tied = categories_to_score(problem, by_hand=fits and not plain)
+    categories = scoring.of_all_levels(categories)
     if categories or tied:
         chosen = []  # the first choice holds for the others on the way
 
@@ -118,12 +126,11 @@ def choose_columns(estimator, problem, network, units, fit):
             else:
                 encoder = None
             pieces = _pieces(encoder, problem)
-            output = fit(_with_pieces(problem, pieces))
-            return lambda X: output(X if pieces is None else pieces.encoded(X))
+            return partial(_of_columns, fit(_with_pieces(problem, pieces)), pieces)
 
         alternate = fits and not problem.loss.nonsmooth
         alternation = fit_columns if alternate else None
-        problem, columns = scored_problem(problem, categories, tied, alternation)
+        problem, columns = scored_problem(problem, categories, tied, alternation, scoring)
         if columns.scores is not None and problem.kinds is None:
             # They say what a gap is that training never saw.
             problem = replace(problem, kinds=Kinds.of(problem.X, problem.sample_weight))
@@ -154,6 +161,11 @@ def _known_on_device(problem, inputs):
             "samples on a device do not get: move X to NumPy, or set warm_start=False."
         )
     return replace(problem, X=problem.X.encoded(inputs.pieces), pieces=inputs.pieces)
+
+
+def _of_columns(output, pieces, X):
+    """Outputs for columns that are encoded before."""
+    return output(X if pieces is None else pieces.encoded(X))
 
 
 def choose_pieces(estimator, problem, solver, least=0):

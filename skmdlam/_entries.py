@@ -57,6 +57,11 @@ class Distinct(NamedTuple):
     codes: np.ndarray
     declared: bool = False
 
+    @property
+    def n_present(self):
+        """Entries that are no gaps."""
+        return np.count_nonzero(self.codes >= 0)
+
 
 def kind_of_dtype(dtype):
     """Kind of entries of a NumPy type; None where the entries have to be looked at."""

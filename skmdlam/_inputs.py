@@ -160,7 +160,9 @@ def categories_to_score(problem, by_hand, tuned=TUNED):
         found = [CodeColumn.of(X, column) for column in np.flatnonzero(kinds.categorical)]
     if by_hand:
         found += _blocks(X, tuned)
-    found = [each for each in found if are_rare(each, X, problem.sample_weight, tuned)]
+    found = [
+        each for each in found if are_rare(each, X, problem.sample_weight, tuned, problem.times)
+    ]
     ties = by_hand and not problem.sparse and not problem.loss.nonsmooth
     ties = ties and X.shape[1] <= tuned.encoded_columns
     return found, numbers_with_levels(problem, tuned) if ties else []
@@ -175,7 +177,41 @@ def _blocks(X, tuned):
     return [OneHotBlock.of(X, block) for block in blocks]
 
 
-def scored_problem(problem, categories, tied, fit, tuned=TUNED):
+class FromSamples:
+    """How scores are found: from the samples of a problem."""
+
+    def of_all_levels(self, categories):
+        """The same categories with the levels of all samples."""
+        return categories
+
+    def folds(self, problem, categories, tuned):
+        """As :func:`~skmdlam.engine.level_scores.folds_of`."""
+        return folds_of(problem, categories, tuned)
+
+    def first(self, *args):
+        """As :func:`~skmdlam.engine.level_scores.first_scores`."""
+        return first_scores(*args)
+
+    def renewed(self, scored, output):
+        """As :func:`~skmdlam.engine.level_scores.renewed_scores`."""
+        return renewed_scores(scored, output)
+
+    def finished(self, scored, fit):
+        """Scores that stay, before there is an end."""
+        return scored
+
+
+FROM_SAMPLES = FromSamples()
+
+
+def rest_of(categories, d):
+    """The columns that stay beside the scores of these categories."""
+    blocks = [each.columns for each in categories if isinstance(each, OneHotBlock)]
+    kept = np.setdiff1d(np.arange(d), np.concatenate(blocks)) if blocks else None
+    return InputColumns(kept, None, None, d)
+
+
+def scored_problem(problem, categories, tied, fit, scoring=FROM_SAMPLES, tuned=TUNED):
     """The problem with scores of these categories, behind the columns that stay.
 
     Scores and the network are found in turn: those for a constant first, and then for networks
@@ -190,6 +226,7 @@ def scored_problem(problem, categories, tied, fit, tuned=TUNED):
     fit : callable or None
         ``fit(problem)`` gives a function from samples of its columns to outputs; None where scores
         are those for a constant.
+    scoring : FromSamples
 
     Returns
     -------
@@ -198,20 +235,19 @@ def scored_problem(problem, categories, tied, fit, tuned=TUNED):
     columns : InputColumns
         Without an encoding.
     """
-    d, kept, kinds = problem.X.shape[1], None, problem.kinds
-    blocks = [each.columns for each in categories if isinstance(each, OneHotBlock)]
+    d, kinds = problem.X.shape[1], problem.kinds
+    columns = rest_of(categories, d)
     coded = [each.column for each in categories if isinstance(each, CodeColumn)]
     if kinds is not None:
         kinds = kinds.without_levels(coded)
-    if blocks:
-        kept = np.setdiff1d(np.arange(d), np.concatenate(blocks))
-        kinds = None if kinds is None else kinds.taken(kept)
-    rest = InputColumns(kept, None, None, d).rest(problem.X)
-    folds = folds_of(problem, categories, tuned)
-    scored = first_scores(problem, rest, kinds, categories, folds, tuned)
+    if columns.kept is not None and kinds is not None:
+        kinds = kinds.taken(columns.kept)
+    rest = columns.rest(problem.X)
+    folds = scoring.folds(problem, categories, tuned)
+    scored = scoring.first(problem, rest, kinds, categories, folds, tuned)
     for turn in range(0 if fit is None else _rounds(problem, tied, tuned)):
         output = fit(scored.posed())
-        renewed = renewed_scores(scored, output)
+        renewed = scoring.renewed(scored, output)
         if turn == 0:
             steps = from_outputs(problem, output(scored.X))
             more = slopes_of_levels(scored, categories, folds, steps, tuned)
@@ -223,8 +259,8 @@ def scored_problem(problem, categories, tied, fit, tuned=TUNED):
     if fit is not None:
         scored = tested_scores(scored, fit, tuned)
     useful = scored.scores.useful(tuned.level_gain, any_other=rest.shape[1] > len(coded))
-    scored = scored.some(useful)
-    return scored.posed(), InputColumns(kept, scored.scores, None, d)
+    scored = scoring.finished(scored.some(useful), fit)
+    return scored.posed(), replace(columns, scores=scored.scores)
 
 
 def _rounds(problem, tied, tuned):
@@ -238,11 +274,14 @@ def _rounds(problem, tied, tuned):
     return rounds + bool(tied)
 
 
-def kinds_of(estimator, X, weight, tuned=TUNED):
-    """Levels and gaps of dense samples; None where there is nothing but numbers."""
+def kinds_of(estimator, X, weight, tuned=TUNED, *, times=1.0, gaps=False):
+    """Levels and gaps of dense samples; None where there is nothing but numbers.
+
+    For each of them there are ``times`` in all, of which some have ``gaps``.
+    """
     if sp.issparse(X):
         return None
     categorical = getattr(estimator, "is_categorical_", None)
-    if categorical is None and not np.isnan(X).any():
+    if categorical is None and not gaps and not np.isnan(X).any():
         return None
-    return Kinds.of(X, weight, categorical, tuned)
+    return Kinds.of(X, weight, categorical, tuned, times)

@@ -1,8 +1,20 @@
 """What ``verbose=True`` shows: a progress bar where rich is installed, plain lines elsewhere."""
 
 import sys
+from contextvars import ContextVar
 
 _LINES = 20
+# Who is told of the sweeps in place of the terminal, as ``watcher(record, total)``: where a fit is
+# a task on another machine. It may raise KeyboardInterrupt, which ends the fit as Ctrl-C does.
+WATCHER = ContextVar("skmdlam_watcher", default=None)
+
+
+def told_to_stop(record, run):
+    """For sweeps that are not shown: raises KeyboardInterrupt where a watcher asks for the end."""
+    watcher = WATCHER.get()
+    if watcher is not None:
+        watcher(None, 0)
+    return False
 
 
 class Progress:
@@ -20,11 +32,12 @@ class Progress:
 
     def __init__(self, enabled, total):
         self._enabled, self._total, self._bar = enabled, total, None
+        self._watcher = WATCHER.get()
         self._every = max(1, total // _LINES)
         self._unsaid = None
 
     def __enter__(self):
-        if self._enabled and sys.stdout is not None and sys.stdout.isatty():
+        if self._enabled and self._watcher is None and _has_terminal():
             try:
                 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
                 from rich.progress import Progress as Bar
@@ -48,9 +61,11 @@ class Progress:
 
     def update(self, record):
         """Show one iteration."""
-        if not self._enabled:
+        if self._watcher is not None:
+            self._watcher(record if self._enabled else None, self._total)
+        elif not self._enabled:
             return
-        if self._bar is not None:
+        elif self._bar is not None:
             self._bar.update(self._task, completed=record.iteration, description=_text(record))
         elif record.iteration == 1 or record.iteration % self._every == 0:
             self._say(record)
@@ -61,6 +76,10 @@ class Progress:
         self._unsaid = None
         width = len(str(self._total))
         print(f"Iteration {record.iteration:>{width}}: {_text(record)}", flush=True)
+
+
+def _has_terminal():
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _text(record):

@@ -9,11 +9,12 @@ from .engine.moments import extremes
 _ENTRIES = 2**14
 
 
-def keep_range(estimator, X, *, goes_on=False):
+def keep_range(estimator, X, *, goes_on=False, found=None):
     """Keep ``data_min_`` and ``data_max_`` of the samples that were learned, in their type.
 
-    Of a stream, which ``goes_on``, these are of all chunks, without the cells that were taken for
-    errors. In a column that is read by its rank alone no cell is taken for one.
+    ``found`` are their extremes, where X is but some of them. Of a stream, which ``goes_on``, these
+    are of all chunks, without the cells that were taken for errors. In a column that is read by its
+    rank alone no cell is taken for one.
     """
     summary = estimator._stream.get("summary", estimator._stream)
     reach = summary.get("reach")
@@ -21,7 +22,9 @@ def keep_range(estimator, X, *, goes_on=False):
         return
     low, high = (np.asarray(reach[end]).astype(X.dtype) for end in ("low", "high"))
     inputs = estimator._inputs
-    if inputs is not None:
+    if found is not None:
+        low, high = (end.astype(X.dtype) for end in found)
+    elif inputs is not None:
         pieces = inputs.pieces
         found = _extremes(X)
         if goes_on and hasattr(estimator, "data_min_"):
@@ -33,20 +36,24 @@ def keep_range(estimator, X, *, goes_on=False):
             for end, known in zip(found, (low, high), strict=True):
                 end[pieces.source[pieces.straight]] = known[pieces.straight]
         low, high = found
-        if estimator.is_categorical_ is not None:  # any code is one
-            low[estimator.is_categorical_] = 0
-            high[estimator.is_categorical_] = [max(len(c) - 1, 0) for c in estimator.categories_]
+    if estimator.is_categorical_ is not None:  # any code is one
+        low[estimator.is_categorical_] = 0
+        high[estimator.is_categorical_] = [max(len(c) - 1, 0) for c in estimator.categories_]
     estimator.data_min_, estimator.data_max_ = low, high
 
 
-def _extremes(X):
-    """Smallest and largest number of each column, 0 where there are only gaps."""
+def ends_of(X):
+    """Smallest and largest number of each column, not a number where there are only gaps."""
     if sp.issparse(X):
         return tuple(end.astype(X.dtype) for end in extremes(X))
     if hasattr(X, "taken"):  # on a device, and complete
         return X.min(axis=0), X.max(axis=0)
-    low, high = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
-    return np.nan_to_num(low), np.nan_to_num(high)
+    return np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
+
+
+def _extremes(X):
+    """The same, 0 where there are only gaps."""
+    return tuple(np.nan_to_num(end) for end in ends_of(X))
 
 
 def within_range(estimator, X):

@@ -1,6 +1,7 @@
 """What a run says, turned into fitted attributes, curves and warnings."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -11,8 +12,8 @@ from .engine.reductions import Rows
 from .engine.summary import DataSummary
 
 _CURVES = ("loss", "objective", "epsilon", "rho", "gap")
-# warnings.warn <- keep_fit <- _fit <- fit <- scikit-learn's fit context <- the user
-_STACKLEVEL_OF_FIT = 5
+# warnings.warn <- keep_fit <- _learn <- _fit <- fit <- scikit-learn's fit context <- the user
+_STACKLEVEL_OF_FIT = 6
 
 
 def keep_network(estimator, problem, target, sizes):
@@ -43,11 +44,39 @@ def keep_start(estimator, run, samples):
     samples : Samples
         What it is fitted to.
     """
+    keep_summary(estimator, run, summary_of(samples, estimator._loss, run.moments))
+
+
+def summary_of(samples, loss, moments):
+    """What some samples say, of columns with these moments.
+
+    Parameters
+    ----------
+    samples : Samples or Part
+    loss : Loss
+    moments : tuple of ndarray
+        Mean and standard deviation of the columns.
+
+    Returns
+    -------
+    DataSummary
+    """
     X, Y, weight = samples.X, samples.Y, samples.weight
-    if estimator._loss.outlier_threshold < np.inf:  # outliers do not own the unit of a stream
+    if loss.outlier_threshold < np.inf:  # outliers do not own the unit of a stream
         Y = pulled_in(Y, Rows(len(Y), weight).normalized())
-    summary = DataSummary.of(X, Y, weight, moments=run.moments, estimated=run.estimated)
-    estimator._stream = summary.as_arrays()
+    return DataSummary.of(X, Y, weight, moments=moments)
+
+
+def keep_summary(estimator, run, summary):
+    """The same as :func:`keep_start` where the summary of the samples is known.
+
+    Parameters
+    ----------
+    estimator : estimator
+    run : Run
+    summary : DataSummary
+    """
+    estimator._stream = replace(summary, estimated=run.estimated).as_arrays()
     _keep_regularization(estimator, run)
 
 

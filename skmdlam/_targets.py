@@ -53,9 +53,13 @@ class NumericTarget:
         except ValueError as error:
             raise ValueError(f"y: {error}") from error
 
-    def encode(self, y, weight, dtype):
+    def encode(self, y, weight, dtype, *, some=False):
         """Encode the target of other samples."""
         return self.learn(y, weight, dtype)
+
+    def decoded(self, Y):
+        """The target that was encoded, for a scorer."""
+        return Y.ravel() if Y.shape[1] == 1 else Y
 
     def strata(self, y):
         """Classes that a split must keep: numbers have none."""
@@ -124,12 +128,52 @@ class ClassTarget:
             weight = self._times(for_classes_in(y, self.class_weight), y, weight, dtype)
         return Y, weight
 
-    def encode(self, y, weight, dtype):
-        """Encode other samples than those of the fit; classes may be missing."""
+    def learn_counts(self, found, dtype):
+        """Learn the classes of a fit whose samples are elsewhere, in several places.
+
+        Parameters
+        ----------
+        found : list of (classes, multilabel, sizes)
+            What :func:`classes_in` says of the samples of each place.
+        dtype : dtype
+            Type of the weights.
+        """
+        multilabel = found[0][1]
+        if multilabel:
+            classes, sizes = found[0][0], sum(part for _, _, part in found)
+            every_one = np.repeat([[0], [1]], len(classes), axis=1)
+            columns, counted = every_one.T, sizes.sum(axis=0) / len(classes)
+        else:
+            classes = np.unique(np.concatenate([part for part, _, _ in found]))
+            sizes = np.zeros(len(classes))
+            for part, _, counts in found:
+                sizes[np.searchsorted(classes, part)] += counts
+            columns, every_one, counted, sizes = [classes], classes, sizes, [sizes]
+        self._agree(classes, multilabel)
+        if self.class_weight is None:
+            return
+        self._by_class = self.class_weight
+        if self.class_weight == "balanced":
+            by_label = [_balanced(*each) for each in zip(columns, sizes, strict=True)]
+            self._by_class = by_label if len(by_label) > 1 else by_label[0]
+        self._times(self._by_class, every_one, counted, dtype)
+
+    def encode(self, y, weight, dtype, *, some=False):
+        """Encode other samples than those of the fit; classes may be missing.
+
+        Of ``some`` of the samples every one may have the weight zero.
+        """
         Y = cast_target(self._encode(y), dtype)
         if self._by_class is not None:
-            weight = self._times(for_classes_in(y, self._by_class), y, weight, dtype)
+            by_class = for_classes_in(y, self._by_class)
+            weight = self._times(by_class, y, weight, dtype, some=some)
         return Y, weight
+
+    def decoded(self, Y):
+        """The target that was encoded, for a scorer."""
+        if self.multilabel:
+            return Y.astype(int)
+        return self.classes[Y.argmax(axis=1) if Y.shape[1] > 1 else Y.ravel().astype(int)]
 
     def strata(self, y):
         """Classes that a split must keep; None for an indicator matrix."""
@@ -142,24 +186,12 @@ class ClassTarget:
     # -- classes ----------------------------------------------------------------------------------
 
     def _learn(self, y):
-        check_classification_targets(y)
-        kind = type_of_target(y, input_name="y")
-        if kind == "multiclass-multioutput":
-            raise ValueError(
-                "y has several columns of more than two classes (multiclass-multioutput), which "
-                "is not supported: fit one classifier a column (MultiOutputClassifier)."
-            )
-        multilabel = kind == "multilabel-indicator"
-        if multilabel:
-            encoded = y.toarray() if sp.issparse(y) else np.asarray(y)
-            if not np.isin(encoded, (0, 1)).all():
-                raise ValueError(
-                    "y with several columns must be a multilabel indicator of zeros and ones; got "
-                    f"the values {np.unique(encoded)}."
-                )
-            classes = np.arange(encoded.shape[1])
-        else:
-            classes, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
+        classes, multilabel, encoded = _known_by(y)
+        self._agree(classes, multilabel)
+        return encoded if multilabel else self._indicator(encoded)
+
+    def _agree(self, classes, multilabel):
+        """Know these classes, where they are those of the network that training goes on with."""
         if self._goes_on and not (
             multilabel == self.multilabel and np.array_equal(classes, self.classes)
         ):
@@ -172,7 +204,6 @@ class ClassTarget:
                 "Set warm_start=False to start afresh."
             )
         self._know(classes, multilabel)
-        return encoded if multilabel else self._indicator(codes)
 
     def _learn_stream(self, y, classes):
         if classes is not None:
@@ -228,7 +259,7 @@ class ClassTarget:
 
     # -- weights of the classes -------------------------------------------------------------------
 
-    def _times(self, by_class, y, weight, dtype):
+    def _times(self, by_class, y, weight, dtype, *, some=False):
         """Weights of the samples times those of their classes."""
         factors = compute_sample_weight(by_class, y)
         if not (np.isfinite(factors) & (factors >= 0)).all():
@@ -237,7 +268,7 @@ class ClassTarget:
             )
         factors = factors.astype(dtype)
         weight = factors if weight is None else weight * factors
-        if not (weight > 0).any():
+        if not some and not (weight > 0).any():
             raise ValueError("class_weight and sample_weight give every sample the weight zero.")
         check_sum_of_weights(weight, "sample_weight (times class_weight)")
         return weight
@@ -276,6 +307,46 @@ def cast_target(Y, dtype):
     return cast
 
 
+def _known_by(y):
+    """Classes of a target, whether it is an indicator, and that indicator or the codes."""
+    check_classification_targets(y)
+    kind = type_of_target(y, input_name="y")
+    if kind == "multiclass-multioutput":
+        raise ValueError(
+            "y has several columns of more than two classes (multiclass-multioutput), which "
+            "is not supported: fit one classifier a column (MultiOutputClassifier)."
+        )
+    multilabel = kind == "multilabel-indicator"
+    if multilabel:
+        encoded = y.toarray() if sp.issparse(y) else np.asarray(y)
+        if not np.isin(encoded, (0, 1)).all():
+            raise ValueError(
+                "y with several columns must be a multilabel indicator of zeros and ones; got "
+                f"the values {np.unique(encoded)}."
+            )
+        return np.arange(encoded.shape[1]), True, encoded
+    classes, codes = np.unique(column_or_1d(y, warn=True), return_inverse=True)
+    return classes, False, codes
+
+
+def classes_in(y, weight=None):
+    """The classes of some samples, for :meth:`ClassTarget.learn_counts`.
+
+    Returns
+    -------
+    classes : ndarray
+    multilabel : bool
+    sizes : ndarray of shape (n_classes,), or of shape (n_labels, 2)
+        Weights of the classes, of 0 and 1 of each label.
+    """
+    classes, multilabel, encoded = _known_by(y)
+    if not multilabel:
+        return classes, multilabel, np.bincount(encoded, weight, len(classes)).astype(float)
+    ones = encoded.T @ (np.ones(len(encoded)) if weight is None else weight.astype(float))
+    total = len(encoded) if weight is None else weight.sum(dtype=float)
+    return classes, multilabel, np.column_stack([total - ones, ones])
+
+
 def for_classes_in(y, by_class):
     """These weights for the classes in y alone, as scikit-learn wants them: 1 where none is given.
 
@@ -297,12 +368,16 @@ def balanced_weights(y, weight):
     result = []
     for column in _columns(y):
         classes, codes = np.unique(column, return_inverse=True)
-        size = np.bincount(codes, weights=weight).astype(float)
-        factor = np.zeros_like(size)
-        present = size > 0
-        factor[present] = size.sum() / (np.count_nonzero(present) * size[present])
-        result.append(dict(zip(classes.tolist(), factor.tolist(), strict=True)))
+        result.append(_balanced(classes, np.bincount(codes, weights=weight).astype(float)))
     return result if len(result) > 1 else result[0]
+
+
+def _balanced(classes, size):
+    """The same for classes of these weights."""
+    factor = np.zeros_like(size)
+    present = size > 0
+    factor[present] = size.sum() / (np.count_nonzero(present) * size[present])
+    return dict(zip(classes.tolist(), factor.tolist(), strict=True))
 
 
 def _columns(y):

@@ -83,7 +83,7 @@ def prepare(estimator, X, y, sample_weight, target, goes_on=False):
     """
     if isinstance(X, Table):
         return _prepare_on_device(estimator, X, y, sample_weight, target)
-    table = _table(estimator, X, reset=True)
+    table = table_in_order(estimator, X, reset=True)
     reader = estimator._reader if goes_on else None
     if reader is None or reader.n_features != table.shape[1]:
         reader = Reader.fit(table, estimator.categorical_features)
@@ -140,7 +140,7 @@ def prepare_chunk(estimator, X, y, sample_weight, target, classes, dtype):
     Samples
     """
     begins = dtype is None
-    table = _table(estimator, X, reset=begins)
+    table = table_in_order(estimator, X, reset=begins)
     if begins:
         reader = Reader.fit(table, estimator.categorical_features, keep_declared=True)
     else:
@@ -305,18 +305,24 @@ def check_new_X(estimator, X):
     return _read_new(estimator, X)
 
 
-def check_weight(sample_weight, X, name="sample_weight"):
-    """Weights that are valid and not all zero, or None when every sample counts one."""
+def check_weight(sample_weight, X, name="sample_weight", *, some=False):
+    """Weights that are valid and not all zero, or None when every sample counts one.
+
+    Of ``some`` of the samples all may be zero.
+    """
     if sample_weight is None:
         return None
     refuse_strings(sample_weight, name)
+    if some and not np.any(sample_weight):  # scikit-learn refuses these
+        ones = np.ones(np.shape(sample_weight), dtype=X.dtype)
+        return np.zeros_like(check_weight(ones, X, name))
     try:
         weight = _check_sample_weight(sample_weight, X, dtype=X.dtype)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from error
     if (weight < 0).any():
         raise ValueError(f"{name} must not be negative; got a smallest weight of {weight.min():g}.")
-    if not (weight > 0).any():
+    if not some and not (weight > 0).any():
         raise ValueError(f"{name} is zero for every sample: nothing to fit.")
     check_sum_of_weights(weight, name)
     return weight
@@ -364,7 +370,7 @@ def refuse_huge(values, name):
         )
 
 
-def _table(estimator, X, *, reset, name="X"):
+def table_in_order(estimator, X, *, reset, name="X"):
     """X as a table with two dimensions and with the right names of columns."""
     table = table_of(X, name)
     _check_feature_names(estimator, table.data if table.named else X, reset=reset)
@@ -375,6 +381,14 @@ def _table(estimator, X, *, reset, name="X"):
 
 def _read(estimator, table, y, target, reader, *, reset):
     """X and y of these samples in numbers; the reader is kept."""
+    X, y = in_numbers(table, y, target, reader, estimator)
+    _check_n_features(estimator, X, reset=reset)
+    keep_reader(estimator, reader)
+    return X, y
+
+
+def in_numbers(table, y, target, reader, estimator):
+    """X and y of samples in numbers; the estimator, or its name, is that of messages."""
     if target.numeric:
         refuse_strings(y, "y")
     with _infinity_is_named(table):
@@ -387,16 +401,19 @@ def _read(estimator, table, y, target, reader, *, reset):
             estimator=estimator,
         )
     _refuse_sparse_gaps(X, "X")
-    _check_n_features(estimator, X, reset=reset)
+    return X, y
+
+
+def keep_reader(estimator, reader):
+    """Keep what reads further samples, and what it knows of categories."""
     estimator._reader = reader
     estimator.is_categorical_, estimator.categories_ = reader.is_categorical, reader.levels
-    return X, y
 
 
 def _read_new(estimator, X, *, name="X", dtype=_FLOATS):
     """X alone, for an estimator that knows its columns."""
     X = on_host(X, name)
-    table = _table(estimator, X, reset=False, name=name)
+    table = table_in_order(estimator, X, reset=False, name=name)
     _check_n_features(estimator, table.data, reset=False)
     with _infinity_is_named(table, name):
         X = check_array(

@@ -3,6 +3,7 @@
 import functools
 import gc
 import hashlib
+import importlib.util
 import os
 import pickle
 from pathlib import Path
@@ -42,6 +43,14 @@ def pytest_collection():
         gc.collect()
         gc.freeze()
         gc.enable()
+
+
+def pytest_collection_modifyitems(items):
+    """Skip the examples of skmdlam.dask, which its docstrings run, where Dask is not installed."""
+    if importlib.util.find_spec("distributed") is None:
+        for item in items:
+            if isinstance(item, pytest.DoctestItem) and "skmdlam.dask" in item.name:
+                item.add_marker(pytest.mark.skip(reason="skmdlam.dask needs dask and distributed"))
 
 
 @pytest.fixture(scope="session", autouse=True)

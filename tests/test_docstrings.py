@@ -6,6 +6,7 @@ import pytest
 
 import skmdlam
 from skmdlam import activations, losses, penalties, testing
+from skmdlam import dask as dask_estimators
 
 validation = pytest.importorskip("numpydoc.validate")
 docscrape = pytest.importorskip("numpydoc.docscrape")
@@ -30,9 +31,11 @@ def public_objects():
     classes = [getattr(skmdlam, name) for name in skmdlam.__all__ if name != "__version__"]
     for module in (activations, losses, penalties, testing):
         classes += [getattr(module, name) for name in module.__all__ if name != name.upper()]
+    own = [getattr(dask_estimators, name) for name in dask_estimators.__all__]
     found = {}
-    for thing in classes:
+    for thing in classes + own:
         home = "skmdlam" if thing.__name__ in skmdlam.__all__ else thing.__module__
+        home = "skmdlam.dask" if thing in own else home
         name = f"{home}.{thing.__name__}"
         found[name] = NOT_ASKED if home == "skmdlam" else NOT_ASKED | OF_ESTIMATORS
         if not inspect.isclass(thing):
@@ -47,10 +50,11 @@ def public_objects():
             found[f"{name}.{attribute}"] = (
                 NOT_ASKED | OF_ESTIMATORS | (INHERITED if base else set())
             )
-    for base in (skmdlam.MDLAMClassifier, skmdlam.MDLAMRegressor):
+    for base in (skmdlam.MDLAMClassifier, skmdlam.MDLAMRegressor, *own):
+        home = "skmdlam.dask" if base in own else "skmdlam"
         for attribute, method in inspect.getmembers(base, inspect.isfunction):
             if not attribute.startswith("_") and method.__module__.startswith("skmdlam."):
-                found[f"skmdlam.{base.__name__}.{attribute}"] = NOT_ASKED | OF_ESTIMATORS
+                found[f"{home}.{base.__name__}.{attribute}"] = NOT_ASKED | OF_ESTIMATORS
     return found
 
 

@@ -29,9 +29,10 @@ class Part(NamedTuple):
         return self.X.shape[0]
 
     def take(self, rows):
-        """Some of them."""
+        """Some of them; samples that are encoded on demand stay so."""
         weight = None if self.weight is None else self.weight[rows]
-        return Part(self.X[rows], self.Y[rows], weight)
+        X = self.X.taken(rows) if hasattr(self.X, "taken") else self.X[rows]
+        return self._replace(X=X, Y=self.Y[rows], weight=weight)
 
     @classmethod
     def joined(cls, parts):
@@ -68,8 +69,8 @@ class Blocks(ABC):
         """Blocks that are ``function(block, *args)``; they stay where their blocks are."""
 
     @abstractmethod
-    def each(self, function, args, which=None):
-        """``function(block, *args[i])`` of some blocks, side by side.
+    def each(self, function, args, which=None, shared=()):
+        """``function(block, *shared, *args[i])`` of some blocks, side by side.
 
         Parameters
         ----------
@@ -78,6 +79,8 @@ class Blocks(ABC):
             Further arguments, one tuple for each of the blocks.
         which : sequence of int or None, default=None
             Their numbers; None for all.
+        shared : tuple
+            Arguments that are the same for all, which travel once.
 
         Returns
         -------
@@ -86,11 +89,15 @@ class Blocks(ABC):
         """
 
     @abstractmethod
-    def total(self, function, *args):
-        """Sum of ``function(block, *args)`` over all blocks, of numbers, arrays or tuples of them.
+    def pooled(self, function, args, which=None, shared=()):
+        """The sum of what :meth:`each` returns, of numbers, arrays, or lists and dicts of them.
 
         The sum is that of a tree of fixed form: it does not depend on where the blocks are.
         """
+
+    def total(self, function, *args):
+        """Sum of ``function(block, *args)`` over all blocks."""
+        return self.pooled(function, [()] * self.n_blocks, shared=args)
 
     @abstractmethod
     def dealt(self, n_piles, seed):
@@ -123,15 +130,18 @@ class LocalBlocks(Blocks):
     def mapped(self, function, *args):
         return LocalBlocks([function(part, *args) for part in self.parts])
 
-    def each(self, function, args, which=None):
+    def each(self, function, args, which=None, shared=()):
         which = range(self.n_blocks) if which is None else which
-        return [function(self.parts[i], *own) for i, own in zip(which, args, strict=True)]
+        return [function(self.parts[i], *shared, *own) for i, own in zip(which, args, strict=True)]
 
-    def total(self, function, *args):
-        return tree_sum([function(part, *args) for part in self.parts])
+    def pooled(self, function, args, which=None, shared=()):
+        return tree_sum(self.each(function, args, which, shared))
 
     def dealt(self, n_piles, seed):
-        hands = [deal(part, number, n_piles, seed) for number, part in enumerate(self.parts)]
+        hands = [
+            deal(part, number, self.n_blocks, n_piles, seed)
+            for number, part in enumerate(self.parts)
+        ]
         return LocalBlocks(
             [
                 pile_of([hand[pile] for hand in hands if pile in hand], pile, seed)
@@ -149,31 +159,51 @@ def tree_sum(values, arity=8, add=None):
 
 
 def added(values):
-    """The sum of numbers, of arrays, or of tuples of them entry by entry."""
+    """The sum of numbers or arrays, or of tuples, lists and dicts of them entry by entry.
+
+    What is None in one of them is not known of their sum.
+    """
     first, *rest = values
-    if isinstance(first, tuple):
-        return tuple(added(entries) for entries in zip(*values, strict=True))
+    if any(value is None for value in values):
+        return None
+    if isinstance(first, dict):
+        return {name: added([value[name] for value in values]) for name in first}
+    if isinstance(first, tuple | list):
+        return type(first)(added(entries) for entries in zip(*values, strict=True))
     for value in rest:
         first = first + value
     return first
+
+
+def times(factor, values):
+    """The same structure with every number in it multiplied."""
+    if values is None:
+        return None
+    if isinstance(values, dict):
+        return {name: times(factor, value) for name, value in values.items()}
+    if isinstance(values, tuple | list):
+        return type(values)(times(factor, value) for value in values)
+    return values * factor
 
 
 # Piles that the samples of one block go to, at most: many blocks times many piles would be a flood.
 _MOST_PILES = 32
 
 
-def piles_of(number, n_piles):
-    """The piles that the samples of block ``number`` go to, spread over all."""
-    m = min(n_piles, _MOST_PILES)
-    step = n_piles / m
-    return [int(number + j * step) % n_piles for j in range(m)]
+def piles_of(number, n_blocks, n_piles):
+    """The piles that the samples of one of the blocks go to, spread over all.
+
+    Where there are many blocks these are a few, and together all piles have as many.
+    """
+    m = min(n_piles, max(_MOST_PILES, -(-_MOST_PILES * n_piles // max(n_blocks, 1) // 8)))
+    return [(number + j * n_piles // m) % n_piles for j in range(m)]
 
 
-def deal(part, number, n_piles, seed):
+def deal(part, number, n_blocks, n_piles, seed):
     """The samples of one block in random order, by the pile that they go to, a dict."""
     rng = np.random.default_rng([seed, 0, number])
     order = rng.permutation(part.n)
-    piles = piles_of(number, n_piles)
+    piles = piles_of(number, n_blocks, n_piles)
     # What is left over goes to other piles for each block.
     shift = int(rng.integers(len(piles)))
     edges = np.linspace(0, part.n, len(piles) + 1).astype(int)

@@ -28,6 +28,7 @@ _UNITS = "benchmarks/units.py"
 _SCALING = "benchmarks/scaling.py"
 _ROBUST = "benchmarks/robustness.py"
 _NETWORKS = "benchmarks/several_networks.py"
+_SCALE = "benchmarks/scale.py"
 _UNCERTAINTY = "benchmarks/uncertainty.py"
 
 
@@ -180,7 +181,7 @@ class Tuned:
     stream_refresh_first: int = _number(3, "steps", "time, adaptation", _STREAM)
     stream_rho: float = _number(2.0, "rho of a fit", "noise, speed", _STREAM)
     stream_fitted: float = _number(32.0, "factor of rho", "what a fit has found, drift", _STREAM)
-    stream_rounds: int = _number(8, "rounds", "time, fit of short streams", _STREAM)
+    stream_rounds: int = _number(32, "rounds", "time, fit of short streams", _STREAM)
     stream_short: int = _number(5000, "samples", "fit of short streams, noise", _STREAM)
     stream_window: float = _number(0.2, "share of the stream", "noise, adaptation", _STREAM)
     stream_prior: float = _number(20.0, "samples", "noise of covariances, bias", _STREAM)
@@ -202,6 +203,12 @@ class Tuned:
     stream_far_expected: float = _number(0.002, "share of the rows", "the same, drift", _STREAM)
     stream_far_cells: float = _number(4.5, "cells", "wrong cells, drift", _STREAM)
     stream_first: int = _number(30, "samples", "wrong cells at the start, memory", _STREAM)
+
+    # -- samples in blocks that are elsewhere ----------------------------------------------------
+    least_paths: int = _number(4, "blocks side by side", "speed, what averages lose", _SCALE)
+    rounds: int = _number(32, "averages an epoch", "the same", _SCALE)
+    least_batch: int = _number(50, "samples", "steps in a round, time", _SCALE)
+    long_round: int = _number(100, "steps", "speed, noise of momentum between rounds", _SCALE)
 
 
 @dataclass(frozen=True)
@@ -254,6 +261,10 @@ class Limits:
     factorization: int = _number(4000, "rows or columns", "time of the exact step", _FULL)
     dense_eigenvalue: int = _number(600, "rows", "time of the largest eigenvalue", _FULL)
     stream_covariance: int = _number(1500, "columns", "time and memory, metric", _STREAM)
+    driver_rows: int = _number(50_000, "samples", "memory, error of estimates", _SCALE)
+    pile_numbers: int = _number(2**21, "numbers", "memory, steps between averages", _SCALE)
+    pile_rows: int = _number(2000, "samples", "steps between averages", _SCALE)
+    one_task_numbers: int = _number(2**24, "numbers", "time, memory of a worker", _SCALE)
     std_newton: int = _number(300, "units", "time, digits of the std", _UNCERTAINTY)
 
 

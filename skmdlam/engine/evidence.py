@@ -44,7 +44,7 @@ def choose_n_pieces(problem, constants=CONSTANTS):
     """
     tuned, rows = constants.tuned, problem.rows
     # Of weights of less than one on average only the ratios count.
-    total = max(rows.total, rows.n_rows)
+    total = max(rows.total, rows.n_rows) * problem.times
     if total < tuned.encoded_rows:
         return 0
     gain, price = tuned.pieces_gain * np.log(total / 1000.0), tuned.pieces_price / total

@@ -11,14 +11,13 @@ from .loop.run import ComposedRun
 from .loop.schedules import Schedule
 from .loop.side_by_side import side_by_side
 from .loop.sources import Whole
-from .moments import Columns, column_moments, standardized_samples
-from .steps.full_batch import FullBatchStep, setting_of, without_penalty
+from .moments import standardized_samples
+from .steps.full_batch import FullBatchStep, LocalSamples, setting_of, without_penalty
 from .steps.proximal import ProximalMethod
 from .steps.quasi_newton import method_of
-from .tails import tails_for
 
 
-def full_batch_run(options, problem, coefs, intercepts, settings):
+def full_batch_run(options, problem, coefs, intercepts, settings, samples=None):
     """Secant sweeps or, for a penalty that is not quadratic, proximal ones, from the start.
 
     Parameters
@@ -28,20 +27,22 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     coefs, intercepts : list of ndarray
         Starting weights; they are not changed.
     settings : Settings
+    samples : LocalSamples, BlockSamples or None, default=None
+        What is known of all samples; None for those of the problem.
 
     Returns
     -------
     run : ComposedRun
     """
-    return full_batch_runs(options, problem, [(coefs, intercepts)], settings)
+    return full_batch_runs(options, problem, [(coefs, intercepts)], settings, samples)
 
 
-def full_batch_runs(options, problem, starts, settings):
+def full_batch_runs(options, problem, starts, settings, samples=None):
     """Sweeps over all samples from one start or several, as one run.
 
     Parameters
     ----------
-    options, problem, settings
+    options, problem, settings, samples
         As for :func:`full_batch_run`.
     starts : list of (coefs, intercepts)
         Starting weights of each network.
@@ -51,19 +52,19 @@ def full_batch_runs(options, problem, starts, settings):
     run : ComposedRun or SideBySide
     """
     begun = time.perf_counter()
-    share = problem.rows.normalized()
-    moments = column_moments(problem.X, share)
-    X, rows, constants = problem.X, problem.rows, options.constants
-    columns = Columns.of(*moments, rows.total, X.shape[0], X.dtype, constants.limits)
-    tails = tails_for(problem, columns, constants)
+    constants = options.constants
+    if samples is None and options.device is not None:
+        samples = SamplesOnDevice(numerics_for(options.device), problem, constants)
+    samples = LocalSamples(problem, constants) if samples is None else samples
+    X, tails = problem.X, samples.tails
 
     def estimate():
-        scaling = problem.loss_scaling()
-        samples, Y = standardized_samples(X, *moments), scaling.transform(problem.Y)
+        scaling, moments = samples.scaling, samples.moments
+        shown, Y = standardized_samples(X, *moments), scaling.transform(problem.Y)
         if tails is not None:
             near = tails.pulled_in
-            samples = lambda rows: standardized_samples(near(X[rows]), *moments)(slice(None))  # noqa: E731
-        return options.estimate_regularization(problem, scaling, samples, Y)
+            shown = lambda rows: standardized_samples(near(X[rows]), *moments)(slice(None))  # noqa: E731
+        return options.estimate_regularization(problem, scaling, shown, Y, total=samples.beyond)
 
     found, estimated = options.resolve_regularization(settings.activity_alpha, estimate)
     rho = 1.0 if settings.rho is None else settings.rho
@@ -73,48 +74,39 @@ def full_batch_runs(options, problem, starts, settings):
     def run(coefs, intercepts, rng):
         nonlocal like
         if not problem.quadratic:
-            return proximal_run(
-                options, problem, coefs, intercepts, settings, found, moments, estimated, tails
+            return proximal_sweeps(
+                options, problem, coefs, intercepts, settings, found, samples, estimated
             )
         clock = time.perf_counter()
-        earlier = like
         setting = like = setting_of(
             problem,
             coefs,
             intercepts,
             **found.penalties,
             warm=settings.warm,
-            moments=moments,
-            tails=tails,
+            samples=samples,
             like=like,
-            constants=options.constants,
+            constants=constants,
         )
-        if options.device is not None:
-            on_device = None if earlier is None else earlier.objective
-            setting.objective = FullObjectiveOnDevice(
-                numerics_for(options.device), setting.objective, setting.Y, on_device
-            )
-        method = method_of(options.acceleration)(setting, rho, options.constants)
+        method = method_of(options.acceleration)(setting, rho, constants)
         return _sweeps(method, setting, settings.warm, clock, found, estimated)
 
     return side_by_side(run, starts, None, begun)
 
 
-def proximal_run(
-    options,
-    problem,
-    coefs,
-    intercepts,
-    settings,
-    regularization,
-    moments,
-    estimated=None,
-    tails=False,
-):
+def proximal_run(options, problem, coefs, intercepts, settings, regularization, moments):
     """Proximal sweeps over all samples, with these strengths of the unit-free penalties.
 
-    ``moments`` and ``tails`` are those of the columns of X; False where nobody has looked.
+    ``moments`` are those of the columns of X.
     """
+    samples = LocalSamples(problem, options.constants, moments)
+    return proximal_sweeps(options, problem, coefs, intercepts, settings, regularization, samples)
+
+
+def proximal_sweeps(
+    options, problem, coefs, intercepts, settings, regularization, samples, estimated=None
+):
+    """The same with what is known of all samples, wherever they are."""
     clock = time.perf_counter()
     constants = options.constants
     setting = setting_of(
@@ -123,8 +115,7 @@ def proximal_run(
         intercepts,
         **regularization.penalties,
         warm=settings.warm,
-        moments=moments,
-        tails=tails,
+        samples=samples,
         constants=constants,
     )
 
@@ -136,13 +127,32 @@ def proximal_run(
             intercepts,
             activity_alpha=regularization.activity_alpha,
             upper_alpha=regularization.upper_alpha,
-            moments=moments,
-            tails=tails,
+            samples=samples,
             constants=constants,
         )
 
     method = ProximalMethod(setting, free, constants)
     return _sweeps(method, setting, settings.warm, clock, regularization, estimated)
+
+
+class SamplesOnDevice(LocalSamples):
+    """The same samples, with passes for J and its gradient on a device.
+
+    Parameters
+    ----------
+    numerics : Numerics
+        Of the device.
+    problem, constants
+        As for :class:`LocalSamples`.
+    """
+
+    def __init__(self, numerics, problem, constants):
+        super().__init__(problem, constants)
+        self._numerics = numerics
+
+    def objective(self, inputs, widths, ridge, activity, columns, like=None):
+        on_host = super().objective(inputs, widths, ridge, activity, columns, like)
+        return FullObjectiveOnDevice(self._numerics, on_host, self._Y, like)
 
 
 def _sweeps(method, setting, warm, clock, regularization, estimated):

@@ -152,20 +152,19 @@ def first_scores(problem, rest, kinds, categories, folds, tuned=TUNED):
         found = [crossed.fit(each, w) for each, w in zip(asked.T, curvature.T, strict=True)]
         values, tables, gains = (list(part) for part in zip(*found, strict=True))
         if len(found) > tuned.level_outputs:
-            values, tables = _leading(values, tables, tuned.level_outputs)
+            onto = leading(np.stack(values, axis=1), tuned.level_outputs)
+            values, tables = (list(onto(np.stack(each, axis=1)).T) for each in (values, tables))
             gains = [max(gains)] * tuned.level_outputs
         size = len(values)
         scored = scored.with_more(values, [category] * size, tables, gains, [crossed] * size)
     return scored
 
 
-def _leading(values, tables, size):
-    """Scores along the directions in which those of all outputs vary most."""
-    values, tables = np.stack(values, axis=1), np.stack(tables, axis=1)
+def leading(values, size):
+    """A function from scores of all outputs to those along the directions that vary most."""
     center = values.mean(axis=0)
     _, _, directions = np.linalg.svd(values - center, full_matrices=False)
-    leading = directions[:size].T
-    return list(((values - center) @ leading).T), list(((tables - center) @ leading).T)
+    return lambda scores: (scores - center) @ directions[:size].T
 
 
 def renewed_scores(scored, output):

@@ -19,7 +19,7 @@ from .moments import Columns, column_moments
 from .network import Prepared, network_of, starting_weights
 from .objective import LayerObjective, StackedObjective, Terms
 from .options import first_given
-from .preconditioners import Rhythm
+from .preconditioners import rhythm_of
 from .regularization import effective_column_alpha
 from .stacks import StackedNetwork
 from .start import finite_start
@@ -66,7 +66,7 @@ def mini_batch_runs(options, problem, starts, settings):
     if options.device is not None:
         numerics = numerics_for(options.device)
         return DeviceBatches(numerics, options, problem, settings).runs(starts)
-    batches = _Batches(options, problem, settings)
+    batches = MiniBatches(options, problem, settings)
     if len(starts) == 1 or not (batches.prepared.input.dense and problem.activations):
         return side_by_side(batches.run, starts, batches.rng, batches.clock)
     runs = [batches.run(*start, None) for start in starts]
@@ -76,8 +76,8 @@ def mini_batch_runs(options, problem, starts, settings):
     return StackedRuns(runs, step, objective, batches.rng, batches.clock)
 
 
-class _Batches:
-    """What runs of mini-batches on the same problem share."""
+class MiniBatches:
+    """What runs of mini-batches on the same problem share, and the parts that they are made of."""
 
     def __init__(self, options, problem, settings):
         self.clock = time.perf_counter()
@@ -86,16 +86,35 @@ class _Batches:
         n = problem.X.shape[0]
         size = min(n, first_given(settings.batch_size, options.auto_batch_size(n)))
         self.source = Shuffled(n, -(-n // size))
+        self.largest = max(self.source.sizes)
         single = options.single_precision and self.source.n_batches > 1
         self.prepared = prepare(problem, options, settings, self.rng, single=single)
         self.rho = options.rho_within_range(settings.rho, options.auto_rho(n, size))
+
+    step = LayerwiseStep
+
+    def objective(self, network, terms):
+        """J of a network."""
+        constants = self.options.constants
+        return LayerObjective(
+            network,
+            self.prepared,
+            terms,
+            self.largest,
+            tuned=constants.tuned,
+            limits=constants.limits,
+        )
+
+    def factors(self, schedule):
+        """The schedule that a run asks for the factors of its steps."""
+        return schedule
 
     def run(self, coefs, intercepts, rng):
         """A run from these weights; the generator is for the order of its samples."""
         options, settings, prepared = self.options, self.settings, self.prepared
         tuned, limits = options.constants.tuned, options.constants.limits
         source, problem = self.source, self.prepared.problem
-        largest = max(source.sizes)
+        largest = self.largest
         V = starting_weights(prepared, coefs, intercepts, warm=settings.warm, limits=limits)
         network = network_of(prepared, V, options, largest)
         if not prepared.frame.coordinates.columns.vary.any():
@@ -103,14 +122,14 @@ class _Batches:
             for layer in network.above:
                 layer.preconditioner.least_spread = 1.0
         terms = Terms.of(prepared, tuned.column_floor)
-        step = LayerwiseStep(
+        step = self.step(
             network,
             prepared,
             PenaltyBlock(terms, limits.fista, tuned.penalty_ramp),
-            _rhythm(V, tuned),
+            rhythm_of(V, tuned),
             self.rho,
         )
-        objective = self.objective(network, terms, largest)
+        objective = self.objective(network, terms)
         last = network.layers[-1].V
         with np.errstate(all="ignore"):
             start = finite_start(
@@ -125,7 +144,7 @@ class _Batches:
         return ComposedRun(
             source,
             step,
-            schedule,
+            self.factors(schedule),
             judge,
             objective,
             rng,
@@ -137,13 +156,8 @@ class _Batches:
             moments=prepared.moments,
         )
 
-    def objective(self, network, terms, largest):
-        """J of a network; batches have at most so many samples."""
-        tuned, limits = self.options.constants.tuned, self.options.constants.limits
-        return LayerObjective(network, self.prepared, terms, largest, tuned=tuned, limits=limits)
 
-
-class DeviceBatches(_Batches):
+class DeviceBatches(MiniBatches):
     """The same where the samples, the steps and the passes for J are on a device.
 
     What is counted and judged after an epoch is on the host as before.
@@ -162,8 +176,8 @@ class DeviceBatches(_Batches):
         self.data = DeviceData(f, self.prepared, rows_on(f, self.prepared))
         self.source = DeviceShuffled(f, self.source)
 
-    def objective(self, network, terms, largest):
-        return StartOnDevice(self.data, super().objective(network, terms, largest))
+    def objective(self, network, terms):
+        return StartOnDevice(self.data, super().objective(network, terms))
 
     def runs(self, starts):
         """Runs from these starts, as one."""
@@ -173,7 +187,7 @@ class DeviceBatches(_Batches):
         return StackedRuns(runs, step, objective, self.rng, self.clock)
 
 
-def prepare(problem, options, settings, rng, *, single):
+def prepare(problem, options, settings, rng, *, single, whole=None):
     """The problem in the units of a run, with its regularization.
 
     Parameters
@@ -185,12 +199,15 @@ def prepare(problem, options, settings, rng, *, single):
         For a sketch of wide data.
     single : bool
         Whether steps are in single precision.
+    whole : Whole or None, default=None
+        Sums over all samples, where those of the problem are a part of them.
 
     Returns
     -------
     prepared : Prepared
     """
     X, n, rows = problem.X, problem.X.shape[0], problem.rows
+    total, n_all = (rows.total, n) if whole is None else (whole.total, whole.n)
     limits = options.constants.limits
     X = X.tocsr() if problem.sparse else X
     dtype = np.dtype(np.float32) if single else X.dtype
@@ -198,11 +215,11 @@ def prepare(problem, options, settings, rng, *, single):
     weight = None
     if problem.sample_weight is not None:
         weight = (share * n).astype(dtype)[:, None]
-    scaling = problem.loss_scaling()
+    scaling = problem.loss_scaling() if whole is None else whole.scaling(problem)
     Y = scaling.transform(problem.Y)
 
-    moments = column_moments(X, share)
-    columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
+    moments = column_moments(X, share) if whole is None else whole.moments
+    columns = Columns.of(*moments, total, n_all, X.dtype, limits)
     tails = tails_for(problem, columns, options.constants)
     tail_weight = variance_weight = None
     if tails is not None:
@@ -221,7 +238,9 @@ def prepare(problem, options, settings, rng, *, single):
 
     regularization, estimated = options.resolve_regularization(
         settings.activity_alpha,
-        lambda: options.estimate_regularization(problem, scaling, samples, Y),
+        lambda: options.estimate_regularization(
+            problem, scaling, samples, Y, total=None if whole is None else total
+        ),
         schedule=True,
     )
     return Prepared(
@@ -231,24 +250,18 @@ def prepare(problem, options, settings, rng, *, single):
         row_weights=row_weights(held.norms, float(share @ held.norms), dtype),
         Y=Y.astype(dtype, copy=False),
         weight=weight,
-        total=rows.total,
+        total=total,
         dtype=dtype,
         regularization=regularization,
         estimated=estimated,
         column_alpha=effective_column_alpha(
-            regularization.column_alpha, rows.total, n, columns.n_varying
+            regularization.column_alpha, total, n_all, columns.n_varying
         ),
         moments=moments,
+        tails=tails,
         tail_weight=tail_weight,
         variance_weight=variance_weight,
     )
-
-
-def _rhythm(V, tuned):
-    """Wider layers are followed less often, in proportion: it would cost more than the steps."""
-    widest = max((W.shape[0] - 1 for W in V[1:]), default=1)
-    times = max(1, -(-widest // tuned.usual_width))
-    return Rhythm(tuned.observe_first, tuned.observe_every * times, tuned.refresh_every * times)
 
 
 def _schedule(options, prepared, n_batches, settings):

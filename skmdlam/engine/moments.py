@@ -30,8 +30,7 @@ def column_moments(X, share):
     """Weighted mean and standard deviation of each column, in double precision.
 
     In two passes, and what rounding took from the mean in the first is put right in the second: the
-    spread of a constant column is zero, and that of a column far from zero has all of its digits,
-    dense or sparse.
+    spread of a constant column is zero, that of one far from zero has all digits, dense or sparse.
 
     Parameters
     ----------
@@ -43,15 +42,39 @@ def column_moments(X, share):
     -------
     mean, std : ndarray of shape (d,)
     """
-    if hasattr(X, "column_moments"):  # samples that are elsewhere
-        return X.column_moments(share)
+    if hasattr(X, "column_moments"):
+        return X.column_moments(share)  # of samples that are elsewhere
+    mean = column_sums(X, share)
+    return moments_of_sums(mean, centered_sums(X, share, mean), X.shape[0])
+
+
+def column_sums(X, share):
+    """The first pass, of all samples or of a part of them: ``X' share``, in double precision."""
     n, d = X.shape
-    rows = in_blocks(n, share, d)
-    mean = rows.reduce(lambda s, x: x.T.astype(float) @ s, X)
+    return in_blocks(n, share, d).reduce(lambda s, x: x.T.astype(float) @ s, X)
+
+
+def centered_sums(X, share, mean):
+    """The second one: sums of ``x - mean`` and of its square; of a sparse X those of its entries.
+
+    They add up over parts of the samples.
+    """
+    n, d = X.shape
     if sp.issparse(X):
-        missing, variance = _centered_sparse(X.tocsr(), share, mean)
+        return _centered_entries(X.tocsr(), share, mean)
+    return in_blocks(n, share, d).reduce(lambda s, x: _centered(s, x, mean), X)
+
+
+def moments_of_sums(mean, sums, n):
+    """Mean and standard deviation from the sums of both passes over n samples."""
+    if len(sums) == 2:
+        missing, variance = sums
     else:
-        missing, variance = rows.reduce(lambda s, x: _centered(s, x, mean), X)
+        # The zeros of a sparse matrix count together, so that nothing cancels.
+        entries, present, missing, variance = sums
+        # A column without zeros has a weight of zeros that is exactly zero, not one of rounding.
+        absent = np.where(entries < n, np.maximum(1.0 - present, 0.0), 0.0)
+        missing, variance = missing - absent * mean, variance + absent * mean**2
     return mean + missing, np.sqrt(np.maximum(variance - missing**2, 0.0))
 
 
@@ -61,8 +84,8 @@ def _centered(share, x, mean):
     return np.stack([share @ x, share @ np.square(x, out=x)])
 
 
-def _centered_sparse(X, share, mean):
-    """The same of a sparse matrix; the zeros count together, so that nothing cancels."""
+def _centered_entries(X, share, mean):
+    """Of the entries of a sparse matrix: how many, their weight, and the same two sums."""
     n, d = X.shape
 
     def block(s, x):
@@ -72,10 +95,7 @@ def _centered_sparse(X, share, mean):
         columns = np.ones(len(weight)), weight, weight * centered, weight * np.square(centered)
         return np.stack([np.bincount(x.indices, column, d) for column in columns])
 
-    entries, present, missing, variance = in_blocks(n, share).reduce(block, X)
-    # A column without zeros has a weight of zeros that is exactly zero, not one of rounding.
-    absent = np.where(entries < n, np.maximum(1.0 - present, 0.0), 0.0)
-    return missing - absent * mean, variance + absent * mean**2
+    return in_blocks(n, share).reduce(block, X)
 
 
 def varies(mean, std, dtype):

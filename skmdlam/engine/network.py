@@ -46,6 +46,8 @@ class Prepared:
         Strength of the columns' penalty on so many columns of samples of this weight.
     moments : tuple of ndarray or None
         Mean and standard deviation of the columns of X.
+    tails : Tails or None
+        Of these columns.
     """
 
     problem: object
@@ -60,6 +62,7 @@ class Prepared:
     estimated: Regularization | None
     column_alpha: float
     moments: tuple | None = None
+    tails: object = None
     tail_weight: np.ndarray | None = None
     variance_weight: np.ndarray | None = None
 

@@ -21,6 +21,22 @@ _STILL_SEEN = 1e-7  # of a target in single or double precision
 _TINY = np.finfo(float).tiny
 
 
+def best_constant(problem):
+    """The outputs, the same for all samples, that have the least loss, an array of shape (K,)."""
+    loss, Y = problem.loss, problem.Y
+    share, unit = problem.rows.normalized(), _unit(loss, Y)
+    z = np.zeros(Y.shape[1])
+    if linear(loss):  # far targets would take the mean where no step comes back from
+        z = np.median(Y[share > 0], axis=0) if loss.bounded_gradient else share @ Y.astype(float)
+    for _ in range(_STEPS):
+        gradient, curvature = _derivatives(loss, np.broadcast_to(z, Y.shape), Y, unit)
+        step = (share @ gradient) / np.maximum(share @ curvature, _TINY)
+        z = z - np.clip(step, -2.0 * unit, 2.0 * unit)
+        if (np.abs(step) <= _CLOSE * unit).all():
+            break
+    return z
+
+
 def from_constant(problem):
     """Newton steps from the best constant.
 
@@ -35,18 +51,7 @@ def from_constant(problem):
     curvature : ndarray of shape (n, K)
         How much it insists.
     """
-    loss, Y = problem.loss, problem.Y
-    share, unit = problem.rows.normalized(), _unit(loss, Y)
-    z = np.zeros(Y.shape[1])
-    if linear(loss):  # far targets would take the mean where no step comes back from
-        z = np.median(Y[share > 0], axis=0) if loss.bounded_gradient else share @ Y.astype(float)
-    for _ in range(_STEPS):
-        gradient, curvature = _derivatives(loss, np.broadcast_to(z, Y.shape), Y, unit)
-        step = (share @ gradient) / np.maximum(share @ curvature, _TINY)
-        z = z - np.clip(step, -2.0 * unit, 2.0 * unit)
-        if (np.abs(step) <= _CLOSE * unit).all():
-            break
-    return from_outputs(problem, np.broadcast_to(z, Y.shape))
+    return from_outputs(problem, np.broadcast_to(best_constant(problem), problem.Y.shape))
 
 
 def from_outputs(problem, z):

@@ -117,7 +117,7 @@ class LayerObjective:
         # Samples of a sparse X that become dense by the chunk: keep that as small as a batch.
         whole = not first.dense or first.input.dense
         step = limits.measured_rows if whole else largest
-        m = self.n = n if all_samples else self._measured(n, tuned)
+        m = self.n = n if all_samples else self.measured_samples(prepared, n, tuned)
         self._sample = np.sort(np.random.RandomState(0).permutation(n)[:m]) if m < n else None
         self.chunks = self.chunks_of(step)
         shapes = [V.shape for V in network.weights]
@@ -127,9 +127,10 @@ class LayerObjective:
         }
         self._ones = np.ones(step, dtype=prepared.dtype)
 
-    def _measured(self, n, tuned):
-        """How many samples J is measured on."""
-        everything = self.prepared.weight is not None or not self.prepared.problem.quadratic
+    @staticmethod
+    def measured_samples(prepared, n, tuned=TUNED):
+        """How many of n samples J is measured on."""
+        everything = prepared.weight is not None or not prepared.problem.quadratic
         if n <= tuned.all_measured or everything:
             return n
         return max(tuned.measured, int(tuned.measured_share * n))
@@ -171,6 +172,10 @@ class LayerObjective:
 
     def __call__(self):
         """J and its data term at the present weights, per unit of weight, in the run's units."""
+        return self.assemble(*self.sums())
+
+    def sums(self):
+        """What :meth:`assemble` makes J of."""
         prepared, layers = self.prepared, self.network.layers
         variances = self.terms.activity_alpha > 0
         data, total = 0.0, 0.0
@@ -185,7 +190,7 @@ class LayerObjective:
                     squares[index] += _weighted_square(z, counted)
             losses = prepared.loss.value(values.output, prepared.Y[rows])
             data += float(losses.sum() if weight is None else losses @ weight.astype(float))
-        return self.assemble(data, sums, squares, total)
+        return data, sums, squares, total
 
     def weights_of(self, rows, m):
         """Of the samples of a chunk: their weights, those in variances, and the sum of these."""

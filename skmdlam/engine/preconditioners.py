@@ -204,6 +204,13 @@ class Rhythm:
         return observe, since_refresh >= self.refresh_every or (first and observe)
 
 
+def rhythm_of(V, tuned):
+    """That of a network: wider layers are followed less often, which would cost more than steps."""
+    widest = max((W.shape[0] - 1 for W in V[1:]), default=1)
+    times = max(1, -(-widest // tuned.usual_width))
+    return Rhythm(tuned.observe_first, tuned.observe_every * times, tuned.refresh_every * times)
+
+
 class StreamRhythm(Rhythm):
     """A stream is short: every batch counts at first.
 

@@ -107,7 +107,9 @@ class UntilStall(Run):
         return self._run.weights()
 
 
-def priced_run(options, problem, coefs, intercepts, settings, full_batch_run):
+def priced_run(
+    options, problem, coefs, intercepts, settings, full_batch_run, *, begin=None, samples=None
+):
     """A run without the penalty, then proximal sweeps with it from there.
 
     J of the second has, in place of ``alpha sum_l penalty(W_l)``, the sum of :class:`PricedRows`
@@ -128,6 +130,11 @@ def priced_run(options, problem, coefs, intercepts, settings, full_batch_run):
     settings : Settings
     full_batch_run : callable
         :func:`~skmdlam.engine.full_batch.full_batch_run`.
+    begin : callable or None, default=None
+        ``begin(problem, coefs, intercepts, settings)`` begins the run without the penalty, where
+        the options' own ``start`` does not.
+    samples : BlockSamples or None, default=None
+        What is known of all samples, where the problem holds only some of them.
 
     Returns
     -------
@@ -137,14 +144,19 @@ def priced_run(options, problem, coefs, intercepts, settings, full_batch_run):
     free = replace(problem, alpha=0.0)
     sweeps = -(-2 * settings.max_iter // 3)
     first = replace(settings, max_iter=sweeps)
-    if options.takes_all_samples(problem, settings):
-        first = replace(first, batch_size=problem.X.shape[0])
-    run = options.start(free, coefs, intercepts, **vars(first))
+    if begin is not None:
+        run = begin(free, coefs, intercepts, first)
+    else:
+        if options.takes_all_samples(problem, settings):
+            first = replace(first, batch_size=problem.X.shape[0])
+        run = options.start(free, coefs, intercepts, **vars(first))
     found, moments = run.regularization, run.moments
-    noise, scaling = found.gradient_noise, problem.loss_scaling()
+    total, beyond = (problem.rows.total, None) if samples is None else (samples.total,) * 2
+    scaling = problem.loss_scaling() if samples is None else samples.scaling
+    noise = found.gradient_noise
     if np.isnan(noise):
-        samples, Y = standardized_samples(problem.X, *moments), scaling.transform(problem.Y)
-        estimated = options.estimate_regularization(problem, scaling, samples, Y)
+        shown, Y = standardized_samples(problem.X, *moments), scaling.transform(problem.Y)
+        estimated = options.estimate_regularization(problem, scaling, shown, Y, total=beyond)
         noise = estimated.gradient_noise
     unit = noise * scaling.factor * scaling.loss_scale
     prices = [tuned.input_price * unit] + [tuned.unit_price * unit] * (len(coefs) - 1)
@@ -152,7 +164,7 @@ def priced_run(options, problem, coefs, intercepts, settings, full_batch_run):
     def price(weights):
         """Of all inputs and units that are used, per unit of weight."""
         used = [np.any(W, axis=1).sum() for W in weights]
-        return float(np.dot(prices, used)) / problem.rows.total
+        return float(np.dot(prices, used)) / total
 
     # The strengths of the first run hold for the second one too.
     named = replace(options, column_alpha=found.column_alpha, upper_alpha=found.upper_alpha)

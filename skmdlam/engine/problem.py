@@ -40,6 +40,8 @@ class Problem:
         Where columns are encoded: what those of X were made by.
     kinds : Kinds or None
         Where samples as they are have categories and gaps: which.
+    times : float, default=1.0
+        For each of these samples there are so many in all, where they were drawn from more.
     """
 
     X: object
@@ -53,6 +55,7 @@ class Problem:
     layer_penalties: list | None = None
     pieces: object = None
     kinds: object = None
+    times: float = 1.0
     rows: Rows = field(init=False)
 
     def __post_init__(self):
@@ -95,7 +98,7 @@ class Problem:
         """The problem of some of the samples."""
         weight = None if self.sample_weight is None else self.sample_weight[rows]
         X = self.X.taken(rows) if hasattr(self.X, "taken") else self.X[rows]
-        return replace(self, X=X, Y=self.Y[rows], sample_weight=weight)
+        return replace(self, X=X, Y=self.Y[rows], sample_weight=weight, times=1.0)
 
     def at_most(self, size):
         """The problem of so many of the samples, the same ones each time; itself if it has less."""

@@ -124,9 +124,30 @@ def shrunken_means(codes, values, weight, n_levels, counts=None):
     means = np.divide(sums, total, out=np.zeros(n_levels), where=seen)
     known = codes < n_levels
     residual = values[known] - means[codes[known]]
-    n_seen = int(seen.sum())
     n_samples = float(known.sum() if counts is None else counts[known].sum())
-    within = float(weight[known] @ np.square(residual)) / max(n_samples - n_seen, 1)
+    squares = float(weight[known] @ np.square(residual))
+    return means_of_sums(total, means, squares, n_samples)
+
+
+def means_of_sums(total, means, squares, n_samples):
+    """The same from sums over the samples of each level.
+
+    Parameters
+    ----------
+    total : ndarray of shape (n_levels,)
+        Weights; zero for a level that no sample has, and positive for some.
+    means : ndarray of shape (n_levels,)
+    squares : float
+        Weighted squares around these means, of all samples.
+    n_samples : float
+
+    Returns
+    -------
+    table : ndarray of shape (n_levels + 1,)
+    """
+    seen, n_levels = total > 0, total.size
+    n_seen = int(seen.sum())
+    within = squares / max(n_samples - n_seen, 1)
     total, found = total[seen], means[seen]
     mean = float(total @ found) / float(total.sum())
     # The moments give a start.

@@ -29,8 +29,8 @@ class Rows:
         self.n_rows = n_rows
         self.weight = sample_weight
         self.total = float(n_rows if sample_weight is None else sample_weight.sum(dtype=float))
-        step = n_rows if block_rows is None else block_rows
-        self.blocks = [slice(i, min(i + step, n_rows)) for i in range(0, n_rows, step)]
+        step = max(n_rows, 1) if block_rows is None else block_rows
+        self.blocks = [slice(i, min(i + step, n_rows)) for i in range(0, max(n_rows, 1), step)]
 
     def reduce(self, function, *arrays):
         """Sum of ``function(s, *rows)`` over the blocks; ``s`` is None without weights.

@@ -46,6 +46,16 @@ class Tails:
         """The same columns around the weighted mean."""
         return replace(columns, mean=self.mean)
 
+    def weights_of(self, X, columns):
+        """``omega`` of other samples."""
+        n, d = X.shape
+        block = _sparse_block if sp.issparse(X) else _dense_block
+        weights, ones = np.ones(n), np.ones(n)
+        for rows in chunks(n, d):
+            x = X[rows]
+            weights[rows], _ = block(x, ones[rows], self.median, self.limit, columns.inverse_std)
+        return weights
+
     def share(self, share):
         """Sample weights times ``omega``, which sum to one as the given ones do."""
         weights = share * self.weights

@@ -77,6 +77,10 @@ class TargetUnits:
         """Targets in these units, in the type of the given ones."""
         return Y if self.scaling is None else self.scaling.transform(Y).astype(Y.dtype, copy=False)
 
+    def given(self, Y):
+        """The inverse of :meth:`transform`."""
+        return Y if self.scaling is None else (Y * self.scaling.target_scale).astype(Y.dtype)
+
     def output(self, z):
         """Outputs in these units."""
         return z if self.scaling is None else (z - self.shift) / self.scale

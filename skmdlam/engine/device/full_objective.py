@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..steps.full_objective import FullObjective
+from ..steps.kronecker import layer_moments
 from .inputs import CoordinatesOn, RowsOnDemand, StoredRows, encoded_on
 from .kernels import activations_on, loss_on
 
@@ -26,6 +27,7 @@ class FullObjectiveOnDevice(FullObjective):
     def __init__(self, numerics, on_host, Y, like=None):
         vars(self).update(vars(on_host))
         f = self.f = numerics
+        self._forwarded = None, None
         self._loss_on, self._h = loss_on(f, self.loss), activations_on(f, self.activations)
         if like is not None:
             self._samples, self._Y = like._samples, like._Y
@@ -63,22 +65,28 @@ class FullObjectiveOnDevice(FullObjective):
             z.append(a[-1] @ W[:-1] + W[-1])
         return U, z, a
 
-    def over_rows(self, V):
-        f = self.f
-        V = [f.array(W) for W in V]
-        passes = [self._forward(V, rows) for rows in self._chunks[:1]]
-        means = [None] * self.depth
-        if self.activity > 0:
-            means = [0.0] * self.depth
-            for rows in self._chunks:
-                _, z, _ = passes[0] if len(self._chunks) == 1 else self._forward(V, rows)
-                weight = None if self._counted is None else self._counted[rows]
-                for layer, part in enumerate(z):
-                    part = part if weight is None else part * weight
-                    means[layer] = means[layer] + f.total(part, 0) / self.rows.total
+    def sums(self, theta):
+        f, sums = self.f, [0.0] * self.depth
+        V = [f.array(W) for W in self.views(theta)]
+        for rows in self._chunks:
+            parts = self._forward(V, rows)
+            weight = None if self._counted is None else self._counted[rows]
+            for layer, z in enumerate(parts[1]):
+                sums[layer] = sums[layer] + f.total(z if weight is None else z * weight, 0)
+        if len(self._chunks) == 1:  # small: not computed again
+            self._forwarded = theta, parts
+        return np.concatenate([f.host(each) for each in sums])
+
+    def parts(self, theta, mean):
+        f, means = self.f, None
+        V = [f.array(W) for W in self.views(theta)]
+        if mean is not None:
+            edges = np.cumsum([W.shape[1] for W in V])[:-1]
+            means = [f.array(each, self.dtype) for each in np.split(mean, edges)]
+        (known, forwarded), self._forwarded = self._forwarded, (None, None)
         value, gradient = 0.0, [0.0] * self.depth
         for rows in self._chunks:
-            parts = passes.pop() if passes else self._forward(V, rows)
+            parts = forwarded if known is theta else self._forward(V, rows)
             value = value + self._add_rows(V, rows, *parts, means, gradient)
         flat = [f.host(f.cast(G, np.float64)).ravel() for G in gradient]
         return np.concatenate([[float(value)], *flat])
@@ -93,10 +101,10 @@ class FullObjectiveOnDevice(FullObjective):
         D = f.cast(self._loss_on.gradient(output, y), dtype)
         if weight is not None:
             values, D = values * weight[:, 0], D * weight
-        value, strength = values.sum(), self.activity / self.rows.total
+        value, strength = values.sum(), self.activity / self.total
         for layer in range(self.depth - 1, -1, -1):
-            if self.activity > 0:
-                centered = z[layer] - f.cast(means[layer], dtype)
+            if means is not None:
+                centered = z[layer] - means[layer]
                 pull = centered if counted is None else centered * counted
                 value = value + 0.5 * strength * f.total(pull * centered, (0, 1))
                 D = D + strength * pull
@@ -109,29 +117,31 @@ class FullObjectiveOnDevice(FullObjective):
             D = D * self._h[layer - 1].derivative(z[layer - 1], a[layer - 1])
         return value
 
-    def moments(self, V, preconditioner):
+    def reduce(self, function, theta, *args, by_row=()):
+        if function is not layer_moments:
+            return super().reduce(function, theta, *args, by_row=by_row)
         f = self.f
-        V, total = [f.array(W) for W in V], None
+        V, total = [f.array(W) for W in self.views(theta)], None
         for rows in self._chunks:
-            parts = self._moments_of_rows(V, rows, preconditioner)
+            parts = self._moments_of_rows(V, rows, *args)
             total = parts if total is None else [x + y for x, y in zip(total, parts, strict=True)]
         return np.concatenate([f.host(part).ravel() for part in total])
 
-    def _moments_of_rows(self, V, rows, preconditioner):
-        """What some rows add, as :meth:`KroneckerPreconditioner.moments_of`."""
+    def _moments_of_rows(self, V, rows, whole, curvature_share):
+        """What some rows add, as :func:`~skmdlam.engine.steps.kronecker.layer_moments` says."""
         f = self.f
         U, z, a = self._forward(V, rows)
         output, y = (f.cast(part, np.float64) for part in (z[-1], self._Y[rows]))
         diagonal, factor = self._loss_on.curvature(output, y)
-        share = self._share(rows, diagonal, factor, preconditioner.curvature_share)
+        share = self._share(rows, diagonal, factor, curvature_share)
         root = f.sqrt(f.cast(share, self.dtype))[:, None]
         M = f.eye(output.shape[1], np.float64) * (share @ diagonal)
         if factor is not None:
             M = M - f.transposed(factor * share[:, None]) @ factor
         parts, narrow = [M], f.cast(share, self.dtype)
-        for layer, whole in enumerate(preconditioner.whole):
+        for layer, is_whole in enumerate(whole):
             A = a[layer - 1] if layer > 0 else U[:, :-1]
-            if whole:
+            if is_whole:
                 parts += [narrow @ A, _gram(f, A, root)]
             if layer > 0:
                 slope = self._h[layer - 1].derivative(z[layer - 1], A)

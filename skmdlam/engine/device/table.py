@@ -71,7 +71,7 @@ class Table:
         """The samples as pieces of numbers make columns of them."""
         return EncodedTable(self, pieces)
 
-    def allows(self, row_bytes):
+    def allows(self, row_bytes, limits=None):
         """Whether a copy on the host is wanted: never."""
         return False
 

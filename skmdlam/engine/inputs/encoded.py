@@ -53,6 +53,13 @@ class EncodedSamples:
         some.shape = (len(some.ranks), self.shape[1])
         return some
 
+    def astype(self, dtype):
+        """The same in another type."""
+        other = copy.copy(self)
+        other._ranks = self._ranks.astype(dtype, copy=False)
+        other.dtype = other._ranks.dtype
+        return other
+
     def min(self, axis):
         """The smallest value of each column: all rise with their ranks, but for levels."""
         low = self.pieces.of_ranks(self.ranks.min(axis=axis, keepdims=True))[0]

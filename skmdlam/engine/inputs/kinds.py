@@ -6,6 +6,9 @@ import numpy as np
 
 from ..constants import TUNED
 
+# Samples of a level that tell its mean and spread, where samples were drawn.
+_DRAWN = 10
+
 
 @dataclass(frozen=True)
 class Kinds:
@@ -28,17 +31,18 @@ class Kinds:
     means: np.ndarray
 
     @classmethod
-    def of(cls, X, weight=None, categorical=None, tuned=TUNED):
+    def of(cls, X, weight=None, categorical=None, tuned=TUNED, times=1.0):
         """Those of dense samples of shape (n, d); ``categorical`` is a mask of the columns.
 
         A level of a category with few levels has a column; of one with more only a level that
-        enough samples have: the others are too rare to be told apart one by one.
+        enough samples have: the others are too rare to be told apart one by one. For each of the
+        samples there are ``times`` in all.
         """
         d = X.shape[1]
         is_level = np.zeros(d, dtype=bool) if categorical is None else categorical
         levels = [None] * d
         for column in np.flatnonzero(is_level):
-            levels[column] = common_levels(level_counts(X[:, column], weight), tuned)
+            levels[column] = common_levels(level_counts(X[:, column], weight), tuned, times)
         missing = np.isnan(X)
         missing[:, is_level] = False
         gaps = missing.any(axis=0)
@@ -92,10 +96,16 @@ class Kinds:
         return replace(self, levels=levels, gaps=self.gaps | other.gaps)
 
 
-def common_levels(counts, tuned=TUNED):
-    """The levels that get a column: all of few, else those of enough samples."""
+def common_levels(counts, tuned=TUNED, times=1.0):
+    """The levels that get a column: all of few, else those of enough samples.
+
+    Of samples that were drawn from ``times`` as many some must be among those that are here.
+    """
     (seen,) = np.nonzero(counts)
-    return seen if seen.size <= tuned.few_levels else np.flatnonzero(counts >= tuned.level_rows)
+    if seen.size <= tuned.few_levels:
+        return seen
+    least = max(tuned.level_rows / times, min(tuned.level_rows, _DRAWN))
+    return np.flatnonzero(counts >= least)
 
 
 def level_counts(codes, weight=None):

@@ -123,10 +123,13 @@ def places(codes, n_levels):
     return np.where(np.isnan(codes), n_levels, codes).astype(int)
 
 
-def are_rare(category, X, weight, tuned):
-    """Whether there are many levels, of which many samples have one that is rare."""
+def are_rare(category, X, weight, tuned, times=1.0):
+    """Whether there are many levels, of which many samples have one that is rare.
+
+    For each of the samples there are ``times`` in all.
+    """
     counts = level_counts(category.codes(X), weight)
     if np.count_nonzero(counts) <= tuned.few_levels:
         return False
-    rare = counts[counts < tuned.level_rows].sum()
+    rare = counts[counts * times < tuned.level_rows].sum()
     return bool(rare > tuned.rare_levels * counts.sum())

@@ -3,6 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
+from ..constants import LIMITS
 from ..moments import chunks
 from .basis import Coordinates
 
@@ -113,14 +114,14 @@ class ScaledSparseInput(ScaledInput):
         return self.coordinates(u).astype(u.dtype)
 
 
-def scaled_input(X, columns):
+def scaled_input(X, columns, limits=LIMITS):
     """The input in standardized columns: stored where X is dense, implied where it is sparse.
 
     And made on demand where X are encoded samples, too many for a copy.
     """
     if sp.issparse(X):
         return ScaledSparseInput(X, columns)
-    if hasattr(X, "allows") and not X.allows((X.shape[1] + 1) * X.dtype.itemsize):
+    if hasattr(X, "allows") and not X.allows((X.shape[1] + 1) * X.dtype.itemsize, limits):
         return ScaledOnDemand(X, columns)
     return ScaledInput(X, columns)
 

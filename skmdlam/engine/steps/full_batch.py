@@ -1,6 +1,7 @@
 """Sweeps over all samples: the problem in standardized units, and a step made of a method."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -32,10 +33,10 @@ class Setting:
         The starting weights.
     moments : tuple of ndarray
         Mean and standard deviation of the columns of X.
-    Y : ndarray of shape (n, K)
-        Scaled targets.
     samples : ScaledInput or None
         The samples, as far as they do not depend on the start.
+    total : float
+        Weight of all samples.
     """
 
     problem: object
@@ -44,8 +45,8 @@ class Setting:
     space: RowSpace | None
     theta: np.ndarray
     moments: tuple
-    Y: np.ndarray
     samples: object
+    total: float
 
     def place(self, coefs, intercepts):
         """Weights in the user's units in one vector."""
@@ -62,6 +63,78 @@ class Setting:
         return [W.astype(dtype) for W in coefs], [b.astype(dtype) for b in intercepts]
 
 
+class LocalSamples:
+    """What a setting asks of all samples, where they are those of the problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    constants : Constants
+    moments : tuple of ndarray or None, default=None
+        Mean and standard deviation of the columns of X, where they are known already.
+    tails : Tails, None or False, default=False
+        Of the columns of X, where they are known already.
+
+    Attributes
+    ----------
+    n : int
+    total : float
+        Sum of their weights.
+    beyond : float or None
+        The same where the problem holds only some of them.
+    columns : Columns
+        Those of X.
+    """
+
+    beyond = None
+
+    def __init__(self, problem, constants=CONSTANTS, moments=None, tails=False):
+        rows, X = problem.rows, problem.X
+        self._problem, self._constants = problem, constants
+        self.n, self.total = X.shape[0], rows.total
+        self.moments = column_moments(X, rows.normalized()) if moments is None else moments
+        columns = Columns.of(*self.moments, self.total, self.n, X.dtype, constants.limits)
+        self.tails = tails_for(problem, columns, constants) if tails is False else tails
+        self.columns = columns if self.tails is None else self.tails.centered(columns)
+
+    @cached_property
+    def scaling(self):
+        """The loss and its target in units of their own."""
+        return self._problem.loss_scaling()
+
+    @cached_property
+    def _Y(self):
+        Y = self.scaling.normalized().transform(self._problem.Y)
+        return np.asfortranarray(Y, dtype=self._problem.X.dtype)
+
+    @cached_property
+    def _variance_weight(self):
+        if self.tails is None:
+            return None
+        share = self.tails.share(self._problem.rows.normalized())
+        return (self.total * share).astype(self._problem.X.dtype)
+
+    def objective(self, inputs, widths, ridge, activity, columns, like=None):
+        """J of these inputs; parameters as for :class:`FullObjective`."""
+        problem, constants = self._problem, self._constants
+        weight = problem.sample_weight
+        return FullObjective(
+            inputs,
+            self._Y,
+            self.scaling.normalized().loss,
+            problem.activations,
+            widths,
+            None if weight is None else weight.astype(problem.X.dtype, copy=False),
+            ridge,
+            activity,
+            columns,
+            constants.limits,
+            constants.tuned.column_floor,
+            self._variance_weight,
+            like,
+        )
+
+
 def setting_of(
     problem,
     coefs,
@@ -71,8 +144,7 @@ def setting_of(
     column_alpha=0.0,
     upper_alpha=0.0,
     warm=False,
-    moments=None,
-    tails=False,
+    samples=None,
     like=None,
     constants=CONSTANTS,
 ):
@@ -89,10 +161,8 @@ def setting_of(
         on the weights of all layers but the first, in samples.
     warm : bool, default=False
         Take the starting weights as they are, in the user's units.
-    moments : tuple of ndarray or None, default=None
-        Mean and standard deviation of the columns of X, where they are known already.
-    tails : Tails, None or False, default=False
-        Of the columns of X, where they are known already.
+    samples : LocalSamples, BlockSamples or None, default=None
+        What is known of all samples; None for those of the problem.
     like : Setting or None, default=None
         The same problem from another start: the samples are shared with it.
     constants : Constants
@@ -102,17 +172,10 @@ def setting_of(
     setting : Setting
     """
     limits = constants.limits
-    X, n, width = problem.X, problem.X.shape[0], coefs[0].shape[1]
-    rows, share, weight = problem.rows, problem.rows.normalized(), problem.sample_weight
-    scaling = problem.loss_scaling().normalized()
-    moments = column_moments(X, share) if moments is None else moments
-    columns = Columns.of(*moments, rows.total, n, X.dtype, limits)
-    if tails is False:
-        tails = tails_for(problem, columns, constants)
-    variance_weight = None
-    if tails is not None:
-        columns = tails.centered(columns)
-        variance_weight = (rows.total * tails.share(share)).astype(X.dtype)
+    samples = LocalSamples(problem, constants) if samples is None else samples
+    X, n, width = problem.X, samples.n, coefs[0].shape[1]
+    rows, share, total = problem.rows, problem.rows.normalized(), samples.total
+    scaling, columns = samples.scaling.normalized(), samples.columns
     shared = like is not None and like.samples is not None
     inputs = like.samples if shared else scaled_input(X, columns)
     common = inputs
@@ -125,12 +188,13 @@ def setting_of(
     space, strength = None, 0.0
     if activity_alpha > 0:
         n_columns = int(columns.vary.sum())
-        strength = effective_column_alpha(column_alpha, rows.total, n, n_columns)
-    wide = RowSpace.pays(X, width, limits) and n + width <= limits.row_space
+        strength = effective_column_alpha(column_alpha, total, n, n_columns)
+    wide = samples.beyond is None and RowSpace.pays(X, width, limits)
+    wide = wide and n + width <= limits.row_space
     # Where only the start depends on it, copies have to begin like the weights that count them.
-    wide = wide and (strength == 0 or rows.total + width < X.shape[1])
+    wide = wide and (strength == 0 or total + width < X.shape[1])
     # Rotated columns have one unit: a run in the row space is not for columns in different ones.
-    spread = moments[1][columns.vary]
+    spread = samples.moments[1][columns.vary]
     alike = not (wide and columns.one_unit) or in_like_units(spread, limits)
     if wide and problem.quadratic and not (warm and strength > 0) and (alike or strength > 0):
         unit = 1.0 if alike else inputs.unit
@@ -143,47 +207,34 @@ def setting_of(
         else:
             space, coefs[0] = found, found.W[:rank]
             X = np.ascontiguousarray(space.X[:, :rank], dtype=problem.X.dtype)
-            columns = Columns.of(*column_moments(X, share), rows.total, n, X.dtype, limits)
+            columns = Columns.of(*column_moments(X, share), total, n, X.dtype, limits)
             inputs, common = scaled_input(X, uniform_columns(columns)), None
     alpha = problem.alpha * (problem.penalty.ridge or 0.0) / scaling.factor
     ridge = [alpha] * len(coefs)
     ridge[-1] = alpha * scaling.scale**2
     ridge = [ridge[0] * inputs.ridge] + [r + upper_alpha for r in ridge[1:]]
-    dtype = problem.X.dtype
-    if like is None:
-        Y = np.asfortranarray(scaling.transform(problem.Y), dtype=dtype)
-    else:
-        Y = like.Y
-    objective = FullObjective(
+    objective = samples.objective(
         inputs,
-        Y,
-        scaling.loss,
-        problem.activations,
         [W.shape[1] for W in coefs],
-        None if weight is None else weight.astype(dtype, copy=False),
         ridge,
         float(activity_alpha),
         strength,
-        limits,
-        constants.tuned.column_floor,
-        variance_weight,
         None if like is None else like.objective,
     )
     V = [inputs.contract(coefs[0], intercepts[0])]
     V += [np.vstack([W, b]) for W, b in zip(coefs[1:], intercepts[1:], strict=True)]
     if not warm:
         # A column in a tiny unit has large weights: their penalty would be all there is to J.
-        V[0][:-1] /= 1.0 + ridge[0] / rows.total
+        V[0][:-1] /= 1.0 + ridge[0] / total
         # No step would ever move the weights of a column that is constant so far.
         V[0][:-1][~inputs.columns.vary] = 0.0
-        step = max(1, n // limits.start_rows)
-        some = slice(None, None, step)
-        samples = inputs.data[some][: limits.start_rows]
-        some_weights = None if weight is None else weight[some][: limits.start_rows]
-        lsuv(V, lambda: inputs.standardized(samples), problem.activations, some_weights)
+        some = slice(None, None, max(1, rows.n_rows // limits.start_rows))
+        shown, weight = inputs.data[some][: limits.start_rows], rows.weight
+        weight = None if weight is None else weight[some][: limits.start_rows]
+        lsuv(V, lambda: inputs.standardized(shown), problem.activations, weight)
     theta = np.concatenate([W.ravel() for W in V])
     frame = Frame(problem, inputs, scaling)
-    return Setting(problem, frame, objective, space, theta, moments, Y, common)
+    return Setting(problem, frame, objective, space, theta, samples.moments, common, total)
 
 
 def _in_units(X, unit):

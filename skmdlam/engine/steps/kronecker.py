@@ -28,11 +28,6 @@ class KroneckerPreconditioner:
         Damping of the input and of the output side, in units of the mean eigenvalue.
     curvature_share : float
         How much of the weight of a row is in proportion to the curvature of its loss.
-
-    Attributes
-    ----------
-    whole : list of bool
-        Of which layers the moments of the input are one square matrix.
     """
 
     def __init__(self, objective, damping_in, damping_out, curvature_share, limits=LIMITS):
@@ -40,8 +35,8 @@ class KroneckerPreconditioner:
         self.damp(damping_in, damping_out)
         self.curvature_share = curvature_share
         self._inputs = [m - 1 for m, _ in objective.shapes]
-        self.whole = [m <= limits.kronecker_inverse for m in self._inputs]
-        n, widest = objective.rows.n_rows, max(self._inputs)
+        self._whole = [m <= limits.kronecker_inverse for m in self._inputs]
+        n, widest = objective.n_rows, max(self._inputs)
         most = min(limits.kronecker_rows, limits.kronecker_numbers // max(widest, 1))
         rank = min(max(20, most), n)
         self._chosen = np.linspace(0, n - 1, rank).astype(int)
@@ -53,47 +48,25 @@ class KroneckerPreconditioner:
     def update(self, theta):
         """Take the curvature at new weights."""
         objective = self.objective
-        V = objective.views(theta.astype(objective.dtype, copy=False))
+        cast = theta.astype(objective.dtype, copy=False)
         with np.errstate(all="ignore"):
-            moments = objective.moments(V, self)
-            moments /= objective.rows.total
+            moments = objective.reduce(
+                layer_moments,
+                cast,
+                self._whole,
+                self.curvature_share,
+                by_row=objective.curvature_scales(cast),
+            )
+            moments /= objective.total
             outputs, inputs, slopes = self._unpack(moments)
             ridges = list(objective.ridge)
             if objective.columns > 0:
                 ridges[0] = ridges[0] + objective.column_ridge(theta)
+            V = objective.views(cast)
             self._factors = self._factorize(V, outputs, inputs, slopes, ridges)
 
-    def moments_of(self, V, weight, x, y):
-        """What a block of rows adds to the moments, strung together."""
-        objective = self.objective
-        z, a = objective.forward(V, x)
-        diagonal, factor = objective.loss.curvature(z[-1], y)
-        share = np.ones(len(y)) if weight is None else weight.astype(float)
-        curvature = diagonal.sum(axis=1)
-        if factor is not None:
-            curvature -= np.square(factor).sum(axis=1)
-        curvature *= share.sum() / (share @ curvature)
-        if np.isfinite(curvature).all():
-            share = share * (self.curvature_share * curvature + (1.0 - self.curvature_share))
-        root = np.sqrt(share).astype(objective.dtype)[:, None]
-        M = np.diag(share @ diagonal)
-        if factor is not None:
-            M -= (factor * share[:, None]).T @ factor
-        parts = [M]
-        for layer, whole in enumerate(self.whole):
-            if layer > 0:
-                A, scratch = a[layer - 1][:, :-1], objective.scratch(layer - 1, len(share))
-            elif whole:
-                A, scratch = objective.inputs.standardized(x), None
-            if whole:
-                parts += [share @ A, _gram(A, root, scratch)]
-            if layer > 0:
-                slope = objective.activations[layer - 1].derivative(z[layer - 1], A)
-                parts.append(_gram(slope, root, scratch))
-        return np.concatenate([part.ravel() for part in parts])
-
     def _unpack(self, moments):
-        """The parts of :meth:`moments_of`: outputs, (mean, second moments) of inputs, slopes."""
+        """The parts of :func:`layer_moments`: outputs, (mean, second moments) of inputs, slopes."""
         position = 0
 
         def take(*shape):
@@ -103,7 +76,7 @@ class KroneckerPreconditioner:
 
         k = self.objective.shapes[-1][1]
         outputs, inputs, slopes = take(k, k), [], []
-        for layer, (size, whole) in enumerate(zip(self._inputs, self.whole, strict=True)):
+        for layer, (size, whole) in enumerate(zip(self._inputs, self._whole, strict=True)):
             inputs.append((take(size), take(size, size)) if whole else None)
             slopes.append(take(size, size) if layer > 0 else None)
         return outputs, inputs, slopes
@@ -111,9 +84,9 @@ class KroneckerPreconditioner:
     def _factorize(self, V, M, inputs, slopes, ridges):
         """``(P_l, Q_l, mean a_{l-1})`` of every layer, P_l as a function."""
         objective, factors = self.objective, []
-        few = None
-        if not all(self.whole):
-            few = objective.inputs.data[self._chosen]
+        few = weight = None
+        if not all(self._whole):
+            few, weight = objective.some(self._chosen)
             activations = objective.forward(V, few)[1]
         for layer in range(objective.depth - 1, -1, -1):
             scale = M.trace() / len(M)
@@ -121,14 +94,14 @@ class KroneckerPreconditioner:
                 M, scale = np.eye(len(M)), 1.0
             right = damped_inverse(M / scale, self.damping_out)
             right *= (1.0 + self.damping_out) / np.sqrt(scale)
-            ridge = np.asarray(ridges[layer], dtype=float) / objective.rows.total / scale
+            ridge = np.asarray(ridges[layer], dtype=float) / objective.total / scale
             ridge = np.broadcast_to(ridge.ravel(), (self._inputs[layer],))
-            if self.whole[layer]:
+            if self._whole[layer]:
                 mean, left = self._whole_input(*inputs[layer], ridge)
             elif layer == 0:
-                mean, left = self._wide_input(objective.inputs.standardized(few), ridge)
+                mean, left = self._wide_input(objective.inputs.standardized(few), weight, ridge)
             else:
-                mean, left = self._wide_input(activations[layer - 1][:, :-1], ridge)
+                mean, left = self._wide_input(activations[layer - 1][:, :-1], weight, ridge)
             factors.append((left, right, mean))
             if layer > 0:
                 W = V[layer][:-1].astype(float)
@@ -150,10 +123,9 @@ class KroneckerPreconditioner:
         inverse *= 1.0 + self.damping_in
         return mean, inverse.dot
 
-    def _wide_input(self, A, ridge):
+    def _wide_input(self, A, weight, ridge):
         """The same from a few rows, by Woodbury's identity, where a square matrix is too large."""
-        weight = self.objective.rows.weight
-        share = np.ones(len(A)) if weight is None else weight[self._chosen].astype(float)
+        share = np.ones(len(A)) if weight is None else weight.astype(float)
         share /= share.sum()
         mean = share @ A
         B = (A - mean) * np.sqrt(share)[:, None]
@@ -179,6 +151,57 @@ class KroneckerPreconditioner:
             out[:-1] = left(GQ[:-1] - np.outer(mean, GQ[-1]))
             out[-1] = GQ[-1] - mean @ out[:-1]
         return step
+
+
+def layer_moments(objective, V, whole, curvature_share, weight, x, y, scale=None):
+    """What a block of rows adds to the moments of the preconditioner, strung together.
+
+    Parameters
+    ----------
+    objective : FullObjective
+        Of the samples that the rows are some of.
+    V : list of ndarray
+        Weights of each layer.
+    whole : list of bool
+        Of which layers the moments of the input are wanted.
+    curvature_share : float
+    weight : ndarray of shape (m,) or None
+    x, y
+        The rows, as the first layer and the loss take them.
+    scale : ndarray of shape (m,) or None
+        What the curvature of a row is multiplied by; None keeps the total weight of the block.
+    """
+    z, a = objective.forward(V, x)
+    diagonal, factor = objective.loss.curvature(z[-1], y)
+    share = np.ones(len(y)) if weight is None else weight.astype(float)
+    curvature = total_curvature(diagonal, factor)
+    curvature *= share.sum() / (share @ curvature) if scale is None else scale
+    if np.isfinite(curvature).all():
+        share = share * (curvature_share * curvature + (1.0 - curvature_share))
+    root = np.sqrt(share).astype(objective.dtype)[:, None]
+    M = np.diag(share @ diagonal)
+    if factor is not None:
+        M -= (factor * share[:, None]).T @ factor
+    parts = [M]
+    for layer, is_whole in enumerate(whole):
+        if layer > 0:
+            A, scratch = a[layer - 1][:, :-1], objective.scratch(layer - 1, len(share))
+        elif is_whole:
+            A, scratch = objective.inputs.standardized(x), None
+        if is_whole:
+            parts += [share @ A, _gram(A, root, scratch)]
+        if layer > 0:
+            slope = objective.activations[layer - 1].derivative(z[layer - 1], A)
+            parts.append(_gram(slope, root, scratch))
+    return np.concatenate([part.ravel() for part in parts])
+
+
+def total_curvature(diagonal, factor):
+    """Trace of the curvature of the loss of each row."""
+    curvature = diagonal.sum(axis=1)
+    if factor is not None:
+        curvature -= np.square(factor).sum(axis=1)
+    return curvature
 
 
 def _gram(A, root, scratch):

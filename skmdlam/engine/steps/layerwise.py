@@ -1,5 +1,7 @@
 """The step of mini-batches: targets backward, then a least-squares step of every layer."""
 
+import numpy as np
+
 from ..layers import Values, backward
 
 
@@ -57,6 +59,21 @@ class LayerwiseStep:
         """After them: what was put off, and the penalties."""
         self.network.first.settle()
         self.penalties(self.network.layers, self.epoch)
+
+    def as_arrays(self):
+        """All that a step leaves to the next one, in arrays and numbers."""
+        return {
+            "layers": [layer.as_arrays() for layer in self.network.layers],
+            "steps": self.steps,
+            "since_refresh": self.since_refresh,
+        }
+
+    def restore(self, arrays):
+        """Go on from a copy of what :meth:`as_arrays` gave."""
+        for layer, own in zip(self.network.layers, arrays["layers"], strict=True):
+            layer.V[:] = own["V"]
+            layer.restore(own, np.array(own["velocity"], dtype=layer.V.dtype))
+        self.steps, self.since_refresh = round(arrays["steps"]), round(arrays["since_refresh"])
 
     def restart(self):
         """After an epoch that was taken back: smaller steps, without a past."""

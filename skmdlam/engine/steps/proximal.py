@@ -60,7 +60,7 @@ class ProximalMethod(SweepMethod):
         self._units = [np.ones((shape[0] - 1, 1)) for shape in self.objective.shapes]
         self._units[0] = setting.frame.coordinates.unit.astype(float)
         self._units[-1] = self._units[-1] * scaling.scale
-        self._strength = problem.alpha / (scaling.factor * problem.rows.total)
+        self._strength = problem.alpha / (scaling.factor * setting.total)
 
     def start(self):
         """J at the start, on the penalty's domain."""

@@ -1,22 +1,26 @@
 """J of all samples, its gradient and the metric's moments of each backend against NumPy's."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from skmdlam.engine.device import full_objective
 from skmdlam.engine.device.full_objective import FullObjectiveOnDevice
 from skmdlam.engine.start import looks_linear
-from skmdlam.engine.steps.full_batch import setting_of
-from skmdlam.engine.steps.kronecker import KroneckerPreconditioner
+from skmdlam.engine.steps.full_batch import LocalSamples, setting_of
+from skmdlam.engine.steps.kronecker import layer_moments
 
 
 def setting(problem, **options):
-    """The problem in units of its own, from random weights."""
+    """The problem in units of its own, from random weights, and its scaled targets."""
     sizes = [problem.X.shape[1], 6, 4, 2]
     rng = np.random.RandomState(1)
     coefs, intercepts = looks_linear(sizes, rng, np.dtype(float), problem.activations)
     strengths = {"activity_alpha": 2.0, "column_alpha": 1.5, "upper_alpha": 0.5}
-    return setting_of(problem, coefs, intercepts, **{**strengths, **options})
+    samples = LocalSamples(problem)
+    made = setting_of(problem, coefs, intercepts, samples=samples, **{**strengths, **options})
+    return SimpleNamespace(objective=made.objective, theta=made.theta, Y=samples._Y)
 
 
 @pytest.mark.parametrize("numbers", [2**25, 1])
@@ -34,11 +38,18 @@ def test_value_gradient_and_moments(f, tools, monkeypatch, loss, weighted, numbe
     found, slope = there(theta)
     assert found == pytest.approx(value, rel=1e-11)
     np.testing.assert_allclose(slope, gradient, rtol=0, atol=1e-11 * np.abs(gradient).max())
-    V = made.objective.views(theta)
-    metric = KroneckerPreconditioner(made.objective, 0.1, 0.1, 0.5)
-    expected = made.objective.moments(V, metric)
-    moments = there.moments(V, metric)
+    whole = [True, True, False]
+    expected = made.objective.reduce(layer_moments, theta, whole, 0.5)
+    moments = there.reduce(layer_moments, theta, whole, 0.5)
     np.testing.assert_allclose(moments, expected, rtol=0, atol=1e-11 * np.abs(expected).max())
+
+
+def test_other_sums_are_those_of_the_host(f, tools):
+    made = setting(tools.posed())
+    there = FullObjectiveOnDevice(f, made.objective, made.Y)
+    found, expected = there.row_curvature(made.theta), made.objective.row_curvature(made.theta)
+    for rows, same in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(rows, same)
 
 
 def test_without_variances_in_single_precision(f, tools):

@@ -33,7 +33,7 @@ class Function:
 
     def __init__(self, function, size=2):
         self.function, self.size, self.asked = function, size, []
-        self.shapes, self.rows = [(size, 1)], SimpleNamespace(n_rows=5)
+        self.shapes, self.n_rows = [(size, 1)], 5
 
     def views(self, theta):
         return [theta.reshape(-1, 1)[:1], theta.reshape(-1, 1)[1:]]

@@ -1,0 +1,267 @@
+"""A fit to samples in blocks, wherever they are: the order of events.
+
+What is a sum over samples is exact, and what a choice needs is told by a random sample, to which
+the same code is applied as to all samples in a fit in memory.
+"""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from ._base import restored_on_error
+from ._block_reading import Raw, facts_of, read_block
+from ._block_runs import start_on_blocks
+from ._block_scores import FromBlocks, with_scores
+from ._encoding import choose_columns
+from ._inputs import kinds_of
+from ._monitor import Callbacks
+from ._range import column_means, ends_of, keep_range
+from ._results import keep_summary, summary_of
+from ._uncertainty import check_calibrate
+from ._validation import Samples, prepare_validation
+from .engine.blocks import Part, tree_sum
+from .engine.constants import LIMITS
+from .engine.feasible import Feasible
+from .engine.inputs.encoded import encoded_samples
+from .engine.loop.run import ConvertedRun, as_run
+from .engine.moments import column_moments
+
+__all__ = ["Raw", "fit_blocks"]
+
+# Means of columns in standard deviations up to which single precision has enough digits.
+_NEAR_ZERO = 100.0
+# The largest code that single precision knows from its neighbors.
+_LARGEST_CODE = 2**24
+# Numbers whose squares single precision holds.
+_LARGEST = 1e18
+
+
+def fit_blocks(estimator, blocks, *, validation=(None, None, None), limits=LIMITS):
+    """Fit an estimator to samples in blocks.
+
+    Which samples go where is drawn from ``random_state`` and depends on the blocks and on nothing
+    else. At most ``driver_rows`` samples come here: those that choices are made on (the encoding,
+    units, the noise, the folds of ``calibrate``), and those that ``early_stopping`` sets apart.
+
+    Parameters
+    ----------
+    estimator : MDLAMClassifier or MDLAMRegressor
+        Its parameters are valid.
+    blocks : Blocks
+        Of :class:`Raw`.
+    validation : tuple, default=(None, None, None)
+        ``X_val``, ``y_val`` and ``sample_weight_val``, here.
+    limits : Limits
+
+    Returns
+    -------
+    estimator : estimator
+        The same one, fitted. When the fit fails it is left as it was before.
+    """
+    with restored_on_error(estimator):
+        _fit(estimator, blocks, validation, limits)
+    return estimator
+
+
+def _fit(estimator, blocks, validation, limits):
+    callbacks = Callbacks(estimator, blocks, None, None)
+    goes_on = estimator.warm_start and hasattr(estimator, "coefs_")
+    network = estimator._resolve_network(goes_on)
+    target, name = network.target, type(estimator).__name__
+    _check_solver(estimator, network.solver)
+    facts = facts_of(estimator, blocks, target, goes_on)
+    none = samples_of(facts.form.empty(), target)
+    estimator._check_columns(network, none, goes_on)
+    validation = prepare_validation(estimator, *validation, target, none)
+    rng = check_random_state(estimator.random_state)
+    rows = blocks.mapped(read_block, facts.form, name)
+    piles = rows.dealt(n_piles(facts, limits), rng.randint(np.iinfo(np.int32).max))
+    sizes, total = _sizes(piles)
+    if estimator.early_stopping and validation is None:
+        share = _share_apart(estimator, sum(sizes), limits)
+        apart = piles.each(last_rows, [(share,)] * len(sizes))
+        validation = samples_of(Part.joined(apart), target)
+        piles = piles.mapped(without_last, share)
+        sizes, total = _sizes(piles)
+    n = sum(sizes)
+    check_calibrate(estimator, target, n)
+    some = n > limits.driver_rows
+    drawn = [size * limits.driver_rows // n if some else size for size in sizes]
+    samples = samples_of(Part.joined(piles.each(first_rows, [(m,) for m in drawn])), target)
+
+    scoring = FromBlocks(piles, drawn, _n_levels(estimator), min(total / n, 1.0))
+
+    def choose(estimator, problem, network, units, fit):
+        problem = replace(problem, times=n / len(samples))
+        weight, gaps = problem.sample_weight, facts.gaps.any()
+        kinds = kinds_of(estimator, problem.X, weight, times=problem.times, gaps=gaps)
+        return choose_columns(estimator, problem, network, units, fit, kinds=kinds, scoring=scoring)
+
+    def begin(problem, units, starts):
+        means = None
+        if goes_on and estimator._inputs is None and facts.gaps.any():
+            means = column_means(estimator)
+        dtype = _type_of_steps(estimator, network.solver, problem, facts)
+        parts = piles.mapped(encoded_part, estimator._inputs, scoring.scores, units, dtype, means)
+        settings = estimator._settings(n, goes_on)
+        start = getattr(network.solver, "start_blocks", partial(start_on_blocks, network.solver))
+        run = as_run(start(problem, parts, starts, rng=rng, **settings))
+        run = ConvertedRun(run, units.outer)
+        keep_summary(estimator, run, _summary(parts, (estimator._loss, run.moments, units)))
+        ends = piles.each(ends_of_part, [()] * piles.n_blocks)
+        keep_range(estimator, samples.X, found=_merged_ends(ends))
+        return run
+
+    estimator._learn(network, samples, begin, validation, callbacks, rng, goes_on, choose)
+
+
+def n_piles(facts, limits=LIMITS):
+    """How many piles the samples are dealt to: none is too large to be worked on, few too small."""
+    most = max(1, facts.n_rows // limits.pile_rows)
+    return min(max(1, -(-facts.n_numbers // limits.pile_numbers)), most)
+
+
+# -- what is sent to the blocks -------------------------------------------------------------------
+
+
+def size_of(part):
+    """Number of samples, and sum of their weights."""
+    return part.n, float(part.n if part.weight is None else part.weight.sum(dtype=float))
+
+
+def first_rows(part, n):
+    """The first samples of a pile."""
+    return part.take(slice(0, n))
+
+
+def last_rows(part, share):
+    """The samples that are set apart for validation."""
+    return part.take(slice(part.n - _n_apart(part.n, share), part.n))
+
+
+def without_last(part, share):
+    """The others."""
+    return part.take(slice(0, part.n - _n_apart(part.n, share)))
+
+
+def ends_of_part(part):
+    """Extremes of the columns; None without samples."""
+    return ends_of(part.X) if part.n else None
+
+
+def encoded_part(part, inputs, scores, units, dtype, means):
+    """Samples as the first layer sees them, with targets in inner units.
+
+    Parameters
+    ----------
+    part : Part
+        Of numbers and codes.
+    inputs : InputColumns or None
+        What the first layer sees; None for plain numbers.
+    scores : list of Score
+        Scores of these samples; none where those of new samples are theirs, too.
+    units : TargetUnits
+    dtype : dtype or None
+        That X is converted to; None for its own.
+    means : ndarray or None
+        What stands for a gap in plain numbers.
+    """
+    X = part.X
+    if means is not None:
+        X = np.where(np.isnan(X), means.astype(X.dtype), X)
+    if scores:
+        X = with_scores(X, inputs, scores)
+        X = X if inputs.pieces is None else encoded_samples(X, inputs.pieces)
+    elif inputs is not None:
+        X = inputs(X)
+    X = X if dtype is None else X.astype(dtype)
+    return Part(X, units.transform(part.Y), part.weight)
+
+
+def summary_of_part(part, loss, moments, units):
+    """What :func:`~skmdlam._results.summary_of` says, as a stream sees it; None of no samples."""
+    if part.n == 0:
+        return None
+    return summary_of(Part(part.X, units.given(part.Y), part.weight), loss, moments)
+
+
+# -- what is made of it here ----------------------------------------------------------------------
+
+
+def samples_of(part, target):
+    """Samples with targets as a scorer takes them."""
+    return Samples(part.X, target.decoded(part.Y), part.Y, part.weight)
+
+
+def _check_solver(estimator, solver):
+    if not (isinstance(solver, Feasible) or hasattr(solver, "start_blocks")):
+        raise ValueError(
+            f"solver={estimator.solver!r} needs all samples in one place: rechunk X and y to one "
+            "block, or use solver='feasible'."
+        )
+    if estimator.early_stopping and not estimator.shuffle:
+        raise ValueError(
+            "early_stopping=True with shuffle=False sets the last samples apart, and blocks have "
+            "no last ones once they are dealt: give X_val and y_val, or use shuffle=True."
+        )
+
+
+def _summary(parts, arguments):
+    """What all samples say, as :func:`~skmdlam._results.summary_of`."""
+    found = parts.each(summary_of_part, [()] * parts.n_blocks, shared=arguments)
+    return tree_sum([each for each in found if each is not None])
+
+
+def _sizes(piles):
+    """Numbers of samples, and the sum of all weights."""
+    sizes, weights = zip(*piles.each(size_of, [()] * piles.n_blocks), strict=True)
+    return list(sizes), sum(weights)
+
+
+def _n_levels(estimator):
+    """By column that is a category how many levels there are."""
+    if estimator.is_categorical_ is None:
+        return {}
+    columns = np.flatnonzero(estimator.is_categorical_).tolist()
+    return dict(zip(columns, map(len, estimator.categories_), strict=True))
+
+
+def _share_apart(estimator, n, limits):
+    """The share of the samples that early stopping sets apart."""
+    fraction = estimator.validation_fraction
+    apart = int(np.ceil(fraction * n))
+    if n - apart < 1 or n < 2:
+        raise ValueError(
+            f"early_stopping=True with validation_fraction={fraction} leaves no samples to train "
+            f"on: n_samples = {n}."
+        )
+    return min(apart, limits.driver_rows) / n
+
+
+def _n_apart(n, share):
+    """That share of a pile, not one more for rounding."""
+    return min(n, int(np.ceil(n * share * (1.0 - 1e-12))))
+
+
+def _type_of_steps(estimator, solver, problem, facts):
+    """Single precision, where steps are in it and it has the digits; None for that of X."""
+    one_batch = estimator.batch_size is None
+    if one_batch or problem.sparse or not getattr(solver, "single_precision", False):
+        return None
+    if problem.X.dtype == np.float32:
+        return None
+    mean, std = column_moments(problem.X, problem.rows.normalized())
+    varies = std > 0
+    codes = max((len(levels) for levels in estimator.categories_), default=0)
+    near = (np.abs(mean[varies]) < _NEAR_ZERO * std[varies]).all() and codes < _LARGEST_CODE
+    in_range = facts.largest < _LARGEST and std[varies].min(initial=1.0) > 1.0 / _LARGEST
+    return np.dtype(np.float32) if near and in_range else None
+
+
+def _merged_ends(ends):
+    """Extremes over all piles, 0 where there are only gaps."""
+    low, high = zip(*(each for each in ends if each is not None), strict=True)
+    low, high = np.fmin.reduce(low), np.fmax.reduce(high)
+    return np.nan_to_num(low), np.nan_to_num(high)

@@ -1,0 +1,8 @@
+"""The estimators for Dask collections, fitted by the workers of a client.
+
+They need Dask, ``pip install "skmdlam[dask]"``, from the first collection on.
+"""
+
+from ._estimators import MDLAMClassifier, MDLAMRegressor
+
+__all__ = ["MDLAMClassifier", "MDLAMRegressor"]

@@ -1,0 +1,303 @@
+"""Dask collections as blocks of samples on the workers, checked before any work is done."""
+
+import sys
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+
+from .._block_reading import Raw
+from .._frames import table_of
+from ..engine.constants import LIMITS
+from ._blocks import ReadBlocks
+from ._client import Sealed, large_arguments, submit
+
+# How many numbers an entry of a sparse matrix counts for.
+_NUMBERS_OF_AN_ENTRY = LIMITS.entries
+_LENGTHS = "have blocks of as many rows, such as two parts of one collection"
+
+
+def is_lazy(values):
+    """Whether these are a Dask collection, or a list of delayed blocks or of futures."""
+    if isinstance(values, list | tuple):
+        return len(values) > 0 and all(map(_is_block, values))
+    return hasattr(values, "__dask_graph__") or is_future(values)
+
+
+def _is_block(value):
+    return is_future(value) or _is_delayed(value)
+
+
+def is_future(value):
+    """Whether this is a future of Dask."""
+    kind = getattr(sys.modules.get("distributed"), "Future", None)
+    return kind is not None and isinstance(value, kind)
+
+
+def _is_delayed(value):
+    kind = getattr(sys.modules.get("dask.delayed"), "Delayed", None)
+    return kind is not None and isinstance(value, kind)
+
+
+def is_array(X):
+    """Whether X is a Dask array."""
+    return hasattr(X, "__dask_graph__") and hasattr(X, "numblocks")
+
+
+def is_frame(X):
+    """Whether X is a Dask data frame or a series of one."""
+    return hasattr(X, "__dask_graph__") and hasattr(X, "divisions")
+
+
+def lists_of_blocks(values, name):
+    """Delayed blocks or futures of a collection; the columns of an array are in one piece."""
+    if is_array(values):
+        return list(whole_rows(values, name).to_delayed().ravel())
+    if is_frame(values):
+        return list(values.to_delayed())
+    if isinstance(values, list | tuple):
+        return list(values)
+    if _is_block(values):
+        return [values]
+    raise TypeError(
+        f"{name} is a {type(values).__module__}.{type(values).__name__}; it may be a Dask array, a "
+        "Dask data frame or series, or a list of delayed blocks or futures."
+    )
+
+
+def whole_rows(array, name):
+    """A Dask array whose chunks are rows of all columns."""
+    if array.ndim not in ((2,) if name.startswith("X") else (1, 2)):
+        shape = "(n_samples, n_features)" if name.startswith("X") else "(n_samples,)"
+        raise ValueError(f"{name} must be of shape {shape}; it has {array.ndim} dimensions.")
+    return array.rechunk({1: -1}) if array.ndim == 2 and array.numblocks[1] > 1 else array
+
+
+def _aligned(values, name, X, x_name):
+    """Y or weights in blocks that belong to those of X."""
+    if not is_lazy(values):
+        if not (is_array(X) and _known(X)):
+            raise TypeError(
+                f"{x_name} is a Dask collection and {name} is in memory: give {name} as a "
+                "collection, too, in the same blocks."
+            )
+        from dask.array import from_array
+
+        values = np.asarray(values)
+        values = from_array(values, chunks=(-1,) * values.ndim)
+    if is_array(values) and is_array(X) and _known(X) and _known(values):
+        if values.shape[0] != X.shape[0]:
+            raise ValueError(
+                f"{x_name} and {name} must have as many rows; got {X.shape[0]} and "
+                f"{values.shape[0]}."
+            )
+        if values.chunks[0] != X.chunks[0]:
+            values = values.rechunk({0: X.chunks[0]})
+    if is_frame(values) and is_frame(X):
+        known = X.known_divisions and values.known_divisions
+        if known and tuple(X.divisions) != tuple(values.divisions):
+            raise ValueError(
+                f"{x_name} and {name} have other divisions: repartition {name} like {x_name}, "
+                f"{name}.repartition(divisions={x_name}.divisions)."
+            )
+    return values
+
+
+def _known(array):
+    return not np.isnan(array.shape[0])
+
+
+def read(client, X, y, weight=None, suffix="", held=True):
+    """Blocks of samples of collections, on their way.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    X, y, weight : collections
+        As given to ``fit``; weight may be None.
+    suffix : str, default=""
+        What their names end with, such as "_val".
+    held : bool, default=True
+        Keep what was read, but for an array that is known to be large; else it is read again for
+        each thing that is asked of it.
+
+    Returns
+    -------
+    ReadBlocks
+        Of :class:`Raw`.
+    """
+    given = {f"X{suffix}": X, f"y{suffix}": y}
+    if weight is not None:
+        given[f"sample_weight{suffix}"] = weight
+    x_name = f"X{suffix}"
+    if not is_lazy(X):  # a few samples for validation, in memory
+        for name, values in given.items():
+            if is_lazy(values):
+                raise TypeError(
+                    f"{name} is a Dask collection and {x_name} is not: give both alike."
+                )
+        sealed = Sealed(Raw(X, y, weight))
+        return ReadBlocks(client, [[submit(client, "read", _as_it_is, sealed)]], [x_name], _opened)
+    with large_arguments():
+        lists = {}
+        for name, values in given.items():
+            if values is None:
+                raise ValueError(f"{name} is None, and {x_name} is a collection: give both.")
+            if name != x_name:
+                values = _aligned(values, name, X, x_name)
+            lists[name] = lists_of_blocks(values, name)
+            if len(lists[name]) != len(lists[x_name]):
+                raise ValueError(
+                    f"{x_name} has {len(lists[x_name])} blocks and {name} has "
+                    f"{len(lists[name])}: they must {_LENGTHS}."
+                )
+    names = [f"block {i} of {x_name}" for i in range(len(lists[x_name]))]
+    held = held and not (is_array(X) and X.size > LIMITS.one_task_numbers)
+    return ReadBlocks(client, list(lists.values()), names, _raw, held)
+
+
+def _as_it_is(value):
+    return value
+
+
+def _opened(sealed):
+    return sealed.open()
+
+
+def _raw(X, y, weight=None):
+    return Raw(X, y, weight)
+
+
+class Facts(NamedTuple):
+    """What there is to know of a block before the work begins.
+
+    Attributes
+    ----------
+    n : int
+        Samples.
+    lengths : dict
+        Number of rows by the name of what has them.
+    form : tuple
+        What all blocks must have in common, in words.
+    numbers : int
+        How large X is.
+    error : str or None
+        What is wrong with it.
+    """
+
+    n: int
+    lengths: tuple
+    form: tuple
+    numbers: int
+    error: str | None
+
+
+def facts_of(raw):
+    """What there is to know of a block."""
+    X, y, weight = raw
+    table = table_of(X)
+    shape = table.shape
+    if len(shape) != 2:
+        return Facts(0, (), (), 0, f"X must have 2 dimensions; it has the shape {shape}")
+    names = tuple(map(str, table.names)) if table.named else None
+    sparse = sp.issparse(X)
+    entries = _NUMBERS_OF_AN_ENTRY * X.nnz if sparse else np.inf
+    lengths, error = [shape[0]], None
+    form = ["sparse" if sparse else "dense", shape[1], names]
+    for name, values in (("y", y), ("sample_weight", weight)):
+        if values is None:
+            continue
+        values = values if sp.issparse(values) else np.asarray(values)
+        lengths.append(values.shape[0] if values.ndim else 0)
+        form.append(values.shape[1] if values.ndim == 2 else None)
+        kind = values.dtype.kind
+        if kind in "fc" and not sp.issparse(values) and np.isnan(values).any():
+            error = f"{name} contains NaN"
+        elif name != "y" and kind in "if" and (values < 0).any():
+            error = f"{name} must not be negative; got {values.min():g}"
+    return Facts(shape[0], tuple(lengths), tuple(form), min(shape[0] * shape[1], entries), error)
+
+
+def checked(blocks, suffix="", like=None):
+    """The blocks that have samples, when all of them can be used.
+
+    Parameters
+    ----------
+    blocks : ReadBlocks
+        Of :class:`Raw`.
+    suffix : str, default=""
+        What names of arguments end with.
+    like : Facts or None, default=None
+        A block that these must be like.
+
+    Returns
+    -------
+    blocks : ReadBlocks
+    facts : list of Facts
+        Of each of them.
+    """
+    found = blocks.each(facts_of, [()] * blocks.n_blocks)
+    first = like
+    for facts, name in zip(found, blocks.names, strict=True):
+        if facts.error is not None:
+            raise ValueError(f"{name}: {facts.error}.")
+        if len(set(facts.lengths)) > 1:
+            raise ValueError(
+                f"{name} has {facts.lengths[0]} rows, and the other arguments have "
+                f"{', '.join(map(str, facts.lengths[1:]))} there: X{suffix} and y{suffix} must "
+                f"{_LENGTHS}."
+            )
+        if first is None:
+            first = facts
+        _check_form(facts.form, first.form, name)
+    keep = [i for i, facts in enumerate(found) if facts.n]
+    if not keep:
+        raise ValueError(f"X{suffix} has no rows: none of its {blocks.n_blocks} blocks has any.")
+    return blocks.some(keep), [found[i] for i in keep]
+
+
+def _check_form(form, first, name):
+    """Refuse a block that is not like the first one."""
+    if form[1] != first[1]:
+        raise ValueError(f"{name} has {form[1]} columns, and the first one has {first[1]}.")
+    if form[0] != first[0]:
+        raise ValueError(f"{name} is {form[0]}, and the first one is {first[0]}.")
+    if form[2] != first[2]:
+        raise ValueError(
+            f"{name} has the columns {_listed(form[2])}, and the first one {_listed(first[2])}."
+        )
+    if form[3:4] != first[3:4]:
+        shapes = ("one dimension" if k is None else f"{k} columns" for k in (form[3], first[3]))
+        raise ValueError("{}: y has {} there, and {} in the first one.".format(name, *shapes))
+
+
+def _listed(names, most=8):
+    if names is None:
+        return "without names"
+    more = ", ..." if len(names) > most else ""
+    return f"[{', '.join(names[:most])}{more}]"
+
+
+def joined(values):
+    """The values of several blocks as one, in their order; None where there are none."""
+    values = list(values)
+    first = values[0]
+    if first is None or len(values) == 1:
+        return first
+    if sp.issparse(first):
+        return sp.vstack(values).tocsr()
+    library = type(first).__module__.partition(".")[0]
+    if library == "pandas":
+        from dask.dataframe.dispatch import concat  # categories are united
+
+        return concat(values)
+    if library == "polars":
+        return sys.modules["polars"].concat(values)
+    if library == "pyarrow":
+        return sys.modules["pyarrow"].concat_tables(values)
+    return np.concatenate(values)
+
+
+def joined_samples(raws):
+    """The samples of several blocks as one block, in their order."""
+    return Raw(*map(joined, zip(*raws, strict=True)))

@@ -1,0 +1,253 @@
+"""Runs on blocks of samples that are elsewhere: local steps, averaged, and guarded by J."""
+
+import time
+from operator import attrgetter
+
+import numpy as np
+
+from .blocks import times
+from .loop.schedules import Schedule
+from .loop.side_by_side import side_by_side
+from .mini_batches import MiniBatches, prepare
+from .objective import LayerObjective
+from .options import first_given
+from .plan import Plan, first_samples, hold, measured, stepped
+from .steps.layerwise import LayerwiseStep
+
+
+def mini_batch_runs_on_blocks(options, problem, blocks, starts, settings, whole):
+    """Mini-batches where samples are in blocks that are elsewhere.
+
+    ::
+
+        in each round, of some blocks side by side, from common weights:
+            the steps of mini-batches on the samples of the block
+        weights, last steps and moments  <-  their means over these blocks
+
+    A round is a pass over as many blocks as there are *paths*; an epoch goes over all blocks in
+    random order. J, the schedule and the best epoch are those of a run on samples at hand. With one
+    path nothing is averaged.
+
+    Parameters
+    ----------
+    options : Feasible
+    problem : Problem
+        With some of the samples, from which is estimated what needs samples.
+    blocks : Blocks
+        Of :class:`~skmdlam.engine.blocks.Part`, whose samples are in random order.
+    starts : list of (coefs, intercepts)
+        Starting weights of each network.
+    settings : Settings
+    whole : Whole
+
+    Returns
+    -------
+    run : ComposedRun or SideBySide
+    """
+    batches = BlockBatches(options, problem, blocks, settings, whole)
+    return side_by_side(batches.run, starts, batches.rng, batches.clock)
+
+
+def paths_of(n_blocks, tuned):
+    """How many blocks are stepped on side by side: averages come several times an epoch."""
+    return min(n_blocks, max(tuned.least_paths, n_blocks // tuned.rounds, 1))
+
+
+class BlockBatches(MiniBatches):
+    """What runs of several networks on the same blocks share."""
+
+    def __init__(self, options, problem, blocks, settings, whole):
+        self.clock = time.perf_counter()
+        self.options, self.settings = options, settings
+        self.rng = np.random.RandomState(0) if settings.rng is None else settings.rng
+        tuned = options.constants.tuned
+        lengths = blocks.each(_length, [()] * blocks.n_blocks)
+        numbers = np.flatnonzero(lengths)
+        n_paths = paths_of(len(numbers), tuned)
+        size = options.auto_batch_size(whole.n)
+        if n_paths > 1:  # a round should be long enough for momentum between rounds
+            size = min(size, max(tuned.least_batch, max(lengths) // tuned.long_round))
+        size = min(whole.n, first_given(settings.batch_size, size))
+        n_steps = -(-max(lengths) // size)
+        self.largest = -(-max(lengths) // n_steps)
+        self.source = Rounds(numbers, n_paths, n_steps)
+        self.momentum = (1.0 - 1.0 / n_paths) * min(1.0, n_steps / tuned.long_round)
+        single = options.single_precision and self.source.n_batches > 1
+        self.prepared = prepare(problem, options, settings, self.rng, single=single, whole=whole)
+        self.rho = options.rho_within_range(settings.rho, options.auto_rho(whole.n, size))
+        self.plan = Plan.of(self.prepared, options, whole)
+        self.held = self.measured = blocks.mapped(hold, self.plan)
+        share = LayerObjective.measured_samples(self.prepared, whole.n, tuned) / whole.n
+        if share < 1.0:
+            self.measured = blocks.mapped(first_samples, share).mapped(hold, self.plan)
+
+    def step(self, *parts):
+        """The step of a network."""
+        return AveragedStep(*parts, self.held, self.plan, self.momentum)
+
+    def objective(self, network, terms):
+        """J of a network."""
+        return PooledObjective(
+            network, self.prepared, terms, self.measured, self.plan, self.largest
+        )
+
+    def factors(self, schedule):
+        """The schedule that a run asks for the factors of its steps."""
+        return RoundFactors(schedule, self.source)
+
+
+class Rounds:
+    """Rounds over blocks in random order, some of them side by side.
+
+    Parameters
+    ----------
+    numbers : ndarray of int
+        Of the blocks that have samples.
+    n_paths : int
+        Blocks in a round.
+    n_steps : int
+        Steps on a block.
+
+    Attributes
+    ----------
+    n_rounds, n_batches : int
+        Rounds and steps, one after another, of an epoch.
+    """
+
+    def __init__(self, numbers, n_paths, n_steps):
+        self.numbers, self.n_steps = numbers, n_steps
+        self.n_rounds = -(-len(numbers) // n_paths)
+        self.n_batches = self.n_rounds * n_steps
+
+    def epoch(self, rng):
+        """The blocks of each round and a seed for each, and the share of the epoch that is over."""
+        rounds = np.array_split(rng.permutation(self.numbers), self.n_rounds)
+        for number, blocks in enumerate(rounds):
+            seeds = rng.randint(np.iinfo(np.int32).max, size=len(blocks))
+            yield (blocks.tolist(), seeds.tolist()), number / self.n_rounds
+
+
+class RoundFactors(Schedule):
+    """A schedule whose factors are asked for a round at a time.
+
+    Parameters
+    ----------
+    schedule : Schedule
+    rounds : Rounds
+    """
+
+    cools_down = property(attrgetter("schedule.cools_down"))
+    cut_short = property(attrgetter("schedule.cut_short"))
+    settled = property(attrgetter("schedule.settled"))
+    epsilon = property(attrgetter("schedule.epsilon"))
+
+    def __init__(self, schedule, rounds):
+        self.schedule, self.rounds = schedule, rounds
+
+    def factor(self, progress):
+        """Factors of each step of the round that begins there."""
+        places = progress + np.arange(self.rounds.n_steps) / self.rounds.n_batches
+        return np.array([self.schedule.factor(place) for place in places])
+
+    def advance(self, data):
+        return self.schedule.advance(data)
+
+    def cool_down(self):
+        self.schedule.cool_down()
+
+
+class AveragedStep(LayerwiseStep):
+    """A round of steps on blocks side by side, from common weights, and the mean of what they find.
+
+    ::
+
+        M  <-  b M + (mean of the weights after the round - V),    b = 1 - 1 / paths
+        V  <-  V + b M + (mean of the weights after the round - V)
+
+    The mean alone would move as far in a round as one of the paths does, with less noise: k paths
+    go over the samples k times as fast, and would learn from each a k-th as much. Nesterov's
+    momentum from round to round makes up for that (Chen and Huo, "Scalable training of deep
+    learning machines by incremental block training with intra-block parallel optimization and
+    blockwise model-update filtering", ICASSP 2016). Rounds of few steps get less of it: they have
+    the momentum of the steps, and the noise of few samples. The last steps, what the penalties are
+    owed and the moments of the inputs of hidden layers, which then are inverted, are plain means.
+
+    Parameters
+    ----------
+    network, prepared, penalties, rhythm, rho
+        As for :class:`~skmdlam.engine.steps.layerwise.LayerwiseStep`.
+    blocks : Blocks
+        Of :class:`~skmdlam.engine.plan.Held`.
+    plan : Plan
+    momentum : float
+        ``b``.
+
+    Attributes
+    ----------
+    moves : list of ndarray
+        M of each layer.
+    """
+
+    def __init__(self, network, prepared, penalties, rhythm, rho, blocks, plan, momentum):
+        super().__init__(network, prepared, penalties, rhythm, rho)
+        self.blocks, self.plan, self.momentum = blocks, plan, momentum
+        self.moves = [np.zeros_like(V) for V in network.weights]
+
+    def begin(self):
+        """Before the rounds of an epoch."""
+        self.epoch += 1
+
+    def settle(self):
+        """After them: the penalties."""
+        self.penalties(self.network.layers, self.epoch)
+
+    def restart(self):
+        """After an epoch that was taken back: smaller steps, without a past."""
+        super().restart()
+        for move in self.moves:
+            move[:] = 0.0
+
+    def __call__(self, rows, factor):
+        """Step on these blocks, each in an order of its own; ``factor`` has one for each step."""
+        numbers, seeds = rows
+        before = [V.copy() for V in self.network.weights]
+        state = self.plan, self.as_arrays(), self.rho, self.epoch, factor
+        found = self.blocks.pooled(stepped, [(seed,) for seed in seeds], numbers, state)
+        if len(numbers) > 1:
+            found = times(1.0 / len(numbers), found)
+        self.restore(found)
+        if self.momentum == 0.0:
+            return
+        for V, start, move in zip(self.network.weights, before, self.moves, strict=True):
+            change = V - start
+            move *= self.momentum
+            move += change
+            V += self.momentum * move
+        for layer in self.network.above:
+            layer.preconditioner.refresh()
+
+
+class PooledObjective(LayerObjective):
+    """J from the sums of all blocks.
+
+    Parameters
+    ----------
+    network, prepared, terms, largest
+        As for :class:`~skmdlam.engine.objective.LayerObjective`.
+    blocks : Blocks
+        Of :class:`~skmdlam.engine.plan.Held`, the samples that J is measured on.
+    plan : Plan
+    """
+
+    def __init__(self, network, prepared, terms, blocks, plan, largest):
+        self.network, self.prepared, self.terms = network, prepared, terms
+        self._blocks, self._arguments = blocks, (plan, largest)
+
+    def sums(self):
+        plan, largest = self._arguments
+        self.n, *sums = self._blocks.total(measured, plan, self.network.weights, largest)
+        return sums
+
+
+def _length(part):
+    return part.n
