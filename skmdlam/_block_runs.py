@@ -1,15 +1,14 @@
 """Which run a fit on blocks is: mini-batches, all samples, or both, one after the other."""
 
 from dataclasses import replace
+from functools import cache
 
-from .engine.full_batch_blocks import (
-    full_batch_runs_on_blocks,
-    priced_run_on_blocks,
-    proximal_run_on_blocks,
-)
+from .engine.block_samples import BlockSamples
+from .engine.full_batch import full_batch_run, full_batch_runs, proximal_sweeps
 from .engine.loop.run import Chain
 from .engine.loop.side_by_side import side_by_side
 from .engine.on_blocks import mini_batch_runs_on_blocks
+from .engine.priced import priced_run
 from .engine.records import Settings
 from .engine.whole import Whole
 
@@ -43,7 +42,10 @@ def start_on_blocks(options, problem, blocks, starts, **settings):
     problem = problem if priced else problem.with_usual_alpha()
     smooth = problem.quadratic or not problem.loss.nonsmooth
     all_samples = settings.batch_size is not None and settings.batch_size >= whole.n
-    known = options, problem, blocks
+
+    @cache
+    def samples():
+        return BlockSamples(problem, blocks, whole, options.constants)
 
     def mini_batches(problem, coefs, intercepts, settings):
         start = [(coefs, intercepts)]
@@ -56,24 +58,28 @@ def start_on_blocks(options, problem, blocks, starts, **settings):
         def finish(coefs, intercepts):
             warm = replace(settings, warm=True)
             found = batches.regularization
-            return proximal_run_on_blocks(*known, coefs, intercepts, warm, found, whole)
+            return proximal_sweeps(options, problem, coefs, intercepts, warm, found, samples())
 
         return Chain(batches, finish)
 
-    def free(problem, coefs, intercepts, settings):
+    def free(problem, *start):
         if all_samples:
-            start = [(coefs, intercepts)]
-            return full_batch_runs_on_blocks(options, problem, blocks, start, settings, whole)
-        return mini_batches(problem, coefs, intercepts, settings)
+            return full_batch_run(options, problem, *start, samples())
+        return mini_batches(problem, *start)
+
+    def sweeps(*arguments):
+        return full_batch_run(*arguments, samples())
 
     def begin(coefs, intercepts, rng):
         own = replace(settings, rng=rng)
         if priced:
-            return priced_run_on_blocks(*known, coefs, intercepts, own, free, whole)
+            return priced_run(
+                options, problem, coefs, intercepts, own, sweeps, begin=free, samples=samples()
+            )
         return polished(coefs, intercepts, own)
 
     if not priced and exact and smooth and all_samples:
-        return full_batch_runs_on_blocks(*known, starts, settings, whole)
+        return full_batch_runs(options, problem, starts, settings, samples())
     if not priced and (problem.quadratic or not exact):
-        return mini_batch_runs_on_blocks(*known, starts, settings, whole)
+        return mini_batch_runs_on_blocks(options, problem, blocks, starts, settings, whole)
     return side_by_side(begin, starts, settings.rng)

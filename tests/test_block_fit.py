@@ -1,5 +1,6 @@
 """A fit to samples in blocks: what it keeps is what a fit to all of them in memory keeps."""
 
+import pickle
 import warnings
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor
+from skmdlam._block_columns import Levels
 from skmdlam._block_fit import Raw, fit_blocks
 from skmdlam.engine.blocks import LocalBlocks, Part
 from skmdlam.engine.constants import LIMITS
@@ -28,14 +30,34 @@ class OnTheSample(Feasible):
 given = {}
 
 
+class Sent(LocalBlocks):
+    """Blocks that functions and arguments travel to."""
+
+    def mapped(self, function, *args):
+        return Sent(super().mapped(*travelled((function, *args))).parts)
+
+    def each(self, function, args, which=None, shared=()):
+        return super().each(*travelled((function, args, which, shared)))
+
+    def dealt(self, n_piles, seed):
+        return Sent(super().dealt(n_piles, seed).parts)
+
+
+def travelled(values):
+    return pickle.loads(pickle.dumps(values))
+
+
 def blocks_of(X, y, ends, weight=None):
     """Blocks of rows of a frame, an array or a sparse matrix."""
     rows = [slice(a, b) for a, b in zip([0, *ends], [*ends, len(y)], strict=True)]
     return LocalBlocks([Raw(X[r], y[r], None if weight is None else weight[r]) for r in rows])
 
 
-def fitted(estimator, blocks, **options):
-    return fit_blocks(estimator.set_params(solver=OnTheSample(), max_iter=2), blocks, **options)
+def fitted(estimator, blocks, max_iter=2, **options):
+    blocks = Sent(blocks.parts)
+    return fit_blocks(
+        estimator.set_params(solver=OnTheSample(), max_iter=max_iter), blocks, **options
+    )
 
 
 def regression(n=400, d=4, seed=0):
@@ -243,8 +265,8 @@ class TestFrames:
             (numbers[100:], "block 1 has numbers in column 'city', and block 0 has strings"),
             (X[100:].drop(columns="size"), "block 1 has 3 columns, and block 0 4"),
             (X[100:].rename(columns={"size": "width"}), "block 1 has columns with the names"),
-            (X[100:].assign(income=np.inf), "In block 1: .*infinity.*column 'income'"),
-            (X[100:].assign(income=np.datetime64("2020")), "In block 1: .*holds dates"),
+            (X[100:].assign(income=np.inf), "block 1: .*infinity.*column 'income'"),
+            (X[100:].assign(income=np.datetime64("2020")), "block 1: .*holds dates"),
         ]:
             blocks = LocalBlocks([Raw(X[:100], y[:100]), Raw(second, y[100:])])
             with pytest.raises(ValueError, match=message):
@@ -305,13 +327,13 @@ class TestClasses:
         with pytest.raises(ValueError, match=r"block 1 has a y that|block 1 has classes such as"):
             fitted(MDLAMClassifier((4,)), blocks)
         blocks = LocalBlocks([Raw(X[:100], y[:100]), Raw(X[100:], X[100:, 0])])
-        with pytest.raises(ValueError, match="In block 1: Unknown label type"):
+        with pytest.raises(ValueError, match="block 1: Unknown label type"):
             fitted(MDLAMClassifier((4,)), blocks)
         blocks = LocalBlocks([Raw(X[:100], y[:100], np.ones(100)), Raw(X[100:], y[100:])])
         with pytest.raises(ValueError, match="block 1 has no sample_weight"):
             fitted(MDLAMClassifier((4,)), blocks)
         blocks = LocalBlocks([Raw(X[:100], y[:100]), Raw(X[100:], y[:100])])
-        with pytest.raises(ValueError, match=r"In block 1: .*inconsistent numbers of samples"):
+        with pytest.raises(ValueError, match=r"block 1: .*inconsistent numbers of samples"):
             fitted(MDLAMClassifier((4,)), blocks)
         with pytest.raises(ValueError, match="no samples in any of its 2 blocks"):
             fitted(MDLAMClassifier((4,)), LocalBlocks([Raw(X[:0], y[:0])] * 2))
@@ -387,3 +409,147 @@ class TestTheRest:
             fitted(MDLAMRegressor((5,), random_state=0, verbose=True), blocks_of(X, y, [300]))
         assert any(issubclass(each.category, ConvergenceWarning) for each in caught)
         assert capsys.readouterr().out
+
+
+def test_levels_of_blocks_add_up_in_any_grouping():
+    blocks = [
+        Levels({"b": None}, None, 3, False),
+        Levels({}, None, 0, True),
+        Levels({"a": None, "b": None}, None, 5, False),
+        Levels({}, None, 0, False),
+    ]
+    one_by_one = blocks[0] + blocks[1] + blocks[2] + blocks[3]
+    in_pairs = (blocks[0] + blocks[1]) + (blocks[2] + blocks[3])
+    assert one_by_one == in_pairs == Levels({"b": None, "a": None}, None, 8, True)
+    assert one_by_one.together().codes.tolist() == [0, 1, -1]
+    declared = Levels({"z": None}, ("z", "a"), 1, False)
+    assert (blocks[1] + declared + declared).together().values == ["z", "a"]
+    assert (declared + blocks[0]).together().values == ["z", "b"]
+    assert (declared + blocks[0] + declared).declared is None
+
+
+class TestCategories:
+    """A category of many levels, which a sample tells too little of."""
+
+    def frame(self, n=3000, n_levels=300):
+        rng = np.random.default_rng(0)
+        codes, x = rng.integers(0, n_levels, n), rng.normal(size=n)
+        effect = rng.normal(size=n_levels)[codes]
+        pd = pytest.importorskip("pandas")
+        level = np.char.add("v", codes.astype(str)).astype(object)
+        return pd.DataFrame({"level": level, "x": x}), effect + x, effect
+
+    def test_scores_are_those_of_all_samples(self):
+        X, y, effect = self.frame()
+        limits = replace(LIMITS, pile_rows=100, pile_numbers=1000, driver_rows=300)
+        blocks = LocalBlocks([Raw(X[:100], y[:100]), Raw(X[100:], y[100:])])
+        model = fitted(MDLAMRegressor((5,), random_state=0), blocks, 100, limits=limits)
+        (table,) = model._inputs.scores.tables
+        assert table.size == 301
+        codes = model._reader.read(other_table(X))[:, 0].astype(int)
+        assert np.corrcoef(table[codes], effect)[0, 1] > 0.98
+        # Training samples do not know their own targets, and the sample is coded as they are.
+        parts = given["blocks"].parts
+        problem = given["problem"]
+        sample = np.concatenate([part.X[: part.n * 300 // 3000] for part in parts])
+        np.testing.assert_allclose(sample, problem.X[:], atol=1e-5)
+
+    def test_levels_of_many_samples_have_columns(self):
+        X, y, _ = self.frame(8000, n_levels=12)
+        limits = replace(LIMITS, driver_rows=600)
+        blocks = LocalBlocks([Raw(X[:100], y[:100]), Raw(X[100:], y[100:])])
+        model = fitted(MDLAMRegressor((5,), random_state=0), blocks, limits=limits)
+        assert model._inputs.scores is None
+        other = MDLAMRegressor((5,), random_state=0, max_iter=2).fit(X, y)
+        levels = [name for name in other.input_names_ if name.startswith("level_")]
+        assert set(levels) <= set(model.input_names_)
+
+    def test_a_class_and_a_gap_that_no_sample_here_has(self):
+        X, y, _ = self.frame()
+        X = X[["x"]].copy()
+        labels = np.where(y > 0, "yes", "no").astype(object)
+        labels[1234] = "rare"
+        X.iloc[77, 0] = np.nan
+        limits = replace(LIMITS, driver_rows=100)
+        blocks = LocalBlocks([Raw(X[:100], labels[:100]), Raw(X[100:], labels[100:])])
+        model = fitted(MDLAMClassifier((5,), random_state=1), blocks, limits=limits)
+        assert model.classes_.tolist() == ["no", "rare", "yes"]
+        assert given["problem"].Y[:, 1].sum() == 0
+        assert np.isfinite(model.predict_proba(X[70:80])).all()
+
+
+def test_few_samples_with_a_weight_in_many_piles():
+    X, y = regression(2000)
+    weight = np.zeros(2000)
+    weight[::150] = 1.0
+    limits = replace(LIMITS, pile_rows=2, pile_numbers=10)
+    model = MDLAMRegressor((5,), random_state=0)
+    fitted(model, blocks_of(X, y, range(3, 2000, 40), weight), limits=limits)
+    assert model._stream["rows"] == 14
+    np.testing.assert_array_equal(model.data_max_, X[::150].max(axis=0))
+
+
+def dealt(X, Y, ends, limits, seed=0):
+    """Samples in the order of their piles, and the generator after that."""
+    rng = np.random.RandomState(seed)
+    rows = [slice(a, b) for a, b in zip([0, *ends], [*ends, len(Y)], strict=True)]
+    n_piles = min(-(-X.size // limits.pile_numbers), len(Y) // limits.pile_rows)
+    parts = LocalBlocks([Part(X[r], Y[r, None]) for r in rows])
+    return Part.joined(parts.dealt(n_piles, rng.randint(np.iinfo(np.int32).max)).parts), rng
+
+
+class TestWithTheEngine:
+    """Without a stand-in for the solver."""
+
+    limits = replace(LIMITS, pile_rows=100, pile_numbers=1000)
+
+    @pytest.mark.parametrize("encoding", [None, "piecewise"])
+    def test_all_samples_at_once_are_those_of_a_fit_in_memory(self, encoding):
+        X, y = regression(600)
+        options = {"batch_size": None, "max_iter": 8, "encoding": encoding}
+        model = MDLAMRegressor((5,), random_state=0, **options)
+        fit_blocks(model, blocks_of(X, y, [200, 300]), limits=self.limits)
+        part, rng = dealt(X, y, [200, 300], self.limits)
+        other = MDLAMRegressor((5,), random_state=rng, **options).fit(part.X, part.Y.ravel())
+        np.testing.assert_allclose(model.loss_curve_, other.loss_curve_, rtol=1e-9)
+        np.testing.assert_allclose(model.predict(X), other.predict(X), atol=1e-7)
+        assert model.upper_alpha_ == pytest.approx(other.upper_alpha_, rel=1e-9)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("n_networks", [1, 2])
+    @pytest.mark.parametrize("driver_rows", [50_000, 2000])
+    def test_mini_batches_score_as_a_fit_in_memory(self, n_networks, driver_rows):
+        X, y = regression(12_000, 6)
+        X[::7, 2] = np.nan
+        limits = replace(LIMITS, pile_numbers=X.size // 4, driver_rows=driver_rows)
+        model = MDLAMRegressor((30,), random_state=0, n_networks=n_networks, max_iter=60)
+        local = MDLAMRegressor(**model.get_params()).fit(X[:8000], y[:8000])
+        fit_blocks(model, blocks_of(X[:8000], y[:8000], [1000, 5000]), limits=limits)
+        expected, found = (each.score(X[8000:], y[8000:]) for each in (local, model))
+        assert found > expected - 0.005
+
+    @pytest.mark.slow
+    def test_classes_early_stopping_and_weights(self):
+        X, y = regression(12_000, 6)
+        labels = np.digitize(y, [-1.5, 0.0])
+        limits = replace(LIMITS, pile_numbers=X.size // 4, driver_rows=3000)
+        options = {"class_weight": "balanced", "early_stopping": True, "random_state": 0}
+        model = MDLAMClassifier((30,), **options)
+        local = MDLAMClassifier((30,), **options).fit(X[:8000], labels[:8000])
+        fit_blocks(model, blocks_of(X[:8000], labels[:8000], [1000, 5000]), limits=limits)
+        expected, found = (each.score(X[8000:], labels[8000:]) for each in (local, model))
+        assert found > expected - 0.015
+        assert model.best_validation_score_ > 0.85
+        assert len(model.validation_scores_) == model.n_iter_
+
+    @pytest.mark.slow
+    def test_warm_start_and_calibration(self):
+        X, y = regression(8000)
+        limits = replace(LIMITS, pile_numbers=X.size // 4, driver_rows=2000)
+        model = MDLAMRegressor((20,), random_state=0, max_iter=5, warm_start=True, calibrate=True)
+        blocks = blocks_of(X, y, [1000, 5000])
+        first = fit_blocks(model, blocks, limits=limits).loss_
+        again = fit_blocks(model, blocks, limits=limits).loss_
+        assert again < first
+        mean, std = model.predict(X, return_std=True)
+        assert 0.85 < np.mean(np.abs(y - mean) < 1.96 * std) < 0.99

@@ -181,7 +181,7 @@ class Tuned:
     stream_refresh_first: int = _number(3, "steps", "time, adaptation", _STREAM)
     stream_rho: float = _number(2.0, "rho of a fit", "noise, speed", _STREAM)
     stream_fitted: float = _number(32.0, "factor of rho", "what a fit has found, drift", _STREAM)
-    stream_rounds: int = _number(8, "rounds", "time, fit of short streams", _STREAM)
+    stream_rounds: int = _number(32, "rounds", "time, fit of short streams", _STREAM)
     stream_short: int = _number(5000, "samples", "fit of short streams, noise", _STREAM)
     stream_window: float = _number(0.2, "share of the stream", "noise, adaptation", _STREAM)
     stream_prior: float = _number(20.0, "samples", "noise of covariances, bias", _STREAM)
@@ -206,7 +206,9 @@ class Tuned:
 
     # -- samples in blocks that are elsewhere ----------------------------------------------------
     least_paths: int = _number(4, "blocks side by side", "speed, what averages lose", _SCALE)
-    rounds: int = _number(8, "averages an epoch", "the same", _SCALE)
+    rounds: int = _number(32, "averages an epoch", "the same", _SCALE)
+    least_batch: int = _number(50, "samples", "steps in a round, time", _SCALE)
+    long_round: int = _number(100, "steps", "speed, noise of momentum between rounds", _SCALE)
 
 
 @dataclass(frozen=True)
@@ -249,7 +251,6 @@ class Limits:
     kronecker_rows: int = _number(500, "samples", "time, metric of wide layers", _FULL)
     kronecker_numbers: int = _number(2**24, "numbers", "memory, metric", _FULL)
     noise_columns: int = _number(10_000, "columns", "memory, error of the noise", _SCALING)
-    one_task_numbers: int = _number(2**24, "numbers", "time, memory of a worker", _SCALING)
     row_space: int = _number(2000, "coordinates", "time, memory", _FULL)
     row_space_entries: int = _number(16, "numbers for each entry of X", "memory, time", _FULL)
     secant_numbers: int = _number(2**24, "numbers", "memory, speed", _FULL)
@@ -261,9 +262,9 @@ class Limits:
     dense_eigenvalue: int = _number(600, "rows", "time of the largest eigenvalue", _FULL)
     stream_covariance: int = _number(1500, "columns", "time and memory, metric", _STREAM)
     driver_rows: int = _number(50_000, "samples", "memory, error of estimates", _SCALE)
-    pile_numbers: int = _number(2**23, "numbers", "memory, steps between averages", _SCALE)
+    pile_numbers: int = _number(2**21, "numbers", "memory, steps between averages", _SCALE)
     pile_rows: int = _number(2000, "samples", "steps between averages", _SCALE)
-    one_task_numbers: int = _number(2**24, "numbers", "memory, time", _SCALE)
+    one_task_numbers: int = _number(2**24, "numbers", "time, memory of a worker", _SCALE)
     std_newton: int = _number(300, "units", "time, digits of the std", _UNCERTAINTY)
 
 

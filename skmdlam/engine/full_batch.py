@@ -15,7 +15,7 @@ from .steps.proximal import ProximalMethod
 from .steps.quasi_newton import method_of
 
 
-def full_batch_run(options, problem, coefs, intercepts, settings):
+def full_batch_run(options, problem, coefs, intercepts, settings, samples=None):
     """Secant sweeps or, for a penalty that is not quadratic, proximal ones, from the start.
 
     Parameters
@@ -25,12 +25,14 @@ def full_batch_run(options, problem, coefs, intercepts, settings):
     coefs, intercepts : list of ndarray
         Starting weights; they are not changed.
     settings : Settings
+    samples : LocalSamples, BlockSamples or None, default=None
+        What is known of all samples; None for those of the problem.
 
     Returns
     -------
     run : ComposedRun
     """
-    return full_batch_runs(options, problem, [(coefs, intercepts)], settings)
+    return full_batch_runs(options, problem, [(coefs, intercepts)], settings, samples)
 
 
 def full_batch_runs(options, problem, starts, settings, samples=None):
@@ -38,12 +40,10 @@ def full_batch_runs(options, problem, starts, settings, samples=None):
 
     Parameters
     ----------
-    options, problem, settings
+    options, problem, settings, samples
         As for :func:`full_batch_run`.
     starts : list of (coefs, intercepts)
         Starting weights of each network.
-    samples : LocalSamples or None, default=None
-        What is known of all samples; None for those of the problem.
 
     Returns
     -------

@@ -61,12 +61,17 @@ class BlockBatches(MiniBatches):
         self.options, self.settings = options, settings
         self.rng = np.random.RandomState(0) if settings.rng is None else settings.rng
         tuned = options.constants.tuned
-        size = min(whole.n, first_given(settings.batch_size, options.auto_batch_size(whole.n)))
         lengths = blocks.each(_length, [()] * blocks.n_blocks)
+        numbers = np.flatnonzero(lengths)
+        n_paths = paths_of(len(numbers), tuned)
+        size = options.auto_batch_size(whole.n)
+        if n_paths > 1:  # a round should be long enough for momentum between rounds
+            size = min(size, max(tuned.least_batch, max(lengths) // tuned.long_round))
+        size = min(whole.n, first_given(settings.batch_size, size))
         n_steps = -(-max(lengths) // size)
         self.largest = -(-max(lengths) // n_steps)
-        numbers = np.flatnonzero(lengths)
-        self.source = Rounds(numbers, paths_of(len(numbers), tuned), n_steps)
+        self.source = Rounds(numbers, n_paths, n_steps)
+        self.momentum = (1.0 - 1.0 / n_paths) * min(1.0, n_steps / tuned.long_round)
         single = options.single_precision and self.source.n_batches > 1
         self.prepared = prepare(problem, options, settings, self.rng, single=single, whole=whole)
         self.rho = options.rho_within_range(settings.rho, options.auto_rho(whole.n, size))
@@ -78,7 +83,7 @@ class BlockBatches(MiniBatches):
 
     def step(self, *parts):
         """The step of a network."""
-        return AveragedStep(*parts, self.held, self.plan)
+        return AveragedStep(*parts, self.held, self.plan, self.momentum)
 
     def objective(self, network, terms):
         """J of a network."""
@@ -154,8 +159,18 @@ class RoundFactors(Schedule):
 class AveragedStep(LayerwiseStep):
     """A round of steps on blocks side by side, from common weights, and the mean of what they find.
 
-    The mean is that of the weights, of the last steps, of what the penalties are owed, and of the
-    moments of the inputs of hidden layers, which then are inverted.
+    ::
+
+        M  <-  b M + (mean of the weights after the round - V),    b = 1 - 1 / paths
+        V  <-  V + b M + (mean of the weights after the round - V)
+
+    The mean alone would move as far in a round as one of the paths does, with less noise: k paths
+    go over the samples k times as fast, and would learn from each a k-th as much. Nesterov's
+    momentum from round to round makes up for that (Chen and Huo, "Scalable training of deep
+    learning machines by incremental block training with intra-block parallel optimization and
+    blockwise model-update filtering", ICASSP 2016). Rounds of few steps get less of it: they have
+    the momentum of the steps, and the noise of few samples. The last steps, what the penalties are
+    owed and the moments of the inputs of hidden layers, which then are inverted, are plain means.
 
     Parameters
     ----------
@@ -164,11 +179,19 @@ class AveragedStep(LayerwiseStep):
     blocks : Blocks
         Of :class:`~skmdlam.engine.plan.Held`.
     plan : Plan
+    momentum : float
+        ``b``.
+
+    Attributes
+    ----------
+    moves : list of ndarray
+        M of each layer.
     """
 
-    def __init__(self, network, prepared, penalties, rhythm, rho, blocks, plan):
+    def __init__(self, network, prepared, penalties, rhythm, rho, blocks, plan, momentum):
         super().__init__(network, prepared, penalties, rhythm, rho)
-        self.blocks, self.plan = blocks, plan
+        self.blocks, self.plan, self.momentum = blocks, plan, momentum
+        self.moves = [np.zeros_like(V) for V in network.weights]
 
     def begin(self):
         """Before the rounds of an epoch."""
@@ -178,15 +201,28 @@ class AveragedStep(LayerwiseStep):
         """After them: the penalties."""
         self.penalties(self.network.layers, self.epoch)
 
+    def restart(self):
+        """After an epoch that was taken back: smaller steps, without a past."""
+        super().restart()
+        for move in self.moves:
+            move[:] = 0.0
+
     def __call__(self, rows, factor):
         """Step on these blocks, each in an order of its own; ``factor`` has one for each step."""
         numbers, seeds = rows
+        before = [V.copy() for V in self.network.weights]
         state = self.plan, self.as_arrays(), self.rho, self.epoch, factor
         found = self.blocks.pooled(stepped, [(seed,) for seed in seeds], numbers, state)
-        if len(numbers) == 1:
-            self.restore(found)
+        if len(numbers) > 1:
+            found = times(1.0 / len(numbers), found)
+        self.restore(found)
+        if self.momentum == 0.0:
             return
-        self.restore(times(1.0 / len(numbers), found))
+        for V, start, move in zip(self.network.weights, before, self.moves, strict=True):
+            change = V - start
+            move *= self.momentum
+            move += change
+            V += self.momentum * move
         for layer in self.network.above:
             layer.preconditioner.refresh()
 

@@ -161,7 +161,7 @@ def setting_of(
         on the weights of all layers but the first, in samples.
     warm : bool, default=False
         Take the starting weights as they are, in the user's units.
-    samples : LocalSamples or None, default=None
+    samples : LocalSamples, BlockSamples or None, default=None
         What is known of all samples; None for those of the problem.
     like : Setting or None, default=None
         The same problem from another start: the samples are shared with it.

@@ -1,4 +1,4 @@
-"""Sweeps over all samples where they are in blocks: every sum is taken of the blocks."""
+"""What sweeps over all samples ask of them where they are in blocks."""
 
 from dataclasses import replace
 from functools import cached_property
@@ -6,84 +6,42 @@ from functools import cached_property
 import numpy as np
 
 from .constants import CONSTANTS
-from .full_batch import full_batch_runs, proximal_sweeps
 from .inputs.scaled import scaled_input
 from .moments import Columns
-from .priced import priced_run
-from .steps.reduced_objective import BlockObjective, ReducedObjective
+from .steps.block_objective import BlockObjective, ReducedObjective
 from .tails import tails_for
 
 
-def full_batch_runs_on_blocks(options, problem, blocks, starts, settings, whole):
-    """Sweeps over the samples of all blocks from one start or several, as one run.
+class BlockSamples:
+    """What sweeps over all samples ask of them, where the problem holds only some.
 
-    It is :func:`~skmdlam.engine.full_batch.full_batch_runs` with every sum over the samples taken
-    of the blocks: where the problem holds all samples the results are the same up to rounding,
-    wherever blocks begin and end. From a problem that holds a part of them come the noise of the
-    targets, where tails begin, the unit of a target with outliers where the loss bounds them, and
-    the spread that layers start with where :func:`~skmdlam.engine.start.lsuv` has a use for it.
+    As :class:`~skmdlam.engine.steps.full_batch.LocalSamples`, with every sum over the samples taken
+    of the blocks: where the problem holds all of them a run is the same up to rounding, wherever
+    blocks begin and end. From a part come the noise of the targets, where tails begin, the unit of
+    a target with outliers where the loss bounds them, and the spread that layers start with where
+    :func:`~skmdlam.engine.start.lsuv` has a use for it.
+
+    The blocks are prepared when a run first asks for J, and stay so for those that follow.
 
     Parameters
     ----------
-    options : Feasible
     problem : Problem
         A sample of the rows.
     blocks : Blocks
         Of :class:`~skmdlam.engine.blocks.Part`, in the units of the problem.
-    starts : list of (coefs, intercepts)
-        Starting weights of each network.
-    settings : Settings
     whole : Whole
         Sums over all samples.
-
-    Returns
-    -------
-    run : ComposedRun or SideBySide
-    """
-    found = BlockSamples(problem, blocks, whole, options.constants)
-    return full_batch_runs(options, problem, starts, settings, found)
-
-
-def proximal_run_on_blocks(
-    options, problem, blocks, coefs, intercepts, settings, regularization, whole
-):
-    """Proximal sweeps over the samples of all blocks, with these strengths of the penalties.
-
-    As :func:`~skmdlam.engine.full_batch.proximal_run`; the other parameters are those of
-    :func:`full_batch_runs_on_blocks`.
-    """
-    found = BlockSamples(problem, blocks, whole, options.constants)
-    return proximal_sweeps(options, problem, coefs, intercepts, settings, regularization, found)
-
-
-def priced_run_on_blocks(options, problem, blocks, coefs, intercepts, settings, begin, whole):
-    """Penalties at their automatic strength, as :func:`~skmdlam.engine.priced.priced_run`.
-
-    ``begin(problem, coefs, intercepts, settings)`` begins a run on the blocks without the penalty;
-    the other parameters are those of :func:`full_batch_runs_on_blocks`.
-    """
-    found = BlockSamples(problem, blocks, whole, options.constants)
-
-    def finish(named, priced, coefs, intercepts, settings):
-        known = BlockSamples(priced, blocks, whole, options.constants)
-        return full_batch_runs(named, priced, [(coefs, intercepts)], settings, known)
-
-    return priced_run(
-        options, problem, coefs, intercepts, settings, finish, begin=begin, samples=found
-    )
-
-
-class BlockSamples:
-    """What a setting asks of all samples, where the problem holds some of them.
-
-    As :class:`~skmdlam.engine.steps.full_batch.LocalSamples`.
-
-    Parameters
-    ----------
-    problem : Problem
-    blocks : Blocks
-    whole : Whole
     constants : Constants
+
+    Attributes
+    ----------
+    n : int
+    total, beyond : float
+        Sum of their weights.
+    moments : tuple of ndarray
+        Mean and standard deviation of the columns of X.
+    tails : Tails or None
+    columns : Columns
     """
 
     def __init__(self, problem, blocks, whole, constants=CONSTANTS):

@@ -9,14 +9,15 @@ import pytest
 import scipy.sparse as sp
 
 from skmdlam.activations import get_activations
+from skmdlam.engine.block_samples import BlockSamples
 from skmdlam.engine.blocks import LocalBlocks, Part
 from skmdlam.engine.constants import CONSTANTS
 from skmdlam.engine.feasible import Feasible
-from skmdlam.engine.full_batch import full_batch_run, full_batch_runs, proximal_run
-from skmdlam.engine.full_batch_blocks import (
-    full_batch_runs_on_blocks,
-    priced_run_on_blocks,
-    proximal_run_on_blocks,
+from skmdlam.engine.full_batch import (
+    full_batch_run,
+    full_batch_runs,
+    proximal_run,
+    proximal_sweeps,
 )
 from skmdlam.engine.inputs.encoded import EncodedSamples
 from skmdlam.engine.inputs.pieces import Pieces
@@ -116,8 +117,12 @@ def settings(problem, **options):
 
 
 def on_blocks(solver, problem, blocks, starts, settings):
-    whole = Whole.of(blocks, problem)
-    return full_batch_runs_on_blocks(solver, problem, blocks, starts, settings, whole)
+    samples = samples_of(problem, blocks, solver.constants)
+    return full_batch_runs(solver, problem, starts, settings, samples)
+
+
+def samples_of(problem, blocks, constants=CONSTANTS):
+    return BlockSamples(problem, blocks, Whole.of(blocks, problem), constants)
 
 
 def assert_alike(run, expected, sweeps=10, rtol=1e-6):
@@ -232,11 +237,10 @@ def test_finish_of_mini_batches():
     problem, sizes = make(penalty="l1", alpha=1e5, n=500)
     (start,), solver = starts_of(problem, sizes), Feasible()
     warm = settings(problem, warm=True)
-    blocks = parts_of(problem, 33, 500)
-    whole = Whole.of(blocks, problem)
+    samples = samples_of(problem, parts_of(problem, 33, 500))
     runs = [
         proximal_run(solver, problem, *start, warm, STRENGTHS, None),
-        proximal_run_on_blocks(solver, problem, blocks, *start, warm, STRENGTHS, whole),
+        proximal_sweeps(solver, problem, *start, warm, STRENGTHS, samples),
     ]
     assert_alike(runs[1], runs[0])
     assert 0.05 < np.mean(runs[1].weights()[0][0] == 0) < 0.9
@@ -247,13 +251,15 @@ def test_penalty_of_automatic_strength():
     (start,), solver = starts_of(problem, sizes), Feasible()
     given = settings(problem, max_iter=30)
     expected = priced_run(solver, problem, *start, given, full_batch_run)
-    blocks = parts_of(problem, 300, 400)
+    samples = samples_of(problem, parts_of(problem, 300, 400))
 
-    def begin(problem, coefs, intercepts, settings):
-        return on_blocks(solver, problem, blocks, [(coefs, intercepts)], settings)
+    def begin(problem, *start):
+        return full_batch_run(solver, problem, *start, samples)
 
-    whole = Whole.of(blocks, problem)
-    run = priced_run_on_blocks(solver, problem, blocks, *start, given, begin, whole)
+    def finish(*arguments):
+        return full_batch_run(*arguments, samples)
+
+    run = priced_run(solver, problem, *start, given, finish, begin=begin, samples=samples)
     assert_alike(run, expected, 25, rtol=1e-5)
 
 

@@ -11,9 +11,9 @@ from skmdlam.engine.blocks import LocalBlocks
 from skmdlam.engine.constants import LIMITS
 from skmdlam.engine.inputs.scaled import scaled_input
 from skmdlam.engine.moments import Columns, column_moments
+from skmdlam.engine.steps.block_objective import BlockObjective, ReducedObjective
 from skmdlam.engine.steps.full_objective import FullObjective
 from skmdlam.engine.steps.kronecker import KroneckerPreconditioner
-from skmdlam.engine.steps.reduced_objective import BlockObjective, ReducedObjective
 from skmdlam.losses import SoftmaxCrossEntropy, get_loss
 
 RIDGE, ACTIVITY, COLUMNS = [0.3, 0.7, 0.2], 1.4, 2.1

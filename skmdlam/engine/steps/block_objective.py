@@ -69,7 +69,7 @@ class ReducedObjective(Objective):
     Parameters
     ----------
     blocks : Blocks
-        Of :class:`BlockObjective`, None for a block without rows.
+        Of :class:`BlockObjective`.
     inputs, loss, activations, widths, n_rows, total, dtype, ridge, activity, columns, floor
         As for :class:`Objective`; the inputs are those of a sample.
     limits : Limits
@@ -148,11 +148,17 @@ def _size(block):
 
 
 def _sums(block, theta):
-    return block.at_work().sums(theta) if block.n_rows else 0.0
+    if block.n_rows == 0:
+        return 0.0
+    with np.errstate(all="ignore"):
+        return block.at_work().sums(theta)
 
 
 def _parts(block, theta, mean, activity):
-    return block.at_work(activity).parts(theta, mean) if block.n_rows else 0.0
+    if block.n_rows == 0:
+        return 0.0
+    with np.errstate(all="ignore"):
+        return block.at_work(activity).parts(theta, mean)
 
 
 def _reduced(block, function, theta, args, size=None, first=0, scales=None):
