@@ -134,6 +134,7 @@ def test_several_targets_and_a_validation_set():
     assert there.validation_scores_ == pytest.approx(here.validation_scores_)
 
 
+@pytest.mark.slow
 def test_standard_deviations():
     X, y = SUGAR
     here, there = both(regressor(batch_size=100, calibrate=True), X, y)
