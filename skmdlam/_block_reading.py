@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from ._block_columns import AllBlocks, disagree
 from ._compat import _check_n_features
 from ._entries import NUMBERS
 from ._frames import table_of
@@ -39,26 +40,6 @@ class Raw(NamedTuple):
     weight: object = None
 
 
-class Levels(NamedTuple):
-    """The levels of a category in one block.
-
-    Attributes
-    ----------
-    used : list
-        Those that its samples have.
-    declared : tuple or None
-        All that its type declares, in their order; None where it declares none.
-    n_present : int
-        Entries that are no gaps.
-    has_gaps : bool
-    """
-
-    used: list
-    declared: tuple | None
-    n_present: int
-    has_gaps: bool
-
-
 @dataclass(frozen=True)
 class Description:
     """What one block says of itself.
@@ -79,8 +60,6 @@ class Description:
         How many it holds.
     largest : float
         The size of the largest.
-    levels : dict of Levels
-        By column that is a category.
     gaps : ndarray of bool of shape (n_features,)
         Columns with gaps.
     n_outputs : int
@@ -103,7 +82,6 @@ class Description:
     dtype: np.dtype | None = None
     n_numbers: int = 0
     largest: float = 0.0
-    levels: dict | None = None
     gaps: np.ndarray | None = None
     n_outputs: int = 0
     classes: tuple | None = None
@@ -250,7 +228,7 @@ def facts_of(estimator, blocks, target, goes_on=False):
     n_features, gaps = table.shape[1], np.any([each.gaps for each in found], axis=0)
     reader = estimator._reader if goes_on else None
     if reader is None or reader.n_features != n_features:
-        reader = Reader.fit(_AllBlocks(found), given)
+        reader = Reader.fit(AllBlocks(found, blocks, given), given)
     if reader.is_categorical is not None:
         gaps = gaps & ~reader.is_categorical
     _check_n_features(estimator, head, reset=True)
@@ -297,7 +275,6 @@ def _described(raw, target, categorical_features, name, block):
         X.dtype,
         X.nnz if sp.issparse(X) else X.size,
         _largest(X),
-        _levels(table, reader),
         gaps,
         n_outputs,
         None if target.numeric else classes_in(y, weight),
@@ -323,21 +300,6 @@ def _kinds(table, X):
     ]
 
 
-def _levels(table, reader):
-    """By column that is a category its levels."""
-    if reader.is_categorical is None:
-        return {}
-    levels = {}
-    for j in np.flatnonzero(reader.is_categorical).tolist():
-        found = table.distinct(j)
-        used = np.unique(found.codes)
-        has_gaps = bool(used.size and used[0] < 0)
-        values = [found.values[code] for code in used[has_gaps:].tolist()]
-        declared = tuple(found.values) if found.declared else None
-        levels[j] = Levels(values, declared, int(found.n_present), has_gaps)
-    return levels
-
-
 def _agreeing(found, name):
     """The descriptions of blocks that have samples, which must be of one form."""
     for each in found:
@@ -346,24 +308,24 @@ def _agreeing(found, name):
     first, *others = [each for each in found if each.n_rows] or found[:1]
     for each in found:
         if each.n_features != first.n_features and (each.n_rows or each.names is not None):
-            _disagree(each, first, f"has {each.n_features} columns", f"{first.n_features}")
+            disagree(each, first, f"has {each.n_features} columns", f"{first.n_features}")
     if not first.n_rows:
         raise ValueError(f"X has no samples in any of its {len(found)} blocks; {name} needs one.")
     for each in others:
         if each.names != first.names:
             names = ("no names" if d.names is None else d.names for d in (each, first))
             what, other = names
-            _disagree(each, first, f"has columns with the names {what}", f"{other}")
+            disagree(each, first, f"has columns with the names {what}", f"{other}")
         if each.sparse != first.sparse:
             kinds = ("sparse" if d.sparse else "dense" for d in (each, first))
             what, other = kinds
-            _disagree(each, first, f"is {what}", f"is {other}")
+            disagree(each, first, f"is {what}", f"is {other}")
         if each.n_outputs != first.n_outputs:
-            _disagree(each, first, f"has a y of {each.n_outputs} columns", f"{first.n_outputs}")
+            disagree(each, first, f"has a y of {each.n_outputs} columns", f"{first.n_outputs}")
         if (each.weight is None) != (first.weight is None):
             has = ("no sample_weight" if d.weight is None else "one" for d in (each, first))
             what, other = has
-            _disagree(each, first, f"has {what}", other)
+            disagree(each, first, f"has {what}", other)
         if each.classes is not None:
             _same_classes(each, first)
     return [first, *others]
@@ -374,17 +336,11 @@ def _same_classes(each, first):
     (mine, multilabel, _), (theirs, other, _) = each.classes, first.classes
     if multilabel != other:
         words = {True: "is a multilabel indicator", False: "holds class labels"}
-        _disagree(each, first, f"has a y that {words[multilabel]}", words[other])
+        disagree(each, first, f"has a y that {words[multilabel]}", words[other])
     text = [labels.dtype.kind in "OUST" for labels in (mine, theirs)]
     if text[0] != text[1]:
         words = [f"{labels[0]!r} ({labels.dtype})" for labels in (mine, theirs)]
-        _disagree(each, first, f"has classes such as {words[0]}", words[1])
-
-
-def _disagree(each, first, what, other):
-    raise ValueError(
-        f"All blocks must have one form: {each.block} {what}, and {first.block} {other}."
-    )
+        disagree(each, first, f"has classes such as {words[0]}", words[1])
 
 
 def _check_weights(found, dtype):
@@ -396,67 +352,3 @@ def _check_weights(found, dtype):
         raise ValueError("sample_weight is zero for every sample: nothing to fit.")
     with np.errstate(over="ignore"):
         check_sum_of_weights(sums.astype(dtype), "sample_weight")
-
-
-class _AllLevels(NamedTuple):
-    """The levels of a category in all blocks, as :class:`~skmdlam._entries.Distinct` has them."""
-
-    values: list
-    codes: np.ndarray
-    declared: bool
-    n_present: int
-
-    @classmethod
-    def of(cls, found):
-        """From those of each."""
-        declared = {each.declared for each in found}
-        in_order = len(declared) == 1 and None not in declared
-        used = {value: None for each in found for value in each.used}
-        values = list(declared.pop()) if in_order else list(used)
-        codes = [code for code, value in enumerate(values) if value in used]
-        codes += [-1] * any(each.has_gaps for each in found)
-        return cls(
-            values, np.array(codes, dtype=int), in_order, sum(each.n_present for each in found)
-        )
-
-
-class _AllBlocks:
-    """The table of all blocks, as far as a reader is fitted to it."""
-
-    def __init__(self, found):
-        self._found = found
-        self.shape = sum(each.n_rows for each in found), found[0].n_features
-        self.names, self.named = found[0].names, found[0].names is not None
-        self.sparse = found[0].sparse
-        self.all_numbers = all(each.kinds is None for each in found)
-        d = self.shape[1]
-        self.kinds = [NUMBERS] * d if self.all_numbers else [self._kind(j) for j in range(d)]
-
-    def name(self, j):
-        """Column j as messages call it."""
-        return self._found[0].name(j)
-
-    def _kind(self, j):
-        """The kind of a column in the blocks that say one."""
-        known = None
-        for each in self._found:
-            kind = NUMBERS if each.kinds is None else each.kinds[j]
-            if kind is None:
-                continue
-            if known is not None and kind.role != known[0].role:
-                other, first = known
-                what = f"has {kind.what} in {each.name(j)}"
-                _disagree(each, first, what, f"has {other.what}")
-            known = known or (kind, each)
-        return NUMBERS if known is None else known[0]
-
-    def distinct(self, j):
-        """Levels of a column; a block of gaps alone has none but these."""
-        none = Levels([], None, 0, True)
-        found = [each.levels.get(j, none) for each in self._found]
-        known = [each for each in found if each.n_present or each.declared is not None]
-        all_of_them = _AllLevels.of(known or found)
-        gap = any(each.has_gaps for each in found)
-        if gap and not (all_of_them.codes < 0).any():
-            return all_of_them._replace(codes=np.append(all_of_them.codes, -1))
-        return all_of_them

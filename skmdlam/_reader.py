@@ -59,10 +59,8 @@ class Reader:
         """
         n_features = table.shape[1]
         by_dtype = isinstance(categorical_features, str)
-        mask = None if by_dtype else categorical_mask(categorical_features, table)
-        if by_dtype and not table.all_numbers and table.named:
-            mask = np.array([kind.role == "category" for kind in table.kinds], dtype=bool)
-        if mask is None or not mask.any():
+        mask = categorical_columns(categorical_features, table)
+        if mask is None:
             return cls.of_numbers(n_features)
         _refuse_sparse(table, mask, name)
         levels = []
@@ -163,6 +161,28 @@ class Reader:
 
     def __getstate__(self):
         return {name: value for name, value in vars(self).items() if name != "_indices"}
+
+
+def categorical_columns(categorical_features, table):
+    """Which columns of a table are categorical, by what a user says or by their types.
+
+    Parameters
+    ----------
+    categorical_features : "from_dtype", None, or array-like of bool, int or str
+    table : Table
+
+    Returns
+    -------
+    mask : ndarray of bool, shape (n_features,), or None
+        None where none is.
+    """
+    if not isinstance(categorical_features, str):
+        mask = categorical_mask(categorical_features, table)
+    elif table.all_numbers or not table.named:
+        return None
+    else:
+        mask = np.array([kind.role == "category" for kind in table.kinds], dtype=bool)
+    return None if mask is None or not mask.any() else mask
 
 
 def categorical_mask(categorical_features, table):

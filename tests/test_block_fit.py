@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
 
 from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor
+from skmdlam._block_columns import Levels
 from skmdlam._block_fit import Raw, fit_blocks
 from skmdlam.engine.blocks import LocalBlocks, Part
 from skmdlam.engine.constants import LIMITS
@@ -408,6 +409,23 @@ class TestTheRest:
             fitted(MDLAMRegressor((5,), random_state=0, verbose=True), blocks_of(X, y, [300]))
         assert any(issubclass(each.category, ConvergenceWarning) for each in caught)
         assert capsys.readouterr().out
+
+
+def test_levels_of_blocks_add_up_in_any_grouping():
+    blocks = [
+        Levels({"b": None}, None, 3, False),
+        Levels({}, None, 0, True),
+        Levels({"a": None, "b": None}, None, 5, False),
+        Levels({}, None, 0, False),
+    ]
+    one_by_one = blocks[0] + blocks[1] + blocks[2] + blocks[3]
+    in_pairs = (blocks[0] + blocks[1]) + (blocks[2] + blocks[3])
+    assert one_by_one == in_pairs == Levels({"b": None, "a": None}, None, 8, True)
+    assert one_by_one.together().codes.tolist() == [0, 1, -1]
+    declared = Levels({"z": None}, ("z", "a"), 1, False)
+    assert (blocks[1] + declared + declared).together().values == ["z", "a"]
+    assert (declared + blocks[0]).together().values == ["z", "b"]
+    assert (declared + blocks[0] + declared).declared is None
 
 
 class TestCategories:

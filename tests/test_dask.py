@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 
 import skmdlam
+from skmdlam._block_fit import Raw, fit_blocks
 from skmdlam.engine.blocks import LocalBlocks, Part
+from skmdlam.engine.constants import LIMITS
 
 dask = pytest.importorskip("dask", reason="skmdlam.dask needs dask")
 da = pytest.importorskip("dask.array", reason="skmdlam.dask needs dask[array]")
@@ -38,6 +41,7 @@ Y = X[:, 0] ** 2 + X[:, 1] + 0.1 * RNG.normal(size=230)
 WEIGHT = RNG.uniform(0.5, 2, size=230)
 ROWS = (100, 0, 7, 123)
 EDGES = np.cumsum((0, *ROWS))
+SMALL = replace(LIMITS, one_task_numbers=100)
 QUICK = {"hidden_layer_sizes": (6,), "encoding": None, "max_iter": 60, "random_state": 3}
 
 
@@ -208,10 +212,13 @@ class TestBlocks:
 class TestFit:
     """The ordinary fit, on a worker."""
 
+    def test_is_the_same(self, client, local):
+        same_fit(MDLAMClassifier(**QUICK).fit(chunked(X), chunked(LABELS)), local)
+
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("make", "make_y"),
         [
-            (chunked, chunked),
             (unknown, unknown),
             (delayed, delayed),
             (chunked, lambda y: chunked(y, (200, 30))),  # aligned
@@ -222,10 +229,12 @@ class TestFit:
         model = MDLAMClassifier(**QUICK).fit(make(X), make_y(LABELS))
         same_fit(model, local)
 
+    @pytest.mark.slow
     def test_futures(self, client, local):
         futures = [client.scatter(pieces(values)) for values in (X, LABELS)]
         same_fit(MDLAMClassifier(**QUICK).fit(*futures), local)
 
+    @pytest.mark.slow
     def test_frames(self, client):
         table = pd.DataFrame(X, columns=list("pqrs"))
         table["city"] = pd.Series(LABELS).astype("category")
@@ -279,6 +288,7 @@ class TestFit:
             model.fit(chunked(X), chunked(Y))
         assert [warning.filename for warning in caught] == [__file__]
 
+    @pytest.mark.slow
     def test_verbose_is_seen_here(self, client, capsys):
         settings = {**QUICK, "verbose": True}
         MDLAMRegressor(**settings).fit(chunked(X), chunked(Y))
@@ -291,28 +301,32 @@ class TestFit:
         same_fit(MDLAMClassifier(**QUICK).fit(X, LABELS), local)
         same_fit(MDLAMClassifier(**QUICK).fit(X, chunked(LABELS)), local)
 
-    def test_larger_ones_go_block_by_block(self, client, monkeypatch):
-        seen = []
+    @pytest.mark.slow
+    @pytest.mark.parametrize("estimator", [MDLAMRegressor, MDLAMClassifier])
+    def test_larger_ones_go_block_by_block(self, client, monkeypatch, estimator):
+        """The same as from blocks in memory, wherever they are."""
+        monkeypatch.setattr("skmdlam.dask._collections.LIMITS", SMALL)
+        monkeypatch.setattr("skmdlam.dask._fit.LIMITS", SMALL)
+        target, settings = Y if estimator is MDLAMRegressor else LABELS, {**QUICK, "max_iter": 15}
+        held = [X[:50], target[:50], WEIGHT[:50]]
+        validation = dict(zip(("X_val", "y_val", "sample_weight_val"), held, strict=True))
+        expected = fit_blocks(
+            estimator(**settings).to_local(),
+            LocalBlocks(
+                [Raw(*part) for part in zip(*map(pieces, (X, target, WEIGHT)), strict=True)]
+            ),
+            validation=tuple(held),
+        )
+        lazy = {name: da.from_array(values, chunks=20) for name, values in validation.items()}
+        model = estimator(**settings).fit(chunked(X), chunked(target), chunked(WEIGHT), **lazy)
+        same_fit(model, expected)
+        assert model.score(chunked(X), chunked(target)) == pytest.approx(model.score(X, target))
 
-        def fit_blocks(estimator, blocks, validation):
-            seen.append((blocks.n_blocks, validation[1]))
-            X, y, weight = zip(*blocks.each(itself, [()] * blocks.n_blocks), strict=True)
-            assert weight == (None,) * len(X)
-            return estimator.fit(np.concatenate(X), np.concatenate(y))
-
-        stub = type(sys)("skmdlam._block_fit")
-        stub.fit_blocks = fit_blocks
-        monkeypatch.setitem(sys.modules, "skmdlam._block_fit", stub)
-        limits = "skmdlam.dask._fit.LIMITS"
-        monkeypatch.setattr(limits, type("Limits", (), {"one_task_numbers": 100}))
-        model = MDLAMRegressor(**QUICK).fit(chunked(X), chunked(Y))
+    @pytest.mark.slow
+    def test_a_single_chunk_goes_to_one_worker(self, client, monkeypatch):
+        monkeypatch.setattr("skmdlam.dask._fit.LIMITS", SMALL)
+        model = MDLAMRegressor(**QUICK).fit(chunked(X, (230,)), chunked(Y, (230,)))
         same_fit(model, skmdlam.MDLAMRegressor(**QUICK).fit(X, Y))
-        assert seen == [(3, None)]  # without the empty one
-        given = chunked(X), chunked(Y)
-        MDLAMRegressor(**QUICK).fit(*given, X_val=given[0], y_val=given[1])
-        assert_array_equal(seen.pop()[1], Y)
-        MDLAMRegressor(**QUICK).fit(chunked(X, (230,)), chunked(Y, (230,)))
-        assert len(seen) == 1  # a single chunk is the ordinary fit
 
 
 class TestStop:
@@ -325,7 +339,7 @@ class TestStop:
         """Ctrl-C once the worker is at work (or, of a short fit, before)."""
         monkeypatch.setattr(_watch, "_LOOK_SECONDS", 0.05)
         begun = threading.Event()
-        begun.short = False
+        begun.short = begun.pressed = False
         told = skmdlam._progress.Progress.update
 
         def update(self, record):
@@ -337,11 +351,11 @@ class TestStop:
 
         class Waiting:
             def __init__(self, *args):
-                self._inner, self._pressed = results_of(*args), False
+                self._inner = results_of(*args)
 
             def result(self, timeout):
-                if (begun.is_set() or begun.short) and not self._pressed:
-                    self._pressed = True
+                if (begun.is_set() or begun.short) and not begun.pressed:
+                    begun.pressed = True
                     raise KeyboardInterrupt
                 return self._inner.result(timeout=0.05)
 
@@ -359,6 +373,15 @@ class TestStop:
         assert model.score(X, Y) > 0.5
         assert model.loss_ == min(model.loss_curve_)
 
+    @pytest.mark.slow
+    def test_of_blocks(self, interrupted, monkeypatch):
+        monkeypatch.setattr("skmdlam.dask._fit.LIMITS", SMALL)
+        model = MDLAMRegressor(**{**self.LONG, "batch_size": "auto"})
+        with pytest.warns(ConvergenceWarning, match="[Ii]nterrupted"):
+            model.fit(chunked(X), chunked(Y))
+        assert model.stop_reason_ == "interrupted"
+        assert np.isfinite(model.score(X, Y))
+
     def test_of_a_stream(self, interrupted):
         interrupted.short, model = True, MDLAMRegressor(**QUICK)
         with pytest.raises(KeyboardInterrupt):
@@ -366,7 +389,33 @@ class TestStop:
         assert not hasattr(model, "coefs_")
 
 
+SEEN = []  # of this process, which the workers of the tests are threads of
+
+
+def rows_read(number):
+    SEEN.append("read")
+    return X[20 * number : 20 * number + 20]
+
+
 class TestStream:
+    @pytest.mark.slow
+    def test_no_more_is_read_than_is_soon_learned(self, client, monkeypatch):
+        learn = skmdlam.MDLAMRegressor.partial_fit
+
+        def partial_fit(self, X, y, *args):
+            SEEN.append("learned")
+            return learn(self, X, y, *args)
+
+        SEEN.clear()
+
+        monkeypatch.setattr(skmdlam.MDLAMRegressor, "partial_fit", partial_fit)
+        targets = [dask.delayed(Y[a : a + 20]) for a in range(0, 220, 20)]
+        parts = [dask.delayed(rows_read)(i) for i in range(11)]
+        MDLAMRegressor(**QUICK).partial_fit(parts, targets)
+        assert SEEN[:11] == ["read"] * 11  # to see what they are
+        ahead = np.cumsum([1 if word == "read" else -1 for word in SEEN[11:]])
+        assert ahead[-1] == 0 and 0 < ahead.max() <= 5
+
     def test_classifier(self, client):
         model, expected = MDLAMClassifier(**QUICK), skmdlam.MDLAMClassifier(**QUICK)
         classes = ["a", "b", "c", "d"]
@@ -377,11 +426,13 @@ class TestStream:
         same_fit(model, expected)
         assert model.n_iter_ == 3
 
+    @pytest.mark.slow
     def test_goes_on_in_memory(self, client):
         model, expected = MDLAMRegressor(**QUICK), skmdlam.MDLAMRegressor(**QUICK)
         model.partial_fit(chunked(X, (230,)), chunked(Y, (230,))).partial_fit(X[:60], Y[:60])
         same_fit(model, expected.partial_fit(X, Y).partial_fit(X[:60], Y[:60]))
 
+    @pytest.mark.slow
     def test_error_says_which_block(self, client):
         labels = LABELS.copy()
         labels[150] = "z"
@@ -392,7 +443,10 @@ class TestStream:
 
 
 class TestPredictions:
-    METHODS = ["predict", "predict_proba", "predict_log_proba", "decision_function", "transform"]
+    METHODS = ["predict", "transform"] + [
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in ("predict_proba", "predict_log_proba", "decision_function")
+    ]
 
     @pytest.mark.parametrize("method", METHODS)
     def test_arrays(self, client, local, fitted, method):
@@ -581,10 +635,23 @@ class TestBadInput:
     )
     def test_is_refused(self, client, make_X, make_y, message):
         model = MDLAMRegressor(**QUICK)
-        for act in (model.fit, model.partial_fit):
-            with pytest.raises((ValueError, TypeError), match=message):
-                act(make_X(), make_y())
+        with pytest.raises((ValueError, TypeError), match=message):
+            model.fit(make_X(), make_y())
         assert not hasattr(model, "coefs_")
+
+    def test_streams_and_scores(self, client, fitted):
+        for act in (MDLAMRegressor(**QUICK).partial_fit, fitted.score):
+            with pytest.raises(ValueError, match="block 2 of X: y contains NaN"):
+                act(chunked(X), chunked(self.HOLE))
+
+    @pytest.mark.parametrize("estimator", [MDLAMRegressor, MDLAMClassifier])
+    def test_of_large_ones(self, client, monkeypatch, estimator):
+        monkeypatch.setattr("skmdlam.dask._collections.LIMITS", SMALL)
+        target = np.where(np.isnan(self.HOLE), np.nan, self.HOLE > 0)
+        with pytest.raises(ValueError, match=r"(?i)block 2 of X: (In block 2)?.*nan"):
+            estimator(**QUICK).fit(chunked(X), chunked(target))
+        with pytest.raises(ValueError, match=r"block (0|2|3) of X.*negative"):
+            estimator(**QUICK).fit(chunked(X), chunked(Y > 0), chunked(-WEIGHT))
 
     def test_weights(self, client):
         with pytest.raises(ValueError, match="block 0 of X: sample_weight must not be negative"):

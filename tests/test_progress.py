@@ -1,11 +1,15 @@
 """What verbose shows while a fit runs."""
 
 import sys
+from contextlib import contextmanager
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
-from skmdlam._progress import Progress
+from skmdlam import MDLAMRegressor
+from skmdlam._progress import WATCHER, Progress
 
 
 def sweeps(progress, n):
@@ -78,3 +82,48 @@ class TestBar:
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
         sweeps(Progress(True, 2), 2)
         assert len(capsys.readouterr().out.splitlines()) == 2
+
+
+class TestWatcher:
+    """A fit that is a task elsewhere."""
+
+    @staticmethod
+    @contextmanager
+    def watching(watcher):
+        token = WATCHER.set(watcher)
+        try:
+            yield
+        finally:
+            WATCHER.reset(token)
+
+    def test_is_told_in_place_of_the_terminal(self, capsys):
+        for enabled in (True, False):
+            told = []
+            with self.watching(lambda record, total, told=told: told.append((record, total))):
+                sweeps(Progress(enabled, 5), 2)
+            assert [total for _, total in told] == [5, 5]
+            assert [record.iteration if enabled else record for record, _ in told] == (
+                [1, 2] if enabled else [None, None]
+            )
+        assert capsys.readouterr().out == ""
+
+    @pytest.mark.filterwarnings("ignore:The solver did 30")
+    @pytest.mark.parametrize("last", [3, 40])  # in the fit, and in one of those of calibrate
+    def test_may_end_the_fit(self, last):
+        seen = []
+
+        def watcher(record, total):
+            seen.append(record)
+            if len(seen) >= last:
+                raise KeyboardInterrupt
+
+        X = np.random.default_rng(0).normal(size=(80, 2))
+        settings = {"calibrate": True, "batch_size": None, "max_iter": 30, "tol": 0.0}
+        model = MDLAMRegressor((3,), random_state=0, n_iter_no_change=1000, **settings)
+        with (
+            self.watching(watcher),
+            pytest.warns(ConvergenceWarning, match="[Ii]nterrupted"),
+        ):
+            model.fit(X, X[:, 0])
+        assert model.n_iter_ == min(last, 30)
+        assert model._noise is None

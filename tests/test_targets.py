@@ -5,7 +5,13 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmdlam._targets import ClassTarget, NumericTarget, balanced_weights, for_classes_in
+from skmdlam._targets import (
+    ClassTarget,
+    NumericTarget,
+    balanced_weights,
+    classes_in,
+    for_classes_in,
+)
 from skmdlam.losses import LogisticLoss, Poisson, SoftmaxCrossEntropy
 
 RNG = np.random.default_rng(0)
@@ -100,6 +106,23 @@ class TestClassWeight:
             each = each if weight is None else each * weight
             sums = [each[column == label].sum() for label in np.unique(column)]
             assert_allclose(sums, total / len(sums))
+
+    @pytest.mark.parametrize("class_weight", [None, "balanced"])
+    @pytest.mark.parametrize("weight", [None, RNG.uniform(0, 4, N)])
+    @each_form
+    def test_of_samples_in_several_places(self, y, weight, class_weight):
+        target, Y, expected = learned(y, class_weight, weight)
+        places = [slice(0, 1), slice(1, N // 2), slice(N // 2, N)]
+        parts = [(y[rows], None if weight is None else weight[rows]) for rows in places]
+        other = ClassTarget(class_weight)
+        other.learn_counts([classes_in(*part) for part in parts], np.dtype(float))
+        assert_array_equal(other.classes, target.classes)
+        assert other.multilabel == target.multilabel
+        found = [other.encode(*part, np.dtype(float), some=True) for part in parts]
+        assert_array_equal(np.concatenate([each for each, _ in found]), Y)
+        if expected is not None:
+            assert_allclose(np.concatenate([each for _, each in found]), expected)
+        assert_array_equal(target.decoded(Y), y.toarray() if sp.issparse(y) else y)
 
     def test_a_class_without_weight_does_not_count(self):
         y, weight = np.array([0, 0, 1, 2]), np.array([1.0, 1.0, 2.0, 0.0])

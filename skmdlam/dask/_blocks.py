@@ -1,9 +1,10 @@
 """Blocks of rows on the workers of a client."""
 
+import copy
 import functools
 
 from ..engine.blocks import Blocks, added, deal, pile_of, piles_of, tree_sum
-from ._client import Sealed, results_of, submit
+from ._client import Sealed, large_arguments, results_of, submit
 
 # Arguments up to so many bytes travel within each task; larger ones are sent once.
 _SMALL_BYTES = 4096
@@ -26,14 +27,18 @@ class DaskBlocks(Blocks):
     """
 
     def __init__(self, client, futures, names=None, known=None):
-        self.client, self.futures = client, list(futures)
-        self.names = [f"block {i}" for i in range(len(self.futures))] if names is None else names
+        self.client, self._futures = client, list(futures)
+        self.names = [f"block {i}" for i in range(len(self._futures))] if names is None else names
         # What mapped functions were given, which may be asked for again: objects and their tasks.
         self._known = {} if known is None else known
 
     @property
     def n_blocks(self):
-        return len(self.futures)
+        return len(self.names)
+
+    def futures(self, which=None):
+        """Futures of some blocks, by their numbers; None for all."""
+        return self._futures if which is None else [self._futures[i] for i in which]
 
     def mapped(self, function, *args):
         known = dict(self._known)
@@ -54,7 +59,7 @@ class DaskBlocks(Blocks):
         n = self.n_blocks
         hands = [
             submit(self.client, "deal", deal, block, number, n, n_piles, seed)
-            for number, block in enumerate(self.futures)
+            for number, block in enumerate(self.futures())
         ]
         piles = [[] for _ in range(n_piles)]
         for number, hand in enumerate(hands):
@@ -81,6 +86,7 @@ class DaskBlocks(Blocks):
             return known[id(value)][1]
 
         function, shared = sent(function), [sent(value) for value in shared]
+        blocks = self.futures(which)
         return [
             submit(
                 self.client,
@@ -88,11 +94,62 @@ class DaskBlocks(Blocks):
                 _apply,
                 function,
                 self.names[i],
-                self.futures[i],
+                block,
                 *shared,
                 *map(sent, own),
             )
-            for i, own in zip(which, args, strict=True)
+            for i, block, own in zip(which, blocks, args, strict=True)
+        ]
+
+
+class ReadBlocks(DaskBlocks):
+    """Blocks of a collection, which are read when they are asked for, each time anew.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    columns : list of list of Delayed or Future
+        For each argument of ``make`` its blocks.
+    names : list of str
+    make : callable
+        ``make(*parts)`` is what a block holds.
+    held : bool, default=False
+        Read them once, and keep what was read.
+    """
+
+    def __init__(self, client, columns, names, make, held=False):
+        super().__init__(client, [], names)
+        self._columns, self._make = columns, make
+        self._held = self._read(range(len(names))) if held else None
+
+    def futures(self, which=None):
+        which = range(self.n_blocks) if which is None else which
+        return self._read(which) if self._held is None else [self._held[i] for i in which]
+
+    def some(self, which):
+        """Some of the blocks."""
+        blocks = copy.copy(self)
+        blocks.names = [self.names[i] for i in which]
+        blocks._columns = [[column[i] for i in which] for column in self._columns]
+        blocks._held = None if self._held is None else [self._held[i] for i in which]
+        return blocks
+
+    def let_go(self):
+        """Blocks that are not kept, and read again for each thing that is asked of them."""
+        blocks = copy.copy(self)
+        blocks._held = None
+        return blocks
+
+    def _read(self, which):
+        parts = [[column[i] for i in which] for column in self._columns]
+        lazy = [part for column in parts for part in column if hasattr(part, "dask")]
+        with large_arguments():
+            made = iter(self.client.compute(lazy) if lazy else [])
+        parts = [
+            [next(made) if hasattr(part, "dask") else part for part in column] for column in parts
+        ]
+        return [
+            submit(self.client, "read", self._make, *block) for block in zip(*parts, strict=True)
         ]
 
 

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from .._block_reading import Raw
 from .._frames import table_of
 from ..engine.constants import LIMITS
-from ._blocks import DaskBlocks
+from ._blocks import ReadBlocks
 from ._client import Sealed, large_arguments, submit
 
 # How many numbers an entry of a sparse matrix counts for.
@@ -103,11 +103,16 @@ def _aligned(values, name, X, x_name):
     return values
 
 
+def is_large(X):
+    """Whether this is an array that is known to be more than one task works on."""
+    return is_array(X) and X.size > LIMITS.one_task_numbers  # not where the size is nan
+
+
 def _known(array):
     return not np.isnan(array.shape[0])
 
 
-def read(client, X, y, weight=None, suffix=""):
+def read(client, X, y, weight=None, suffix="", held=True):
     """Blocks of samples of collections, on their way.
 
     Parameters
@@ -117,10 +122,13 @@ def read(client, X, y, weight=None, suffix=""):
         As given to ``fit``; weight may be None.
     suffix : str, default=""
         What their names end with, such as "_val".
+    held : bool, default=True
+        Keep what was read, but for an array that is known to be large; else it is read again for
+        each thing that is asked of it.
 
     Returns
     -------
-    DaskBlocks
+    ReadBlocks
         Of :class:`Raw`.
     """
     given = {f"X{suffix}": X, f"y{suffix}": y}
@@ -134,7 +142,7 @@ def read(client, X, y, weight=None, suffix=""):
                     f"{name} is a Dask collection and {x_name} is not: give both alike."
                 )
         sealed = Sealed(Raw(X, y, weight))
-        return DaskBlocks(client, [submit(client, "read", _opened, sealed)], [x_name])
+        return ReadBlocks(client, [[submit(client, "read", _as_it_is, sealed)]], [x_name], _opened)
     with large_arguments():
         lists = {}
         for name, values in given.items():
@@ -148,15 +156,13 @@ def read(client, X, y, weight=None, suffix=""):
                     f"{x_name} has {len(lists[x_name])} blocks and {name} has "
                     f"{len(lists[name])}: they must {_LENGTHS}."
                 )
-        lazy = [block for blocks in lists.values() for block in blocks if _is_delayed(block)]
-        computed = iter(client.compute(lazy) if lazy else [])
-        futures = [
-            [next(computed) if _is_delayed(block) else block for block in blocks]
-            for blocks in lists.values()
-        ]
-    names = [f"block {i} of {x_name}" for i in range(len(futures[0]))]
-    raws = [submit(client, "read", _raw, *parts) for parts in zip(*futures, strict=True)]
-    return DaskBlocks(client, raws, names)
+    names = [f"block {i} of {x_name}" for i in range(len(lists[x_name]))]
+    held = held and not is_large(X)
+    return ReadBlocks(client, list(lists.values()), names, _raw, held)
+
+
+def _as_it_is(value):
+    return value
 
 
 def _opened(sealed):
@@ -222,7 +228,7 @@ def checked(blocks, suffix="", like=None):
 
     Parameters
     ----------
-    blocks : DaskBlocks
+    blocks : ReadBlocks
         Of :class:`Raw`.
     suffix : str, default=""
         What names of arguments end with.
@@ -231,7 +237,7 @@ def checked(blocks, suffix="", like=None):
 
     Returns
     -------
-    blocks : DaskBlocks
+    blocks : ReadBlocks
     facts : list of Facts
         Of each of them.
     """
@@ -252,10 +258,7 @@ def checked(blocks, suffix="", like=None):
     keep = [i for i, facts in enumerate(found) if facts.n]
     if not keep:
         raise ValueError(f"X{suffix} has no rows: none of its {blocks.n_blocks} blocks has any.")
-    kept = DaskBlocks(
-        blocks.client, [blocks.futures[i] for i in keep], [blocks.names[i] for i in keep]
-    )
-    return kept, [found[i] for i in keep]
+    return blocks.some(keep), [found[i] for i in keep]
 
 
 def _check_form(form, first, name):

@@ -7,8 +7,11 @@ import numpy as np
 from ..engine.constants import LIMITS
 from ._blocks import with_place
 from ._client import Sealed, interrupts_stay_here, results_of, submit
-from ._collections import checked, is_lazy, joined_samples, read
+from ._collections import checked, is_large, is_lazy, joined_samples, read
 from ._watch import Wire
+
+# Blocks of a stream that are read while one is learned.
+_AHEAD = 4
 
 
 class Outcome(NamedTuple):
@@ -50,20 +53,28 @@ def fit(estimator, client, X, y, sample_weight, validation):
 
 
 def _fitted(estimator, client, X, y, sample_weight, validation):
-    blocks, facts = checked(read(client, X, y, sample_weight))
+    blocks, first = read(client, X, y, sample_weight), None
+    small = False
+    if is_large(X):  # an array, whose blocks are alike; what they hold fit_blocks looks at
+        rows = np.flatnonzero(X.chunks[0])
+        blocks = blocks.some(rows) if rows.size == 1 else blocks
+    else:
+        blocks, facts = checked(blocks)
+        first, small = facts[0], sum(each.numbers for each in facts) <= LIMITS.one_task_numbers
     if any(part is not None for part in validation):
         validation = read(client, *validation, suffix="_val")
-        validation, _ = checked(validation, suffix="_val", like=facts[0])
+        validation, _ = checked(validation, suffix="_val", like=first)
     else:
         validation = None
-    if blocks.n_blocks == 1 or sum(each.numbers for each in facts) <= LIMITS.one_task_numbers:
+    if small or blocks.n_blocks == 1:
         return _in_one_task(estimator, blocks, validation)
     from .._block_fit import fit_blocks
 
     here = (None, None, None)
     if validation is not None:  # what a fit is watched on after each sweep is scored here
         here = tuple(joined_samples(validation.each(_as_it_is, [()] * validation.n_blocks)))
-    return fit_blocks(estimator, blocks, validation=here), []
+    # What does not fit into memory is read again rather than kept.
+    return fit_blocks(estimator, blocks.let_go(), validation=here), []
 
 
 def _as_it_is(block):
@@ -74,8 +85,8 @@ def _in_one_task(estimator, blocks, validation):
     """The ordinary fit, on the worker of these blocks."""
     client = blocks.client
     with Wire(client, estimator.verbose) as wire:
-        parts = [] if validation is None else validation.futures
-        future = submit(client, "fit", _fit, Sealed((estimator, wire)), blocks.futures, parts)
+        parts = [] if validation is None else validation.futures()
+        future = submit(client, "fit", _fit, Sealed((estimator, wire)), blocks.futures(), parts)
         (outcome,) = results_of(client, [future], on_interrupt=wire.ask_to_stop)
     return _opened(outcome)
 
@@ -121,15 +132,22 @@ def learn(estimator, client, X, y, sample_weight, **given):
     caught : list of tuple
         Warnings that came up.
     """
-    blocks, _ = checked(read(client, X, y, sample_weight))
+    blocks, _ = checked(read(client, X, y, sample_weight, held=False))
     with interrupts_stay_here(client), Wire(client, estimator.verbose) as wire:
         last = blocks.n_blocks - 1
-        state = submit(client, "start", _as_outcome, Sealed(estimator))
-        for i, (block, name) in enumerate(zip(blocks.futures, blocks.names, strict=True)):
+        states = [submit(client, "start", _as_outcome, Sealed(estimator))]
+        for i, name in enumerate(blocks.names):
+            if i >= _AHEAD:  # no more are read than are soon to be learned
+                results_of(client, [submit(client, "wait", _nothing, states.pop(0))])
+            (block,) = blocks.futures([i])
             work = Sealed((wire, given, name, i == last))
-            state = submit(client, "partial-fit", _learn, work, state, block)
-        (outcome,) = results_of(client, [state])
+            states.append(submit(client, "partial-fit", _learn, work, states[-1], block))
+        (outcome,) = results_of(client, states[-1:])
     return _opened(outcome)
+
+
+def _nothing(state):
+    return None
 
 
 def _as_outcome(estimator):

@@ -211,7 +211,7 @@ def score(estimator, client, X, y, sample_weight, by_block):
     score : float
     """
     check_is_fitted(estimator)
-    blocks, _ = checked(read(client, X, y, sample_weight))
+    blocks, _ = checked(read(client, X, y, sample_weight, held=False))
     return by_block(estimator, blocks)
 
 

@@ -181,7 +181,7 @@ class Tuned:
     stream_refresh_first: int = _number(3, "steps", "time, adaptation", _STREAM)
     stream_rho: float = _number(2.0, "rho of a fit", "noise, speed", _STREAM)
     stream_fitted: float = _number(32.0, "factor of rho", "what a fit has found, drift", _STREAM)
-    stream_rounds: int = _number(32, "rounds", "time, fit of short streams", _STREAM)
+    stream_rounds: int = _number(8, "rounds", "time, fit of short streams", _STREAM)
     stream_short: int = _number(5000, "samples", "fit of short streams, noise", _STREAM)
     stream_window: float = _number(0.2, "share of the stream", "noise, adaptation", _STREAM)
     stream_prior: float = _number(20.0, "samples", "noise of covariances, bias", _STREAM)
@@ -251,7 +251,6 @@ class Limits:
     kronecker_rows: int = _number(500, "samples", "time, metric of wide layers", _FULL)
     kronecker_numbers: int = _number(2**24, "numbers", "memory, metric", _FULL)
     noise_columns: int = _number(10_000, "columns", "memory, error of the noise", _SCALING)
-    one_task_numbers: int = _number(2**24, "numbers", "time, memory of a worker", _SCALING)
     row_space: int = _number(2000, "coordinates", "time, memory", _FULL)
     row_space_entries: int = _number(16, "numbers for each entry of X", "memory, time", _FULL)
     secant_numbers: int = _number(2**24, "numbers", "memory, speed", _FULL)
@@ -265,7 +264,7 @@ class Limits:
     driver_rows: int = _number(50_000, "samples", "memory, error of estimates", _SCALE)
     pile_numbers: int = _number(2**21, "numbers", "memory, steps between averages", _SCALE)
     pile_rows: int = _number(2000, "samples", "steps between averages", _SCALE)
-    one_task_numbers: int = _number(2**24, "numbers", "memory, time", _SCALE)
+    one_task_numbers: int = _number(2**24, "numbers", "time, memory of a worker", _SCALE)
     std_newton: int = _number(300, "units", "time, digits of the std", _UNCERTAINTY)
 
 

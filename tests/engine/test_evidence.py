@@ -194,3 +194,12 @@ def test_effective_columns(m):
     assert effective_columns(np.outer(rng.normal(size=m), np.ones(30))) == pytest.approx(
         1, abs=0.02
     )
+
+
+def test_more_samples_than_are_here():
+    """What counts is how many there are in all: curves gain, and cost less."""
+    X, Y = steps(300)
+    problem = problem_of(X, Y + 0.5 * np.random.default_rng(0).normal(size=Y.shape))
+    price = replace(CONSTANTS, tuned=replace(TUNED, pieces_gain=0.0, pieces_price=1e3))
+    assert choose_n_pieces(problem, price) <= 1
+    assert choose_n_pieces(replace(problem, times=1e5), price) == choose_n_pieces(problem, UNPRICED)

@@ -160,3 +160,13 @@ def test_a_loss_may_say_that_targets_stay():
     np.testing.assert_array_equal(TargetUnits.of_all(problem_of(Own())).scale, squared.scale)
     # With a formula of its own it is not known to be that of counts.
     assert TargetUnits.of_all(problem_of(OwnPoisson())).scaling is None
+
+
+@pytest.mark.parametrize("dtype", [np.float32, float])
+def test_targets_there_and_back(dtype):
+    targets = Y.astype(dtype)
+    units = TargetUnits.of_all(problem_of(SquaredError(), targets))
+    given = units.given(units.transform(targets))
+    assert given.dtype == dtype
+    np.testing.assert_allclose(given, targets, rtol=1e-6)
+    assert TargetUnits().given(targets) is targets

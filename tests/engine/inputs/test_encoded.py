@@ -61,6 +61,14 @@ def test_ranks_take_as_much_as_the_columns():
     assert EncodedSamples(X, pieces)._ranks.nbytes == 1.75 * X.nbytes
 
 
+def test_in_another_type():
+    X, pieces = data()
+    encoded = EncodedSamples(X, pieces)
+    single = encoded.astype(np.float32)
+    assert (single.dtype, encoded.dtype, single[:3].dtype) == (np.float32, float, np.float32)
+    np.testing.assert_allclose(single[:], encoded[:], atol=1e-5)
+
+
 def test_in_blocks():
     X, pieces = data(n=LIMITS.transformed // 4 + 7)
     found, expected = EncodedSamples(X, pieces), pieces.encoded(X)

@@ -69,6 +69,13 @@ def test_common_levels():
     assert common_levels(few).tolist() == [33]
 
 
+def test_common_levels_where_samples_were_drawn():
+    """So many in all that a level has enough, and so many here that they tell of it."""
+    counts = np.r_[np.full(20, 30), 9, 10, 19, 20, 21]
+    np.testing.assert_array_equal(common_levels(counts, TUNED, 10.0), [*range(20), 23, 24])
+    np.testing.assert_array_equal(common_levels(counts, TUNED, 1e4), [*range(20), 21, 22, 23, 24])
+
+
 def test_unit_of_weights():
     """On average less than one, they cannot be copies."""
     weight = np.array([1.0, 2.0, 0.5])

@@ -118,3 +118,10 @@ def test_rare():
     assert not rare([rows + 1] * 20, np.full(20, 1e-3))
     # Levels that nobody has do not count.
     assert not rare([0] * 50 + [20] * few)
+
+
+def test_rare_where_samples_were_drawn():
+    codes = np.repeat(np.arange(30.0), 10)[:, None]
+    category, times = CodeColumn(0, 30), TUNED.level_rows / 10
+    assert not are_rare(category, codes, None, TUNED, times)
+    assert are_rare(category, codes, None, TUNED, 0.9 * times)
