@@ -71,6 +71,9 @@ class DaskBlocks(Blocks):
         ]
         return DaskBlocks(self.client, futures, [f"pile {i}" for i in range(n_piles)])
 
+    def release(self):
+        self._futures = []
+
     def _tasks(self, function, args, which=None, shared=(), known=None):
         """Futures of ``function(block, *shared, *args[i])``."""
         which = range(self.n_blocks) if which is None else which
