@@ -64,7 +64,9 @@ class DaskBlocks(Blocks):
         piles = [[] for _ in range(n_piles)]
         for number, hand in enumerate(hands):
             for pile in sorted(set(piles_of(number, n, n_piles))):
-                piles[pile].append(submit(self.client, "pick", _picked, hand, pile))
+                # At once: a hand is let go when all of it is picked.
+                pick = submit(self.client, "pick", _picked, hand, pile, priority=1)
+                piles[pile].append(pick)
         futures = [
             submit(self.client, "pile", pile_of, parts, pile, seed)
             for pile, parts in enumerate(piles)
