@@ -80,12 +80,14 @@ def _fit(estimator, blocks, validation, limits):
     rng = check_random_state(estimator.random_state)
     rows = blocks.mapped(read_block, facts.form, name)
     piles = rows.dealt(n_piles(facts, limits), rng.randint(np.iinfo(np.int32).max))
+    rows.release()  # they go block by block, as the piles come
     sizes, total = _sizes(piles)
     if estimator.early_stopping and validation is None:
         share = _share_apart(estimator, sum(sizes), limits)
         apart = piles.each(last_rows, [(share,)] * len(sizes))
         validation = samples_of(Part.joined(apart), target)
-        piles = piles.mapped(without_last, share)
+        piles, all_of_them = piles.mapped(without_last, share), piles
+        all_of_them.release()
         sizes, total = _sizes(piles)
     n = sum(sizes)
     check_calibrate(estimator, target, n)
@@ -114,6 +116,7 @@ def _fit(estimator, blocks, validation, limits):
         keep_summary(estimator, run, _summary(parts, (estimator._loss, run.moments, units)))
         ends = piles.each(ends_of_part, [()] * piles.n_blocks)
         keep_range(estimator, samples.X, found=_merged_ends(ends))
+        piles.release()
         return run
 
     estimator._learn(network, samples, begin, validation, callbacks, rng, goes_on, choose)

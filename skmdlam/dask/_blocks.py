@@ -64,12 +64,17 @@ class DaskBlocks(Blocks):
         piles = [[] for _ in range(n_piles)]
         for number, hand in enumerate(hands):
             for pile in sorted(set(piles_of(number, n, n_piles))):
-                piles[pile].append(submit(self.client, "pick", _picked, hand, pile))
+                # At once: a hand is let go when all of it is picked.
+                pick = submit(self.client, "pick", _picked, hand, pile, priority=1)
+                piles[pile].append(pick)
         futures = [
             submit(self.client, "pile", pile_of, parts, pile, seed)
             for pile, parts in enumerate(piles)
         ]
         return DaskBlocks(self.client, futures, [f"pile {i}" for i in range(n_piles)])
+
+    def release(self):
+        self._futures = []
 
     def _tasks(self, function, args, which=None, shared=(), known=None):
         """Futures of ``function(block, *shared, *args[i])``."""

@@ -111,6 +111,9 @@ class Blocks(ABC):
             What decides which sample goes where, with the blocks as they are.
         """
 
+    def release(self):
+        """Nothing more is asked of these blocks: what they hold need not be kept."""
+
 
 class LocalBlocks(Blocks):
     """Blocks in the memory of this process, one after another.
