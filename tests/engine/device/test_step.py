@@ -1,5 +1,8 @@
 """The step of each backend against NumPy's, step by step, for one network and several."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -97,3 +100,18 @@ def test_a_step_that_is_not_finite_is_not_taken(f, tools):
     for index, V in enumerate(there.V):
         assert np.isfinite(f.host(V)[0]).all() and (f.host(V)[0] != before[index][0]).any()
     np.testing.assert_array_equal(f.host(there.V[1])[1], before[1][1])
+
+
+def test_nothing_stays_on_the_device(f, tools):
+    """After a fit, without a collection of garbage, which does not know that memory is short."""
+    gc.disable()
+    try:
+        made = tools.runs(f, tools.posed(), k=2)
+        for _ in range(2):
+            next(made.there)
+        data = weakref.ref(made.there._step.data)
+        assert data() is not None
+        del made
+        assert data() is None
+    finally:
+        gc.enable()
