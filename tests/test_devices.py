@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.datasets import (
     load_breast_cancer,
@@ -23,9 +24,12 @@ from sklearn.datasets import (
     make_regression,
 )
 
-from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor, _devices, _encoding
+from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor, _devices, _encoding, _validation
 from skmdlam.activations import ReLU
-from skmdlam.engine.device.numerics import numerics_for
+from skmdlam.engine import mini_batches
+from skmdlam.engine.device import admission
+from skmdlam.engine.device.numerics import Numerics, numerics_for
+from skmdlam.engine.device.step import DeviceStep
 
 torch = pytest.importorskip("torch", reason="torch is optional, and not installed")
 
@@ -50,6 +54,7 @@ def _dispatch(monkeypatch):
 def stays(monkeypatch):
     """Samples stay on their device, however few."""
     monkeypatch.setattr(_devices, "SAMPLES_ON_HOST", 100)
+    monkeypatch.setattr(_validation, "_READ_ON_HOST", 100)
     monkeypatch.setattr(_encoding, "SAMPLES_ON_HOST", 10_000)
 
 
@@ -228,7 +233,7 @@ def test_tensors_that_numpy_can_read(monkeypatch):
 
 def _only_for_moves(name):
     found = numerics_for(name)
-    return SimpleNamespace(host=found.host, array=found.array)
+    return SimpleNamespace(host=found.host, array=found.array, own=found.own, current=found.current)
 
 
 def test_without_dispatch_a_tensor_is_an_array(monkeypatch):
@@ -254,6 +259,69 @@ def test_predictions_by_way_of_numpy():
     found = model.predict(torch.from_numpy(X))
     assert isinstance(found, torch.Tensor)
     np.testing.assert_array_equal(found.numpy(), model.predict(X))
+
+
+def test_tensors_with_gradients(stays, monkeypatch):
+    """A fit is no part of what is differentiated: else each step keeps the ones before."""
+    X, y = SUGAR
+    there, seen = regressor(batch_size=40), []
+    settle = DeviceStep.settle
+    monkeypatch.setattr(
+        DeviceStep,
+        "settle",
+        lambda step: settle(step) or seen.append(step.state[0].velocity.requires_grad),
+    )
+    there.fit(torch.from_numpy(X).clone().requires_grad_(), torch.from_numpy(y))
+    assert seen and not any(seen)
+    found = there.predict(torch.from_numpy(X).clone().requires_grad_())
+    assert not found.requires_grad
+
+
+def test_in_single_precision_within_autocast(stays):
+    X, y = SUGAR
+    X, y = torch.from_numpy(X.astype(np.float32)), torch.from_numpy(y)
+    model = regressor(batch_size=40)
+    expected = model.fit(X, y).predict(X)
+    with torch.autocast("cpu"):
+        torch.testing.assert_close(clone(model).fit(X, y).predict(X), expected, rtol=0, atol=0)
+
+
+def test_a_solver_of_another_device(stays, monkeypatch):
+    """X goes there; NumPy stands for the device."""
+    elsewhere, moved = Numerics(), []
+    array = elsewhere.array
+    elsewhere.array = lambda values, dtype=None: (
+        moved.append(np.shape(values)) or array(np.asarray(values), dtype)
+    )
+
+    def named(name):
+        return elsewhere if name == "elsewhere" else numerics_for(name)
+
+    for module in (_devices, mini_batches, admission):
+        monkeypatch.setattr(module, "numerics_for", named)
+    X, y = SUGAR
+    solver = Feasible(single_precision=False, device="elsewhere")
+    model = regressor(batch_size=40)
+    there = clone(model).set_params(solver=solver).fit(torch.from_numpy(X), torch.from_numpy(y))
+    assert moved[0] == X.shape
+    assert_same(model.fit(X, y), there, X, ["predict"])
+
+
+def test_names_of_columns_are_missed():
+    pandas = pytest.importorskip("pandas")
+    X, y = SUGAR
+    names = [f"c{j}" for j in range(X.shape[1])]
+    model = regressor().fit(pandas.DataFrame(X, columns=names), y)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        model.predict(torch.from_numpy(X))
+
+
+def test_sparse_labels(stays):
+    X, y = FLOWERS
+    labels = sp.csr_array(np.column_stack([y == 0, y < 2]).astype(int))
+    model = classifier(batch_size=30, encoding=None)
+    there = clone(model).fit(torch.from_numpy(X), labels)
+    assert_same(model.fit(X, labels), there, X, ["predict_proba"])
 
 
 class TestErrors:
@@ -284,11 +352,27 @@ class TestErrors:
         with pytest.raises(ValueError, match="contains infinity"):
             model.predict(spoilt)
 
+    def test_tensors_of_other_kinds(self, stays):
+        model = regressor().fit(*SUGAR)
+        for X in (self.X, self.X[:50]):
+            for work in (lambda X: model.fit(X, self.y[: len(X)]), model.predict):
+                with pytest.raises(ValueError, match=r"Complex data not supported: X holds"):
+                    work(X + 1j)
+                with pytest.raises(ValueError, match=r"X is a sparse tensor\. Convert it with X\."):
+                    work(X.to_sparse())
+        with pytest.raises(ValueError, match="y_val is a sparse tensor"):
+            model.fit(self.X, self.y, X_val=self.X, y_val=self.y.to_sparse())
+
+    def test_no_target(self, stays):
+        with pytest.raises(ValueError, match="requires y to be passed"):
+            regressor().fit(self.X, None)
+
     def test_gaps_in_many_samples(self, stays):
-        spoilt = self.X.clone()
-        spoilt[3, 3] = np.nan
-        with pytest.raises(ValueError, match="X has gaps, infinite numbers or ones beyond 1e"):
-            regressor().fit(spoilt, self.y)
+        for value, dtype in ((np.nan, float), (-np.inf, np.float32), (1e200, float)):
+            spoilt = self.X.numpy().astype(dtype)
+            spoilt[-1, 3] = value
+            with pytest.raises(ValueError, match="X has gaps, infinite numbers or ones beyond 1e"):
+                regressor().fit(torch.from_numpy(spoilt), self.y)
         with pytest.raises(ValueError, match="have columns of categories: move X to NumPy"):
             regressor(categorical_features=[1]).fit(self.X, self.y)
         with pytest.raises(ValueError, match="as many samples; got 442 and 400"):

@@ -1,5 +1,7 @@
 """J of all samples, its gradient and the metric's moments of each backend against NumPy's."""
 
+import gc
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -67,6 +69,8 @@ def test_samples_are_shared_and_made_on_demand(f, tools, monkeypatch):
     monkeypatch.setattr(type(problem.X), "allows", lambda self, row_bytes, limits=None: False)
     made = setting(problem)
     assert not isinstance(made.objective.inputs.data, np.ndarray)
+    gc.collect()
+    gc.disable()  # what is held by nobody goes at once, or memory of a device runs out
     there = FullObjectiveOnDevice(f, made.objective, made.Y)
     again = FullObjectiveOnDevice(f, made.objective, made.Y, there)
     assert again._samples is there._samples and again._Y is there._Y
@@ -74,6 +78,11 @@ def test_samples_are_shared_and_made_on_demand(f, tools, monkeypatch):
     found, slope = again(made.theta)
     assert found == pytest.approx(value, rel=1e-11)
     np.testing.assert_allclose(slope, gradient, rtol=0, atol=1e-11 * np.abs(gradient).max())
+    held = [weakref.ref(made.objective.inputs), weakref.ref(again._samples)]
+    del made, there, again
+    alive = [each() is not None for each in held]
+    gc.enable()
+    assert not any(alive)
 
 
 def test_overflow_is_infinite(f, tools):
