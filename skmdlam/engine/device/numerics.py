@@ -268,7 +268,8 @@ def numerics_for(device):
     Parameters
     ----------
     device : str
-        As torch names it: "cuda", "cuda:1", "cpu", "mps", ... "cupy" and "cupy:1" are CuPy's.
+        As torch names it: "cuda", "cuda:1", "cpu"; one without double precision ("mps") is refused.
+        "cupy" and "cupy:1" are CuPy's.
 
     Returns
     -------
@@ -291,7 +292,9 @@ def numerics_for(device):
         torch.zeros(1, dtype=torch.float64, device=found).cpu()  # "meta" has no numbers
     except (AssertionError, RuntimeError, NotImplementedError, TypeError) as error:
         reason = str(error).partition("\n")[0]
-        raise ValueError(f"device={device!r}: torch has no such device here ({reason}).") from error
+        raise ValueError(
+            f"device={device!r}: torch has no such device here with double precision ({reason})."
+        ) from error
     return TorchNumerics(torch, found)
 
 
