@@ -36,8 +36,8 @@ torch = pytest.importorskip("torch", reason="torch is optional, and not installe
 # Of short fits.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 EXACT = Feasible(single_precision=False)
-FLOWERS = load_iris(return_X_y=True)
-SUGAR = load_diabetes(return_X_y=True)
+FLOWERS = [part[::2] for part in load_iris(return_X_y=True)]
+SUGAR = [part[:250] for part in load_diabetes(return_X_y=True)]
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +53,8 @@ def _dispatch(monkeypatch):
 @pytest.fixture
 def stays(monkeypatch):
     """Samples stay on their device, however few."""
-    monkeypatch.setattr(_devices, "SAMPLES_ON_HOST", 100)
-    monkeypatch.setattr(_validation, "_READ_ON_HOST", 100)
+    monkeypatch.setattr(_devices, "SAMPLES_ON_HOST", 60)
+    monkeypatch.setattr(_validation, "_READ_ON_HOST", 50)
     monkeypatch.setattr(_encoding, "SAMPLES_ON_HOST", 10_000)
 
 
@@ -77,11 +77,11 @@ def assert_same(here, there, X, methods, tol=1e-8):
 
 
 def classifier(**more):
-    return MDLAMClassifier((12,), solver=EXACT, max_iter=12, random_state=0, **more)
+    return MDLAMClassifier((8,), solver=EXACT, max_iter=8, random_state=0, **more)
 
 
 def regressor(**more):
-    return MDLAMRegressor((12,), solver=EXACT, max_iter=12, random_state=0, **more)
+    return MDLAMRegressor((8,), solver=EXACT, max_iter=8, random_state=0, **more)
 
 
 PROBABLE = ["predict", "predict_proba", "predict_log_proba", "decision_function", "transform"]
@@ -163,17 +163,27 @@ def test_warm_start(stays):
     assert_same(*models, X, ["predict"])
 
 
-@pytest.mark.parametrize("batch_size", [40, None])
-@pytest.mark.parametrize("more", [{"encoding": None}, {"encoding": "piecewise"}, {"n_networks": 2}])
-def test_samples_that_stay_there(stays, batch_size, more):
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"batch_size": 40, "encoding": "piecewise", "n_networks": 2},
+        {"batch_size": None, "encoding": "piecewise"},
+        {"batch_size": None, "encoding": None, "n_networks": 2},
+        *(
+            pytest.param({"batch_size": 40, **more}, marks=pytest.mark.slow)
+            for more in ({}, {"encoding": None}, {"encoding": "piecewise"})
+        ),
+    ],
+)
+def test_samples_that_stay_there(stays, more):
     X, y = SUGAR
     weight = np.random.default_rng(0).integers(0, 3, len(y)).astype(float)
-    model = regressor(batch_size=batch_size, **more)
+    model = regressor(**more)
     assert_same(*both(model, X, y, sample_weight=weight), X, ["predict"])
 
 
 def test_a_part_of_those_is_set_apart(stays):
-    X, y = load_breast_cancer(return_X_y=True)
+    X, y = load_wine(return_X_y=True)
     model = classifier(batch_size=60, encoding=None, early_stopping=True)
     here, there = both(model, X, y)
     assert_same(here, there, X, ["predict_proba"])
@@ -264,23 +274,24 @@ def test_predictions_by_way_of_numpy():
 def test_tensors_with_gradients(stays, monkeypatch):
     """A fit is no part of what is differentiated: else each step keeps the ones before."""
     X, y = SUGAR
-    there, seen = regressor(batch_size=40), []
+    there, seen = regressor(batch_size=40, encoding=None), []
     settle = DeviceStep.settle
     monkeypatch.setattr(
         DeviceStep,
         "settle",
         lambda step: settle(step) or seen.append(step.state[0].velocity.requires_grad),
     )
-    there.fit(torch.from_numpy(X).clone().requires_grad_(), torch.from_numpy(y))
+    X = torch.from_numpy(X).clone().requires_grad_()
+    there.fit(X, torch.from_numpy(y))
     assert seen and not any(seen)
-    found = there.predict(torch.from_numpy(X).clone().requires_grad_())
+    found = there.predict(X)
     assert not found.requires_grad
 
 
 def test_in_single_precision_within_autocast(stays):
     X, y = SUGAR
     X, y = torch.from_numpy(X.astype(np.float32)), torch.from_numpy(y)
-    model = regressor(batch_size=40)
+    model = regressor(batch_size=40, encoding=None)
     expected = model.fit(X, y).predict(X)
     with torch.autocast("cpu"):
         torch.testing.assert_close(clone(model).fit(X, y).predict(X), expected, rtol=0, atol=0)
@@ -375,19 +386,19 @@ class TestErrors:
                 regressor().fit(torch.from_numpy(spoilt), self.y)
         with pytest.raises(ValueError, match="have columns of categories: move X to NumPy"):
             regressor(categorical_features=[1]).fit(self.X, self.y)
-        with pytest.raises(ValueError, match="as many samples; got 442 and 400"):
-            regressor().fit(self.X, self.y[:400])
+        with pytest.raises(ValueError, match="as many samples; got 250 and 200"):
+            regressor().fit(self.X, self.y[:200])
 
 
 SETS = {
-    "iris": FLOWERS,
+    "iris": load_iris(return_X_y=True),
     "wine": load_wine(return_X_y=True),
     "breast_cancer": load_breast_cancer(return_X_y=True),
     "digits": load_digits(return_X_y=True),
     "moons": make_moons(2500, noise=0.2, random_state=0),
     "made": make_classification(3000, 20, n_informative=8, n_classes=4, random_state=0),
     "labels": make_multilabel_classification(1500, random_state=0),
-    "diabetes": SUGAR,
+    "diabetes": load_diabetes(return_X_y=True),
     "friedman": make_friedman1(6000, random_state=0),
     "regression": make_regression(800, 30, n_targets=2, noise=5.0, random_state=0),
 }

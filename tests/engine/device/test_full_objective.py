@@ -25,9 +25,31 @@ def setting(problem, **options):
     return SimpleNamespace(objective=made.objective, theta=made.theta, Y=samples._Y)
 
 
-@pytest.mark.parametrize("numbers", [2**25, 1])
-@pytest.mark.parametrize("loss", ["squared_error", "softmax", "logistic", "huber", "poisson"])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "weighted", "numbers"),
+    [
+        ("squared_error", False, 1),
+        ("softmax", True, 1),
+        ("huber", False, 2**25),
+        ("poisson", True, 2**25),
+        ("logistic", True, 1),
+        pytest.param("squared_error", False, 2**25, marks=pytest.mark.slow),
+        pytest.param("squared_error", True, 1, marks=pytest.mark.slow),
+        pytest.param("squared_error", True, 2**25, marks=pytest.mark.slow),
+        pytest.param("softmax", False, 1, marks=pytest.mark.slow),
+        pytest.param("softmax", False, 2**25, marks=pytest.mark.slow),
+        pytest.param("softmax", True, 2**25, marks=pytest.mark.slow),
+        pytest.param("logistic", False, 1, marks=pytest.mark.slow),
+        pytest.param("logistic", False, 2**25, marks=pytest.mark.slow),
+        pytest.param("logistic", True, 2**25, marks=pytest.mark.slow),
+        pytest.param("huber", False, 1, marks=pytest.mark.slow),
+        pytest.param("huber", True, 1, marks=pytest.mark.slow),
+        pytest.param("huber", True, 2**25, marks=pytest.mark.slow),
+        pytest.param("poisson", False, 1, marks=pytest.mark.slow),
+        pytest.param("poisson", False, 2**25, marks=pytest.mark.slow),
+        pytest.param("poisson", True, 1, marks=pytest.mark.slow),
+    ],
+)
 def test_value_gradient_and_moments(f, tools, monkeypatch, loss, weighted, numbers):
     """In one chunk of the rows and in several, of which the last block is shorter."""
     monkeypatch.setattr(full_objective, "_NUMBERS", numbers)

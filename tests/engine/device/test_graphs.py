@@ -71,8 +71,19 @@ def taped(torch):
     return Taped()
 
 
-@pytest.mark.parametrize("loss", ["softmax", "squared_error", "huber", "poisson"])
-@pytest.mark.parametrize("on_demand", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "on_demand"),
+    [
+        ("softmax", False),
+        ("huber", True),
+        pytest.param("softmax", True, marks=pytest.mark.slow),
+        pytest.param("squared_error", False, marks=pytest.mark.slow),
+        pytest.param("squared_error", True, marks=pytest.mark.slow),
+        pytest.param("huber", False, marks=pytest.mark.slow),
+        pytest.param("poisson", False, marks=pytest.mark.slow),
+        pytest.param("poisson", True, marks=pytest.mark.slow),
+    ],
+)
 def test_steps_that_are_recorded(tools, loss, on_demand):
     """Lengths, rho and networks change between replays, and weights are put back."""
     f = taped(pytest.importorskip("torch", reason="torch is optional, and not installed"))

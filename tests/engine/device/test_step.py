@@ -6,8 +6,6 @@ import weakref
 import numpy as np
 import pytest
 
-TYPES = pytest.mark.parametrize(("single", "tol"), [(False, 1e-10), (True, 1e-4)])
-
 
 def some_steps(tools, f, made, n_steps, tol):
     """The same batches for both; weights agree after each of them."""
@@ -30,8 +28,15 @@ def some_steps(tools, f, made, n_steps, tol):
     return alone, there
 
 
-@TYPES
-@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize(
+    ("k", "single", "tol"),
+    [
+        (3, False, 1e-10),
+        (1, True, 0.0001),
+        pytest.param(1, False, 1e-10, marks=pytest.mark.slow),
+        pytest.param(3, True, 0.0001, marks=pytest.mark.slow),
+    ],
+)
 def test_steps(f, tools, k, single, tol):
     made = tools.runs(f, tools.posed(), k=k, single=single)
     alone, there = some_steps(tools, f, made, 45, tol)
@@ -43,7 +48,15 @@ def test_steps(f, tools, k, single, tol):
 
 @pytest.mark.parametrize(
     "loss",
-    ["softmax", "logistic", "absolute_error", "quantile", "huber", "poisson"],
+    [
+        "softmax",
+        "huber",
+        "poisson",
+        *(
+            pytest.param(loss, marks=pytest.mark.slow)
+            for loss in ("logistic", "absolute_error", "quantile")
+        ),
+    ],
 )
 def test_losses_weights_and_far_samples(f, tools, loss):
     problem = tools.posed(loss, far=loss in ("softmax", "huber"), weighted=loss != "logistic")
