@@ -1,5 +1,6 @@
 """Estimators on torch tensors: the fits of NumPy, where the samples lie."""
 
+import functools
 import os
 import pickle
 import subprocess
@@ -28,10 +29,11 @@ from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor, _devices, _encodi
 from skmdlam.activations import ReLU
 from skmdlam.engine import mini_batches
 from skmdlam.engine.device import admission
-from skmdlam.engine.device.numerics import Numerics, numerics_for
+from skmdlam.engine.device.numerics import Numerics, TorchNumerics, numerics_for
 from skmdlam.engine.device.step import DeviceStep
 
 torch = pytest.importorskip("torch", reason="torch is optional, and not installed")
+TorchFunctionMode = torch.overrides.TorchFunctionMode
 
 # Of short fits.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -294,7 +296,70 @@ def test_in_single_precision_within_autocast(stays):
     model = regressor(batch_size=40, encoding=None)
     expected = model.fit(X, y).predict(X)
     with torch.autocast("cpu"):
-        torch.testing.assert_close(clone(model).fit(X, y).predict(X), expected, rtol=0, atol=0)
+        found = clone(model).fit(X, y).predict(X)
+    assert found.dtype == torch.float32
+    np.testing.assert_array_equal(found.numpy(), expected.numpy())
+
+
+class _Apart(TorchFunctionMode):
+    """As on a GPU: NumPy's arrays and those of the device do not meet but on purpose."""
+
+    asks = ("item", "__float__", "__bool__", "__int__", "__index__", "tolist", "nonzero")
+
+    def __init__(self):
+        super().__init__()
+        self.on_purpose, self.in_step = 0, False
+
+    def let(self, function):
+        @functools.wraps(function)
+        def wrapped(*args, **kwargs):
+            self.on_purpose += 1
+            assert not (self.in_step and function.__name__ == "host")
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.on_purpose -= 1
+
+        return wrapped
+
+    def step(self, function):
+        def wrapped(*args):
+            self.in_step = True
+            function(*args)
+            self.in_step = False
+
+        return wrapped
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs, name = kwargs or {}, getattr(function, "__name__", "")
+        if not self.on_purpose:
+            assert name not in ("__array__", "numpy", "cpu"), name
+            parts = [*args, *kwargs.values()]
+            parts += [part for some in parts if isinstance(some, tuple | list) for part in some]
+            assert not any(isinstance(part, np.ndarray) for part in parts), name
+            assert not (self.in_step and name in self.asks), name
+        return function(*args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"batch_size": 40, "clip": True, "n_networks": 2, "encoding": "piecewise"},
+        {"batch_size": None, "loss": "huber", "encoding": "piecewise"},
+        {"batch_size": 40, "loss": "poisson", "encoding": None},
+    ],
+)
+def test_arrays_of_the_host_and_of_a_device_do_not_meet(stays, monkeypatch, more):
+    """NumPy's go with tensors of the CPU, which the CPU that stands for a GPU would hide."""
+    X, y = (torch.from_numpy(part) for part in SUGAR)
+    weight, mode = torch.linspace(0.5, 2.0, len(y), dtype=torch.float64), _Apart()
+    numerics_for("cpu")  # which looks whether it is there
+    for name in ("array", "host"):
+        monkeypatch.setattr(TorchNumerics, name, mode.let(getattr(TorchNumerics, name)))
+    monkeypatch.setattr(DeviceStep, "__call__", mode.step(DeviceStep.__call__))
+    with mode:
+        found = regressor(**more).fit(X, y, sample_weight=weight).predict(X)
+    assert found.isfinite().all()
 
 
 def test_a_solver_of_another_device(stays, monkeypatch):
