@@ -78,8 +78,10 @@ def _fit(estimator, blocks, validation, limits):
     estimator._check_columns(network, none, goes_on)
     validation = prepare_validation(estimator, *validation, target, none)
     rng = check_random_state(estimator.random_state)
-    rows = blocks.mapped(read_block, facts.form, name)
-    piles = rows.dealt(n_piles(facts, limits), rng.randint(np.iinfo(np.int32).max))
+    # What was read is not held beside the piles that it is dealt to.
+    piles = blocks.mapped(read_block, facts.form, name).dealt(
+        n_piles(facts, limits), rng.randint(np.iinfo(np.int32).max)
+    )
     sizes, total = _sizes(piles)
     if estimator.early_stopping and validation is None:
         share = _share_apart(estimator, sum(sizes), limits)
@@ -102,6 +104,7 @@ def _fit(estimator, blocks, validation, limits):
         return choose_columns(estimator, problem, network, units, fit, kinds=kinds, scoring=scoring)
 
     def begin(problem, units, starts):
+        nonlocal piles, scoring
         means = None
         if goes_on and estimator._inputs is None and facts.gaps.any():
             means = column_means(estimator)
@@ -114,6 +117,7 @@ def _fit(estimator, blocks, validation, limits):
         keep_summary(estimator, run, _summary(parts, (estimator._loss, run.moments, units)))
         ends = piles.each(ends_of_part, [()] * piles.n_blocks)
         keep_range(estimator, samples.X, found=_merged_ends(ends))
+        piles = scoring = None  # the run has its own
         return run
 
     estimator._learn(network, samples, begin, validation, callbacks, rng, goes_on, choose)
