@@ -194,6 +194,18 @@ def test_a_part_of_the_samples_is_enough_to_prepare():
     assert records[0].rho == pytest.approx(weight_of_all)
 
 
+def test_an_outlier_that_the_sample_has_not_is_no_less_noise():
+    """The unit of the target is that of all; the noise is a share of a spread, whatever it is."""
+    X, Y = data(3000)
+    Y[7] += 1e4
+    problem = problem_of(X, Y)
+    blocks, some = blocks_of(problem, [0, 1000, 3000]), problem.some(np.arange(0, 3000, 6))
+    found = BlockBatches(Feasible(), some, blocks, settings_of(), Whole.of(blocks, some))
+    known = MiniBatches(Feasible(), problem_of(*data(3000)), settings_of())
+    alike = [each.prepared.regularization.upper_alpha for each in (found, known)]
+    assert alike[0] == pytest.approx(alike[1], rel=0.5)
+
+
 def test_what_is_lost_can_be_computed_again():
     """Nothing but arguments decides: another pass over the same blocks gives the same bits."""
     problem = problem_of(*data())
