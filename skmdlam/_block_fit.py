@@ -108,9 +108,11 @@ def _fit(estimator, blocks, validation, limits):
         means = None
         if goes_on and estimator._inputs is None and facts.gaps.any():
             means = column_means(estimator)
-        dtype = _type_of_steps(estimator, network.solver, problem, facts)
-        parts = piles.mapped(encoded_part, estimator._inputs, scoring.scores, units, dtype, means)
         settings = estimator._settings(n, goes_on)
+        dtype = None
+        if settings["batch_size"] is None or settings["batch_size"] < n:
+            dtype = _type_of_steps(estimator, network.solver, problem, facts)
+        parts = piles.mapped(encoded_part, estimator._inputs, scoring.scores, units, dtype, means)
         start = getattr(network.solver, "start_blocks", partial(start_on_blocks, network.solver))
         run = as_run(start(problem, parts, starts, rng=rng, **settings))
         run = ConvertedRun(run, units.outer)
@@ -257,11 +259,11 @@ def _n_apart(n, share):
 
 
 def _type_of_steps(estimator, solver, problem, facts):
-    """Single precision, where steps are in it and it has the digits; None for that of X."""
-    one_batch = estimator.batch_size is None
-    if one_batch or problem.sparse or not getattr(solver, "single_precision", False):
+    """Single precision, where all is done in it and it has the digits; None for that of X."""
+    if problem.sparse or not getattr(solver, "single_precision", False):
         return None
-    if problem.X.dtype == np.float32:
+    # What such a penalty ends with are sweeps over all samples.
+    if problem.X.dtype == np.float32 or not problem.quadratic:
         return None
     mean, std = column_moments(problem.X, problem.rows.normalized())
     varies = std > 0

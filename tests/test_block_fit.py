@@ -142,8 +142,9 @@ class TestNumbers:
         assert given["problem"].X.dtype == np.float64
         fitted(MDLAMRegressor((5,), random_state=0, encoding=None), blocks_far)
         assert given["blocks"].parts[0].X.dtype == np.float64
-        fitted(MDLAMRegressor((5,), random_state=0, batch_size=None), blocks_of(X, y, [100]))
-        assert given["blocks"].parts[0].X.dtype == np.float64
+        for options in ({"batch_size": None}, {"batch_size": 400}, {"penalty": "l1"}):
+            fitted(MDLAMRegressor((5,), random_state=0, **options), blocks_of(X, y, [100]))
+            assert given["blocks"].parts[0].X.dtype == np.float64
         X[3, 1] = 1e60
         fitted(MDLAMRegressor((5,), random_state=0, encoding=None), blocks_of(X, y, [100]))
         assert given["blocks"].parts[0].X.dtype == np.float64
