@@ -112,7 +112,7 @@ for name, model in models.items():
 # ------------------
 # Little. Steps from averaged weights learn less in the first epochs, when the weights change most.
 # At the end the training loss is 2 % above that of the fit in memory, and R2 of held-out rows
-# within 0.001. A sample of 10,000 rows is far below both, and one pass of a stream is 0.005 below.
+# within 0.001. A sample of 10,000 rows is far below both, and one pass of a stream is between.
 
 with_dask, local = (models[f"all rows, {where}"] for where in ("Dask", "in memory"))
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")

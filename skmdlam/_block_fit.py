@@ -203,6 +203,11 @@ def _check_solver(estimator, solver):
             f"solver={estimator.solver!r} needs all samples in one place: rechunk X and y to one "
             "block, or use solver='feasible'."
         )
+    if getattr(solver, "device", None) is not None:
+        raise ValueError(
+            f"Blocks are fitted with NumPy by each worker, and device={solver.device!r} is for "
+            "samples in one place: set device=None, or rechunk X and y to one block."
+        )
     if estimator.early_stopping and not estimator.shuffle:
         raise ValueError(
             "early_stopping=True with shuffle=False sets the last samples apart, and blocks have "
