@@ -165,7 +165,12 @@ def fit_dask(job):
     from skmdlam.dask import MDLAMClassifier
 
     folder, ends = Path(job["folder"]), []
-    WATCHER.set(lambda record, total: ends.append((time.perf_counter(), processor_time())))
+
+    def tell(*_):
+        ends.append((time.perf_counter(), processor_time()))
+        print(f"epoch {len(ends)}: {ends[-1][0] - start:.1f} s", file=sys.stderr, flush=True)
+
+    WATCHER.set(tell)
     dask.config.set({f"distributed.worker.memory.{name}": x for name, x in MEMORY.items()})
     with (
         Memory() as memory,
@@ -288,7 +293,7 @@ def fit_control(job):
 JOBS = {"dask": fit_dask, "control": fit_control}
 
 
-def alone(kind, job, limit=480):
+def alone(kind, job, limit=900):
     """What a job in a process of its own says; its error ends this script."""
     command = [sys.executable, __file__, "--job", kind, json.dumps(job)]
     with tempfile.TemporaryFile("w+") as out:
@@ -307,7 +312,8 @@ def rows_part(options, rows):
         for setting in (FEW, DEFAULTS):
             if setting == DEFAULTS and n > options.defaults_up_to:
                 continue
-            given = {"max_iter": options.epochs, "encoding": None} if setting == FEW else {}
+            given = {"max_iter": options.epochs}
+            given |= {"encoding": None} if setting == FEW else {}
             job = {"rows": n, "workers": 2, "memory": options.memory, "options": given}
             yield from lacking(rows, {"n": n, "fit": f"Dask, {setting}"}, "dask", job, options)
         ours = [row["score"] for row in rows if row["n"] == n and row["fit"].startswith("Dask")]

@@ -108,15 +108,15 @@ def _fit(estimator, blocks, validation, limits):
         if goes_on and estimator._inputs is None and facts.gaps.any():
             means = column_means(estimator)
         dtype = _type_of_steps(estimator, network.solver, problem, facts)
+        ends = piles.each(ends_of_part, [()] * piles.n_blocks)
         parts = piles.mapped(encoded_part, estimator._inputs, scoring.scores, units, dtype, means)
+        piles.release()  # before the samples are prepared, and there a second time
         settings = estimator._settings(n, goes_on)
         start = getattr(network.solver, "start_blocks", partial(start_on_blocks, network.solver))
         run = as_run(start(problem, parts, starts, rng=rng, **settings))
         run = ConvertedRun(run, units.outer)
         keep_summary(estimator, run, _summary(parts, (estimator._loss, run.moments, units)))
-        ends = piles.each(ends_of_part, [()] * piles.n_blocks)
         keep_range(estimator, samples.X, found=_merged_ends(ends))
-        piles.release()
         return run
 
     estimator._learn(network, samples, begin, validation, callbacks, rng, goes_on, choose)

@@ -3,7 +3,14 @@
 import copy
 import functools
 
+from dask.sizeof import sizeof
+
 from ..engine.blocks import Blocks, added, deal, pile_of, piles_of, tree_sum
+from ..engine.inputs.dense import DenseInput, DenseOnDemand
+from ..engine.inputs.encoded import EncodedSamples
+from ..engine.inputs.scaled import ScaledInput
+from ..engine.inputs.sparse import SparseInput
+from ..engine.steps.block_objective import BlockObjective
 from ._client import Sealed, large_arguments, results_of, submit
 
 # Arguments up to so many bytes travel within each task; larger ones are sent once.
@@ -156,6 +163,14 @@ class ReadBlocks(DaskBlocks):
         return [
             submit(self.client, "read", self._make, *block) for block in zip(*parts, strict=True)
         ]
+
+
+@sizeof.register(
+    (BlockObjective, DenseInput, DenseOnDemand, EncodedSamples, ScaledInput, SparseInput)
+)
+def size_of_samples(samples):
+    """Bytes of prepared samples: from it Dask knows when memory ends, and what to put on disk."""
+    return object.__sizeof__(samples) + sum(map(sizeof, vars(samples).values()))
 
 
 def label_of(function):
