@@ -142,7 +142,7 @@ class LocalBlocks(Blocks):
         return tree_sum(self.each(function, args, which, shared))
 
     def release(self):
-        """Nothing: the parts belong to the one who gave them."""
+        self.parts = []
 
     def dealt(self, n_piles, seed):
         hands = [
