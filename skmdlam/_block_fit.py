@@ -20,13 +20,14 @@ from ._monitor import Callbacks
 from ._range import column_means, ends_of, keep_range
 from ._results import keep_summary, summary_of
 from ._uncertainty import check_calibrate
-from ._validation import Samples, prepare_validation
+from ._validation import Samples, n_held_out, prepare_validation
 from .engine.blocks import Part, tree_sum
 from .engine.constants import LIMITS
 from .engine.feasible import Feasible
 from .engine.inputs.encoded import encoded_samples
 from .engine.loop.run import ConvertedRun, as_run
 from .engine.moments import column_moments
+from .engine.whole import size_of
 
 __all__ = ["Raw", "fit_blocks"]
 
@@ -133,11 +134,6 @@ def n_piles(facts, limits=LIMITS):
 # -- what is sent to the blocks -------------------------------------------------------------------
 
 
-def size_of(part):
-    """Number of samples, and sum of their weights."""
-    return part.n, float(part.n if part.weight is None else part.weight.sum(dtype=float))
-
-
 def first_rows(part, n):
     """The first samples of a pile."""
     return part.take(slice(0, n))
@@ -242,14 +238,7 @@ def _n_levels(estimator):
 
 def _share_apart(estimator, n, limits):
     """The share of the samples that early stopping sets apart."""
-    fraction = estimator.validation_fraction
-    apart = int(np.ceil(fraction * n))
-    if n - apart < 1 or n < 2:
-        raise ValueError(
-            f"early_stopping=True with validation_fraction={fraction} leaves no samples to train "
-            f"on: n_samples = {n}."
-        )
-    return min(apart, limits.driver_rows) / n
+    return min(n_held_out(estimator.validation_fraction, n), limits.driver_rows) / n
 
 
 def _n_apart(n, share):

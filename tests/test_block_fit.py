@@ -516,7 +516,8 @@ def test_nothing_is_held_twice_while_a_run_is_on():
 
     class Looks(ConvertedRun):
         def __next__(self):
-            held.append([what for blocks, what in made if blocks() is not None and blocks().parts])
+            there = [(blocks(), what) for blocks, what in made]
+            held.append([what for blocks, what in there if blocks and blocks.parts[0]])
             return super().__next__()
 
     @dataclass(frozen=True)
