@@ -313,18 +313,15 @@ def _agreeing(found, name):
         raise ValueError(f"X has no samples in any of its {len(found)} blocks; {name} needs one.")
     for each in others:
         if each.names != first.names:
-            names = ("no names" if d.names is None else d.names for d in (each, first))
-            what, other = names
+            what, other = ("no names" if d.names is None else d.names for d in (each, first))
             disagree(each, first, f"has columns with the names {what}", f"{other}")
         if each.sparse != first.sparse:
-            kinds = ("sparse" if d.sparse else "dense" for d in (each, first))
-            what, other = kinds
+            what, other = ("sparse" if d.sparse else "dense" for d in (each, first))
             disagree(each, first, f"is {what}", f"is {other}")
         if each.n_outputs != first.n_outputs:
             disagree(each, first, f"has a y of {each.n_outputs} columns", f"{first.n_outputs}")
         if (each.weight is None) != (first.weight is None):
-            has = ("no sample_weight" if d.weight is None else "one" for d in (each, first))
-            what, other = has
+            what, other = ("no sample_weight" if d.weight is None else "one" for d in (each, first))
             disagree(each, first, f"has {what}", other)
         if each.classes is not None:
             _same_classes(each, first)
