@@ -33,7 +33,7 @@ dd = pytest.importorskip("dask.dataframe", reason="skmdlam.dask needs dask[dataf
 distributed = pytest.importorskip("distributed", reason="skmdlam.dask needs distributed")
 
 from skmdlam.dask import MDLAMClassifier, MDLAMRegressor, _client, _watch  # noqa: E402
-from skmdlam.dask._blocks import DaskBlocks, label_of, with_place  # noqa: E402
+from skmdlam.dask._blocks import DaskBlocks, aligned, label_of, with_place  # noqa: E402
 from skmdlam.dask._client import Sealed  # noqa: E402
 
 RNG = np.random.default_rng(5)
@@ -170,7 +170,6 @@ class TestBlocks:
         for blocks in both:
             made = blocks.mapped(doubled, 2.0)
             blocks.release()
-            assert blocks.n_blocks == 4
             found = made.total(moments, np.eye(4))
             assert_allclose(found[0], 2.0 * X.sum(axis=0))
 
@@ -183,6 +182,27 @@ class TestBlocks:
         held = Held(samples, None, Y, None, None, None)
         arrays = X.nbytes + WEIGHT.nbytes + Y.nbytes
         assert arrays < sizeof(held) < arrays + 2000
+
+    def test_arrays_of_messages_are_aligned(self):
+        """Rows are taken from them again and again, which else copies all of them each time."""
+
+        def moved(values):
+            odd = np.ndarray(values.shape, values.dtype, bytearray(values.nbytes + 1), 1)
+            odd[:] = values
+            assert not odd.flags.aligned
+            return odd
+
+        samples = DenseInput.__new__(DenseInput)
+        samples.data, samples.norms = moved(X), WEIGHT
+        S = sp.csr_matrix(X)
+        S.data = moved(S.data)
+        found = aligned(Held(samples, None, moved(Y), None, None, None))
+        assert found.input is samples and samples.norms is WEIGHT
+        for values, expected in ((samples.data, X), (found.Y, Y), (aligned(S).data, X.ravel())):
+            assert values.flags.aligned
+            assert_array_equal(values, expected)
+        part = Part(moved(X), Y)
+        assert aligned(part).X.flags.aligned and aligned(part).Y is Y
 
     @pytest.mark.parametrize("n_piles", [2, 7])
     def test_dealt(self, both, n_piles):
