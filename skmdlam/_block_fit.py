@@ -78,8 +78,9 @@ def _fit(estimator, blocks, validation, limits):
     estimator._check_columns(network, none, goes_on)
     validation = prepare_validation(estimator, *validation, target, none)
     rng = check_random_state(estimator.random_state)
-    rows = blocks.mapped(read_block, facts.form, name)
-    piles = rows.dealt(n_piles(facts, limits), rng.randint(np.iinfo(np.int32).max))
+    seed = rng.randint(np.iinfo(np.int32).max)
+    # What is read, and the piles, are held by nothing once there is what is made of them.
+    piles = blocks.mapped(read_block, facts.form, name).dealt(n_piles(facts, limits), seed)
     sizes, total = _sizes(piles)
     if estimator.early_stopping and validation is None:
         share = _share_apart(estimator, sum(sizes), limits)
@@ -102,17 +103,20 @@ def _fit(estimator, blocks, validation, limits):
         return choose_columns(estimator, problem, network, units, fit, kinds=kinds, scoring=scoring)
 
     def begin(problem, units, starts):
+        nonlocal piles
         means = None
         if goes_on and estimator._inputs is None and facts.gaps.any():
             means = column_means(estimator)
         dtype = _type_of_steps(estimator, network.solver, problem, facts)
         parts = piles.mapped(encoded_part, estimator._inputs, scoring.scores, units, dtype, means)
+        ends = piles.each(ends_of_part, [()] * piles.n_blocks)
+        piles = None
+        scoring.let_go()
         settings = estimator._settings(n, goes_on)
         start = getattr(network.solver, "start_blocks", partial(start_on_blocks, network.solver))
         run = as_run(start(problem, parts, starts, rng=rng, **settings))
         run = ConvertedRun(run, units.outer)
         keep_summary(estimator, run, _summary(parts, (estimator._loss, run.moments, units)))
-        ends = piles.each(ends_of_part, [()] * piles.n_blocks)
         keep_range(estimator, samples.X, found=_merged_ends(ends))
         return run
 

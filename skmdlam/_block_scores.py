@@ -90,6 +90,10 @@ class FromBlocks(FromSamples):
         self._known = {}
         self.scores = []
 
+    def let_go(self):
+        """Hold the samples no longer: all scores are found."""
+        self._piles = None
+
     def of_all_levels(self, categories):
         return [
             replace(each, n_levels=self._n_levels[each.column])
