@@ -250,6 +250,8 @@ def _some(total):
 
 def _right(block, estimator):
     predicted, weight = estimator.predict(block.X), _weight(block)
+    if not weight.any():  # of some blocks alone
+        return 0.0, 0.0
     return accuracy_score(block.y, predicted, normalize=False, sample_weight=weight), weight.sum()
 
 
