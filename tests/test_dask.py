@@ -687,9 +687,9 @@ class TestBadInput:
     def test_of_large_ones(self, client, monkeypatch, estimator):
         monkeypatch.setattr("skmdlam.dask._collections.LIMITS", SMALL)
         target = np.where(np.isnan(self.HOLE), np.nan, self.HOLE > 0)
-        with pytest.raises(ValueError, match=r"(?i)block 2 of X: (In block 2)?.*nan"):
+        with pytest.raises(ValueError, match=r"^block 2 of X: Input y contains NaN"):
             estimator(**QUICK).fit(chunked(X), chunked(target))
-        with pytest.raises(ValueError, match=r"block (0|2|3) of X.*negative"):
+        with pytest.raises(ValueError, match=r"^block 0 of X: sample_weight must not be neg"):
             estimator(**QUICK).fit(chunked(X), chunked(Y > 0), chunked(-WEIGHT))
 
     def test_weights(self, client):

@@ -10,7 +10,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._validation import refuse_strings
 from ._blocks import with_place
-from ._client import Sealed, key_for, large_arguments, out_of_the_way
+from ._client import (
+    Sealed,
+    interrupts_stay_here,
+    key_for,
+    large_arguments,
+    out_of_the_way,
+)
 from ._collections import (
     checked,
     is_array,
@@ -230,7 +236,7 @@ def score(estimator, client, X, y, sample_weight, by_block):
     score : float
     """
     check_is_fitted(estimator)
-    with out_of_the_way():
+    with out_of_the_way(), interrupts_stay_here(client):
         blocks, _ = checked(read(client, X, y, sample_weight, held=False))
         return by_block(estimator, blocks)
 
