@@ -52,7 +52,8 @@ class Description:
     names : list or None
         Names of the columns, where it is a frame.
     kinds : list of Kind or None, or None
-        Of its columns, None for one of gaps alone; None where all are numbers by their type.
+        Of its columns, None for one of gaps alone; None where all are numbers by their type, and
+        none is of gaps alone.
     sparse : bool
     dtype : dtype
         Of its numbers.
@@ -266,11 +267,12 @@ def _described(raw, target, categorical_features, name, block):
         refuse_huge(Y, "y")
         target.loss.check_target(Y)
     gaps = np.zeros(X.shape[1], dtype=bool) if sp.issparse(X) else np.isnan(X).any(axis=0)
+    numbers = table.all_numbers and not (gaps.any() and np.isnan(X[:, gaps]).all(axis=0).any())
     return Description(
         block,
         *X.shape,
         names,
-        None if table.all_numbers else _kinds(table, X),
+        None if numbers else _kinds(table, X),
         sp.issparse(X),
         X.dtype,
         X.nnz if sp.issparse(X) else X.size,
@@ -279,7 +281,7 @@ def _described(raw, target, categorical_features, name, block):
         n_outputs,
         None if target.numeric else classes_in(y, weight),
         None if weight is None else float(weight.sum(dtype=float)),
-        len(y) if weight is None else np.count_nonzero(weight),
+        X.shape[0] if weight is None else np.count_nonzero(weight),
     )
 
 
