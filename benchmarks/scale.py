@@ -165,7 +165,12 @@ def fit_dask(job):
     from skmdlam.dask import MDLAMClassifier
 
     folder, ends = Path(job["folder"]), []
-    WATCHER.set(lambda record, total: ends.append((time.perf_counter(), processor_time())))
+
+    def tell(*_):
+        ends.append((time.perf_counter(), processor_time()))
+        print(f"epoch {len(ends)}: {ends[-1][0] - start:.1f} s", file=sys.stderr, flush=True)
+
+    WATCHER.set(tell)
     dask.config.set({f"distributed.worker.memory.{name}": x for name, x in MEMORY.items()})
     with (
         Memory() as memory,
@@ -288,7 +293,7 @@ def fit_control(job):
 JOBS = {"dask": fit_dask, "control": fit_control}
 
 
-def alone(kind, job, limit=480):
+def alone(kind, job, limit=900):
     """What a job in a process of its own says; its error ends this script."""
     command = [sys.executable, __file__, "--job", kind, json.dumps(job)]
     with tempfile.TemporaryFile("w+") as out:
@@ -301,20 +306,29 @@ def alone(kind, job, limit=480):
 
 
 def rows_part(options, rows):
-    """Make the fits that lack; yield all rows after each."""
+    """Make the fits that lack, short ones first; yield all rows after each."""
+
+    def few_epochs(n, setting):
+        given = {"max_iter": options.epochs}
+        given |= {"encoding": None} if setting == FEW else {}
+        job = {"rows": n, "workers": 2, "memory": options.memory, "options": given}
+        return lacking(rows, {"n": n, "fit": f"Dask, {setting}"}, "dask", job, options)
+
+    def control(n, model):
+        ours = [row["score"] for row in rows if row["n"] == n and row["fit"].startswith("Dask")]
+        job = {"model": model, "rows": n, "epochs": options.control_epochs}
+        job |= {"limit": options.control_seconds, "target": max(ours, default=None)}
+        return lacking(rows, {"n": n, "fit": model}, "control", job, options)
+
     for n in options.rows:
         write_files(options.folder, n)
-        for setting in (FEW, DEFAULTS):
-            if setting == DEFAULTS and n > options.defaults_up_to:
-                continue
-            given = {"max_iter": options.epochs, "encoding": None} if setting == FEW else {}
-            job = {"rows": n, "workers": 2, "memory": options.memory, "options": given}
-            yield from lacking(rows, {"n": n, "fit": f"Dask, {setting}"}, "dask", job, options)
-        ours = [row["score"] for row in rows if row["n"] == n and row["fit"].startswith("Dask")]
-        for model in (MLP, SGD):
-            job = {"model": model, "rows": n, "epochs": options.control_epochs}
-            job |= {"limit": options.control_seconds, "target": max(ours, default=None)}
-            yield from lacking(rows, {"n": n, "fit": model}, "control", job, options)
+        yield from few_epochs(n, FEW)
+    for n in options.rows:
+        for model in options.controls:
+            yield from control(n, model)
+    for n in options.rows:
+        if n <= options.defaults_up_to:
+            yield from few_epochs(n, DEFAULTS)
 
 
 def lacking(rows, about, kind, job, options):
@@ -620,9 +634,10 @@ def arguments_parser():
     parser = tables_parser(__doc__)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--rows", type=int, nargs="+", default=[10**5, 10**6, 10**7])
-    parser.add_argument("--epochs", type=int, default=6, help="of the fits of few epochs")
+    parser.add_argument("--epochs", type=int, default=3, help="of the fits with Dask")
     parser.add_argument("--defaults-up-to", type=int, default=10**6, metavar="ROWS")
     parser.add_argument("--memory", default="1600MiB", help="limit of a worker")
+    parser.add_argument("--controls", nargs="*", choices=(MLP, SGD), default=(MLP, SGD))
     parser.add_argument("--control-epochs", type=int, default=10)
     parser.add_argument("--control-seconds", type=float, default=240.0)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8])

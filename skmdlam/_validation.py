@@ -232,9 +232,7 @@ def split_validation(samples, fraction, shuffle, strata, rng):
     training, validation : Samples
     """
     n = len(samples)
-    setting = f"early_stopping=True with validation_fraction={fraction}"
-    if n - int(np.ceil(fraction * n)) < 1 or n < 2:
-        raise ValueError(f"{setting} leaves no samples to train on: n_samples = {n}.")
+    n_held_out(fraction, n)
     try:
         train, test = train_test_split(
             np.arange(n),
@@ -245,9 +243,21 @@ def split_validation(samples, fraction, shuffle, strata, rng):
         )
     except ValueError as error:  # too few samples of a class
         raise ValueError(
-            f"{setting} cannot put every class on both sides of the split of {n} samples: {error}"
+            f"early_stopping=True with validation_fraction={fraction} cannot put every class on "
+            f"both sides of the split of {n} samples: {error}"
         ) from error
     return samples.take(train), samples.take(test)
+
+
+def n_held_out(fraction, n):
+    """How many of n samples are held out for early stopping; others must be left to train on."""
+    size = int(np.ceil(fraction * n))
+    if n - size < 1 or n < 2:
+        raise ValueError(
+            f"early_stopping=True with validation_fraction={fraction} leaves no samples to train "
+            f"on: n_samples = {n}."
+        )
+    return size
 
 
 def check_warm_start(estimator, loss, sizes):

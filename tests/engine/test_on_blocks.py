@@ -128,9 +128,30 @@ def test_blocks_without_samples_do_nothing():
         [record.objective for record in run_on(blocks_of(problem, edges), problem, options, start)]
         for edges in ([0, 300, 600], [0, 300, 300, 600])
     )
-    # Their numbers are other ones, and so are the orders: what they count must not be.
-    assert len(first) == len(other)
-    assert min(other) == pytest.approx(min(first), rel=0.05)
+    assert first == other
+
+
+def test_weights_that_only_some_blocks_have():
+    problem = problem_of(*data(), weight=np.repeat([1.0, 7.0], 300))
+    options = Feasible()
+    start, blocks = start_of(problem, options), blocks_of(problem, [0, 300, 600])
+    ones, others = blocks.parts
+    some = LocalBlocks([ones._replace(weight=None), others])
+    first, other = (
+        [record.objective for record in islice(run_on(kind, problem, options, start), 2)]
+        for kind in (blocks, some)
+    )
+    assert first == other
+
+
+def test_blocks_of_a_few_samples_count_as_little_as_these():
+    problem = problem_of(*data())
+    options = Feasible()
+    start, edges = start_of(problem, options), [0, 1, 300, 302, 590, 597, 600]
+    records = list(run_on(blocks_of(problem, edges), problem, options, start, max_iter=30))
+    others = list(run_at_hand(problem, options, start, max_iter=30))
+    assert not any(record.restarts for record in records)
+    assert records[-1].objective < 1.1 * others[-1].objective
 
 
 def test_several_blocks_are_as_good_as_a_run_at_hand():
@@ -169,6 +190,18 @@ def test_a_part_of_the_samples_is_enough_to_prepare():
     assert records[-1].objective < 0.5 * records[0].loss
     weight_of_all = Feasible().auto_rho(3000, 25)
     assert records[0].rho == pytest.approx(weight_of_all)
+
+
+def test_an_outlier_that_the_sample_has_not_is_no_less_noise():
+    """The unit of the target is that of all; the noise is a share of a spread, whatever it is."""
+    X, Y = data(3000)
+    Y[7] += 1e4
+    problem = problem_of(X, Y)
+    blocks, some = blocks_of(problem, [0, 1000, 3000]), problem.some(np.arange(0, 3000, 6))
+    found = BlockBatches(Feasible(), some, blocks, settings_of(), Whole.of(blocks, some))
+    known = MiniBatches(Feasible(), problem_of(*data(3000)), settings_of())
+    alike = [each.prepared.regularization.upper_alpha for each in (found, known)]
+    assert alike[0] == pytest.approx(alike[1], rel=0.5)
 
 
 def test_what_is_lost_can_be_computed_again():
