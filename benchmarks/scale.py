@@ -273,7 +273,7 @@ def fit_control(job):
             for i in rng.permutation(job["rows"] // BLOCK):
                 X, y = (np.load(folder / f"{name}{i}.npy") for name in "Xy")
                 order = rng.permutation(len(y))  # partial_fit goes through them in their order
-                model.partial_fit(X[order], y[order], classes)
+                model.partial_fit(X[order], y[order], classes=classes)
             times.append(time.perf_counter() - start)
             cpu += time.process_time() - before
             scores.append(model.score(X_test, y_test))
