@@ -273,7 +273,7 @@ def fit_control(job):
             for i in rng.permutation(job["rows"] // BLOCK):
                 X, y = (np.load(folder / f"{name}{i}.npy") for name in "Xy")
                 order = rng.permutation(len(y))  # partial_fit goes through them in their order
-                model.partial_fit(X[order], y[order], classes)
+                model.partial_fit(X[order], y[order], classes=classes)
             times.append(time.perf_counter() - start)
             cpu += time.process_time() - before
             scores.append(model.score(X_test, y_test))
@@ -533,17 +533,20 @@ def paths_page(rows):
     """A line for each table: mean scores, and by how much paths differ from the local fit."""
     lines = []
     for name in dict.fromkeys(row["table"] for row in rows):
-        of = {}
-        for row in rows:
-            if row["table"] == name:
-                of.setdefault(row["paths"], []).append(row)
-        score = {paths: np.mean([row["score"] for row in found]) for paths, found in of.items()}
-        epochs = {paths: np.mean([row["epochs"] for row in found]) for paths, found in of.items()}
-        cpu = {paths: np.mean([row["processor"] for row in found]) for paths, found in of.items()}
-        line = [name, len(of[0]), of[1][0]["piles"], number(score[0], 4)]
-        line += [f"{1000 * (score[paths] - score[0]):+.1f}" for paths in PATHS]
-        for each in (epochs, cpu):
-            line.append(" ".join(f"{each[paths]:.0f}" for paths in (0, *PATHS)))
+        of = {(row["paths"], row["seed"]): row for row in rows if row["table"] == name}
+        seeds = [seed for paths, seed in of if paths == 0]
+        local = {seed: of[0, seed]["score"] for seed in seeds}
+        found = {k: [of[k, seed] for seed in seeds if (k, seed) in of] for k in (0, *PATHS)}
+        line = [name, len(seeds), max(row["piles"] for row in of.values())]
+        line.append(number(np.mean(list(local.values())), 4))
+        for k in PATHS:
+            gains = [row["score"] - local[row["seed"]] for row in found[k]]
+            line.append(f"{1000 * np.mean(gains):+.1f}" if gains else "-")
+        for key in ("epochs", "processor"):
+            means = [
+                f"{np.mean([row[key] for row in each]):.0f}" for each in found.values() if each
+            ]
+            line.append(" ".join(means))
         lines.append(line)
     header = ["table", "seeds", "piles", "local fit", *(f"{paths} paths" for paths in PATHS)]
     return table([*header, "epochs", "processor seconds"], lines)
@@ -632,7 +635,7 @@ def value_of(key, text):
 
 def arguments_parser():
     parser = tables_parser(__doc__)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
     parser.add_argument("--rows", type=int, nargs="+", default=[10**5, 10**6, 10**7])
     parser.add_argument("--epochs", type=int, default=3, help="of the fits with Dask")
     parser.add_argument("--defaults-up-to", type=int, default=10**6, metavar="ROWS")
