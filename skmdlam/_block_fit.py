@@ -27,7 +27,7 @@ from .engine.feasible import Feasible
 from .engine.inputs.encoded import encoded_samples
 from .engine.loop.run import ConvertedRun, as_run
 from .engine.moments import column_moments
-from .engine.whole import size_of
+from .engine.totals import size_of
 
 __all__ = ["Raw", "fit_blocks"]
 
@@ -80,7 +80,8 @@ def _fit(estimator, blocks, validation, limits):
     validation = prepare_validation(estimator, *validation, target, none)
     rng = check_random_state(estimator.random_state)
     rows = blocks.mapped(read_block, facts.form, name)
-    piles = rows.dealt(n_piles(facts, limits), rng.randint(np.iinfo(np.int32).max))
+    seed = rng.randint(np.iinfo(np.int32).max)
+    piles = rows.dealt(n_piles(facts, limits), seed, facts.sizes)
     rows.release()  # they go block by block, as the piles come
     sizes, total = _sizes(piles)
     if estimator.early_stopping and validation is None:

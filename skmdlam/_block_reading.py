@@ -138,6 +138,8 @@ class Facts:
         The size of the largest.
     gaps : ndarray of bool of shape (n_features,)
         Columns of numbers that have gaps.
+    sizes : list of int
+        Samples of each block.
     """
 
     form: Form
@@ -145,6 +147,7 @@ class Facts:
     n_numbers: int
     largest: float
     gaps: np.ndarray
+    sizes: list
 
 
 # -- what is sent to the blocks -------------------------------------------------------------------
@@ -225,6 +228,7 @@ def facts_of(estimator, blocks, target, goes_on=False):
         categorical_mask(given, table)  # its error is that of all blocks
     names = getattr(blocks, "names", [f"block {i}" for i in range(blocks.n_blocks)])
     found = blocks.each(described, [(each,) for each in names], shared=(target, given, name))
+    sizes = [each.n_weighted for each in found]
     found = _agreeing(found, name)
     n_features, gaps = table.shape[1], np.any([each.gaps for each in found], axis=0)
     reader = estimator._reader if goes_on else None
@@ -247,6 +251,7 @@ def facts_of(estimator, blocks, target, goes_on=False):
         sum(each.n_numbers for each in found),
         max(each.largest for each in found),
         gaps,
+        sizes,
     )
 
 

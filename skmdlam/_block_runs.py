@@ -8,7 +8,7 @@ from .engine.on_blocks import mini_batch_runs_on_blocks
 from .engine.priced import priced_run
 from .engine.records import Settings
 from .engine.run_choice import Runs
-from .engine.whole import Whole
+from .engine.totals import Totals
 
 
 def start_on_blocks(options, problem, blocks, starts, **settings):
@@ -48,7 +48,7 @@ class RunsOnBlocks(Runs):
     def __init__(self, options, problem, blocks):
         super().__init__(options)
         self._problem, self._blocks = problem, blocks
-        self._whole = Whole.of(blocks, problem)
+        self._whole = Totals.of(blocks, problem)
 
     @cached_property
     def _samples(self):

@@ -44,8 +44,8 @@ class Sent(LocalBlocks):
     def each(self, function, args, which=None, shared=()):
         return super().each(*travelled((function, args, which, shared)))
 
-    def dealt(self, n_piles, seed):
-        return Sent(super().dealt(n_piles, seed).parts)
+    def dealt(self, n_piles, seed, sizes=None):
+        return Sent(super().dealt(n_piles, seed, sizes).parts)
 
 
 def travelled(values):
@@ -507,8 +507,8 @@ def test_nothing_is_held_twice_while_a_run_is_on():
         def mapped(self, function, *args):
             return kept(super().mapped(function, *args))
 
-        def dealt(self, n_piles, seed):
-            return kept(super().dealt(n_piles, seed))
+        def dealt(self, n_piles, seed, sizes=None):
+            return kept(super().dealt(n_piles, seed, sizes))
 
     def kept(blocks):
         blocks = Watched(blocks.parts)

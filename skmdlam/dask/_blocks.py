@@ -7,7 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from dask.sizeof import sizeof
 
-from ..engine.blocks import Blocks, added, deal, pile_of, piles_of, tree_sum
+from ..engine.blocks import Blocks, added, deal, pile_of, piles_of_each, tree_sum
 from ..engine.inputs.dense import DenseInput, DenseOnDemand
 from ..engine.inputs.encoded import EncodedSamples
 from ..engine.inputs.scaled import ScaledInput
@@ -64,15 +64,15 @@ class DaskBlocks(Blocks):
         parts = self._tasks(function, args, which, shared)
         return results_of(self.client, [tree_sum(parts, add=add)])[0]
 
-    def dealt(self, n_piles, seed):
-        n = self.n_blocks
+    def dealt(self, n_piles, seed, sizes=None):
+        targets = piles_of_each(self.n_blocks, n_piles, sizes)
         hands = [
-            submit(self.client, "deal", deal, block, number, n, n_piles, seed)
-            for number, block in enumerate(self.futures())
+            submit(self.client, "deal", deal, block, number, own, seed)
+            for number, (block, own) in enumerate(zip(self.futures(), targets, strict=True))
         ]
         piles = [[] for _ in range(n_piles)]
-        for number, hand in enumerate(hands):
-            for pile in sorted(set(piles_of(number, n, n_piles))):
+        for hand, own in zip(hands, targets, strict=True):
+            for pile in sorted(own):
                 # At once: a hand is let go when all of it is picked.
                 pick = submit(self.client, "pick", _picked, hand, pile, priority=1)
                 piles[pile].append(pick)

@@ -29,7 +29,7 @@ class BlockSamples:
         A sample of the rows.
     blocks : Blocks
         Of :class:`~skmdlam.engine.blocks.Part`, in the units of the problem.
-    whole : Whole
+    whole : Totals
         Sums over all samples.
     constants : Constants
 

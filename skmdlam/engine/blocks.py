@@ -100,7 +100,7 @@ class Blocks(ABC):
         return self.pooled(function, [()] * self.n_blocks, shared=args)
 
     @abstractmethod
-    def dealt(self, n_piles, seed):
+    def dealt(self, n_piles, seed, sizes=None):
         """Blocks with the same samples in random order, about as many in each.
 
         Parameters
@@ -109,6 +109,8 @@ class Blocks(ABC):
             How many blocks there will be.
         seed : int
             What decides which sample goes where, with the blocks as they are.
+        sizes : list of int or None, default=None
+            Samples in each block; None where these are about as many.
         """
 
     @abstractmethod
@@ -144,10 +146,11 @@ class LocalBlocks(Blocks):
     def release(self):
         self.parts = [None] * self.n_blocks
 
-    def dealt(self, n_piles, seed):
+    def dealt(self, n_piles, seed, sizes=None):
+        piles = piles_of_each(self.n_blocks, n_piles, sizes)
         hands = [
-            deal(part, number, self.n_blocks, n_piles, seed)
-            for number, part in enumerate(self.parts)
+            deal(part, number, own, seed)
+            for number, (part, own) in enumerate(zip(self.parts, piles, strict=True))
         ]
         return LocalBlocks(
             [
@@ -193,24 +196,28 @@ def times(factor, values):
     return values * factor
 
 
-# Piles that the samples of one block go to, at most: many blocks times many piles would be a flood.
-_MOST_PILES = 32
+# Piles that the samples of one of many blocks go to: all times all would be a flood.
+_FEW_PILES = 32
 
 
-def piles_of(number, n_blocks, n_piles):
-    """The piles that the samples of one of the blocks go to, spread over all.
+def piles_of_each(n_blocks, n_piles, sizes=None):
+    """The piles that the samples of each block go to, spread over all, a list of lists.
 
-    Where there are many blocks these are a few, and together all piles have as many.
+    Where there are many blocks these are a few, and together all piles have as many. A block of
+    many samples goes to so many that it is no more than a part of each of them.
     """
-    m = min(n_piles, max(_MOST_PILES, -(-_MOST_PILES * n_piles // max(n_blocks, 1) // 8)))
-    return [(number + j * n_piles // m) % n_piles for j in range(m)]
+    sizes = np.ones(n_blocks) if sizes is None else np.asarray(sizes, dtype=float)
+    wanted = np.ceil(4.0 * n_piles * sizes / max(sizes.sum(), 1.0)).astype(int)
+    counts = np.minimum(n_piles, np.maximum(_FEW_PILES, wanted)).tolist()
+    return [
+        [(number + j * n_piles // m) % n_piles for j in range(m)] for number, m in enumerate(counts)
+    ]
 
 
-def deal(part, number, n_blocks, n_piles, seed):
+def deal(part, number, piles, seed):
     """The samples of one block in random order, by the pile that they go to, a dict."""
     rng = np.random.default_rng([seed, 0, number])
     order = rng.permutation(part.n)
-    piles = piles_of(number, n_blocks, n_piles)
     # What is left over goes to other piles for each block.
     shift = int(rng.integers(len(piles)))
     edges = np.linspace(0, part.n, len(piles) + 1).astype(int)

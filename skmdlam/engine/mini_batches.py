@@ -199,7 +199,7 @@ def prepare(problem, options, settings, rng, *, single, whole=None):
         For a sketch of wide data.
     single : bool
         Whether steps are in single precision.
-    whole : Whole or None, default=None
+    whole : Totals or None, default=None
         Sums over all samples, where those of the problem are a part of them.
 
     Returns

@@ -37,7 +37,7 @@ def mini_batch_runs_on_blocks(options, problem, blocks, starts, settings, whole)
     starts : list of (coefs, intercepts)
         Starting weights of each network.
     settings : Settings
-    whole : Whole
+    whole : Totals
 
     Returns
     -------

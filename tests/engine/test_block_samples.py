@@ -27,7 +27,7 @@ from skmdlam.engine.priced import priced_run
 from skmdlam.engine.problem import Problem
 from skmdlam.engine.records import Settings
 from skmdlam.engine.regularization import Regularization
-from skmdlam.engine.whole import Whole
+from skmdlam.engine.totals import Totals
 from skmdlam.losses import SoftmaxCrossEntropy, get_loss
 from skmdlam.penalties import get_penalty
 
@@ -122,7 +122,7 @@ def on_blocks(solver, problem, blocks, starts, settings):
 
 
 def samples_of(problem, blocks, constants=CONSTANTS):
-    return BlockSamples(problem, blocks, Whole.of(blocks, problem), constants)
+    return BlockSamples(problem, blocks, Totals.of(blocks, problem), constants)
 
 
 def assert_alike(run, expected, sweeps=10, rtol=1e-6):

@@ -54,6 +54,14 @@ def test_many_blocks_are_not_a_flood():
     assert all(np.ptp(ids_of(pile)) > 0.8 * 64 * 200 for pile in piles)
 
 
+def test_a_block_of_most_samples_goes_to_all_piles():
+    sizes = [20_000, *[20] * 99]
+    blocks = LocalBlocks(parts(sizes))
+    lengths = [pile.n for pile in blocks.dealt(100, 0, sizes).parts]
+    assert sum(lengths) == sum(sizes)
+    assert max(lengths) < 1.5 * np.mean(lengths)
+
+
 def test_the_seed_decides():
     first, again, other = (
         [ids_of(pile) for pile in LocalBlocks(parts()).dealt(3, seed).parts] for seed in (1, 1, 2)

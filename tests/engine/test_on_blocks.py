@@ -17,7 +17,7 @@ from skmdlam.engine.mini_batches import MiniBatches
 from skmdlam.engine.on_blocks import BlockBatches, Rounds, mini_batch_runs_on_blocks, paths_of
 from skmdlam.engine.problem import Problem, forward
 from skmdlam.engine.records import Settings
-from skmdlam.engine.whole import Whole
+from skmdlam.engine.totals import Totals
 from skmdlam.losses import Huber, LogisticLoss, SoftmaxCrossEntropy, SquaredError
 from skmdlam.penalties import get_penalty
 
@@ -70,7 +70,7 @@ def run_at_hand(problem, options, start, **settings):
 
 
 def run_on(blocks, problem, options, start, **settings):
-    whole = Whole.of(blocks, problem)
+    whole = Totals.of(blocks, problem)
     return mini_batch_runs_on_blocks(
         options, problem, blocks, [start], settings_of(**settings), whole
     )
@@ -179,7 +179,7 @@ def test_a_part_of_the_samples_is_enough_to_prepare():
     blocks = blocks_of(problem, [0, 1000, 2000, 3000])
     some = problem.some(np.arange(0, 3000, 6))
     start = start_of(problem, options)
-    whole = Whole.of(blocks, some)
+    whole = Totals.of(blocks, some)
     batches = BlockBatches(options, some, blocks, settings_of(), whole)
     assert batches.prepared.total == 3000
     columns = batches.prepared.frame.coordinates.columns
@@ -198,7 +198,7 @@ def test_an_outlier_that_the_sample_has_not_is_no_less_noise():
     Y[7] += 1e4
     problem = problem_of(X, Y)
     blocks, some = blocks_of(problem, [0, 1000, 3000]), problem.some(np.arange(0, 3000, 6))
-    found = BlockBatches(Feasible(), some, blocks, settings_of(), Whole.of(blocks, some))
+    found = BlockBatches(Feasible(), some, blocks, settings_of(), Totals.of(blocks, some))
     known = MiniBatches(Feasible(), problem_of(*data(3000)), settings_of())
     alike = [each.prepared.regularization.upper_alpha for each in (found, known)]
     assert alike[0] == pytest.approx(alike[1], rel=0.5)
@@ -232,7 +232,7 @@ def test_an_epoch_that_diverged_is_taken_back():
     problem = problem_of(*data())
     options = Feasible()
     blocks = blocks_of(problem, [0, 200, 400, 600])
-    batches = BlockBatches(options, problem, blocks, settings_of(), Whole.of(blocks, problem))
+    batches = BlockBatches(options, problem, blocks, settings_of(), Totals.of(blocks, problem))
     run = batches.run(*start_of(problem, options), batches.rng)
     next(run)
     kept = [W.copy() for W in run.judge.kept]
@@ -251,7 +251,7 @@ def test_several_networks_become_one():
     blocks = blocks_of(problem, [0, 300, 600])
     starts = [start_of(problem, options), start_of(problem, options, 8)]
     run = mini_batch_runs_on_blocks(
-        options, problem, blocks, starts, settings_of(), Whole.of(blocks, problem)
+        options, problem, blocks, starts, settings_of(), Totals.of(blocks, problem)
     )
     list(islice(run, 3))
     assert [W.shape for W in run.weights()[0]] == [(5, 16), (16, 2)]

@@ -13,7 +13,7 @@ from skmdlam.engine.mini_batches import prepare
 from skmdlam.engine.plan import Plan, first_samples, hold
 from skmdlam.engine.problem import Problem
 from skmdlam.engine.records import Settings
-from skmdlam.engine.whole import Whole
+from skmdlam.engine.totals import Totals
 from skmdlam.losses import LogisticLoss, SquaredError
 from skmdlam.penalties import get_penalty
 
@@ -22,7 +22,7 @@ def planned(X, Y, weight=None, loss=None):
     loss = loss or SquaredError()
     activations = [get_activation("relu")]
     problem = Problem(X, Y, activations, loss, get_penalty("l2"), 0.0, weight)
-    whole = Whole.of(LocalBlocks([Part(X, Y, weight)]), problem)
+    whole = Totals.of(LocalBlocks([Part(X, Y, weight)]), problem)
     rng = np.random.RandomState(0)
     options = Feasible()
     prepared = prepare(problem, options, Settings(rng=rng), rng, single=True, whole=whole)

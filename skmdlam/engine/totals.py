@@ -7,7 +7,7 @@ import numpy as np
 from .moments import EachTarget, centered_sums, column_sums, moments_of_sums
 
 
-class Whole(NamedTuple):
+class Totals(NamedTuple):
     """What is known of all samples where only some of them are at hand.
 
     Attributes
@@ -39,7 +39,7 @@ class Whole(NamedTuple):
 
         Returns
         -------
-        whole : Whole
+        whole : Totals
         """
         n, total = blocks.total(size_of)
         mean, target = blocks.total(_first, total)

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from skmdlam.engine.blocks import LocalBlocks, Part
 from skmdlam.engine.moments import EachTarget, column_moments
 from skmdlam.engine.problem import Problem
-from skmdlam.engine.whole import Whole
+from skmdlam.engine.totals import Totals
 from skmdlam.losses import Huber, SquaredError
 from skmdlam.penalties import get_penalty
 
@@ -33,7 +33,7 @@ def test_moments_are_those_of_all(sparse, weighted, dtype):
         for a, b in [(0, 200), (200, 200), (200, 201), (201, 500)]
     ]
     problem = problem_of(X, Y, weight)
-    whole = Whole.of(LocalBlocks(parts), problem)
+    whole = Totals.of(LocalBlocks(parts), problem)
     assert whole.n == 500 and whole.total == pytest.approx(problem.rows.total)
     share = problem.rows.normalized()
     for found, known in zip(whole.moments, column_moments(X, share), strict=True):
@@ -48,6 +48,6 @@ def test_outliers_do_not_own_the_unit_of_a_loss_that_bounds_them():
     Y = np.random.default_rng(0).standard_normal((100, 1))
     Y[7] = 1e6
     problem = problem_of(np.zeros((100, 1)), Y, loss=Huber(1.0))
-    whole = Whole.of(LocalBlocks([Part(problem.X, Y)]), problem)
+    whole = Totals.of(LocalBlocks([Part(problem.X, Y)]), problem)
     assert whole.targets.variance[0] > 1e9
     assert whole.scaling(problem).scale == problem.loss_scaling().scale < 2
