@@ -1,0 +1,123 @@
+"""Converters and shape calculators, as skl2onnx registers them."""
+
+import numpy as np
+from skl2onnx.common.data_types import (
+    DoubleTensorType,
+    FloatTensorType,
+    Int64TensorType,
+    StringTensorType,
+)
+from skl2onnx.common.utils_classifier import get_label_classes
+
+from ._columns import encoded, inputs_of_network
+from ._graph import Graph
+from ._layers import check_network, output, predictions
+
+CLASSIFIER_OPTIONS = {
+    "zipmap": [True, False, "columns"],
+    "raw_scores": [True, False],
+    "nocl": [True, False],
+    "output_class_labels": [False, True],
+}
+
+
+def classifier_shapes(operator):
+    """Types and shapes of the labels and of the probabilities."""
+    model, n = operator.raw_operator, operator.inputs[0].get_first_dimension()
+    classes = get_label_classes(operator.scope_inst, model)
+    shape = [n, len(classes)] if model._multilabel else [n]
+    text = not model._multilabel and np.asarray(classes).dtype.kind in "OU"
+    operator.outputs[0].set_type((StringTensorType if text else Int64TensorType)(shape))
+    operator.outputs[1].set_type(_floating_type(operator)([n, len(classes)]))
+
+
+def regressor_shapes(operator):
+    """Type and shape of the predictions."""
+    n = operator.inputs[0].get_first_dimension()
+    operator.outputs[0].set_type(_floating_type(operator)([n, operator.raw_operator.n_outputs_]))
+
+
+def encoder_shapes(operator):
+    """Type and shape of the encoded columns."""
+    n = operator.inputs[0].get_first_dimension()
+    operator.outputs[0].set_type(_floating_type(operator)([n, operator.raw_operator._pieces.size]))
+
+
+def convert_classifier(scope, operator, container):
+    """Labels, and probabilities or with ``raw_scores`` the decision function."""
+    model = operator.raw_operator
+    g, z = _network(scope, operator, container)
+    raw = container.get_options(model, {"raw_scores": False})["raw_scores"]
+    label, found = operator.outputs
+    if model._multilabel:
+        g.cast(g("Greater", z, 0.0), np.int64, to=label.full_name)
+        scores = z if raw else predictions(g, z, model)
+    else:
+        classes = _labels(scope, model)
+        if len(model.classes_) == 1:
+            z, scores = g("Mul", z, 0.0), z
+            scores = scores if raw else g("Add", z, 1.0)
+        else:
+            if z_is_of_two(model):
+                z = g.beside([g("Neg", z), z])
+            scores = z if raw else predictions(g, z, model)
+        place = g("ArgMax", z, axis=1, keepdims=0)
+        g("Gather", g.constant(classes), place, axis=0, to=label.full_name)
+    g.cast(scores, _numpy_type(found.type), to=found.full_name)
+
+
+def convert_regressor(scope, operator, container):
+    """Predictions."""
+    g, z = _network(scope, operator, container)
+    (found,) = operator.outputs
+    predicted = predictions(g, z, operator.raw_operator)
+    g.cast(predicted, _numpy_type(found.type), to=found.full_name)
+
+
+def convert_encoder(scope, operator, container):
+    """Encoded columns."""
+    model, (found,) = operator.raw_operator, operator.outputs
+    model._refuse_inside()
+    g = Graph(scope, container, _numpy_type(found.type))
+    X = g.beside([g.cast(variable.full_name) for variable in operator.inputs])
+    g.cast(encoded(g, X, model._pieces), to=found.full_name)
+
+
+def z_is_of_two(model):
+    """Whether one output tells two classes apart."""
+    return len(model.classes_) == 2
+
+
+def _network(scope, operator, container):
+    """The graph, and the name of the pre-activations of the output layer."""
+    model = operator.raw_operator
+    check_network(model)
+    # As NumPy computes: in the wider type of the samples and of what was fitted.
+    dtype = np.result_type(_numpy_type(_floating_type(operator)), *model.coefs_)
+    g = Graph(scope, container, dtype)
+    return g, output(g, inputs_of_network(g, operator.inputs, model), model)
+
+
+def _labels(scope, model):
+    """Class labels that ONNX has: strings and integers."""
+    classes = np.asarray(get_label_classes(scope, model))
+    if classes.dtype.kind in "OU":
+        if all(isinstance(label, str) for label in classes.tolist()):
+            return classes
+    elif (classes == classes.astype(np.int64)).all():
+        return classes.astype(np.int64)
+    raise TypeError(
+        f"The labels {classes.tolist()} are neither all strings nor all integers, and ONNX has no "
+        "others: set the option nocl=True for their indices in classes_."
+    )
+
+
+def _floating_type(operator):
+    """Type of what comes out: double precision where some input is."""
+    double = any(isinstance(variable.type, DoubleTensorType) for variable in operator.inputs)
+    return DoubleTensorType if double else FloatTensorType
+
+
+def _numpy_type(tensor_type):
+    double = tensor_type is DoubleTensorType or isinstance(tensor_type, DoubleTensorType)
+    return np.float64 if double else np.float32
