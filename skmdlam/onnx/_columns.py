@@ -111,6 +111,7 @@ def _codes_of_strings(g, value, known, gap):
         "LabelEncoder",
         value,
         domain="ai.onnx.ml",
+        version=2,
         keys_strings=list(table),
         values_floats=list(table.values()),
         default_float=np.nan,

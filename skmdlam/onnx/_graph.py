@@ -33,7 +33,7 @@ class Graph:
         self._scope, self._container = scope, container
         self.dtype = np.dtype(dtype)
 
-    def __call__(self, op_type, *inputs, domain="", to=None, **attributes):
+    def __call__(self, op_type, *inputs, domain="", version=None, to=None, **attributes):
         """Add a node.
 
         Parameters
@@ -42,6 +42,8 @@ class Graph:
         *inputs : str or ndarray
             Names of values; an array or a number becomes a constant.
         domain : str, default=""
+        version : int, default=None
+            Of the operator; None for the latest one of the opset.
         to : str, default=None
             Name of the result where that is given.
         **attributes
@@ -53,12 +55,13 @@ class Graph:
             Of the result.
         """
         names = [each if isinstance(each, str) else self.constant(each) for each in inputs]
-        return self._add(op_type, names, domain, to, attributes)
+        return self._add(op_type, names, to, attributes, domain, version)
 
-    def _add(self, op_type, names, domain, to, attributes):
+    def _add(self, op_type, names, to, attributes, domain="", version=None):
         to = self._scope.get_unique_variable_name(op_type.lower()) if to is None else to
         node = self._scope.get_unique_operator_name(op_type)
-        self._container.add_node(op_type, names, to, op_domain=domain, name=node, **attributes)
+        options = {"op_domain": domain, "op_version": version, "name": node}
+        self._container.add_node(op_type, names, to, **options, **attributes)
         return to
 
     def constant(self, values, dtype=None):
@@ -79,7 +82,7 @@ class Graph:
     def cast(self, value, dtype=None, to=None):
         """The value in another type, that of the graph by default; ``to`` is its name."""
         dtype = np.dtype(self.dtype if dtype is None else dtype)
-        return self._add("Cast", [value], "", to, {"to": _TYPES[dtype]})
+        return self._add("Cast", [value], to, {"to": _TYPES[dtype]})
 
     def take(self, value, indices):
         """Some of the columns of a value."""
