@@ -22,6 +22,15 @@ from ._compat import (
     StrOptions,
     _fit_context,
 )
+from ._devices import (
+    check_on_device,
+    device_of,
+    held,
+    on_host,
+    output_on_device,
+    refuse_stream,
+    solver_at,
+)
 from ._encoding import (
     by_blocks,
     check_encoding,
@@ -267,6 +276,10 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         callbacks = Callbacks(self, X, y, sample_weight)
         goes_on = self.warm_start and hasattr(self, "coefs_")
         network = self._resolve_network(goes_on)
+        network = replace(network, solver=solver_at(network.solver, X))
+        X, y = held(X), on_host(y, "y")
+        sample_weight = on_host(sample_weight, "sample_weight")
+        validation = [on_host(each, "the validation samples") for each in validation]
         samples = prepare(self, X, y, sample_weight, network.target, goes_on)
         self._check_columns(network, samples, goes_on)
         validation = prepare_validation(self, *validation, network.target, samples)
@@ -277,6 +290,8 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             samples, validation = split_validation(
                 samples, self.validation_fraction, self.shuffle, strata, rng
             )
+            if hasattr(validation.X, "taken"):  # scored by NumPy
+                validation = replace(validation, X=validation.X[:])
         check_calibrate(self, network.target, len(samples))
 
         def begin(problem, units, starts):
@@ -305,6 +320,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         ``choose`` chooses what the first layer sees.
         """
         problem = self._pose(network, samples)
+        check_on_device(network.solver, problem)
         units = TargetUnits.of_all(problem) if network.target.numeric else TargetUnits()
         if goes_on:
             problem = known_columns(self, problem)
@@ -344,6 +360,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 "partial_fit does not support early_stopping=True: a stream has no validation "
                 "samples."
             )
+        refuse_stream(X)
         network = self._resolve_network(goes_on)
         dtype = self.coefs_[0].dtype if goes_on else None
         samples = prepare_chunk(self, X, y, sample_weight, network.target, classes, dtype)
@@ -570,6 +587,10 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 
     def _output(self, X):
         """Pre-activations of the output layer, shape (n_samples, n_outputs_)."""
+        if device_of(X) is not None:
+            output = output_on_device(self, X)
+            if output is not None:
+                return output
 
         def output(inputs):
             weights = self.coefs_, self.intercepts_

@@ -44,6 +44,8 @@ def fit_blocks(estimator, blocks, *, validation=(None, None, None), limits=LIMIT
     Which samples go where is drawn from ``random_state`` and depends on the blocks and on nothing
     else. At most ``driver_rows`` samples come here: those that choices are made on (the encoding,
     units, the noise, the folds of ``calibrate``), and those that ``early_stopping`` sets apart.
+    Rules that ask how many samples there are know of all. Exact are classes and their weights,
+    levels of categories, ranges of columns, sums behind scores, and what a stream goes on from.
 
     Parameters
     ----------
@@ -200,6 +202,11 @@ def _check_solver(estimator, solver):
         raise ValueError(
             f"solver={estimator.solver!r} needs all samples in one place: rechunk X and y to one "
             "block, or use solver='feasible'."
+        )
+    if getattr(solver, "device", None) is not None:
+        raise ValueError(
+            f"Blocks are fitted with NumPy by each worker, and device={solver.device!r} is for "
+            "samples in one place: set device=None, or rechunk X and y to one block."
         )
     if estimator.early_stopping and not estimator.shuffle:
         raise ValueError(

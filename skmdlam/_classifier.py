@@ -7,6 +7,7 @@ from sklearn.utils.metaestimators import available_if
 
 from ._base import BaseMDLAM, can_learn_a_stream
 from ._compat import StrOptions, _fit_context
+from ._devices import where_X_lies
 from ._targets import ClassTarget
 from ._uncertainty import cooled, temperature_of
 
@@ -566,6 +567,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         """
         return self._partial_fit(X, y, sample_weight, classes)
 
+    @where_X_lies
     def decision_function(self, X):
         """Output of the network before the softmax or logistic function.
 
@@ -583,6 +585,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         scores = self._output(X)
         return scores if self._multilabel or scores.shape[1] > 1 else scores.ravel()
 
+    @where_X_lies
     def predict_proba(self, X):
         """Probabilities of the classes.
 
@@ -605,6 +608,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
             return np.ones_like(p)
         return np.hstack([self._loss.inverse_link(-output), p])
 
+    @where_X_lies
     def predict_log_proba(self, X):
         """Logarithm of :meth:`predict_proba`.
 
@@ -627,6 +631,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
             return np.zeros_like(output)
         return np.hstack([log_expit(-output), log_expit(output)])
 
+    @where_X_lies
     def predict(self, X):
         """Most probable class.
 

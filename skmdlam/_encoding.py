@@ -7,6 +7,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
 
+from ._devices import SAMPLES_ON_HOST
 from ._inputs import FROM_SAMPLES, PLAIN, categories_to_score, kinds_of, scored_problem
 from ._range import within_range, without_gaps
 from ._threads import one_blas_thread
@@ -102,6 +103,8 @@ def choose_columns(estimator, problem, network, units, fit, *, kinds=None, scori
     problem : Problem
         With encoded samples, which are made as they are needed where they are many.
     """
+    if hasattr(problem.X, "taken"):
+        return _columns_on_device(estimator, problem, network, units)
     if kinds is None:
         kinds = kinds_of(estimator, problem.X, problem.sample_weight)
     problem = replace(problem, kinds=kinds)
@@ -136,6 +139,28 @@ def choose_columns(estimator, problem, network, units, fit, *, kinds=None, scori
     if columns.scores is not None:
         estimator._inputs = replace(columns, pieces=pieces)
     return _with_pieces(problem, pieces)
+
+
+def _columns_on_device(estimator, problem, network, units):
+    """The same for samples that stay on a device, by some of them: plain columns or curves."""
+    some = problem.at_most(SAMPLES_ON_HOST)
+    some = replace(some, X=some.X[:])
+    encoder, pieces = choose_pieces(estimator, units.problem(some), network.solver)
+    keep_pieces(estimator, encoder, pieces)
+    if pieces is None:
+        return problem
+    return replace(problem, X=problem.X.encoded(pieces), pieces=pieces)
+
+
+def _known_on_device(problem, inputs):
+    if inputs is None:
+        return problem
+    if inputs.scores is not None or not inputs.pieces.only_numbers:
+        raise ValueError(
+            "The last fit was to columns with categories, gaps or scores of values, which so many "
+            "samples on a device do not get: move X to NumPy, or set warm_start=False."
+        )
+    return replace(problem, X=problem.X.encoded(inputs.pieces), pieces=inputs.pieces)
 
 
 def _of_columns(output, pieces, X):
@@ -176,6 +201,8 @@ def _with_pieces(problem, pieces):
 def known_columns(estimator, problem):
     """The problem in the columns that the estimator has chosen before."""
     inputs = estimator._inputs
+    if hasattr(problem.X, "taken"):
+        return _known_on_device(problem, inputs)
     if inputs is None:
         return replace(problem, X=without_gaps(estimator, problem.X))
     X = inputs.columns(problem.X)

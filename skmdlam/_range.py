@@ -46,6 +46,8 @@ def ends_of(X):
     """Smallest and largest number of each column, not a number where there are only gaps."""
     if sp.issparse(X):
         return tuple(end.astype(X.dtype) for end in extremes(X))
+    if hasattr(X, "taken"):  # on a device, and complete
+        return X.min(axis=0), X.max(axis=0)
     return np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
 
 

@@ -8,6 +8,7 @@ from sklearn.utils.metaestimators import available_if
 
 from ._base import BaseMDLAM, can_learn_a_stream
 from ._compat import Interval, StrOptions, _fit_context
+from ._devices import where_X_lies
 from ._encoding import by_blocks
 from ._targets import NumericTarget
 from ._uncertainty import noise_of, predicted
@@ -572,6 +573,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         """
         return self._partial_fit(X, y, sample_weight)
 
+    @where_X_lies
     def predict(self, X, return_std=False):
         """Predict targets.
 

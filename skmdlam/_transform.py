@@ -6,6 +6,7 @@ from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 
 from ._compat import with_column_names
+from ._devices import where_X_lies
 from ._encoding import by_blocks
 from ._validation import check_new_X
 from .engine.problem import hidden_activations
@@ -84,6 +85,7 @@ class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
         return tags
 
 
+@where_X_lies
 def _transform(self, X, layer=-1):
     """Activations of a hidden layer: features that the network has learned.
 

@@ -1,6 +1,7 @@
 """What may come in: X, y, weights and validation samples, checked before any work is done."""
 
 import contextlib
+import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,15 +11,19 @@ from sklearn.utils import check_array, check_X_y
 from sklearn.utils.validation import check_is_fitted
 
 from ._compat import _check_feature_names, _check_n_features, _check_sample_weight
+from ._devices import on_host
 from ._entries import NUMBERS
 from ._frames import table_of
 from ._reader import Reader
+from .engine.device.table import Table
 
 _FORMATS = ("csr", "csc")
 _FLOATS = (np.float64, np.float32)
 # What scikit-learn checks of a table in numbers.
 _FORM = {"accept_sparse": _FORMATS, "dtype": _FLOATS, "ensure_all_finite": "allow-nan"}
 LARGEST_INPUT = 1e150
+# Of samples on a device those that NumPy reads, for errors and for what it keeps of the columns.
+_READ_ON_HOST = 1000
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,8 @@ class Samples:
     def take(self, rows):
         """Only these rows."""
         weight = None if self.weight is None else self.weight[rows]
-        return Samples(self.X[rows], self.y[rows], self.Y[rows], weight)
+        X = self.X.taken(rows) if hasattr(self.X, "taken") else self.X[rows]
+        return Samples(X, self.y[rows], self.Y[rows], weight)
 
     def with_weight(self):
         """The samples with a positive weight; no weights when all of them are one."""
@@ -75,6 +81,8 @@ def prepare(estimator, X, y, sample_weight, target, goes_on=False):
     -------
     Samples
     """
+    if isinstance(X, Table):
+        return _prepare_on_device(estimator, X, y, sample_weight, target)
     table = table_in_order(estimator, X, reset=True)
     reader = estimator._reader if goes_on else None
     if reader is None or reader.n_features != table.shape[1]:
@@ -83,6 +91,35 @@ def prepare(estimator, X, y, sample_weight, target, goes_on=False):
     weight = check_weight(sample_weight, X)
     Y, weight = target.learn(y, weight, X.dtype)
     return _checked(Samples(X, y, Y, weight), target)
+
+
+def _prepare_on_device(estimator, X, y, sample_weight, target):
+    """The same for samples that stay on a device: few of them are read, all of them are checked."""
+    if target.numeric:
+        refuse_strings(y, "y")
+    y = check_array(y, ensure_2d=False, dtype=np.float64 if target.numeric else None)
+    if len(y) != len(X):
+        raise ValueError(f"X and y must have as many samples; got {len(X)} and {len(y)}.")
+    few = slice(0, min(len(X), _READ_ON_HOST))
+    read = prepare(estimator, X[few], y[few], None, copy.deepcopy(target))
+    if estimator.is_categorical_ is not None:
+        raise ValueError(
+            f"{len(X)} samples on a device have columns of categories: move X to NumPy, or set "
+            "categorical_features=None."
+        )
+    largest = np.abs([X.min(axis=0), X.max(axis=0)]).max(initial=0.0)
+    if not largest <= LARGEST_INPUT:
+        raise ValueError(
+            f"X has gaps, infinite numbers or ones beyond {LARGEST_INPUT:g}: on a device so many "
+            f"samples ({len(X)}) have to be complete and finite. Move X to NumPy, where gaps are "
+            "fine, or fill them."
+        )
+    n_samples = np.broadcast_to(read.X.dtype.type(0), (len(X), 1))
+    weight = check_weight(sample_weight, n_samples)
+    Y, weight = target.learn(y, weight, X.dtype)
+    refuse_huge(Y, "y")
+    target.loss.check_target(Y)
+    return Samples(X, y, Y, weight)
 
 
 def prepare_chunk(estimator, X, y, sample_weight, target, classes, dtype):
@@ -375,6 +412,7 @@ def keep_reader(estimator, reader):
 
 def _read_new(estimator, X, *, name="X", dtype=_FLOATS):
     """X alone, for an estimator that knows its columns."""
+    X = on_host(X, name)
     table = table_in_order(estimator, X, reset=False, name=name)
     _check_n_features(estimator, table.data, reset=False)
     with _infinity_is_named(table, name):

@@ -373,6 +373,10 @@ class TestEarlyStopping:
 class TestTheRest:
     def test_a_solver_without_blocks(self):
         X, y = regression()
+        on_device = Feasible()
+        object.__setattr__(on_device, "device", "cuda")  # which is not there
+        with pytest.raises(ValueError, match="device='cuda' is for samples in one place"):
+            fit_blocks(MDLAMRegressor((5,), solver=on_device), blocks_of(X, y, [300]))
         with pytest.raises(ValueError, match="solver='relaxed' needs all samples in one place"):
             fit_blocks(MDLAMRegressor((5,), solver="relaxed"), blocks_of(X, y, [300]))
 

@@ -644,6 +644,15 @@ class TestBadInput:
             with pytest.raises(ValueError, match="block 2 of X: y contains NaN"):
                 act(chunked(X), chunked(self.HOLE))
 
+    @pytest.mark.parametrize("estimator", [MDLAMRegressor, MDLAMClassifier])
+    def test_of_large_ones(self, client, monkeypatch, estimator):
+        monkeypatch.setattr("skmdlam.dask._collections.LIMITS", SMALL)
+        target = np.where(np.isnan(self.HOLE), np.nan, self.HOLE > 0)
+        with pytest.raises(ValueError, match=r"(?i)block 2 of X: (In block 2)?.*nan"):
+            estimator(**QUICK).fit(chunked(X), chunked(target))
+        with pytest.raises(ValueError, match=r"block (0|2|3) of X.*negative"):
+            estimator(**QUICK).fit(chunked(X), chunked(Y > 0), chunked(-WEIGHT))
+
     def test_weights(self, client):
         with pytest.raises(ValueError, match="block 0 of X: sample_weight must not be negative"):
             MDLAMRegressor(**QUICK).fit(chunked(X), chunked(Y), chunked(-WEIGHT))

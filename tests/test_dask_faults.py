@@ -9,13 +9,19 @@ import sys
 import textwrap
 import threading
 import time
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
 
 import skmdlam
+from skmdlam._block_fit import fit_blocks
+from skmdlam._block_reading import Raw
 from skmdlam.engine.blocks import LocalBlocks, Part
+from skmdlam.engine.constants import LIMITS
 
 dask = pytest.importorskip("dask", reason="skmdlam.dask needs dask")
 distributed = pytest.importorskip("distributed", reason="skmdlam.dask needs distributed")
@@ -104,6 +110,23 @@ def test_killed_in_a_fit(client, local, after):
         model = MDLAMRegressor(**SETTINGS).fit(blocks_of(X), blocks_of(Y))
     assert killed
     for a, b in zip(model.coefs_, local.coefs_, strict=True):
+        assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("task", ["skmdlam-described", "skmdlam-pile", "skmdlam-stepped"])
+def test_killed_in_a_fit_of_blocks(client, monkeypatch, task):
+    """Whatever it was at, the weights are those of blocks that nothing happens to."""
+    small = replace(LIMITS, one_task_numbers=1000)
+    monkeypatch.setattr("skmdlam.dask._fit.LIMITS", small)
+    settings = {**SETTINGS, "batch_size": 100, "max_iter": 4}
+    edges = np.cumsum((0, *ROWS))
+    parts = [Raw(X[a:b], Y[a:b]) for a, b in itertools.pairwise(edges)]
+    with killing(client, task) as killed, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=ConvergenceWarning)
+        model = MDLAMRegressor(**settings).fit(blocks_of(X), blocks_of(Y))
+        expected = fit_blocks(skmdlam.MDLAMRegressor(**settings), LocalBlocks(parts))
+    assert killed
+    for a, b in zip(model.coefs_, expected.coefs_, strict=True):
         assert_array_equal(a, b)
 
 

@@ -103,6 +103,11 @@ def _aligned(values, name, X, x_name):
     return values
 
 
+def is_large(X):
+    """Whether this is an array that is known to be more than one task works on."""
+    return is_array(X) and X.size > LIMITS.one_task_numbers  # not where the size is nan
+
+
 def _known(array):
     return not np.isnan(array.shape[0])
 
@@ -152,7 +157,7 @@ def read(client, X, y, weight=None, suffix="", held=True):
                     f"{len(lists[name])}: they must {_LENGTHS}."
                 )
     names = [f"block {i} of {x_name}" for i in range(len(lists[x_name]))]
-    held = held and not (is_array(X) and X.size > LIMITS.one_task_numbers)
+    held = held and not is_large(X)
     return ReadBlocks(client, list(lists.values()), names, _raw, held)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..engine.constants import LIMITS
 from ._blocks import with_place
 from ._client import Sealed, interrupts_stay_here, results_of, submit
-from ._collections import checked, is_lazy, joined_samples, read
+from ._collections import checked, is_large, is_lazy, joined_samples, read
 from ._watch import Wire
 
 # Blocks of a stream that are read while one is learned.
@@ -53,13 +53,20 @@ def fit(estimator, client, X, y, sample_weight, validation):
 
 
 def _fitted(estimator, client, X, y, sample_weight, validation):
-    blocks, facts = checked(read(client, X, y, sample_weight))
+    blocks, first = read(client, X, y, sample_weight), None
+    small = False
+    if is_large(X):  # an array, whose blocks are alike; what they hold fit_blocks looks at
+        rows = np.flatnonzero(X.chunks[0])
+        blocks = blocks.some(rows) if rows.size == 1 else blocks
+    else:
+        blocks, facts = checked(blocks)
+        first, small = facts[0], sum(each.numbers for each in facts) <= LIMITS.one_task_numbers
     if any(part is not None for part in validation):
         validation = read(client, *validation, suffix="_val")
-        validation, _ = checked(validation, suffix="_val", like=facts[0])
+        validation, _ = checked(validation, suffix="_val", like=first)
     else:
         validation = None
-    if blocks.n_blocks == 1 or sum(each.numbers for each in facts) <= LIMITS.one_task_numbers:
+    if small or blocks.n_blocks == 1:
         return _in_one_task(estimator, blocks, validation)
     from .._block_fit import fit_blocks
 

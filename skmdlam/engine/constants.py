@@ -181,7 +181,7 @@ class Tuned:
     stream_refresh_first: int = _number(3, "steps", "time, adaptation", _STREAM)
     stream_rho: float = _number(2.0, "rho of a fit", "noise, speed", _STREAM)
     stream_fitted: float = _number(32.0, "factor of rho", "what a fit has found, drift", _STREAM)
-    stream_rounds: int = _number(32, "rounds", "time, fit of short streams", _STREAM)
+    stream_rounds: int = _number(8, "rounds", "time, fit of short streams", _STREAM)
     stream_short: int = _number(5000, "samples", "fit of short streams, noise", _STREAM)
     stream_window: float = _number(0.2, "share of the stream", "noise, adaptation", _STREAM)
     stream_prior: float = _number(20.0, "samples", "noise of covariances, bias", _STREAM)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from ..penalties import USUAL_ALPHA, constrains
 from .batch_sizes import BatchSizes
 from .constants import CONSTANTS, Constants
+from .device.admission import check_device, check_problem_on_device
 from .evidence import choose_n_pieces
 from .full_batch import full_batch_run, full_batch_runs, proximal_run
 from .loop.run import Chain
@@ -101,6 +102,13 @@ class Feasible(StepSizes, BatchSizes):
         :mod:`~skmdlam.engine.steps.quasi_newton`.
     single_precision : bool, default=True
         Take the steps in float32 also when the data are float64. A fit in one batch never does.
+    device : str or None, default=None
+        Where steps and passes over the samples are computed: a device of PyTorch by its name
+        ("cuda", "cuda:1", "cpu") or one of CuPy ("cupy", "cupy:1"), which have to be installed.
+        None is NumPy, and for samples that are arrays of a device under
+        ``sklearn.set_config(array_api_dispatch=True)`` that device. The fit is the same one up to
+        rounding. Samples are dense and complete, penalties quadratic, activations and losses
+        built-in ones; streams (``partial_fit``) stay on NumPy.
     constants : Constants, default=Constants()
         The tuned numbers, for benchmarks and tests, see :mod:`skmdlam.engine.constants`.
 
@@ -150,6 +158,7 @@ class Feasible(StepSizes, BatchSizes):
     patience: int | None = None
     acceleration: str | None = "anderson"
     single_precision: bool = True
+    device: str | None = None
     constants: Constants = field(default=CONSTANTS, repr=False)
 
     name = "feasible"
@@ -165,6 +174,7 @@ class Feasible(StepSizes, BatchSizes):
             check_integer(option, getattr(self, option), at_least=1, optional=True)
         check_choice("acceleration", self.acceleration, ACCELERATIONS)
         check_flag("single_precision", self.single_precision)
+        check_device(self.device)
         check_kind("constants", self.constants, Constants)
 
     def initial_weights(self, sizes, rng, dtype, activations):
@@ -355,6 +365,8 @@ class Feasible(StepSizes, BatchSizes):
             gives those of the one network.
         """
         settings = Settings(**settings)
+        if self.device is not None:
+            check_problem_on_device(problem, self.device)
         exact = all(activation.exact_derivative for activation in problem.activations)
         priced = problem.alpha is None and exact
         if not priced:

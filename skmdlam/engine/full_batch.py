@@ -4,6 +4,8 @@ import time
 
 import numpy as np
 
+from .device.full_objective import FullObjectiveOnDevice
+from .device.numerics import numerics_for
 from .loop.judges import Accepting
 from .loop.run import ComposedRun
 from .loop.schedules import Schedule
@@ -51,6 +53,8 @@ def full_batch_runs(options, problem, starts, settings, samples=None):
     """
     begun = time.perf_counter()
     constants = options.constants
+    if samples is None and options.device is not None:
+        samples = SamplesOnDevice(numerics_for(options.device), problem, constants)
     samples = LocalSamples(problem, constants) if samples is None else samples
     X, tails = problem.X, samples.tails
 
@@ -129,6 +133,26 @@ def proximal_sweeps(
 
     method = ProximalMethod(setting, free, constants)
     return _sweeps(method, setting, settings.warm, clock, regularization, estimated)
+
+
+class SamplesOnDevice(LocalSamples):
+    """The same samples, with passes for J and its gradient on a device.
+
+    Parameters
+    ----------
+    numerics : Numerics
+        Of the device.
+    problem, constants
+        As for :class:`LocalSamples`.
+    """
+
+    def __init__(self, numerics, problem, constants):
+        super().__init__(problem, constants)
+        self._numerics = numerics
+
+    def objective(self, inputs, widths, ridge, activity, columns, like=None):
+        on_host = super().objective(inputs, widths, ridge, activity, columns, like)
+        return FullObjectiveOnDevice(self._numerics, on_host, self._Y, like)
 
 
 def _sweeps(method, setting, warm, clock, regularization, estimated):

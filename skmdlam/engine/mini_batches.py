@@ -4,6 +4,10 @@ import time
 
 import numpy as np
 
+from .device.inputs import DeviceData, DeviceShuffled, rows_on
+from .device.numerics import numerics_for
+from .device.objective import DeviceObjective, StartOnDevice
+from .device.step import DeviceStep
 from .frame import Frame
 from .inputs.decompositions import basis_of, input_of, row_weights
 from .loop.judges import KeepBest
@@ -59,6 +63,9 @@ def mini_batch_runs(options, problem, starts, settings):
     -------
     run : ComposedRun or SideBySide
     """
+    if options.device is not None:
+        numerics = numerics_for(options.device)
+        return DeviceBatches(numerics, options, problem, settings).runs(starts)
     batches = MiniBatches(options, problem, settings)
     if len(starts) == 1 or not (batches.prepared.input.dense and problem.activations):
         return side_by_side(batches.run, starts, batches.rng, batches.clock)
@@ -148,6 +155,36 @@ class MiniBatches:
             estimated=prepared.estimated,
             moments=prepared.moments,
         )
+
+
+class DeviceBatches(MiniBatches):
+    """The same where the samples, the steps and the passes for J are on a device.
+
+    What is counted and judged after an epoch is on the host as before.
+
+    Parameters
+    ----------
+    numerics : Numerics
+        Of the device.
+    options, problem, settings
+        As for :func:`mini_batch_run`.
+    """
+
+    def __init__(self, numerics, options, problem, settings):
+        super().__init__(options, problem, settings)
+        f = numerics
+        self.data = DeviceData(f, self.prepared, rows_on(f, self.prepared))
+        self.source = DeviceShuffled(f, self.source)
+
+    def objective(self, network, terms):
+        return StartOnDevice(self.data, super().objective(network, terms))
+
+    def runs(self, starts):
+        """Runs from these starts, as one."""
+        runs = [self.run(*start, None) for start in starts]
+        step = DeviceStep(self.data, [run.step for run in runs])
+        objective = DeviceObjective(self.data, step)
+        return StackedRuns(runs, step, objective, self.rng, self.clock)
 
 
 def prepare(problem, options, settings, rng, *, single, whole=None):

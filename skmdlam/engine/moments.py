@@ -30,8 +30,7 @@ def column_moments(X, share):
     """Weighted mean and standard deviation of each column, in double precision.
 
     In two passes, and what rounding took from the mean in the first is put right in the second: the
-    spread of a constant column is zero, and that of a column far from zero has all of its digits,
-    dense or sparse.
+    spread of a constant column is zero, that of one far from zero has all digits, dense or sparse.
 
     Parameters
     ----------
@@ -43,6 +42,8 @@ def column_moments(X, share):
     -------
     mean, std : ndarray of shape (d,)
     """
+    if hasattr(X, "column_moments"):
+        return X.column_moments(share)  # of samples that are elsewhere
     mean = column_sums(X, share)
     return moments_of_sums(mean, centered_sums(X, share, mean), X.shape[0])
 

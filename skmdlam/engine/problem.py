@@ -6,7 +6,6 @@ import numpy as np
 import scipy.sparse as sp
 
 from ..penalties import USUAL_ALPHA
-from .inputs.encoded import EncodedSamples
 from .members import block_product
 from .moments import EachTarget
 from .reductions import Rows
@@ -98,8 +97,7 @@ class Problem:
     def some(self, rows):
         """The problem of some of the samples."""
         weight = None if self.sample_weight is None else self.sample_weight[rows]
-        on_demand = isinstance(self.X, EncodedSamples)
-        X = self.X.taken(rows) if on_demand else self.X[rows]
+        X = self.X.taken(rows) if hasattr(self.X, "taken") else self.X[rows]
         return replace(self, X=X, Y=self.Y[rows], sample_weight=weight, times=1.0)
 
     def at_most(self, size):

@@ -12,7 +12,7 @@ _SMALLEST_VARIANCE = 1e-6
 # Factors of a change of coordinates above this do not fit into single precision.
 _SINGLE = 1e30
 # A column that costs more than this in the metric is as good as gone; more would cost digits.
-_LARGEST_CHARGE = 1e4
+LARGEST_CHARGE = 1e4
 
 
 def not_negligible(values):
@@ -143,6 +143,17 @@ class Basis(Coordinates):
     def _shrink(self, weights, variance, charge):
         """:meth:`shrink` with the ridge and the columns' penalty as a charge of each column."""
 
+    def factors(self):
+        """How :meth:`coordinates` follow from standardized columns, for other kinds of arrays.
+
+        Returns
+        -------
+        bulk : float or None
+        factors : list of ndarray
+            ``bulk x + x F_1 F_2 ...``; None is 0.
+        """
+        raise NotImplementedError(f"{type(self).__name__} is for a sparse X.")
+
     # -- what follows ---------------------------------------------------------------------------
 
     @property
@@ -175,7 +186,7 @@ class Basis(Coordinates):
             charge = ridge * self.columns.inverse_variance
         if columns is not None:
             charge = charge + columns
-        charge = np.minimum(charge, _LARGEST_CHARGE).astype(V.dtype)
+        charge = np.minimum(charge, LARGEST_CHARGE).astype(V.dtype)
         self._shrink(V[:-1], variance, charge)
 
     def in_weights(self, V):
@@ -226,6 +237,9 @@ class RotatedBasis(Basis):
 
     def coordinates(self, x):
         return self.columns.standardized(x).astype(self.dtype, copy=False) @ self._standard
+
+    def factors(self):
+        return None, [self._standard]
 
     def standard_weights(self, V):
         return self._standard @ V
@@ -307,6 +321,9 @@ class SymmetricBasis(Basis):
         x *= self.bulk
         x += along
         return x
+
+    def factors(self):
+        return self.bulk, [self._turn, self._back]
 
     def standard_weights(self, V):
         W = self.bulk * V

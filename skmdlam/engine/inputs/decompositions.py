@@ -167,6 +167,8 @@ def input_of(X, basis, limits=LIMITS):
     -------
     input : DenseInput, DenseOnDemand or SparseInput
     """
+    if hasattr(X, "held_in"):  # samples that stay where they are
+        return X.held_in(basis)
     X = X.tocsr() if sp.issparse(X) else X
     # Of fewer samples than columns there are never many coordinates.
     if basis.by_columns and stays_sparse(X, basis.size, limits):

@@ -18,15 +18,19 @@ class EncodedSamples:
     ----------
     X : ndarray of shape (n, d)
     pieces : Pieces
+
+    Attributes
+    ----------
+    ranks : ndarray of shape (n, n_ranks)
     """
 
     ndim = 2
 
     def __init__(self, X, pieces):
-        self._pieces = pieces
-        self._ranks = np.empty((X.shape[0], pieces.n_ranks), dtype=X.dtype)
+        self.pieces = pieces
+        self.ranks = np.empty((X.shape[0], pieces.n_ranks), dtype=X.dtype)
         for rows in chunks(X.shape[0], pieces.n_ranks, LIMITS.transformed):
-            self._ranks[rows] = pieces.ranks(X[rows])
+            self.ranks[rows] = pieces.ranks(X[rows])
         self._x_bytes = X.shape[1] * X.dtype.itemsize
         self.shape, self.dtype = (X.shape[0], pieces.size), X.dtype
 
@@ -40,13 +44,13 @@ class EncodedSamples:
 
     def __getitem__(self, at):
         rows, columns = at if isinstance(at, tuple) else (at, slice(None))
-        return self._pieces.of_ranks(self._ranks[rows], columns)
+        return self.pieces.of_ranks(self.ranks[rows], columns)
 
     def taken(self, rows):
         """Some of the samples, encoded on demand as these are."""
         some = copy.copy(self)
-        some._ranks = self._ranks[rows]
-        some.shape = (len(some._ranks), self.shape[1])
+        some.ranks = self.ranks[rows]
+        some.shape = (len(some.ranks), self.shape[1])
         return some
 
     def astype(self, dtype):
@@ -58,14 +62,14 @@ class EncodedSamples:
 
     def min(self, axis):
         """The smallest value of each column: all rise with their ranks, but for levels."""
-        low = self._pieces.of_ranks(self._ranks.min(axis=axis, keepdims=True))[0]
-        low[self._pieces.is_level] = 0.0
+        low = self.pieces.of_ranks(self.ranks.min(axis=axis, keepdims=True))[0]
+        low[self.pieces.is_level] = 0.0
         return low
 
     def max(self, axis):
         """The largest one."""
-        high = self._pieces.of_ranks(self._ranks.max(axis=axis, keepdims=True))[0]
-        high[self._pieces.is_level] = 1.0
+        high = self.pieces.of_ranks(self.ranks.max(axis=axis, keepdims=True))[0]
+        high[self.pieces.is_level] = 1.0
         return high
 
     def __matmul__(self, W):

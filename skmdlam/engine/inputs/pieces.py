@@ -223,6 +223,11 @@ class Pieces:
         return self.source.size
 
     @property
+    def only_numbers(self):
+        """Whether there are neither categories nor gaps."""
+        return not (self._categories or self._gaps)
+
+    @property
     def n_ranks(self):
         """Columns of :meth:`ranks`."""
         copies = len(self._bent) if self.include_input else 0
@@ -338,6 +343,18 @@ class Pieces:
             fill = np.r_[fill, np.zeros(len(self._gaps))].astype(X.dtype)
             np.copyto(ranks, fill, where=np.isnan(ranks))
         return ranks
+
+    def from_ranks(self):
+        """How :meth:`of_ranks` makes columns, for other kinds of arrays.
+
+        Returns
+        -------
+        taken : ndarray of int of shape (D,)
+            The rank of each.
+        low, steepness, least, most : ndarray of shape (D,)
+            ``min(max((rank - low) steepness, least), most)``; of a level whether that is zero.
+        """
+        return self._taken, self._low, self._steepness, self._least, self._most
 
     def of_ranks(self, ranks, columns=slice(None)):
         """The encoded samples of shape (n, D), or some columns, from their ranks: a new array."""

@@ -81,11 +81,11 @@ class ScaledOnDemand(ScaledInput):
     """
 
     def _store(self, X):
-        self._X, self.data = X, self
+        self.samples, self.data = X, self
         self.shape, self.dtype = (X.shape[0], self.size + 1), X.dtype
 
     def __getitem__(self, rows):
-        x = self._X[rows]  # a new array, to work in
+        x = self.samples[rows]  # a new array, to work in
         np.subtract(x, self.columns.mean, out=x, casting="same_kind")
         x *= self.columns.inverse_std.astype(self.dtype)
         u = np.ones((x.shape[0], self.size + 1), dtype=self.dtype, order="F")

@@ -56,9 +56,9 @@ def test_does_not_share_memory():
 def test_ranks_take_as_much_as_the_columns():
     """Twice as much with the columns themselves."""
     X, pieces = data()
-    assert EncodedSamples(X, pieces)._ranks.nbytes == X.nbytes
+    assert EncodedSamples(X, pieces).ranks.nbytes == X.nbytes
     X, pieces = data(include_input=True)  # of the four columns one has no curve
-    assert EncodedSamples(X, pieces)._ranks.nbytes == 1.75 * X.nbytes
+    assert EncodedSamples(X, pieces).ranks.nbytes == 1.75 * X.nbytes
 
 
 def test_in_another_type():

@@ -1,0 +1,1 @@
+"""The same algorithm on arrays of a device: torch tensors and CuPy arrays."""
