@@ -5,6 +5,7 @@ from ._effect_display import FeatureEffectDisplay
 from ._encoding_display import EncodingDisplay
 from ._path import regularization_path
 from ._path_display import RegularizationPathDisplay
+from ._public import TRUSTED_TYPES
 from ._regressor import MDLAMRegressor
 from ._version import __version__
 from .display import ConvergenceDisplay, WeightsDisplay
@@ -13,6 +14,7 @@ from .engine.feasible import Feasible
 from .engine.relaxed import Relaxed
 
 __all__ = [
+    "TRUSTED_TYPES",
     "ConvergenceDisplay",
     "EncodingDisplay",
     "Feasible",

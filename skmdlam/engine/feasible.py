@@ -12,6 +12,7 @@ from .loop.run import Chain
 from .loop.side_by_side import side_by_side
 from .mini_batches import mini_batch_run, mini_batch_runs
 from .options import (
+    StoredOptions,
     check_choice,
     check_flag,
     check_integer,
@@ -30,7 +31,7 @@ ACCELERATIONS = ("anderson", "nesterov", None)
 
 
 @dataclass(frozen=True)
-class Feasible(StepSizes, BatchSizes):
+class Feasible(StepSizes, BatchSizes, StoredOptions):
     """Alternating minimization of the training objective itself, from feasible points.
 
     Minimizes ``J(W, b) = sum_i s_i R_i(z_L) + alpha sum_l penalty(W_l)

@@ -8,8 +8,9 @@ from .._range import column_means
 from ..engine.inputs.levels import CodeColumn, OneHotBlock, TiedNumbers
 from ._search import ranks
 
-# What stands for a gap in a tensor of strings, which has no other.
-NO_STRING = ""
+# What stands for a gap in a tensor of strings, which has no other: the last three are what None,
+# NaN and pandas.NA become there.
+NO_STRING = ("", "None", "nan", "<NA>")
 
 
 def inputs_of_network(g, variables, estimator):
@@ -94,19 +95,16 @@ def _column(g, value, levels, text, name):
     if kinds != {text}:
         wanted = "StringTensorType" if not text else "FloatTensorType or Int64TensorType"
         raise TypeError(
-            f"The categories of column {name!r} are {'numbers' if text else 'strings'}, so that its "
-            f"type in initial_types must be {wanted}; got {'strings' if text else 'numbers'}. Where "
-            "columns have several types, each is an input of its own."
+            f"The categories of column {name!r} are {'numbers' if text else 'strings'}: its type "
+            f"in initial_types must be {wanted}. Where columns have several types, each is an "
+            "input of its own, see skmdlam.onnx.initial_types."
         )
     return (_codes_of_strings if text else _codes_of_numbers)(g, value, known, gap)
 
 
 def _codes_of_strings(g, value, known, gap):
     table = {level: float(code) for code, level in known}
-    if gap:
-        table.setdefault(NO_STRING, float(gap[0]))
-    if not table:
-        table = {NO_STRING: np.nan}
+    table = dict.fromkeys(NO_STRING, float(gap[0]) if gap else np.nan) | table
     code = g(
         "LabelEncoder",
         value,
