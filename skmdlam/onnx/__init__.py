@@ -5,8 +5,15 @@
 pipelines and meta-estimators. It needs ``pip install "skmdlam[onnx]"``.
 """
 
-from ._register import register
+try:
+    import skl2onnx
+except ImportError as error:
+    raise ImportError('skmdlam.onnx needs skl2onnx: pip install "skmdlam[onnx]".') from error
 
+from ._register import register
+from ._types import initial_types
+
+del skl2onnx
 register()
 
-__all__ = ["register"]
+__all__ = ["initial_types", "register"]
