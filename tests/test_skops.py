@@ -171,11 +171,12 @@ def test_trusted_types_are_public():
             assert isinstance(found, type) and f"{found.__module__}.{found.__name__}" == name
 
 
-class TestSkops:
-    @pytest.fixture(scope="class")
-    def io(self):
-        return pytest.importorskip("skops.io", reason='optional: pip install "skmdlam[skops]"')
+@pytest.fixture
+def io():
+    return pytest.importorskip("skops.io", reason='optional: pip install "skmdlam[skops]"')
 
+
+class TestSkops:
     @WHICH
     def test_same(self, io, case):
         model, X, y = CASES[case]()

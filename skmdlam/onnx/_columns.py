@@ -51,8 +51,8 @@ def inputs_of_network(g, variables, estimator):
 def _read(g, variables, estimator):
     """X in numbers, with NaN for a gap and for a category that nobody has seen."""
     names, reader = feature_names(estimator), estimator._reader
-    widths = [variable.type.shape[1] for variable in variables]
-    if None in widths and len(widths) == 1:
+    widths = [(*variable.type.shape, None, None)[1] for variable in variables]
+    if widths == [None]:  # made by another converter
         widths = [len(names)]
     if None in widths or sum(widths) != len(names):
         raise ValueError(

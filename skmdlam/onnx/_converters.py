@@ -99,17 +99,9 @@ def _network(scope, operator, container):
 
 
 def _labels(scope, model):
-    """Class labels that ONNX has: strings and integers."""
+    """Class labels as ONNX has them, strings or integers: scikit-learn knows no others."""
     classes = np.asarray(get_label_classes(scope, model))
-    if classes.dtype.kind in "OU":
-        if all(isinstance(label, str) for label in classes.tolist()):
-            return classes
-    elif (classes == classes.astype(np.int64)).all():
-        return classes.astype(np.int64)
-    raise TypeError(
-        f"The labels {classes.tolist()} are neither all strings nor all integers, and ONNX has no "
-        "others: set the option nocl=True for their indices in classes_."
-    )
+    return classes if classes.dtype.kind in "OU" else classes.astype(np.int64)
 
 
 def _floating_type(operator):
