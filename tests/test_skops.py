@@ -1,7 +1,10 @@
 """Files of skops and of MLflow: public types only, and the estimator that was stored."""
 
 import pickle
+import re
+import textwrap
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -206,6 +209,20 @@ class TestSkops:
         model = MDLAMRegressor((4,), activation=class_of_user(), **QUICK).fit(X, y)
         with pytest.raises(Exception, match="Mine"):
             io.loads(io.dumps(model), trusted=TRUSTED_TYPES)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of MLflow and of skl2onnx
+def test_the_guide_runs(io, tmp_path, monkeypatch):
+    """Its code blocks, one after the other."""
+    for name in ("mlflow", "onnxruntime", "skl2onnx"):
+        pytest.importorskip(name, reason="optional")
+    monkeypatch.chdir(tmp_path)
+    page = Path(__file__).parents[1] / "doc" / "user_guide" / "persistence.rst"
+    blocks = page.read_text(encoding="utf-8").split(".. code-block:: python\n")[1:]
+    code = [re.match(r"(?:\n|   .*\n)*", block)[0] for block in blocks]
+    assert len(code) == 4
+    exec(textwrap.dedent("".join(code)), {})
 
 
 @pytest.mark.slow
