@@ -24,7 +24,7 @@ from ._compat import (
 )
 from ._devices import (
     check_on_device,
-    device_of,
+    far_device_of,
     held,
     on_host,
     output_on_device,
@@ -225,7 +225,8 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
             Inputs; float32 and float64 are kept, all other numbers become float64. Columns of
             categories are found by ``categorical_features``; gaps may be anywhere but in a sparse
-            matrix.
+            matrix. Under ``sklearn.set_config(array_api_dispatch=True)`` torch tensors and CuPy
+            arrays are fitted on the device that they lie on, by NumPy those on the CPU.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets: class labels or a multilabel indicator for a classifier, numbers for a
             regressor.
@@ -362,6 +363,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
                 "samples."
             )
         refuse_stream(X)
+        X, y, sample_weight = on_host(X), on_host(y, "y"), on_host(sample_weight, "sample_weight")
         network = self._resolve_network(goes_on)
         dtype = self.coefs_[0].dtype if goes_on else None
         samples = prepare_chunk(self, X, y, sample_weight, network.target, classes, dtype)
@@ -588,7 +590,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
 
     def _output(self, X):
         """Pre-activations of the output layer, shape (n_samples, n_outputs_)."""
-        if device_of(X) is not None:
+        if far_device_of(X) is not None:
             output = output_on_device(self, X)
             if output is not None:
                 return output

@@ -80,12 +80,14 @@ def _fit(estimator, blocks, validation, limits):
     rng = check_random_state(estimator.random_state)
     rows = blocks.mapped(read_block, facts.form, name)
     piles = rows.dealt(n_piles(facts, limits), rng.randint(np.iinfo(np.int32).max))
+    rows.release()  # they go block by block, as the piles come
     sizes, total = _sizes(piles)
     if estimator.early_stopping and validation is None:
         share = _share_apart(estimator, sum(sizes), limits)
         apart = piles.each(last_rows, [(share,)] * len(sizes))
         validation = samples_of(Part.joined(apart), target)
-        piles = piles.mapped(without_last, share)
+        piles, all_of_them = piles.mapped(without_last, share), piles
+        all_of_them.release()
         sizes, total = _sizes(piles)
     n = sum(sizes)
     check_calibrate(estimator, target, n)
@@ -106,13 +108,14 @@ def _fit(estimator, blocks, validation, limits):
         if goes_on and estimator._inputs is None and facts.gaps.any():
             means = column_means(estimator)
         dtype = _type_of_steps(estimator, network.solver, problem, facts)
+        ends = piles.each(ends_of_part, [()] * piles.n_blocks)
         parts = piles.mapped(encoded_part, estimator._inputs, scoring.scores, units, dtype, means)
+        piles.release()  # before the samples are prepared, and there a second time
         settings = estimator._settings(n, goes_on)
         start = getattr(network.solver, "start_blocks", partial(start_on_blocks, network.solver))
         run = as_run(start(problem, parts, starts, rng=rng, **settings))
         run = ConvertedRun(run, units.outer)
         keep_summary(estimator, run, _summary(parts, (estimator._loss, run.moments, units)))
-        ends = piles.each(ends_of_part, [()] * piles.n_blocks)
         keep_range(estimator, samples.X, found=_merged_ends(ends))
         return run
 

@@ -22,6 +22,8 @@ from .engine.feasible import Feasible
 # With so many samples or fewer NumPy reads X as a whole, as it reads any other: with categories,
 # gaps and scores of levels. More stay where they are.
 SAMPLES_ON_HOST = 50_000
+# Devices whose arrays NumPy reads where they lie, and computes with faster.
+HOST = ("cpu",)
 
 
 def dispatches():
@@ -33,6 +35,12 @@ def device_of(X):
     """The name of the device that X lies on, where it is to stay there; None for all else."""
     name = device_name(X)
     return name if name is not None and dispatches() else None
+
+
+def far_device_of(X):
+    """The same where NumPy cannot read it; None for all else."""
+    name = device_of(X)
+    return None if name in HOST else name
 
 
 def on_host(values, what="X"):
@@ -72,7 +80,7 @@ def held(X):
     -------
     X : object
     """
-    name = device_of(X)
+    name = far_device_of(X)
     if name is None or X.ndim != 2 or X.shape[0] <= SAMPLES_ON_HOST:
         return on_host(X)
     numerics = numerics_for(name)
@@ -103,7 +111,7 @@ def solver_at(solver, X):
     -------
     solver : solver object
     """
-    name = device_of(X)
+    name = far_device_of(X)
     if name is None:
         return solver
     if not isinstance(solver, Feasible):
@@ -121,8 +129,8 @@ def check_on_device(solver, problem):
 
 
 def refuse_stream(X):
-    """A chunk of a stream has to be NumPy's."""
-    name = device_of(X)
+    """A chunk of a stream has to be one that NumPy can read."""
+    name = far_device_of(X)
     if name is not None:
         raise ValueError(
             f"X lies on the device {name!r}, and partial_fit learns with NumPy only: move X and y "
@@ -171,7 +179,7 @@ def output_on_device(estimator, X):
         of a user, and where it has an error to raise.
     """
     check_is_fitted(estimator)
-    numerics, inputs = numerics_for(device_of(X)), estimator._inputs
+    numerics, inputs = numerics_for(device_name(X)), estimator._inputs
     simple = inputs is None or (
         inputs.scores is None and inputs.kept is None and inputs.pieces.only_numbers
     )

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+import weakref
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,8 +13,11 @@ from sklearn.exceptions import ConvergenceWarning
 from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor
 from skmdlam._block_columns import Levels
 from skmdlam._block_fit import Raw, fit_blocks
+from skmdlam._block_runs import start_on_blocks
 from skmdlam.engine.blocks import LocalBlocks, Part
 from skmdlam.engine.constants import LIMITS
+from skmdlam.engine.loop.run import ConvertedRun
+from skmdlam.engine.plan import Held
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -491,6 +495,38 @@ def test_few_samples_with_a_weight_in_many_piles():
     fitted(model, blocks_of(X, y, range(3, 2000, 40), weight), limits=limits)
     assert model._stream["rows"] == 14
     np.testing.assert_array_equal(model.data_max_, X[::150].max(axis=0))
+
+
+def test_nothing_is_held_twice_while_a_run_is_on():
+    """But for what it holds itself: neither what was read nor the piles that it was dealt to."""
+    made, held = [], []
+
+    class Watched(LocalBlocks):
+        def mapped(self, function, *args):
+            return kept(super().mapped(function, *args))
+
+        def dealt(self, n_piles, seed):
+            return kept(super().dealt(n_piles, seed))
+
+    def kept(blocks):
+        blocks = Watched(blocks.parts)
+        made.append((weakref.ref(blocks), type(blocks.parts[0])))
+        return blocks
+
+    class Looks(ConvertedRun):
+        def __next__(self):
+            held.append([what for blocks, what in made if blocks() is not None and blocks().parts])
+            return super().__next__()
+
+    @dataclass(frozen=True)
+    class Observed(Feasible):
+        def start_blocks(self, *args, **settings):
+            return Looks(start_on_blocks(self, *args, **settings), lambda *weights: weights)
+
+    X, y = regression(600)
+    model = MDLAMRegressor((5,), random_state=0, max_iter=2, solver=Observed())
+    fit_blocks(model, Watched(blocks_of(X, y, [200, 300]).parts))
+    assert held == [[Held], [Held]]
 
 
 def dealt(X, Y, ends, limits, seed=0):

@@ -24,6 +24,8 @@ import skmdlam
 from skmdlam._block_fit import Raw, fit_blocks
 from skmdlam.engine.blocks import LocalBlocks, Part
 from skmdlam.engine.constants import LIMITS
+from skmdlam.engine.inputs.dense import DenseInput
+from skmdlam.engine.plan import Held
 
 dask = pytest.importorskip("dask", reason="skmdlam.dask needs dask")
 da = pytest.importorskip("dask.array", reason="skmdlam.dask needs dask[array]")
@@ -163,6 +165,24 @@ class TestBlocks:
             blocks.mapped(doubled, 2.0).each(Add(), [(3,), (4,)], which=[0, 3]) for blocks in both
         )
         assert found == expected == [103, 127]
+
+    def test_what_was_made_stays_when_blocks_are_released(self, both):
+        for blocks in both:
+            made = blocks.mapped(doubled, 2.0)
+            blocks.release()
+            assert blocks.n_blocks == 4
+            found = made.total(moments, np.eye(4))
+            assert_allclose(found[0], 2.0 * X.sum(axis=0))
+
+    def test_size_of_prepared_samples_is_that_of_their_arrays(self):
+        """Also of those that are inputs of steps, objects whose arrays Dask does not look for."""
+        from dask.sizeof import sizeof
+
+        samples = DenseInput.__new__(DenseInput)
+        samples.data, samples.norms = X, WEIGHT
+        held = Held(samples, None, Y, None, None, None)
+        arrays = X.nbytes + WEIGHT.nbytes + Y.nbytes
+        assert arrays < sizeof(held) < arrays + 2000
 
     @pytest.mark.parametrize("n_piles", [2, 7])
     def test_dealt(self, both, n_piles):

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from sklearn.datasets import (
 
 from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor, _devices, _encoding
 from skmdlam.activations import ReLU
+from skmdlam.engine.device.numerics import numerics_for
 
 torch = pytest.importorskip("torch", reason="torch is optional, and not installed")
 
@@ -36,8 +38,12 @@ SUGAR = load_diabetes(return_X_y=True)
 
 @pytest.fixture(autouse=True)
 def _dispatch(monkeypatch):
-    """As with array_api_dispatch=True, which needs a variable of the environment before SciPy."""
+    """As with array_api_dispatch=True, which needs a variable of the environment before SciPy.
+
+    And as if NumPy could not read the tensors: the CPU stands for a GPU here.
+    """
     monkeypatch.setattr(_devices, "dispatches", lambda: True)
+    monkeypatch.setattr(_devices, "HOST", ())
 
 
 @pytest.fixture
@@ -134,6 +140,7 @@ def test_several_targets_and_a_validation_set():
     assert there.validation_scores_ == pytest.approx(here.validation_scores_)
 
 
+@pytest.mark.slow
 def test_standard_deviations():
     X, y = SUGAR
     here, there = both(regressor(batch_size=100, calibrate=True), X, y)
@@ -205,6 +212,23 @@ def test_arrays_that_go_to_a_device_and_back():
     found = there.fit(X, y).predict(X)
     assert isinstance(found, np.ndarray)
     np.testing.assert_allclose(found, here.predict(X), rtol=1e-8)
+
+
+def test_tensors_that_numpy_can_read(monkeypatch):
+    """They get all that it can, and tensors come out."""
+    monkeypatch.setattr(_devices, "HOST", ("cpu",))
+    monkeypatch.setattr(_devices, "numerics_for", _only_for_moves)
+    X, y = SUGAR
+    model = regressor(batch_size=40, penalty="l1")
+    assert_same(*both(model, X, y), X, ["predict"], tol=0)
+    here = clone(model).partial_fit(X, y)
+    there = clone(model).partial_fit(torch.from_numpy(X), torch.from_numpy(y))
+    assert_same(here, there, X, ["predict", "transform"], tol=0)
+
+
+def _only_for_moves(name):
+    found = numerics_for(name)
+    return SimpleNamespace(host=found.host, array=found.array)
 
 
 def test_without_dispatch_a_tensor_is_an_array(monkeypatch):

@@ -6,13 +6,16 @@ import doctest
 import importlib.util
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import skmdlam
 from skmdlam import activations, losses, penalties, testing
-from skmdlam.engine.constants import TUNED
+from skmdlam._block_fit import n_piles
+from skmdlam.engine.constants import LIMITS, TUNED
+from skmdlam.engine.on_blocks import paths_of
 
 ROOT = Path(__file__).resolve().parents[1]
 DOC = ROOT / "doc"
@@ -39,6 +42,7 @@ LONG = {
     "howto_loss.rst",
     "howto_solver.rst",
     "user_guide/data_frames.rst",
+    "user_guide/distributed.rst",
     "user_guide/large_data.rst",
     "user_guide/regularisation.rst",
     "user_guide/several_networks.rst",
@@ -55,6 +59,8 @@ LONG = {
     ],
 )
 def test_examples_run(page):
+    if "skmdlam.dask" in page.read_text(encoding="utf-8"):
+        pytest.importorskip("distributed", reason="its examples start workers of Dask")
     failed, tried = doctest.testfile(str(page), module_relative=False)
     assert tried > 0 and failed == 0
 
@@ -157,6 +163,36 @@ def test_overview_is_described_as_the_readme_has_it():
     assert said == 2 * [re.split("  +", row)[-1].split()[0]]
 
 
+def test_cost_of_blocks_is_what_the_engine_does():
+    """The numbers of piles, paths and averages of 50 columns, and what follows from them."""
+    text = (DOC / "user_guide" / "distributed.rst").read_text(encoding="utf-8")
+    size = r"^(1+0* [mb]illion)"
+    rows = re.findall(size + r" +([\d,]+) +(\d+) +(\d+) +\S+ GB +(\S+) ([GM]B) ", text, re.M)
+    samples = {"1 million": 10**6, "10 million": 10**7, "100 million": 10**8, "1 billion": 10**9}
+    assert [row[0] for row in rows] == list(samples)
+    state = 8 * 5100 + 8 * 101**2  # weights and moments of 100 hidden units
+    for name, *numbers, moved, unit in rows:
+        n = samples[name]
+        piles = n_piles(SimpleNamespace(n_rows=n, n_numbers=50 * n))
+        paths = paths_of(piles, TUNED)
+        found = [int(number.replace(",", "")) for number in numbers]
+        assert found == [piles, paths, -(-piles // paths)]
+        expected = 2 * piles * state / {"MB": 1e6, "GB": 1e9}[unit]
+        assert float(moved) == pytest.approx(expected, rel=0.03)
+    times = re.findall(size + r" +(\d+) +(\d+) +(\d+) +([\d,]+) +([\d,]+)$", text, re.M)
+    for (name, *numbers), row in zip(times, rows, strict=True):
+        n = samples[name]
+        processors, prepared, steps, scheduler, whole = (int(x.replace(",", "")) for x in numbers)
+        assert prepared == pytest.approx(4e-6 * n / processors, abs=1)
+        assert steps == pytest.approx(20e-6 * n / min(processors, int(row[2])), abs=1)
+        assert scheduler == round(20 * 2.3e-3 * int(row[1].replace(",", "")))
+        assert whole == pytest.approx(prepared + max(steps, scheduler), abs=1)
+    for number in (TUNED.least_paths, TUNED.rounds, TUNED.least_batch, TUNED.long_round):
+        assert f" {number}" in text
+    assert LIMITS.pile_numbers == 2**21 and LIMITS.pile_rows == 2000
+    assert LIMITS.driver_rows == 50_000 and LIMITS.one_task_numbers == 2**24
+
+
 def test_calibration_takes_what_it_says(results):
     columns = ["task", "networks", "rows", "ratio (median)"]
     _, *rows = results.with_columns(results.tables_of("uncertainty"), columns, 1)
@@ -232,7 +268,7 @@ def test_features_have_tests():
     rows = text.split("   * - ")[2:]
     named = [re.findall(r"``([^`]+)``", row.splitlines()[4]) for row in rows]
     missing = [row for row, names in zip(rows, named, strict=True) if not names]
-    assert len(rows) >= 30 and len(missing) == 4
+    assert len(rows) >= 30 and len(missing) == 3
     assert all(row.splitlines()[3].strip().startswith("- no") for row in missing)
     files = {file for file, *_ in filter(None, named)}
     bodies = {

@@ -22,6 +22,8 @@ RUNNER = ROOT / "tests" / "_run_example.py"
 def run(name, folder, *arguments):
     """Run an example in an empty folder, see that nothing warns, and look for its figures."""
     environment = {k: v for k, v in os.environ.items() if k not in {"DISPLAY", "WAYLAND_DISPLAY"}}
+    if name == "plot_dask":
+        pytest.importorskip("distributed", reason="it starts workers of Dask")
     environment["PYTHONPATH"] = os.pathsep.join(
         [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     )
@@ -172,6 +174,20 @@ class TestInFull:
         )
         assert clear == sorted(clear, reverse=True) and clear[2] < 0.7 * clear[0]
         assert 0.85 * noisy[0] < noisy[3] < noisy[0]
+
+    def test_dask(self, tmp_path):
+        rows = table(run("plot_dask", tmp_path))
+        sample, stream, with_dask, local = (
+            rows[name][0]
+            for name in (
+                "a sample, in memory",
+                "blocks as a stream",
+                "all rows, Dask",
+                "all rows, in memory",
+            )
+        )
+        assert abs(with_dask - local) < 0.0015 and local < 0.905
+        assert sample + 0.01 < stream < with_dask - 0.003
 
     def check_citation_graph(self, out):
         test = {

@@ -155,6 +155,15 @@ class TestAlone:
         for dtype in (np.float32, np.float64):
             check(model, new_samples(X).astype(dtype))
 
+    def test_several_networks_without_the_zeros_between_them(self):
+        X, f = made(60)
+        model = MDLAMRegressor((8, 6), n_networks=3, encoding=None, **QUICK).fit(X, f)
+        graph = check(model, X)
+        size = sum(np.prod(constant.dims) for constant in graph.graph.initializer)
+        assert size < 5 * 24 + 3 * 8 * 6 + 18 + 3 * (24 + 18) + 60 < sum(map(np.size, model.coefs_))
+        model.coefs_[1][0, -1] = 0.5  # a user connects two of them
+        check(model, X)
+
     def test_no_hidden_layer_no_clip_other_solver(self):
         X, f = made(60)
         for options in (

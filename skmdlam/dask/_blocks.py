@@ -3,7 +3,14 @@
 import copy
 import functools
 
+from dask.sizeof import sizeof
+
 from ..engine.blocks import Blocks, added, deal, pile_of, piles_of, tree_sum
+from ..engine.inputs.dense import DenseInput, DenseOnDemand
+from ..engine.inputs.encoded import EncodedSamples
+from ..engine.inputs.scaled import ScaledInput
+from ..engine.inputs.sparse import SparseInput
+from ..engine.steps.block_objective import BlockObjective
 from ._client import Sealed, large_arguments, results_of, submit
 
 # Arguments up to so many bytes travel within each task; larger ones are sent once.
@@ -64,12 +71,17 @@ class DaskBlocks(Blocks):
         piles = [[] for _ in range(n_piles)]
         for number, hand in enumerate(hands):
             for pile in sorted(set(piles_of(number, n, n_piles))):
-                piles[pile].append(submit(self.client, "pick", _picked, hand, pile))
+                # At once: a hand is let go when all of it is picked.
+                pick = submit(self.client, "pick", _picked, hand, pile, priority=1)
+                piles[pile].append(pick)
         futures = [
             submit(self.client, "pile", pile_of, parts, pile, seed)
             for pile, parts in enumerate(piles)
         ]
         return DaskBlocks(self.client, futures, [f"pile {i}" for i in range(n_piles)])
+
+    def release(self):
+        self._futures = []
 
     def _tasks(self, function, args, which=None, shared=(), known=None):
         """Futures of ``function(block, *shared, *args[i])``."""
@@ -151,6 +163,14 @@ class ReadBlocks(DaskBlocks):
         return [
             submit(self.client, "read", self._make, *block) for block in zip(*parts, strict=True)
         ]
+
+
+@sizeof.register(
+    (BlockObjective, DenseInput, DenseOnDemand, EncodedSamples, ScaledInput, SparseInput)
+)
+def size_of_samples(samples):
+    """Bytes of prepared samples: from it Dask knows when memory ends, and what to put on disk."""
+    return object.__sizeof__(samples) + sum(map(sizeof, vars(samples).values()))
 
 
 def label_of(function):

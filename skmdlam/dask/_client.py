@@ -91,10 +91,10 @@ def key_for(label):
     return f"skmdlam-{label}-{uuid.uuid4().hex}"
 
 
-def submit(client, label, function, *args):
-    """A task with a key of its own; returns its future."""
+def submit(client, label, function, *args, priority=0):
+    """A task with a key of its own, one of higher priority before others; returns its future."""
     with large_arguments():
-        return client.submit(function, *args, key=key_for(label), pure=False)
+        return client.submit(function, *args, key=key_for(label), pure=False, priority=priority)
 
 
 @contextlib.contextmanager

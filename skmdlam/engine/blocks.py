@@ -111,6 +111,10 @@ class Blocks(ABC):
             What decides which sample goes where, with the blocks as they are.
         """
 
+    @abstractmethod
+    def release(self):
+        """Nothing more is asked of these blocks: what they hold need not be kept."""
+
 
 class LocalBlocks(Blocks):
     """Blocks in the memory of this process, one after another.
@@ -136,6 +140,9 @@ class LocalBlocks(Blocks):
 
     def pooled(self, function, args, which=None, shared=()):
         return tree_sum(self.each(function, args, which, shared))
+
+    def release(self):
+        self.parts = []
 
     def dealt(self, n_piles, seed):
         hands = [

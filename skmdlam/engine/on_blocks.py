@@ -5,7 +5,6 @@ from operator import attrgetter
 
 import numpy as np
 
-from .blocks import times
 from .loop.schedules import Schedule
 from .loop.side_by_side import side_by_side
 from .mini_batches import MiniBatches, prepare
@@ -61,17 +60,20 @@ class BlockBatches(MiniBatches):
         self.options, self.settings = options, settings
         self.rng = np.random.RandomState(0) if settings.rng is None else settings.rng
         tuned = options.constants.tuned
-        lengths = blocks.each(_length, [()] * blocks.n_blocks)
-        numbers = np.flatnonzero(lengths)
+        lengths = np.array(blocks.each(_length, [()] * blocks.n_blocks))
+        numbers, longest = np.flatnonzero(lengths), int(lengths.max())
         n_paths = paths_of(len(numbers), tuned)
         size = options.auto_batch_size(whole.n)
         if n_paths > 1:  # a round should be long enough for momentum between rounds
-            size = min(size, max(tuned.least_batch, max(lengths) // tuned.long_round))
+            size = min(size, max(tuned.least_batch, longest // tuned.long_round))
         size = min(whole.n, first_given(settings.batch_size, size))
-        n_steps = -(-max(lengths) // size)
-        self.largest = -(-max(lengths) // n_steps)
+        n_steps = -(-longest // size)
+        self.largest = -(-longest // n_steps)
         self.source = Rounds(numbers, n_paths, n_steps)
-        self.momentum = (1.0 - 1.0 / n_paths) * min(1.0, n_steps / tuned.long_round)
+        # Batches of a short block are at least half as large: of a few samples they say nothing.
+        steps = np.clip(2 * lengths // self.largest, 1, n_steps)
+        self.work = list(zip(lengths.tolist(), steps.tolist(), strict=True))
+        self.momentum = min(1.0, n_steps / tuned.long_round)
         single = options.single_precision and self.source.n_batches > 1
         self.prepared = prepare(problem, options, settings, self.rng, single=single, whole=whole)
         self.rho = options.rho_within_range(settings.rho, options.auto_rho(whole.n, size))
@@ -83,7 +85,7 @@ class BlockBatches(MiniBatches):
 
     def step(self, *parts):
         """The step of a network."""
-        return AveragedStep(*parts, self.held, self.plan, self.momentum)
+        return AveragedStep(*parts, self.held, self.plan, self.work, self.momentum)
 
     def objective(self, network, terms):
         """J of a network."""
@@ -161,16 +163,18 @@ class AveragedStep(LayerwiseStep):
 
     ::
 
-        M  <-  b M + (mean of the weights after the round - V),    b = 1 - 1 / paths
+        M  <-  b M + (mean of the weights after the round - V),    b = 1 - sum of squared shares
         V  <-  V + b M + (mean of the weights after the round - V)
 
-    The mean alone would move as far in a round as one of the paths does, with less noise: k paths
-    go over the samples k times as fast, and would learn from each a k-th as much. Nesterov's
-    momentum from round to round makes up for that (Chen and Huo, "Scalable training of deep
-    learning machines by incremental block training with intra-block parallel optimization and
-    blockwise model-update filtering", ICASSP 2016). Rounds of few steps get less of it: they have
-    the momentum of the steps, and the noise of few samples. The last steps, what the penalties are
-    owed and the moments of the inputs of hidden layers, which then are inverted, are plain means.
+    In the mean a block has the share that its samples have of those of the round: k blocks of the
+    same size have ``b = 1 - 1 / k``. The mean alone would move as far in a round as one of the
+    paths does, with less noise: k paths go over the samples k times as fast, and would learn from
+    each a k-th as much. Nesterov's momentum from round to round makes up for that (Chen and Huo,
+    "Scalable training of deep learning machines by incremental block training with intra-block
+    parallel optimization and blockwise model-update filtering", ICASSP 2016). Rounds of few steps
+    get less of it: they have the momentum of the steps, and the noise of few samples. The last
+    steps, what the penalties are owed and the moments of the inputs of hidden layers, which then
+    are inverted, are plain means.
 
     Parameters
     ----------
@@ -179,8 +183,10 @@ class AveragedStep(LayerwiseStep):
     blocks : Blocks
         Of :class:`~skmdlam.engine.plan.Held`.
     plan : Plan
+    work : list of tuple of int
+        Samples of each block, and steps on them.
     momentum : float
-        ``b``.
+        What ``b`` is multiplied by, at most 1.
 
     Attributes
     ----------
@@ -188,9 +194,10 @@ class AveragedStep(LayerwiseStep):
         M of each layer.
     """
 
-    def __init__(self, network, prepared, penalties, rhythm, rho, blocks, plan, momentum):
+    def __init__(self, network, prepared, penalties, rhythm, rho, blocks, plan, work, momentum):
         super().__init__(network, prepared, penalties, rhythm, rho)
-        self.blocks, self.plan, self.momentum = blocks, plan, momentum
+        self.blocks, self.plan = blocks, plan
+        self.work, self.momentum = work, momentum
         self.moves = [np.zeros_like(V) for V in network.weights]
 
     def begin(self):
@@ -212,17 +219,17 @@ class AveragedStep(LayerwiseStep):
         numbers, seeds = rows
         before = [V.copy() for V in self.network.weights]
         state = self.plan, self.as_arrays(), self.rho, self.epoch, factor
-        found = self.blocks.pooled(stepped, [(seed,) for seed in seeds], numbers, state)
-        if len(numbers) > 1:
-            found = times(1.0 / len(numbers), found)
-        self.restore(found)
-        if self.momentum == 0.0:
+        lengths, steps = zip(*(self.work[number] for number in numbers), strict=True)
+        shares = np.divide(lengths, sum(lengths))
+        own = list(zip(seeds, steps, shares.tolist(), strict=True))
+        self.restore(self.blocks.pooled(stepped, own, numbers, state))
+        momentum = self.momentum * (1.0 - float(shares @ shares))
+        if momentum == 0.0:
             return
         for V, start, move in zip(self.network.weights, before, self.moves, strict=True):
-            change = V - start
-            move *= self.momentum
-            move += change
-            V += self.momentum * move
+            move *= momentum
+            move += V - start
+            V += momentum * move
         for layer in self.network.above:
             layer.preconditioner.refresh()
 

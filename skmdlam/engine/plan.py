@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .blocks import times
 from .inputs.decompositions import input_of, row_weights
 from .loop.sources import Shuffled
 from .network import Prepared, network_of
@@ -118,9 +119,9 @@ def hold(part, plan):
     prepared, limits = plan.prepared, plan.options.constants.limits
     dtype, basis = prepared.dtype, prepared.frame.coordinates
     samples = input_of(part.X, basis, limits)
-    weight = part.weight
-    counts = np.ones(part.n) if weight is None else weight.astype(float)
-    if weight is not None:
+    weight = None
+    counts = np.ones(part.n) if part.weight is None else part.weight.astype(float)
+    if part.weight is not None or plan.mean_weight != 1.0:  # where others have weights
         weight = (counts / plan.mean_weight).astype(dtype)[:, None]
     tail_weight = variance_weight = None
     if prepared.tails is not None:
@@ -134,7 +135,7 @@ def hold(part, plan):
     return Held(samples, far, Y, weight, tail_weight, variance_weight)
 
 
-def stepped(held, plan, state, rho, epoch, factors, seed):
+def stepped(held, plan, state, rho, epoch, factors, seed, n_steps, share):
     """Steps on all samples of a block in random order, from a common state.
 
     Parameters
@@ -147,17 +148,21 @@ def stepped(held, plan, state, rho, epoch, factors, seed):
     epoch : int
         Its number, which the ramp of a penalty depends on.
     factors : ndarray
-        Of each step.
+        Of each step, of the block with the most of them.
     seed : int
         Of the order of the samples.
+    n_steps : int
+        How many this block makes.
+    share : float
+        What this block counts in the mean over those that are stepped on side by side.
 
     Returns
     -------
     state : dict
-        After these steps.
+        After these steps, times the share.
     """
     prepared = plan.with_samples(held)
-    source = Shuffled(prepared.n, len(factors))
+    source = Shuffled(prepared.n, n_steps)
     V = [np.array(layer["V"]) for layer in state["layers"]]
     step = plan.step(prepared, V, rho, max(source.sizes))
     step.restore(state)
@@ -165,12 +170,11 @@ def stepped(held, plan, state, rho, epoch, factors, seed):
     first = step.network.first
     with np.errstate(all="ignore"):
         first.begin()
-        for (rows, _), factor in zip(
-            source.epoch(np.random.RandomState(seed)), factors, strict=True
-        ):
+        batches = source.epoch(np.random.RandomState(seed))
+        for (rows, _), factor in zip(batches, factors[:n_steps], strict=True):
             step(rows, factor)
         first.settle()
-    return step.as_arrays()
+    return times(share, step.as_arrays())
 
 
 def measured(held, plan, weights, largest):

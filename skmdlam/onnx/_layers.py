@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import activations
+from ..engine.members import in_blocks
 
 
 def _identity(g, z, activation):
@@ -61,13 +62,23 @@ def check_network(estimator):
 
 def output(g, X, estimator):
     """Pre-activations of the output layer, what the network says of inputs X."""
-    a = X
+    a, last = X, len(estimator.coefs_) - 1
     for layer, (W, b) in enumerate(zip(estimator.coefs_, estimator.intercepts_, strict=True)):
-        z = g("Add", g("MatMul", a, W), b.reshape(1, -1))
-        if layer < len(estimator._activations):
+        k = estimator.n_networks_ if 0 < layer < last else 1
+        z = g("Add", _product(g, a, W, k), b.reshape(1, -1))
+        if layer < last:
             activation = estimator._activations[layer]
             a = _ACTIVATIONS[type(activation)](g, z, activation)
     return z
+
+
+def _product(g, a, W, k):
+    """``a W``, without the zeros beside the k blocks of W, where it has them."""
+    if k == 1 or not in_blocks(W, k):
+        return g("MatMul", a, W)
+    rows, columns = (np.split(np.arange(size), k) for size in W.shape)
+    blocks = zip(rows, columns, strict=True)
+    return g.beside([g("MatMul", g.take(a, i), W[np.ix_(i, j)]) for i, j in blocks])
 
 
 def predictions(g, z, estimator):

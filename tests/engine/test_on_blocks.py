@@ -133,6 +133,29 @@ def test_blocks_without_samples_do_nothing():
     assert min(other) == pytest.approx(min(first), rel=0.05)
 
 
+def test_weights_that_only_some_blocks_have():
+    problem = problem_of(*data(), weight=np.repeat([1.0, 7.0], 300))
+    options = Feasible()
+    start, blocks = start_of(problem, options), blocks_of(problem, [0, 300, 600])
+    ones, others = blocks.parts
+    some = LocalBlocks([ones._replace(weight=None), others])
+    first, other = (
+        [record.objective for record in islice(run_on(kind, problem, options, start), 2)]
+        for kind in (blocks, some)
+    )
+    assert first == other
+
+
+def test_blocks_of_a_few_samples_count_as_little_as_these():
+    problem = problem_of(*data())
+    options = Feasible()
+    start, edges = start_of(problem, options), [0, 1, 300, 302, 590, 597, 600]
+    records = list(run_on(blocks_of(problem, edges), problem, options, start, max_iter=30))
+    others = list(run_at_hand(problem, options, start, max_iter=30))
+    assert not any(record.restarts for record in records)
+    assert records[-1].objective < 1.1 * others[-1].objective
+
+
 def test_several_blocks_are_as_good_as_a_run_at_hand():
     X, Y = data(4000)
     problem = problem_of(X[:3000], Y[:3000])

@@ -16,7 +16,7 @@ class DeviceStep:
     steps, is recorded as a graph for each size of a batch::
 
         rows, rho, lengths  ->  z_l, a_l, D_L      recorded
-        moments and their inverses                 now and then
+        moments, their inverses                    now and then; the moments recorded
         D_l, dV_l, V_l                             recorded
         penalties                                  now and then
 
@@ -104,7 +104,9 @@ class DeviceStep:
             factor=f.ones((k, 1, 1), np.float64),
             known={},
         )
+        every = f.ones((k, 1, 1), np.float64)
         batch.up = Recorded(f, lambda: self._up(batch))
+        batch.observe = Recorded(f, lambda: self._observe(batch, every))
         batch.down = Recorded(f, lambda: self._down(batch))
         return batch
 
@@ -145,16 +147,20 @@ class DeviceStep:
             step.since_refresh += 1
             due.append(step.rhythm.due(step.steps, step.since_refresh))
         observe, refresh = zip(*due, strict=True)
-        if any(observe):
-            which = self._these(observe)
-            counted = self.data.counted
-            weight = None if counted is None else counted[batch.rows]
-            for layer, a in zip(self.state[1:], batch.inputs, strict=True):
-                layer.observe(a, weight, which)
+        if all(observe):
+            batch.observe()
+        elif any(observe):
+            self._observe(batch, self._these(observe))
         if any(refresh):
-            which = self._these(refresh)
             for layer in self.state[1:]:
-                layer.refresh(which)
+                layer.refresh(self._these(refresh))
+
+    def _observe(self, batch, which):
+        """Let a batch enter the moments of these networks."""
+        counted = self.data.counted
+        weight = None if counted is None else counted[batch.rows]
+        for layer, a in zip(self.state[1:], batch.inputs, strict=True):
+            layer.observe(a, weight, which)
 
     def _these(self, which):
         """Ones and zeros for some of the networks; mostly for all."""

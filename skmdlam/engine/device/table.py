@@ -42,6 +42,10 @@ class Table:
         """Some of the samples, on the device too."""
         return Table(self.numerics, self.array[self._at(rows)])
 
+    def astype(self, dtype, copy=True):
+        """The samples in another type, on the device too."""
+        return Table(self.numerics, self.numerics.cast(self.array, dtype))
+
     def min(self, axis, *, keepdims=False):
         """The smallest number of each column, on the host."""
         low = -self.numerics.host(self.numerics.largest(-self.array, axis))

@@ -56,8 +56,8 @@ class EncodedSamples:
     def astype(self, dtype):
         """The same in another type."""
         other = copy.copy(self)
-        other._ranks = self._ranks.astype(dtype, copy=False)
-        other.dtype = other._ranks.dtype
+        other.ranks = self.ranks.astype(dtype, copy=False)
+        other.dtype = other.ranks.dtype
         return other
 
     def min(self, axis):

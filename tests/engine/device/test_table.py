@@ -23,6 +23,7 @@ def test_rows_and_columns(f):
     np.testing.assert_array_equal(table[::3, 1:3], X[::3, 1:3])
     np.testing.assert_array_equal(table[some, np.array([2, 0])], X[np.ix_(some, [2, 0])])
     np.testing.assert_array_equal(table.taken(some)[:], X[some])
+    assert table.astype(np.float32).dtype == table.astype(np.float32)[:2].dtype == np.float32
     np.testing.assert_array_equal(table.min(axis=0), X.min(axis=0))
     np.testing.assert_array_equal(table.max(axis=0, keepdims=True), X.max(axis=0, keepdims=True))
 
@@ -45,6 +46,7 @@ def test_encoded(f):
     np.testing.assert_allclose(found[10:30], expected[10:30], rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(found.min(axis=0), expected.min(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found.max(axis=0), expected.max(axis=0), rtol=1e-12)
+    assert found.astype(np.float32)[:2].dtype == np.float32
     some = found.taken(np.array([7, 2]))
     assert len(some) == 2
     np.testing.assert_allclose(some[:], expected[[7, 2]], rtol=1e-12, atol=1e-12)
