@@ -13,11 +13,12 @@ from sklearn.ensemble import (
     StackingRegressor,
     VotingRegressor,
 )
+from sklearn.feature_selection import SelectFromModel
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.multioutput import MultiOutputRegressor
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor, PiecewiseLinearEncoder
@@ -236,6 +237,34 @@ class TestOptions:
         X, _, three = fitted
         *_, labels = run(converted(three, X[:1], {"output_class_labels": True}), X)
         assert labels.tolist() == [0, 1, 2]
+
+    @BOTH
+    def test_transform(self, fitted, dtype):
+        """Hidden features, in the middle of a pipeline."""
+        X, two, _ = fitted
+        X, f = X.astype(dtype), two.decision_function(X)
+        for model in (two, MDLAMRegressor((5, 3), **QUICK).fit(X, f)):
+            (found,) = run(skl2onnx.to_onnx(model, X[:1], options={id(model): TRANSFORM}), X)
+            assert found.dtype == dtype
+            np.testing.assert_allclose(found, model.transform(X), rtol=1e-5, atol=1e-5)
+            line = Ridge().fit(model.transform(X), f)
+            pipeline = Pipeline([("net", model), ("line", line)])
+            graph = skl2onnx.to_onnx(pipeline, X[:1], options={id(pipeline[0]): TRANSFORM})
+            (found,) = run(graph, X)
+            np.testing.assert_allclose(found.ravel(), pipeline.predict(X), rtol=1e-4, atol=1e-4)
+        linear = MDLAMRegressor((), **QUICK).fit(X, f)
+        with pytest.raises(ValueError, match="needs a hidden layer"):
+            skl2onnx.to_onnx(linear, X[:1], options={id(linear): TRANSFORM})
+
+    def test_selected_features(self, fitted):
+        X, two, _ = fitted
+        y = two.predict(X)
+        norms = {"importance_getter": lambda model: np.linalg.norm(model.coefs_[0], axis=1)}
+        plain = MDLAMClassifier((4,), encoding=None, **QUICK)
+        check(make_pipeline(SelectFromModel(plain, **norms), plain).fit(X, y), X)
+
+
+TRANSFORM = {"transform": True}
 
 
 class TestCategories:

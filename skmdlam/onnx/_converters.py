@@ -1,6 +1,10 @@
 """Converters and shape calculators, as skl2onnx registers them."""
 
 import numpy as np
+from skl2onnx import get_model_alias
+
+# Private, and what skl2onnx's guide to converters uses: it knows the option zipmap.
+from skl2onnx._parse import _parse_sklearn_classifier
 from skl2onnx.common.data_types import (
     DoubleTensorType,
     FloatTensorType,
@@ -8,12 +12,15 @@ from skl2onnx.common.data_types import (
     StringTensorType,
 )
 from skl2onnx.common.utils_classifier import get_label_classes
+from sklearn.base import is_classifier
 
 from ._columns import encoded, inputs_of_network
 from ._graph import Graph
-from ._layers import check_network, output, predictions
+from ._layers import check_network, hidden_features, output, predictions
 
+REGRESSOR_OPTIONS = {"transform": [False, True]}
 CLASSIFIER_OPTIONS = {
+    **REGRESSOR_OPTIONS,
     "zipmap": [True, False, "columns"],
     "raw_scores": [True, False],
     "nocl": [True, False],
@@ -21,8 +28,29 @@ CLASSIFIER_OPTIONS = {
 }
 
 
+def parse(scope, model, inputs, custom_parsers=None):
+    """Outputs of an estimator: hidden features with the option ``transform``, else predictions."""
+    if is_classifier(model) and not _transforms(scope, model):
+        return _parse_sklearn_classifier(scope, model, inputs, custom_parsers=custom_parsers)
+    operator = scope.declare_local_operator(get_model_alias(type(model)), model)
+    operator.inputs = inputs
+    operator.outputs.append(scope.declare_local_variable("variable", FloatTensorType()))
+    return operator.outputs
+
+
+def _transforms(scope, model):
+    """Whether the option ``transform`` is set, for a scope or a container."""
+    if not scope.get_options(model, {"transform": False})["transform"]:
+        return False
+    if len(model.coefs_) == 1:
+        raise ValueError("transform needs a hidden layer, and with hidden_layer_sizes=() is none.")
+    return True
+
+
 def classifier_shapes(operator):
     """Types and shapes of the labels and of the probabilities."""
+    if _shape_of_features(operator):
+        return
     model, n = operator.raw_operator, operator.inputs[0].get_first_dimension()
     classes = get_label_classes(operator.scope_inst, model)
     shape = [n, len(classes)] if model._multilabel else [n]
@@ -33,8 +61,19 @@ def classifier_shapes(operator):
 
 def regressor_shapes(operator):
     """Type and shape of the predictions."""
+    if _shape_of_features(operator):
+        return
     n = operator.inputs[0].get_first_dimension()
     operator.outputs[0].set_type(_floating_type(operator)([n, operator.raw_operator.n_outputs_]))
+
+
+def _shape_of_features(operator):
+    """Set the type of hidden features where these are asked for, and say so."""
+    model, n = operator.raw_operator, operator.inputs[0].get_first_dimension()
+    if not _transforms(operator.scope_inst, model):
+        return False
+    operator.outputs[0].set_type(_floating_type(operator)([n, model.coefs_[-2].shape[1]]))
+    return True
 
 
 def encoder_shapes(operator):
@@ -45,8 +84,11 @@ def encoder_shapes(operator):
 
 def convert_classifier(scope, operator, container):
     """Labels, and probabilities or with ``raw_scores`` the decision function."""
+    if _convert_features(scope, operator, container):
+        return
     model = operator.raw_operator
-    g, z = _network(scope, operator, container)
+    g, X = _inputs(scope, operator, container)
+    z = output(g, X, model)
     raw = container.get_options(model, {"raw_scores": False})["raw_scores"]
     label, found = operator.outputs
     if model._multilabel:
@@ -68,10 +110,22 @@ def convert_classifier(scope, operator, container):
 
 def convert_regressor(scope, operator, container):
     """Predictions."""
-    g, z = _network(scope, operator, container)
-    (found,) = operator.outputs
-    predicted = predictions(g, z, operator.raw_operator)
+    if _convert_features(scope, operator, container):
+        return
+    model, (found,) = operator.raw_operator, operator.outputs
+    g, X = _inputs(scope, operator, container)
+    predicted = predictions(g, output(g, X, model), model)
     g.cast(predicted, _numpy_type(found.type), to=found.full_name)
+
+
+def _convert_features(scope, operator, container):
+    """Hidden features where these are asked for; says whether they are."""
+    model, found = operator.raw_operator, operator.outputs[0]
+    if not _transforms(container, model):
+        return False
+    g, X = _inputs(scope, operator, container)
+    g.cast(hidden_features(g, X, model), _numpy_type(found.type), to=found.full_name)
+    return True
 
 
 def convert_encoder(scope, operator, container):
@@ -88,14 +142,14 @@ def z_is_of_two(model):
     return len(model.classes_) == 2
 
 
-def _network(scope, operator, container):
-    """The graph, and the name of the pre-activations of the output layer."""
+def _inputs(scope, operator, container):
+    """The graph, and the name of the inputs of the network."""
     model = operator.raw_operator
     check_network(model)
     # As NumPy computes: in the wider type of the samples and of what was fitted.
     dtype = np.result_type(_numpy_type(_floating_type(operator)), *model.coefs_)
     g = Graph(scope, container, dtype)
-    return g, output(g, inputs_of_network(g, operator.inputs, model), model)
+    return g, inputs_of_network(g, operator.inputs, model)
 
 
 def _labels(scope, model):

@@ -62,14 +62,30 @@ def check_network(estimator):
 
 def output(g, X, estimator):
     """Pre-activations of the output layer, what the network says of inputs X."""
-    a, last = X, len(estimator.coefs_) - 1
-    for layer, (W, b) in enumerate(zip(estimator.coefs_, estimator.intercepts_, strict=True)):
-        k = estimator.n_networks_ if 0 < layer < last else 1
-        z = g("Add", _product(g, a, W, k), b.reshape(1, -1))
-        if layer < last:
-            activation = estimator._activations[layer]
-            a = _ACTIVATIONS[type(activation)](g, z, activation)
+    z = X
+    for layer in range(len(estimator.coefs_)):
+        z = _layer(g, z, estimator, layer)
     return z
+
+
+def hidden_features(g, X, estimator):
+    """Activations of the last hidden layer: what ``transform`` returns."""
+    a, last = X, len(estimator.coefs_) - 1
+    for layer in range(last):
+        a = _layer(g, a, estimator, layer)
+    return a
+
+
+def _layer(g, a, estimator, layer):
+    """One layer, with its activation where it is hidden."""
+    W, b = estimator.coefs_[layer], estimator.intercepts_[layer]
+    is_last = layer == len(estimator.coefs_) - 1
+    between = layer > 0 and not is_last
+    z = g("Add", _product(g, a, W, estimator.n_networks_ if between else 1), b.reshape(1, -1))
+    if is_last:
+        return z
+    activation = estimator._activations[layer]
+    return _ACTIVATIONS[type(activation)](g, z, activation)
 
 
 def _product(g, a, W, k):

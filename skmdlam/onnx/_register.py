@@ -7,11 +7,13 @@ from .._regressor import MDLAMRegressor
 from ..encoding import PiecewiseLinearEncoder
 from ._converters import (
     CLASSIFIER_OPTIONS,
+    REGRESSOR_OPTIONS,
     classifier_shapes,
     convert_classifier,
     convert_encoder,
     convert_regressor,
     encoder_shapes,
+    parse,
     regressor_shapes,
 )
 
@@ -27,9 +29,15 @@ def register():
         classifier_shapes,
         convert_classifier,
         options=CLASSIFIER_OPTIONS,
+        parser=parse,
     )
     update_registered_converter(
-        MDLAMRegressor, "SkmdlamMDLAMRegressor", regressor_shapes, convert_regressor
+        MDLAMRegressor,
+        "SkmdlamMDLAMRegressor",
+        regressor_shapes,
+        convert_regressor,
+        options=REGRESSOR_OPTIONS,
+        parser=parse,
     )
     update_registered_converter(
         PiecewiseLinearEncoder,
