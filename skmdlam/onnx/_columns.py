@@ -52,7 +52,8 @@ def _read(g, variables, estimator):
     """X in numbers, with NaN for a gap and for a category that nobody has seen."""
     names, reader = feature_names(estimator), estimator._reader
     widths = [(*variable.type.shape, None, None)[1] for variable in variables]
-    if widths == [None]:  # made by another converter
+    # What another converter says of its outputs may be wrong, or nothing.
+    if len(variables) == 1 and not (variables[0].is_root and widths[0]):
         widths = [len(names)]
     if None in widths or sum(widths) != len(names):
         raise ValueError(
