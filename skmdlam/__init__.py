@@ -1,5 +1,8 @@
 """Neural networks by alternating minimization, with a scikit-learn interface."""
 
+import contextlib as _contextlib
+import sys as _sys
+
 from ._classifier import MDLAMClassifier
 from ._effect_display import FeatureEffectDisplay
 from ._encoding_display import EncodingDisplay
@@ -28,3 +31,7 @@ __all__ = [
     "__version__",
     "regularization_path",
 ]
+
+if "skl2onnx" in _sys.modules:  # who converts models wants the converters, asked for or not
+    with _contextlib.suppress(ImportError):
+        from . import onnx  # noqa: F401

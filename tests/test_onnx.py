@@ -1,5 +1,8 @@
 """Graphs of ONNX, run by onnxruntime: they predict what the estimators do."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -454,3 +457,11 @@ class TestErrors:
         register()
         X, f = made(40)
         check(MDLAMRegressor((4,), **QUICK).fit(X, f), X)
+
+
+@pytest.mark.slow
+def test_converters_are_there_where_skl2onnx_is():
+    """Without a word where it was imported first."""
+    code = "import skl2onnx, skmdlam; print(skl2onnx.get_model_alias(skmdlam.MDLAMClassifier))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "SkmdlamMDLAMClassifier"
