@@ -104,7 +104,9 @@ def adam(device, X, y, X_test, y_test, hidden, batch, epochs, rate=1e-3):
     model = torch.nn.Sequential(*layers, torch.nn.Linear(size, int(y.max()) + 1)).to(device)
     on_gpu = torch.device(device).type == "cuda"
     learning_rate = torch.tensor(rate, device=device) if on_gpu else rate
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, capturable=on_gpu)
+    optimizer = torch.optim.Adam(
+        model.parameters(), lr=learning_rate, capturable=on_gpu, fused=on_gpu
+    )
     loss_of = torch.nn.CrossEntropyLoss()
     mean, std = X.mean(axis=0), X.std(axis=0)
     samples = torch.from_numpy((X - mean) / std).to(device)

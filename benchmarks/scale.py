@@ -273,7 +273,7 @@ def fit_control(job):
             for i in rng.permutation(job["rows"] // BLOCK):
                 X, y = (np.load(folder / f"{name}{i}.npy") for name in "Xy")
                 order = rng.permutation(len(y))  # partial_fit goes through them in their order
-                model.partial_fit(X[order], y[order], classes)
+                model.partial_fit(X[order], y[order], classes=classes)
             times.append(time.perf_counter() - start)
             cpu += time.process_time() - before
             scores.append(model.score(X_test, y_test))
@@ -306,21 +306,29 @@ def alone(kind, job, limit=900):
 
 
 def rows_part(options, rows):
-    """Make the fits that lack; yield all rows after each."""
+    """Make the fits that lack, short ones first; yield all rows after each."""
+
+    def few_epochs(n, setting):
+        given = {"max_iter": options.epochs}
+        given |= {"encoding": None} if setting == FEW else {}
+        job = {"rows": n, "workers": 2, "memory": options.memory, "options": given}
+        return lacking(rows, {"n": n, "fit": f"Dask, {setting}"}, "dask", job, options)
+
+    def control(n, model):
+        ours = [row["score"] for row in rows if row["n"] == n and row["fit"].startswith("Dask")]
+        job = {"model": model, "rows": n, "epochs": options.control_epochs}
+        job |= {"limit": options.control_seconds, "target": max(ours, default=None)}
+        return lacking(rows, {"n": n, "fit": model}, "control", job, options)
+
     for n in options.rows:
         write_files(options.folder, n)
-        for setting in (FEW, DEFAULTS):
-            if setting == DEFAULTS and n > options.defaults_up_to:
-                continue
-            given = {"max_iter": options.epochs}
-            given |= {"encoding": None} if setting == FEW else {}
-            job = {"rows": n, "workers": 2, "memory": options.memory, "options": given}
-            yield from lacking(rows, {"n": n, "fit": f"Dask, {setting}"}, "dask", job, options)
-        ours = [row["score"] for row in rows if row["n"] == n and row["fit"].startswith("Dask")]
-        for model in (MLP, SGD):
-            job = {"model": model, "rows": n, "epochs": options.control_epochs}
-            job |= {"limit": options.control_seconds, "target": max(ours, default=None)}
-            yield from lacking(rows, {"n": n, "fit": model}, "control", job, options)
+        yield from few_epochs(n, FEW)
+    for n in options.rows:
+        for model in options.controls:
+            yield from control(n, model)
+    for n in options.rows:
+        if n <= options.defaults_up_to:
+            yield from few_epochs(n, DEFAULTS)
 
 
 def lacking(rows, about, kind, job, options):
@@ -525,17 +533,20 @@ def paths_page(rows):
     """A line for each table: mean scores, and by how much paths differ from the local fit."""
     lines = []
     for name in dict.fromkeys(row["table"] for row in rows):
-        of = {}
-        for row in rows:
-            if row["table"] == name:
-                of.setdefault(row["paths"], []).append(row)
-        score = {paths: np.mean([row["score"] for row in found]) for paths, found in of.items()}
-        epochs = {paths: np.mean([row["epochs"] for row in found]) for paths, found in of.items()}
-        cpu = {paths: np.mean([row["processor"] for row in found]) for paths, found in of.items()}
-        line = [name, len(of[0]), of[1][0]["piles"], number(score[0], 4)]
-        line += [f"{1000 * (score[paths] - score[0]):+.1f}" for paths in PATHS]
-        for each in (epochs, cpu):
-            line.append(" ".join(f"{each[paths]:.0f}" for paths in (0, *PATHS)))
+        of = {(row["paths"], row["seed"]): row for row in rows if row["table"] == name}
+        seeds = [seed for paths, seed in of if paths == 0]
+        local = {seed: of[0, seed]["score"] for seed in seeds}
+        found = {k: [of[k, seed] for seed in seeds if (k, seed) in of] for k in (0, *PATHS)}
+        line = [name, len(seeds), max(row["piles"] for row in of.values())]
+        line.append(number(np.mean(list(local.values())), 4))
+        for k in PATHS:
+            gains = [row["score"] - local[row["seed"]] for row in found[k]]
+            line.append(f"{1000 * np.mean(gains):+.1f}" if gains else "-")
+        for key in ("epochs", "processor"):
+            means = [
+                f"{np.mean([row[key] for row in each]):.0f}" for each in found.values() if each
+            ]
+            line.append(" ".join(means))
         lines.append(line)
     header = ["table", "seeds", "piles", "local fit", *(f"{paths} paths" for paths in PATHS)]
     return table([*header, "epochs", "processor seconds"], lines)
@@ -624,11 +635,12 @@ def value_of(key, text):
 
 def arguments_parser():
     parser = tables_parser(__doc__)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS)
     parser.add_argument("--rows", type=int, nargs="+", default=[10**5, 10**6, 10**7])
-    parser.add_argument("--epochs", type=int, default=6, help="of the fits of few epochs")
+    parser.add_argument("--epochs", type=int, default=3, help="of the fits with Dask")
     parser.add_argument("--defaults-up-to", type=int, default=10**6, metavar="ROWS")
     parser.add_argument("--memory", default="1600MiB", help="limit of a worker")
+    parser.add_argument("--controls", nargs="*", choices=(MLP, SGD), default=(MLP, SGD))
     parser.add_argument("--control-epochs", type=int, default=10)
     parser.add_argument("--control-seconds", type=float, default=240.0)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4, 8])

@@ -24,6 +24,7 @@ from ._compat import (
 )
 from ._devices import (
     check_on_device,
+    computing_at,
     far_device_of,
     held,
     on_host,
@@ -262,7 +263,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         ConvergenceWarning
             When ``max_iter`` sweeps were not enough or the fit was interrupted.
         """
-        with restored_on_error(self):
+        with restored_on_error(self), computing_at(self.solver, X):
             self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
         return self
 
@@ -279,9 +280,10 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         goes_on = self.warm_start and hasattr(self, "coefs_")
         network = self._resolve_network(goes_on)
         network = replace(network, solver=solver_at(network.solver, X))
-        X, y = held(X), on_host(y, "y")
+        X, y = held(X, network.solver), on_host(y, "y")
         sample_weight = on_host(sample_weight, "sample_weight")
-        validation = [on_host(each, "the validation samples") for each in validation]
+        names = ("X_val", "y_val", "sample_weight_val")
+        validation = [on_host(*each) for each in zip(validation, names, strict=True)]
         samples = prepare(self, X, y, sample_weight, network.target, goes_on)
         self._check_columns(network, samples, goes_on)
         validation = prepare_validation(self, *validation, network.target, samples)

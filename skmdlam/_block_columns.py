@@ -95,7 +95,8 @@ class AllBlocks:
         self.shape = sum(each.n_rows for each in found), found[0].n_features
         self.names, self.named = found[0].names, found[0].names is not None
         self.sparse = found[0].sparse
-        self.all_numbers = all(each.kinds is None for each in found)
+        kinds = [kind for each in found for kind in each.kinds or ()]
+        self.all_numbers = all(kind is None or kind == NUMBERS for kind in kinds)
         d = self.shape[1]
         self.kinds = [NUMBERS] * d if self.all_numbers else [self._kind(j) for j in range(d)]
 

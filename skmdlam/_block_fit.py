@@ -20,13 +20,14 @@ from ._monitor import Callbacks
 from ._range import column_means, ends_of, keep_range
 from ._results import keep_summary, summary_of
 from ._uncertainty import check_calibrate
-from ._validation import Samples, prepare_validation
+from ._validation import Samples, n_held_out, prepare_validation
 from .engine.blocks import Part, tree_sum
 from .engine.constants import LIMITS
 from .engine.feasible import Feasible
 from .engine.inputs.encoded import encoded_samples
 from .engine.loop.run import ConvertedRun, as_run
 from .engine.moments import column_moments
+from .engine.whole import size_of
 
 __all__ = ["Raw", "fit_blocks"]
 
@@ -107,11 +108,13 @@ def _fit(estimator, blocks, validation, limits):
         means = None
         if goes_on and estimator._inputs is None and facts.gaps.any():
             means = column_means(estimator)
-        dtype = _type_of_steps(estimator, network.solver, problem, facts)
+        settings = estimator._settings(n, goes_on)
+        dtype = None
+        if settings["batch_size"] is None or settings["batch_size"] < n:
+            dtype = _type_of_steps(estimator, network.solver, problem, facts)
         ends = piles.each(ends_of_part, [()] * piles.n_blocks)
         parts = piles.mapped(encoded_part, estimator._inputs, scoring.scores, units, dtype, means)
         piles.release()  # before the samples are prepared, and there a second time
-        settings = estimator._settings(n, goes_on)
         start = getattr(network.solver, "start_blocks", partial(start_on_blocks, network.solver))
         run = as_run(start(problem, parts, starts, rng=rng, **settings))
         run = ConvertedRun(run, units.outer)
@@ -129,11 +132,6 @@ def n_piles(facts, limits=LIMITS):
 
 
 # -- what is sent to the blocks -------------------------------------------------------------------
-
-
-def size_of(part):
-    """Number of samples, and sum of their weights."""
-    return part.n, float(part.n if part.weight is None else part.weight.sum(dtype=float))
 
 
 def first_rows(part, n):
@@ -240,14 +238,7 @@ def _n_levels(estimator):
 
 def _share_apart(estimator, n, limits):
     """The share of the samples that early stopping sets apart."""
-    fraction = estimator.validation_fraction
-    apart = int(np.ceil(fraction * n))
-    if n - apart < 1 or n < 2:
-        raise ValueError(
-            f"early_stopping=True with validation_fraction={fraction} leaves no samples to train "
-            f"on: n_samples = {n}."
-        )
-    return min(apart, limits.driver_rows) / n
+    return min(n_held_out(estimator.validation_fraction, n), limits.driver_rows) / n
 
 
 def _n_apart(n, share):
@@ -256,11 +247,11 @@ def _n_apart(n, share):
 
 
 def _type_of_steps(estimator, solver, problem, facts):
-    """Single precision, where steps are in it and it has the digits; None for that of X."""
-    one_batch = estimator.batch_size is None
-    if one_batch or problem.sparse or not getattr(solver, "single_precision", False):
+    """Single precision, where all is done in it and it has the digits; None for that of X."""
+    if problem.sparse or not getattr(solver, "single_precision", False):
         return None
-    if problem.X.dtype == np.float32:
+    # What such a penalty ends with are sweeps over all samples.
+    if problem.X.dtype == np.float32 or not problem.quadratic:
         return None
     mean, std = column_moments(problem.X, problem.rows.normalized())
     varies = std > 0

@@ -52,7 +52,8 @@ class Description:
     names : list or None
         Names of the columns, where it is a frame.
     kinds : list of Kind or None, or None
-        Of its columns, None for one of gaps alone; None where all are numbers by their type.
+        Of its columns, None for one of gaps alone; None where all are numbers by their type, and
+        none is of gaps alone.
     sparse : bool
     dtype : dtype
         Of its numbers.
@@ -266,11 +267,12 @@ def _described(raw, target, categorical_features, name, block):
         refuse_huge(Y, "y")
         target.loss.check_target(Y)
     gaps = np.zeros(X.shape[1], dtype=bool) if sp.issparse(X) else np.isnan(X).any(axis=0)
+    numbers = table.all_numbers and not (gaps.any() and np.isnan(X[:, gaps]).all(axis=0).any())
     return Description(
         block,
         *X.shape,
         names,
-        None if table.all_numbers else _kinds(table, X),
+        None if numbers else _kinds(table, X),
         sp.issparse(X),
         X.dtype,
         X.nnz if sp.issparse(X) else X.size,
@@ -279,7 +281,7 @@ def _described(raw, target, categorical_features, name, block):
         n_outputs,
         None if target.numeric else classes_in(y, weight),
         None if weight is None else float(weight.sum(dtype=float)),
-        len(y) if weight is None else np.count_nonzero(weight),
+        X.shape[0] if weight is None else np.count_nonzero(weight),
     )
 
 
@@ -313,18 +315,15 @@ def _agreeing(found, name):
         raise ValueError(f"X has no samples in any of its {len(found)} blocks; {name} needs one.")
     for each in others:
         if each.names != first.names:
-            names = ("no names" if d.names is None else d.names for d in (each, first))
-            what, other = names
+            what, other = ("no names" if d.names is None else d.names for d in (each, first))
             disagree(each, first, f"has columns with the names {what}", f"{other}")
         if each.sparse != first.sparse:
-            kinds = ("sparse" if d.sparse else "dense" for d in (each, first))
-            what, other = kinds
+            what, other = ("sparse" if d.sparse else "dense" for d in (each, first))
             disagree(each, first, f"is {what}", f"is {other}")
         if each.n_outputs != first.n_outputs:
             disagree(each, first, f"has a y of {each.n_outputs} columns", f"{first.n_outputs}")
         if (each.weight is None) != (first.weight is None):
-            has = ("no sample_weight" if d.weight is None else "one" for d in (each, first))
-            what, other = has
+            what, other = ("no sample_weight" if d.weight is None else "one" for d in (each, first))
             disagree(each, first, f"has {what}", other)
         if each.classes is not None:
             _same_classes(each, first)

@@ -1,15 +1,13 @@
-"""Which run a fit on blocks is: mini-batches, all samples, or both, one after the other."""
+"""The runs of a fit on blocks."""
 
-from dataclasses import replace
-from functools import cache
+from functools import cached_property
 
 from .engine.block_samples import BlockSamples
 from .engine.full_batch import full_batch_run, full_batch_runs, proximal_sweeps
-from .engine.loop.run import Chain
-from .engine.loop.side_by_side import side_by_side
 from .engine.on_blocks import mini_batch_runs_on_blocks
 from .engine.priced import priced_run
 from .engine.records import Settings
+from .engine.run_choice import Runs
 from .engine.whole import Whole
 
 
@@ -35,51 +33,60 @@ def start_on_blocks(options, problem, blocks, starts, **settings):
     -------
     run : Run
     """
-    settings = Settings(**settings)
-    whole = Whole.of(blocks, problem)
-    exact = all(activation.exact_derivative for activation in problem.activations)
-    priced = problem.alpha is None and exact
-    problem = problem if priced else problem.with_usual_alpha()
-    smooth = problem.quadratic or not problem.loss.nonsmooth
-    all_samples = settings.batch_size is not None and settings.batch_size >= whole.n
+    return RunsOnBlocks(options, problem, blocks).begin(problem, starts, Settings(**settings))
 
-    @cache
-    def samples():
-        return BlockSamples(problem, blocks, whole, options.constants)
 
-    def mini_batches(problem, coefs, intercepts, settings):
-        start = [(coefs, intercepts)]
-        return mini_batch_runs_on_blocks(options, problem, blocks, start, settings, whole)
+class RunsOnBlocks(Runs):
+    """Those where the samples are in blocks, of which a problem has some.
 
-    def polished(coefs, intercepts, settings):
-        first = replace(settings, max_iter=-(-2 * settings.max_iter // 3))
-        batches = mini_batches(problem, coefs, intercepts, first)
+    Parameters
+    ----------
+    options, problem, blocks
+        As for :func:`start_on_blocks`.
+    """
 
-        def finish(coefs, intercepts):
-            warm = replace(settings, warm=True)
-            found = batches.regularization
-            return proximal_sweeps(options, problem, coefs, intercepts, warm, found, samples())
+    def __init__(self, options, problem, blocks):
+        super().__init__(options)
+        self._problem, self._blocks = problem, blocks
+        self._whole = Whole.of(blocks, problem)
 
-        return Chain(batches, finish)
+    @cached_property
+    def _samples(self):
+        return BlockSamples(self._problem, self._blocks, self._whole, self.options.constants)
 
-    def free(problem, *start):
-        if all_samples:
-            return full_batch_run(options, problem, *start, samples())
-        return mini_batches(problem, *start)
+    def takes_all_samples(self, problem, settings):
+        return settings.batch_size is not None and settings.batch_size >= self._whole.n
 
-    def sweeps(*arguments):
-        return full_batch_run(*arguments, samples())
+    def sweeps(self, problem, starts, settings):
+        return full_batch_runs(self.options, problem, starts, settings, self._samples)
 
-    def begin(coefs, intercepts, rng):
-        own = replace(settings, rng=rng)
-        if priced:
-            return priced_run(
-                options, problem, coefs, intercepts, own, sweeps, begin=free, samples=samples()
-            )
-        return polished(coefs, intercepts, own)
+    def mini_batches(self, problem, starts, settings):
+        return mini_batch_runs_on_blocks(
+            self.options, problem, self._blocks, starts, settings, self._whole
+        )
 
-    if not priced and exact and smooth and all_samples:
-        return full_batch_runs(options, problem, starts, settings, samples())
-    if not priced and (problem.quadratic or not exact):
-        return mini_batch_runs_on_blocks(options, problem, blocks, starts, settings, whole)
-    return side_by_side(begin, starts, settings.rng)
+    def finish(self, problem, coefs, intercepts, settings, regularization, moments):
+        return proximal_sweeps(
+            self.options, problem, coefs, intercepts, settings, regularization, self._samples
+        )
+
+    def priced(self, problem, coefs, intercepts, settings):
+        samples = self._samples
+
+        def begin(problem, coefs, intercepts, settings):
+            free = self.sweeps if self.takes_all_samples(problem, settings) else self.mini_batches
+            return free(problem, [(coefs, intercepts)], settings)
+
+        def sweeps(*arguments):
+            return full_batch_run(*arguments, samples)
+
+        return priced_run(
+            self.options,
+            problem,
+            coefs,
+            intercepts,
+            settings,
+            sweeps,
+            begin=begin,
+            samples=samples,
+        )

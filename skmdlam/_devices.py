@@ -5,6 +5,7 @@ arrays of its kind there. What is chosen before the steps is chosen by NumPy; fi
 NumPy arrays, so that an estimator can be stored and used on any machine.
 """
 
+import contextlib
 import functools
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ import numpy as np
 import sklearn
 from sklearn.utils.validation import check_is_fitted
 
+from ._compat import _check_feature_names
 from .engine.device.admission import check_problem_on_device
 from .engine.device.kernels import has_activations
 from .engine.device.numerics import device_name, numerics_for
@@ -66,15 +68,17 @@ def on_host(values, what="X"):
             f"{what}.get() of a CuPy array."
         )
     numerics = numerics_for(name)
-    return numerics.host(_floating(numerics, values))
+    return numerics.host(_floating(numerics, values, what))
 
 
-def held(X):
-    """X of a fit: as it is, as a NumPy array, or where there are many samples on their device.
+def held(X, solver):
+    """X of a fit: as it is, as a NumPy array, or where there are many samples on a device.
 
     Parameters
     ----------
     X : as given to ``fit``
+    solver : solver object
+        Of :func:`solver_at`: says which device that is.
 
     Returns
     -------
@@ -83,20 +87,30 @@ def held(X):
     name = far_device_of(X)
     if name is None or X.ndim != 2 or X.shape[0] <= SAMPLES_ON_HOST:
         return on_host(X)
-    numerics = numerics_for(name)
-    return Table(numerics, _numbers(numerics, X))
+    numerics, there = numerics_for(name), numerics_for(solver.device)
+    X = _numbers(numerics, X)
+    if device_name(there.zeros((0,), np.float64)) != name:  # "cuda" may be "cuda:0"
+        X = there.array(X if type(there) is type(numerics) else numerics.host(X))
+    return Table(there, X)
 
 
 def _numbers(numerics, X):
     """Samples in single or double precision."""
-    X = _floating(numerics, X)
+    X = _floating(numerics, X, "X")
     return X if "float" in str(X.dtype) else numerics.cast(X, np.float64)
 
 
-def _floating(numerics, values):
+def _floating(numerics, values, what):
     """Numbers of half precision in single: NumPy does not know all kinds of these."""
+    if "complex" in str(values.dtype):
+        raise ValueError(f"Complex data not supported: {what} holds complex numbers.")
+    if "strided" not in str(getattr(values, "layout", "torch.strided")):
+        raise ValueError(
+            f"{what} is a sparse tensor. Convert it with {what}.to_dense(), or to a sparse "
+            "matrix of SciPy, which is fitted with NumPy."
+        )
     small = "float16" in str(values.dtype)
-    return numerics.cast(values, np.float32) if small else values
+    return numerics.own(numerics.cast(values, np.float32) if small else values)
 
 
 def solver_at(solver, X):
@@ -120,6 +134,23 @@ def solver_at(solver, X):
             "move X to NumPy."
         )
     return replace(solver, device=name) if solver.device is None else solver
+
+
+def computing_at(solver, X):
+    """A context for a fit: the current device, and types, are those of its solver or of X.
+
+    Parameters
+    ----------
+    solver : solver object or str
+    X : as given to ``fit``
+
+    Returns
+    -------
+    context : context manager
+    """
+    name = getattr(solver, "device", None) if isinstance(solver, Feasible) else None
+    name = far_device_of(X) if name is None else name
+    return contextlib.nullcontext() if name is None else numerics_for(name).current()
 
 
 def check_on_device(solver, problem):
@@ -146,11 +177,12 @@ def where_X_lies(predict):
 
     @functools.wraps(predict)
     def wrapped(self, X, *args, **kwargs):
-        result = predict(self, X, *args, **kwargs)
         name = device_of(X)
         if name is None:
-            return result
+            return predict(self, X, *args, **kwargs)
         numerics = numerics_for(name)
+        with numerics.current():
+            result = predict(self, X, *args, **kwargs)
         several = result if isinstance(result, tuple) else (result,)
         moved = tuple(
             numerics.array(values)
@@ -187,6 +219,7 @@ def output_on_device(estimator, X):
     known = has_activations(estimator._activations)
     if not (simple and fits and known and estimator.is_categorical_ is None):
         return None
+    _check_feature_names(estimator, X, reset=False)
     X = _numbers(numerics, X)
     if not bool(numerics.isfinite(X).all()):
         return None

@@ -97,17 +97,21 @@ def _prepare_on_device(estimator, X, y, sample_weight, target):
     """The same for samples that stay on a device: few of them are read, all of them are checked."""
     if target.numeric:
         refuse_strings(y, "y")
-    y = check_array(y, ensure_2d=False, dtype=np.float64 if target.numeric else None)
-    if len(y) != len(X):
-        raise ValueError(f"X and y must have as many samples; got {len(X)} and {len(y)}.")
+    if y is not None:  # what is said of none is said below
+        dtype = np.float64 if target.numeric else None
+        y = check_array(y, accept_sparse="csr", ensure_2d=False, dtype=dtype, input_name="y")
+        if y.shape[0] != len(X):
+            raise ValueError(f"X and y must have as many samples; got {len(X)} and {y.shape[0]}.")
     few = slice(0, min(len(X), _READ_ON_HOST))
-    read = prepare(estimator, X[few], y[few], None, copy.deepcopy(target))
+    y_few = None if y is None else y[few]
+    read = prepare(estimator, X[few], y_few, None, copy.deepcopy(target))
     if estimator.is_categorical_ is not None:
         raise ValueError(
             f"{len(X)} samples on a device have columns of categories: move X to NumPy, or set "
             "categorical_features=None."
         )
-    largest = np.abs([X.min(axis=0), X.max(axis=0)]).max(initial=0.0)
+    # As a number of Python: 1e150 is infinite in the type of X where that is float32.
+    largest = float(np.abs([X.min(axis=0), X.max(axis=0)]).max(initial=0.0))
     if not largest <= LARGEST_INPUT:
         raise ValueError(
             f"X has gaps, infinite numbers or ones beyond {LARGEST_INPUT:g}: on a device so many "
@@ -228,9 +232,7 @@ def split_validation(samples, fraction, shuffle, strata, rng):
     training, validation : Samples
     """
     n = len(samples)
-    setting = f"early_stopping=True with validation_fraction={fraction}"
-    if n - int(np.ceil(fraction * n)) < 1 or n < 2:
-        raise ValueError(f"{setting} leaves no samples to train on: n_samples = {n}.")
+    n_held_out(fraction, n)
     try:
         train, test = train_test_split(
             np.arange(n),
@@ -241,9 +243,21 @@ def split_validation(samples, fraction, shuffle, strata, rng):
         )
     except ValueError as error:  # too few samples of a class
         raise ValueError(
-            f"{setting} cannot put every class on both sides of the split of {n} samples: {error}"
+            f"early_stopping=True with validation_fraction={fraction} cannot put every class on "
+            f"both sides of the split of {n} samples: {error}"
         ) from error
     return samples.take(train), samples.take(test)
+
+
+def n_held_out(fraction, n):
+    """How many of n samples are held out for early stopping; others must be left to train on."""
+    size = int(np.ceil(fraction * n))
+    if n - size < 1 or n < 2:
+        raise ValueError(
+            f"early_stopping=True with validation_fraction={fraction} leaves no samples to train "
+            f"on: n_samples = {n}."
+        )
+    return size
 
 
 def check_warm_start(estimator, loss, sizes):

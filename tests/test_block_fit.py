@@ -6,6 +6,7 @@ import weakref
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn.exceptions import ConvergenceWarning
@@ -53,7 +54,7 @@ def travelled(values):
 
 def blocks_of(X, y, ends, weight=None):
     """Blocks of rows of a frame, an array or a sparse matrix."""
-    rows = [slice(a, b) for a, b in zip([0, *ends], [*ends, len(y)], strict=True)]
+    rows = [slice(a, b) for a, b in zip([0, *ends], [*ends, y.shape[0]], strict=True)]
     return LocalBlocks([Raw(X[r], y[r], None if weight is None else weight[r]) for r in rows])
 
 
@@ -142,8 +143,9 @@ class TestNumbers:
         assert given["problem"].X.dtype == np.float64
         fitted(MDLAMRegressor((5,), random_state=0, encoding=None), blocks_far)
         assert given["blocks"].parts[0].X.dtype == np.float64
-        fitted(MDLAMRegressor((5,), random_state=0, batch_size=None), blocks_of(X, y, [100]))
-        assert given["blocks"].parts[0].X.dtype == np.float64
+        for options in ({"batch_size": None}, {"batch_size": 400}, {"penalty": "l1"}):
+            fitted(MDLAMRegressor((5,), random_state=0, **options), blocks_of(X, y, [100]))
+            assert given["blocks"].parts[0].X.dtype == np.float64
         X[3, 1] = 1e60
         fitted(MDLAMRegressor((5,), random_state=0, encoding=None), blocks_of(X, y, [100]))
         assert given["blocks"].parts[0].X.dtype == np.float64
@@ -208,7 +210,7 @@ class TestFrames:
         return pd.DataFrame({"city": city, "size": size, "income": income, "late": none})
 
     def blocks(self, X, y, ends, weight=None):
-        rows = [slice(a, b) for a, b in zip([0, *ends], [*ends, len(y)], strict=True)]
+        rows = [slice(a, b) for a, b in zip([0, *ends], [*ends, y.shape[0]], strict=True)]
         return LocalBlocks([Raw(X.iloc[r], y[r]) for r in rows])
 
     @pytest.mark.parametrize("ends", [[80, 80, 81], [200, 210], []])
@@ -515,7 +517,8 @@ def test_nothing_is_held_twice_while_a_run_is_on():
 
     class Looks(ConvertedRun):
         def __next__(self):
-            held.append([what for blocks, what in made if blocks() is not None and blocks().parts])
+            there = [(blocks(), what) for blocks, what in made]
+            held.append([what for blocks, what in there if blocks and blocks.parts[0]])
             return super().__next__()
 
     @dataclass(frozen=True)
@@ -593,3 +596,29 @@ class TestWithTheEngine:
         assert again < first
         mean, std = model.predict(X, return_std=True)
         assert 0.85 < np.mean(np.abs(y - mean) < 1.96 * std) < 0.99
+
+
+def test_sparse_indicators_in_blocks():
+    X, y = regression()
+    labels = np.column_stack([y > 0, y < 1, y > -1]).astype(int)
+    ends = [100, 250]
+    model, other = (
+        fitted(MDLAMClassifier((3,), random_state=0), blocks_of(X, indicators, ends))
+        for indicators in (sp.csr_matrix(labels), labels)
+    )
+    np.testing.assert_array_equal(model.coefs_[0], other.coefs_[0])
+
+
+@pytest.mark.parametrize("numbers", [False, True])
+def test_blocks_of_gaps_alone_may_be_of_any_kind(numbers):
+    """Such as a file in which a column is empty: pandas makes numbers of it."""
+    X, y = regression()
+    column = X[:, 0] if numbers else np.array(["low", "high"])[(X[:, 0] > 0).astype(int)]
+    table = pd.DataFrame({"a": column, "b": X[:, 1]})
+    table.loc[:99, "a"] = np.nan
+    parts = [table[:100].assign(a=np.full(100, np.nan)), table[100:]]
+    blocks = LocalBlocks([Raw(parts[0], y[:100]), Raw(parts[1], y[100:])])
+    model = fitted(MDLAMRegressor((3,), random_state=0), blocks)
+    other = fitted(MDLAMRegressor((3,), random_state=0), blocks_of(table, y, [100]))
+    assert (model.is_categorical_ is None) == numbers
+    np.testing.assert_array_equal(model.coefs_[0], other.coefs_[0])

@@ -17,7 +17,7 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, UndefinedMetricWarning
 from sklearn.metrics import r2_score
 
 import skmdlam
@@ -33,7 +33,7 @@ dd = pytest.importorskip("dask.dataframe", reason="skmdlam.dask needs dask[dataf
 distributed = pytest.importorskip("distributed", reason="skmdlam.dask needs distributed")
 
 from skmdlam.dask import MDLAMClassifier, MDLAMRegressor, _client, _watch  # noqa: E402
-from skmdlam.dask._blocks import DaskBlocks, label_of, with_place  # noqa: E402
+from skmdlam.dask._blocks import DaskBlocks, aligned, label_of, with_place  # noqa: E402
 from skmdlam.dask._client import Sealed  # noqa: E402
 
 RNG = np.random.default_rng(5)
@@ -170,7 +170,6 @@ class TestBlocks:
         for blocks in both:
             made = blocks.mapped(doubled, 2.0)
             blocks.release()
-            assert blocks.n_blocks == 4
             found = made.total(moments, np.eye(4))
             assert_allclose(found[0], 2.0 * X.sum(axis=0))
 
@@ -183,6 +182,27 @@ class TestBlocks:
         held = Held(samples, None, Y, None, None, None)
         arrays = X.nbytes + WEIGHT.nbytes + Y.nbytes
         assert arrays < sizeof(held) < arrays + 2000
+
+    def test_arrays_of_messages_are_aligned(self):
+        """Rows are taken from them again and again, which else copies all of them each time."""
+
+        def moved(values):
+            odd = np.ndarray(values.shape, values.dtype, bytearray(values.nbytes + 1), 1)
+            odd[:] = values
+            assert not odd.flags.aligned
+            return odd
+
+        samples = DenseInput.__new__(DenseInput)
+        samples.data, samples.norms = moved(X), WEIGHT
+        S = sp.csr_matrix(X)
+        S.data = moved(S.data)
+        found = aligned(Held(samples, None, moved(Y), None, None, None))
+        assert found.input is samples and samples.norms is WEIGHT
+        for values, expected in ((samples.data, X), (found.Y, Y), (aligned(S).data, X.ravel())):
+            assert values.flags.aligned
+            assert_array_equal(values, expected)
+        part = Part(moved(X), Y)
+        assert aligned(part).X.flags.aligned and aligned(part).Y is Y
 
     @pytest.mark.parametrize("n_piles", [2, 7])
     def test_dealt(self, both, n_piles):
@@ -547,8 +567,9 @@ class TestScore:
     def test_accuracy(self, client, local, fitted):
         labels = np.roll(LABELS, 20)
         assert fitted.score(chunked(X), chunked(labels)) == local.score(X, labels)
-        found = fitted.score(delayed(X), delayed(labels), delayed(WEIGHT))
-        assert_allclose(found, local.score(X, labels, WEIGHT), rtol=1e-12)
+        for weight in (WEIGHT, WEIGHT * (np.arange(230) > 110)):  # blocks of no weight
+            found = fitted.score(delayed(X), delayed(labels), delayed(weight))
+            assert_allclose(found, local.score(X, labels, weight), rtol=1e-12)
 
     @pytest.mark.slow
     def test_explained_variance(self, client):
@@ -557,6 +578,22 @@ class TestScore:
             found = model.score(chunked(X), chunked(Y + shift), chunked(WEIGHT))
             expected = r2_score(Y + shift, model.predict(X), sample_weight=WEIGHT)
             assert_allclose(found, expected, rtol=1e-9)
+
+    def test_of_one_sample(self, client):
+        model = MDLAMRegressor(**QUICK).fit(X, Y)
+        with pytest.warns(UndefinedMetricWarning) as caught:
+            assert np.isnan(model.score(chunked(X[:1], (1,)), chunked(Y[:1], (1,))))
+        assert caught[0].filename == __file__
+
+    def test_bad_input(self, client, fitted):
+        model = MDLAMRegressor(**QUICK).fit(X, Y)
+        for scored, y in ((model, Y), (fitted, LABELS)):
+            with pytest.raises(ValueError, match="zero for every sample"):
+                scored.score(chunked(X), chunked(y), chunked(0 * WEIGHT))
+        with pytest.raises(ValueError, match=r"block . of X: y has 2 columns"):
+            model.score(chunked(X), chunked(np.column_stack([Y, Y])))
+        with pytest.raises(ValueError, match=r"block . of X: y holds strings"):
+            model.score(chunked(X), chunked(LABELS))
 
 
 class TestObject:
@@ -636,6 +673,28 @@ class TestBadInput:
             (lambda: chunked(X[:0], (0,)), lambda: chunked(Y[:0], (0,)), "X has no rows"),
             (lambda: chunked(Y), lambda: chunked(Y), "it has 1 dimensions"),
             (lambda: chunked(X), lambda: None, "y is None"),
+            (lambda: chunked(X), lambda: 1.5, "y is the single value 1.5"),
+            (
+                lambda: delayed(X),
+                lambda: [*delayed(Y)[:3], Y[107:]],
+                "y is a list.*entry 3 is a nda",
+            ),
+            (lambda: chunked(X).to_delayed(), lambda: delayed(Y), r"shape \(4, 2\): blocks must"),
+            (
+                lambda: delayed(X),
+                lambda: [*delayed(Y)[:3], dask.delayed(LABELS[107:])],
+                "block 3 of X: y has strings there, and numbers in the first one",
+            ),
+            (
+                lambda: delayed(X),
+                lambda: [*delayed(Y)[:3], dask.delayed(None)],
+                "block 3 of X: y has nothing there",
+            ),
+            (
+                lambda: chunked(X),
+                lambda: chunked(np.where(np.arange(230) == 105, np.inf, Y)),
+                "block 2 of X: y contains infinity",
+            ),
             (
                 lambda: [dask.delayed(X), dask.delayed(X[:, :3])],
                 lambda: [dask.delayed(Y), dask.delayed(Y)],
@@ -668,9 +727,9 @@ class TestBadInput:
     def test_of_large_ones(self, client, monkeypatch, estimator):
         monkeypatch.setattr("skmdlam.dask._collections.LIMITS", SMALL)
         target = np.where(np.isnan(self.HOLE), np.nan, self.HOLE > 0)
-        with pytest.raises(ValueError, match=r"(?i)block 2 of X: (In block 2)?.*nan"):
+        with pytest.raises(ValueError, match=r"^block 2 of X: Input y contains NaN"):
             estimator(**QUICK).fit(chunked(X), chunked(target))
-        with pytest.raises(ValueError, match=r"block (0|2|3) of X.*negative"):
+        with pytest.raises(ValueError, match=r"^block 0 of X: sample_weight must not be neg"):
             estimator(**QUICK).fit(chunked(X), chunked(Y > 0), chunked(-WEIGHT))
 
     def test_weights(self, client):
@@ -734,3 +793,88 @@ def test_warnings_of_other_threads_stay_theirs():
         warnings.warn("after", UserWarning, stacklevel=1)
     assert caught == [("here", UserWarning)] and seen == [("there", UserWarning)]
     assert [str(warning.message) for warning in here] == ["after"]
+
+
+MASKED = np.ma.masked_array(X, mask=np.abs(X) > 1.5)
+
+
+class TestForms:
+    """Blocks of other forms than arrays and frames of one kind."""
+
+    def test_masked_numbers_are_gaps(self, client):
+        model = MDLAMRegressor(**QUICK).fit(delayed(MASKED), delayed(Y))
+        same_fit(model, skmdlam.MDLAMRegressor(**QUICK).fit(MASKED, Y))
+
+    def test_blocks_that_a_collection_gives(self, client, local):
+        given = da.from_array(X, chunks=(ROWS, 4)).to_delayed(), chunked(LABELS).to_delayed()
+        model = MDLAMClassifier(**QUICK).fit(*given)
+        same_fit(model, local)
+        found = np.concatenate(dask.compute(*model.predict(given[0])[2:]))
+        assert_array_equal(found, local.predict(X[100:]))
+
+    def test_a_single_delayed_one(self, client, local):
+        model = MDLAMClassifier(**QUICK).fit(dask.delayed(X), dask.delayed(LABELS))
+        same_fit(model, local)
+
+    def test_empty_blocks_may_be_of_no_form(self, client, local):
+        first = [dask.delayed(np.empty((0, 0))), dask.delayed(pd.DataFrame())]
+        none = [dask.delayed(np.empty((0, 2))), dask.delayed(np.empty(0))]
+        model = MDLAMClassifier(**QUICK).fit(first + delayed(X), none + delayed(LABELS))
+        same_fit(model, local)
+
+    @pytest.mark.parametrize("empty", [X[:0], sp.csr_matrix(X[:0]), pd.DataFrame(X[:0])])
+    def test_predictions_of_empty_blocks(self, fitted, empty):
+        found = fitted.predict_proba([dask.delayed(empty)])[0].compute(scheduler="sync")
+        assert found.shape == (0, 3)
+
+    def test_predictions_of_columns_nobody_counted(self, fitted, local):
+        array = da.from_delayed(dask.delayed(X), shape=(np.nan, np.nan), dtype=float)
+        assert_array_equal(fitted.predict(array).compute(scheduler="sync"), local.predict(X))
+
+    @pytest.mark.slow
+    def test_tables_of_other_types(self, client):
+        polars = pytest.importorskip("polars")
+        whole = polars.DataFrame({"a": X[:, 0].round(), "b": X[:, 1], "c": LABELS})
+        parts = [whole[:90].with_columns(polars.col("a").cast(polars.Int64)), whole[90:]]
+        targets = [dask.delayed(Y[:90]), dask.delayed(Y[90:])]
+        model = MDLAMRegressor(**QUICK).fit(list(map(dask.delayed, parts)), targets)
+        same_fit(model, skmdlam.MDLAMRegressor(**QUICK).fit(whole, Y))
+        pytest.importorskip("pyarrow")
+        parts = [part.to_arrow() for part in parts]
+        assert parts[0].schema != parts[1].schema
+        other = MDLAMRegressor(**QUICK).fit(list(map(dask.delayed, parts)), targets)
+        same_fit(other, model.to_local())
+
+
+class TestInATask:
+    """A task that fits waits for others, and its thread does them meanwhile."""
+
+    @pytest.mark.slow
+    def test_more_tasks_than_threads(self, client, local):
+        def fit():
+            model = MDLAMClassifier(**QUICK).fit(chunked(X), chunked(LABELS))
+            model.partial_fit(chunked(X), chunked(LABELS))
+            return model.score(chunked(X), chunked(LABELS))
+
+        def out_of_the_way():
+            distributed.secede()
+            return fit()
+
+        tasks = [client.submit(work, pure=False) for work in (fit, fit, fit, out_of_the_way)]
+        assert len(set(client.gather(distributed.as_completed(tasks, timeout=60)))) == 1
+
+
+def test_what_is_not_needed_is_let_go(client, monkeypatch):
+    """While a network is fitted workers keep its blocks, and not those that they came from."""
+    monkeypatch.setattr("skmdlam.dask._fit.LIMITS", SMALL)
+    minimize, held = skmdlam.MDLAMRegressor._minimize, []
+
+    def looking(self, *args):
+        held.extend(str(key).rpartition("-")[0] for key in set(client.futures) - before)
+        return minimize(self, *args)
+
+    monkeypatch.setattr(skmdlam.MDLAMRegressor, "_minimize", looking)
+    before = set(client.futures)
+    MDLAMRegressor(**{**QUICK, "max_iter": 1}).fit(delayed(X), delayed(Y))
+    assert "skmdlam-hold" in held
+    assert not {"skmdlam-read", "skmdlam-read-block", "skmdlam-pile"} & set(held)

@@ -1,5 +1,6 @@
 """Estimators on torch tensors: the fits of NumPy, where the samples lie."""
 
+import functools
 import os
 import pickle
 import subprocess
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.datasets import (
     load_breast_cancer,
@@ -23,17 +25,21 @@ from sklearn.datasets import (
     make_regression,
 )
 
-from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor, _devices, _encoding
+from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor, _devices, _encoding, _validation
 from skmdlam.activations import ReLU
-from skmdlam.engine.device.numerics import numerics_for
+from skmdlam.engine import mini_batches
+from skmdlam.engine.device import admission
+from skmdlam.engine.device.numerics import Numerics, TorchNumerics, numerics_for
+from skmdlam.engine.device.step import DeviceStep
 
 torch = pytest.importorskip("torch", reason="torch is optional, and not installed")
+TorchFunctionMode = torch.overrides.TorchFunctionMode
 
 # Of short fits.
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 EXACT = Feasible(single_precision=False)
-FLOWERS = load_iris(return_X_y=True)
-SUGAR = load_diabetes(return_X_y=True)
+FLOWERS = [part[::2] for part in load_iris(return_X_y=True)]
+SUGAR = [part[:250] for part in load_diabetes(return_X_y=True)]
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +55,8 @@ def _dispatch(monkeypatch):
 @pytest.fixture
 def stays(monkeypatch):
     """Samples stay on their device, however few."""
-    monkeypatch.setattr(_devices, "SAMPLES_ON_HOST", 100)
+    monkeypatch.setattr(_devices, "SAMPLES_ON_HOST", 60)
+    monkeypatch.setattr(_validation, "_READ_ON_HOST", 50)
     monkeypatch.setattr(_encoding, "SAMPLES_ON_HOST", 10_000)
 
 
@@ -72,11 +79,11 @@ def assert_same(here, there, X, methods, tol=1e-8):
 
 
 def classifier(**more):
-    return MDLAMClassifier((12,), solver=EXACT, max_iter=12, random_state=0, **more)
+    return MDLAMClassifier((8,), solver=EXACT, max_iter=8, random_state=0, **more)
 
 
 def regressor(**more):
-    return MDLAMRegressor((12,), solver=EXACT, max_iter=12, random_state=0, **more)
+    return MDLAMRegressor((8,), solver=EXACT, max_iter=8, random_state=0, **more)
 
 
 PROBABLE = ["predict", "predict_proba", "predict_log_proba", "decision_function", "transform"]
@@ -158,17 +165,27 @@ def test_warm_start(stays):
     assert_same(*models, X, ["predict"])
 
 
-@pytest.mark.parametrize("batch_size", [40, None])
-@pytest.mark.parametrize("more", [{"encoding": None}, {"encoding": "piecewise"}, {"n_networks": 2}])
-def test_samples_that_stay_there(stays, batch_size, more):
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"batch_size": 40, "encoding": "piecewise", "n_networks": 2},
+        {"batch_size": None, "encoding": "piecewise"},
+        {"batch_size": None, "encoding": None, "n_networks": 2},
+        *(
+            pytest.param({"batch_size": 40, **more}, marks=pytest.mark.slow)
+            for more in ({}, {"encoding": None}, {"encoding": "piecewise"})
+        ),
+    ],
+)
+def test_samples_that_stay_there(stays, more):
     X, y = SUGAR
     weight = np.random.default_rng(0).integers(0, 3, len(y)).astype(float)
-    model = regressor(batch_size=batch_size, **more)
+    model = regressor(**more)
     assert_same(*both(model, X, y, sample_weight=weight), X, ["predict"])
 
 
 def test_a_part_of_those_is_set_apart(stays):
-    X, y = load_breast_cancer(return_X_y=True)
+    X, y = load_wine(return_X_y=True)
     model = classifier(batch_size=60, encoding=None, early_stopping=True)
     here, there = both(model, X, y)
     assert_same(here, there, X, ["predict_proba"])
@@ -228,7 +245,7 @@ def test_tensors_that_numpy_can_read(monkeypatch):
 
 def _only_for_moves(name):
     found = numerics_for(name)
-    return SimpleNamespace(host=found.host, array=found.array)
+    return SimpleNamespace(host=found.host, array=found.array, own=found.own, current=found.current)
 
 
 def test_without_dispatch_a_tensor_is_an_array(monkeypatch):
@@ -254,6 +271,133 @@ def test_predictions_by_way_of_numpy():
     found = model.predict(torch.from_numpy(X))
     assert isinstance(found, torch.Tensor)
     np.testing.assert_array_equal(found.numpy(), model.predict(X))
+
+
+def test_tensors_with_gradients(stays, monkeypatch):
+    """A fit is no part of what is differentiated: else each step keeps the ones before."""
+    X, y = SUGAR
+    there, seen = regressor(batch_size=40, encoding=None), []
+    settle = DeviceStep.settle
+    monkeypatch.setattr(
+        DeviceStep,
+        "settle",
+        lambda step: settle(step) or seen.append(step.state[0].velocity.requires_grad),
+    )
+    X = torch.from_numpy(X).clone().requires_grad_()
+    there.fit(X, torch.from_numpy(y))
+    assert seen and not any(seen)
+    found = there.predict(X)
+    assert not found.requires_grad
+
+
+def test_in_single_precision_within_autocast(stays):
+    X, y = SUGAR
+    X, y = torch.from_numpy(X.astype(np.float32)), torch.from_numpy(y)
+    model = regressor(batch_size=40, encoding=None)
+    expected = model.fit(X, y).predict(X)
+    with torch.autocast("cpu"):
+        found = clone(model).fit(X, y).predict(X)
+    assert found.dtype == torch.float32
+    np.testing.assert_array_equal(found.numpy(), expected.numpy())
+
+
+class _Apart(TorchFunctionMode):
+    """As on a GPU: NumPy's arrays and those of the device do not meet but on purpose."""
+
+    asks = ("item", "__float__", "__bool__", "__int__", "__index__", "tolist", "nonzero")
+
+    def __init__(self):
+        super().__init__()
+        self.on_purpose, self.in_step = 0, False
+
+    def let(self, function):
+        @functools.wraps(function)
+        def wrapped(*args, **kwargs):
+            self.on_purpose += 1
+            assert not (self.in_step and function.__name__ == "host")
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self.on_purpose -= 1
+
+        return wrapped
+
+    def step(self, function):
+        def wrapped(*args):
+            self.in_step = True
+            function(*args)
+            self.in_step = False
+
+        return wrapped
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs, name = kwargs or {}, getattr(function, "__name__", "")
+        if not self.on_purpose:
+            assert name not in ("__array__", "numpy", "cpu"), name
+            parts = [*args, *kwargs.values()]
+            parts += [part for some in parts if isinstance(some, tuple | list) for part in some]
+            assert not any(isinstance(part, np.ndarray) for part in parts), name
+            assert not (self.in_step and name in self.asks), name
+        return function(*args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"batch_size": 40, "clip": True, "n_networks": 2, "encoding": "piecewise"},
+        {"batch_size": None, "loss": "huber", "encoding": "piecewise"},
+        {"batch_size": 40, "loss": "poisson", "encoding": None},
+    ],
+)
+def test_arrays_of_the_host_and_of_a_device_do_not_meet(stays, monkeypatch, more):
+    """NumPy's go with tensors of the CPU, which the CPU that stands for a GPU would hide."""
+    X, y = (torch.from_numpy(part) for part in SUGAR)
+    weight, mode = torch.linspace(0.5, 2.0, len(y), dtype=torch.float64), _Apart()
+    numerics_for("cpu")  # which looks whether it is there
+    for name in ("array", "host"):
+        monkeypatch.setattr(TorchNumerics, name, mode.let(getattr(TorchNumerics, name)))
+    monkeypatch.setattr(DeviceStep, "__call__", mode.step(DeviceStep.__call__))
+    with mode:
+        found = regressor(**more).fit(X, y, sample_weight=weight).predict(X)
+    assert found.isfinite().all()
+
+
+def test_a_solver_of_another_device(stays, monkeypatch):
+    """X goes there; NumPy stands for the device."""
+    elsewhere, moved = Numerics(), []
+    array = elsewhere.array
+    elsewhere.array = lambda values, dtype=None: (
+        moved.append(np.shape(values)) or array(np.asarray(values), dtype)
+    )
+
+    def named(name):
+        return elsewhere if name == "elsewhere" else numerics_for(name)
+
+    for module in (_devices, mini_batches, admission):
+        monkeypatch.setattr(module, "numerics_for", named)
+    X, y = SUGAR
+    solver = Feasible(single_precision=False, device="elsewhere")
+    model = regressor(batch_size=40)
+    there = clone(model).set_params(solver=solver).fit(torch.from_numpy(X), torch.from_numpy(y))
+    assert moved[0] == X.shape
+    assert_same(model.fit(X, y), there, X, ["predict"])
+
+
+def test_names_of_columns_are_missed():
+    pandas = pytest.importorskip("pandas")
+    X, y = SUGAR
+    names = [f"c{j}" for j in range(X.shape[1])]
+    model = regressor().fit(pandas.DataFrame(X, columns=names), y)
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        model.predict(torch.from_numpy(X))
+
+
+def test_sparse_labels(stays):
+    X, y = FLOWERS
+    labels = sp.csr_array(np.column_stack([y == 0, y < 2]).astype(int))
+    model = classifier(batch_size=30, encoding=None)
+    there = clone(model).fit(torch.from_numpy(X), labels)
+    assert_same(model.fit(X, labels), there, X, ["predict_proba"])
 
 
 class TestErrors:
@@ -284,26 +428,42 @@ class TestErrors:
         with pytest.raises(ValueError, match="contains infinity"):
             model.predict(spoilt)
 
+    def test_tensors_of_other_kinds(self, stays):
+        model = regressor().fit(*SUGAR)
+        for X in (self.X, self.X[:50]):
+            for work in (lambda X: model.fit(X, self.y[: len(X)]), model.predict):
+                with pytest.raises(ValueError, match=r"Complex data not supported: X holds"):
+                    work(X + 1j)
+                with pytest.raises(ValueError, match=r"X is a sparse tensor\. Convert it with X\."):
+                    work(X.to_sparse())
+        with pytest.raises(ValueError, match="y_val is a sparse tensor"):
+            model.fit(self.X, self.y, X_val=self.X, y_val=self.y.to_sparse())
+
+    def test_no_target(self, stays):
+        with pytest.raises(ValueError, match="requires y to be passed"):
+            regressor().fit(self.X, None)
+
     def test_gaps_in_many_samples(self, stays):
-        spoilt = self.X.clone()
-        spoilt[3, 3] = np.nan
-        with pytest.raises(ValueError, match="X has gaps, infinite numbers or ones beyond 1e"):
-            regressor().fit(spoilt, self.y)
+        for value, dtype in ((np.nan, float), (-np.inf, np.float32), (1e200, float)):
+            spoilt = self.X.numpy().astype(dtype)
+            spoilt[-1, 3] = value
+            with pytest.raises(ValueError, match="X has gaps, infinite numbers or ones beyond 1e"):
+                regressor().fit(torch.from_numpy(spoilt), self.y)
         with pytest.raises(ValueError, match="have columns of categories: move X to NumPy"):
             regressor(categorical_features=[1]).fit(self.X, self.y)
-        with pytest.raises(ValueError, match="as many samples; got 442 and 400"):
-            regressor().fit(self.X, self.y[:400])
+        with pytest.raises(ValueError, match="as many samples; got 250 and 200"):
+            regressor().fit(self.X, self.y[:200])
 
 
 SETS = {
-    "iris": FLOWERS,
+    "iris": load_iris(return_X_y=True),
     "wine": load_wine(return_X_y=True),
     "breast_cancer": load_breast_cancer(return_X_y=True),
     "digits": load_digits(return_X_y=True),
     "moons": make_moons(2500, noise=0.2, random_state=0),
     "made": make_classification(3000, 20, n_informative=8, n_classes=4, random_state=0),
     "labels": make_multilabel_classification(1500, random_state=0),
-    "diabetes": SUGAR,
+    "diabetes": load_diabetes(return_X_y=True),
     "friedman": make_friedman1(6000, random_state=0),
     "regression": make_regression(800, 30, n_targets=2, noise=5.0, random_state=0),
 }

@@ -249,6 +249,7 @@ def model(request):
 class TestCategories:
     """Partial dependence by its definition: one value after another in place of a column."""
 
+    @pytest.mark.slow
     def test_brute_force(self, model):
         display = show(model, TABLE, list(TABLE))
         for effect in display.effects:
@@ -318,6 +319,7 @@ class TestCategories:
         with pytest.raises(ValueError, match=f"town 07 is one of .* ask for '{name}'"):
             show(model, columns, ["red", "town 07"])
 
+    @pytest.mark.slow
     def test_arrays_chunks_and_pipelines(self):
         X = np.column_stack([TABLE["whole"], CODES])
         model = MDLAMRegressor((10,), categorical_features=[1], **QUICK)
@@ -366,6 +368,7 @@ class TestPlot:
         np.testing.assert_allclose(at, np.quantile(X[:, 1], np.arange(1, 10) / 10))
 
     @pytest.mark.parametrize("n", [1, 4])
+    @pytest.mark.slow
     def test_panels(self, n):
         display = show(fitted(), X, range(n))
         assert display.ax_.shape == (n, 2)

@@ -65,6 +65,7 @@ def check(task, X, **parameters):
 @every_solver
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("task", TASKS)
+@pytest.mark.slow
 def test_columns_and_rho(task, dtype, solver):
     for rho in (1e-8, 1e-4, 1e8):
         check(task, X.astype(dtype), **solver, rho=rho)

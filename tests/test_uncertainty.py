@@ -480,6 +480,7 @@ class TestEveryKindOfFit:
     @pytest.mark.parametrize(
         "how", ["relaxed", "l1", "sparse", "frame", "early stopping", "no rows"]
     )
+    @pytest.mark.slow
     def test_has_a_standard_deviation(self, how, monkeypatch):
         X, y, _ = made(120)
         options = {

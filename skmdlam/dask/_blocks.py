@@ -3,6 +3,8 @@
 import copy
 import functools
 
+import numpy as np
+import scipy.sparse as sp
 from dask.sizeof import sizeof
 
 from ..engine.blocks import Blocks, added, deal, pile_of, piles_of, tree_sum
@@ -165,12 +167,38 @@ class ReadBlocks(DaskBlocks):
         ]
 
 
-@sizeof.register(
-    (BlockObjective, DenseInput, DenseOnDemand, EncodedSamples, ScaledInput, SparseInput)
+# What samples that are prepared are objects of.
+_SAMPLES = (
+    BlockObjective,
+    DenseInput,
+    DenseOnDemand,
+    EncodedSamples,
+    ScaledInput,
+    SparseInput,
 )
+
+
+@sizeof.register(_SAMPLES)
 def size_of_samples(samples):
     """Bytes of prepared samples: from it Dask knows when memory ends, and what to put on disk."""
     return object.__sizeof__(samples) + sum(map(sizeof, vars(samples).values()))
+
+
+def aligned(block):
+    """The block with arrays whose numbers begin at multiples of their size.
+
+    What comes from another worker or from disk lies anywhere in a message, and NumPy copies all of
+    an array like that whenever some of its rows are taken.
+    """
+    if isinstance(block, np.ndarray):
+        return block if block.flags.aligned else block.copy(order="A")
+    if isinstance(block, tuple):
+        parts = [aligned(part) for part in block]
+        return type(block)(*parts) if hasattr(block, "_fields") else type(block)(parts)
+    if isinstance(block, _SAMPLES) or sp.issparse(block):
+        for name, value in vars(block).items():
+            vars(block)[name] = aligned(value)  # once for all tasks here: its numbers stay
+    return block
 
 
 def label_of(function):
@@ -193,7 +221,7 @@ def _picked(hand, pile):
 def _apply(function, name, block, *args):
     """Call a function on a block; an error says which block it was."""
     try:
-        return function.open()(block, *(value.open() for value in args))
+        return function.open()(aligned(block), *(value.open() for value in args))
     except Exception as error:
         raise with_place(error, name) from error
 

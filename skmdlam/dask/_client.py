@@ -86,6 +86,26 @@ def client_for(given):
     return given
 
 
+@contextlib.contextmanager
+def out_of_the_way():
+    """Within: where this is a task of a worker itself, its thread does other tasks meanwhile.
+
+    Else tasks that wait for others would keep every thread from doing these.
+    """
+    from distributed import get_worker, rejoin, secede
+
+    try:
+        get_worker()
+        secede()
+    except (ValueError, KeyError):  # it is no task, or one that is out of the way
+        yield
+        return
+    try:
+        yield
+    finally:
+        rejoin()
+
+
 def key_for(label):
     """A key that no other task has; the dashboard groups tasks by the words before its number."""
     return f"skmdlam-{label}-{uuid.uuid4().hex}"
@@ -151,7 +171,8 @@ def results_of(client, futures, on_interrupt=None):
     except (concurrent.futures.CancelledError, asyncio.CancelledError) as error:
         raise RuntimeError(
             "Tasks were cancelled: the connection to the scheduler was lost, or someone cancelled "
-            "the data (a future, or a persisted collection) that they need."
+            "the data (a future, or a persisted collection) that they need, or another client has "
+            "these data."
         ) from error
     finally:
         if not waiting.done():

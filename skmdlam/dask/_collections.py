@@ -14,14 +14,37 @@ from ._client import Sealed, large_arguments, submit
 
 # How many numbers an entry of a sparse matrix counts for.
 _NUMBERS_OF_AN_ENTRY = LIMITS.entries
+_SHAPES = {None: "one dimension", "none": "nothing"}
 _LENGTHS = "have blocks of as many rows, such as two parts of one collection"
 
 
-def is_lazy(values):
+def is_lazy(values, name="X"):
     """Whether these are a Dask collection, or a list of delayed blocks or of futures."""
-    if isinstance(values, list | tuple):
-        return len(values) > 0 and all(map(_is_block, values))
-    return hasattr(values, "__dask_graph__") or is_future(values)
+    entries = _entries(values, name)
+    if entries is None:
+        return hasattr(values, "__dask_graph__") or is_future(values)
+    lazy = [_is_block(entry) for entry in entries]
+    if any(lazy) and not all(lazy):
+        place = lazy.index(False)
+        raise TypeError(
+            f"{name} is a list of delayed blocks or futures, and entry {place} is a "
+            f"{type(entries[place]).__name__}: make a block of it, dask.delayed(block)."
+        )
+    return any(lazy)
+
+
+def _entries(values, name="X"):
+    """Entries of a list, and of an array of delayed blocks such as ``X.to_delayed()``, or None."""
+    if isinstance(values, np.ndarray) and values.dtype == object and values.size:
+        if not _is_block(values.flat[0]):
+            return None
+        if values.shape[0] < values.size:
+            raise ValueError(
+                f"{name} is an array of delayed blocks of the shape {values.shape}: blocks must "
+                "have all columns, X.rechunk({1: -1}).to_delayed()."
+            )
+        return values.ravel().tolist()
+    return list(values) if isinstance(values, list | tuple) else None
 
 
 def _is_block(value):
@@ -41,12 +64,17 @@ def _is_delayed(value):
 
 def is_array(X):
     """Whether X is a Dask array."""
-    return hasattr(X, "__dask_graph__") and hasattr(X, "numblocks")
+    return _is_collection(X) and hasattr(X, "numblocks")
 
 
 def is_frame(X):
     """Whether X is a Dask data frame or a series of one."""
-    return hasattr(X, "__dask_graph__") and hasattr(X, "divisions")
+    return _is_collection(X) and hasattr(X, "divisions")
+
+
+def _is_collection(X):
+    """Whether this is a collection of several blocks; Delayed says yes to any attribute."""
+    return hasattr(X, "__dask_graph__") and not _is_delayed(X)
 
 
 def lists_of_blocks(values, name):
@@ -55,10 +83,11 @@ def lists_of_blocks(values, name):
         return list(whole_rows(values, name).to_delayed().ravel())
     if is_frame(values):
         return list(values.to_delayed())
-    if isinstance(values, list | tuple):
-        return list(values)
     if _is_block(values):
         return [values]
+    entries = _entries(values)
+    if entries is not None:
+        return entries
     raise TypeError(
         f"{name} is a {type(values).__module__}.{type(values).__name__}; it may be a Dask array, a "
         "Dask data frame or series, or a list of delayed blocks or futures."
@@ -75,7 +104,7 @@ def whole_rows(array, name):
 
 def _aligned(values, name, X, x_name):
     """Y or weights in blocks that belong to those of X."""
-    if not is_lazy(values):
+    if not is_lazy(values, name):
         if not (is_array(X) and _known(X)):
             raise TypeError(
                 f"{x_name} is a Dask collection and {name} is in memory: give {name} as a "
@@ -84,6 +113,11 @@ def _aligned(values, name, X, x_name):
         from dask.array import from_array
 
         values = np.asarray(values)
+        if values.ndim == 0:
+            raise ValueError(
+                f"{name} is the single value {values.item()!r}, and {x_name} is a Dask collection: "
+                f"give an array with an entry for each row of {x_name}."
+            )
         values = from_array(values, chunks=(-1,) * values.ndim)
     if is_array(values) and is_array(X) and _known(X) and _known(values):
         if values.shape[0] != X.shape[0]:
@@ -186,6 +220,8 @@ class Facts(NamedTuple):
         What all blocks must have in common, in words.
     numbers : int
         How large X is.
+    text : bool or None
+        Whether y holds strings; None where that is not known.
     error : str or None
         What is wrong with it.
     """
@@ -194,6 +230,7 @@ class Facts(NamedTuple):
     lengths: tuple
     form: tuple
     numbers: int
+    text: bool | None
     error: str | None
 
 
@@ -203,24 +240,28 @@ def facts_of(raw):
     table = table_of(X)
     shape = table.shape
     if len(shape) != 2:
-        return Facts(0, (), (), 0, f"X must have 2 dimensions; it has the shape {shape}")
+        return Facts(0, (), (), 0, None, f"X must have 2 dimensions; it has the shape {shape}")
     names = tuple(map(str, table.names)) if table.named else None
     sparse = sp.issparse(X)
     entries = _NUMBERS_OF_AN_ENTRY * X.nnz if sparse else np.inf
-    lengths, error = [shape[0]], None
+    lengths, text, error = [shape[0]], None, None
     form = ["sparse" if sparse else "dense", shape[1], names]
     for name, values in (("y", y), ("sample_weight", weight)):
         if values is None:
+            form.append("none")
             continue
         values = values if sp.issparse(values) else np.asarray(values)
         lengths.append(values.shape[0] if values.ndim else 0)
         form.append(values.shape[1] if values.ndim == 2 else None)
         kind = values.dtype.kind
-        if kind in "fc" and not sp.issparse(values) and np.isnan(values).any():
-            error = f"{name} contains NaN"
+        if name == "y" and values.ndim and values.shape[0] and not sp.issparse(values):
+            text = kind in "UST" or isinstance(values.flat[0], str | bytes)
+        if kind in "fc" and not sp.issparse(values) and not np.isfinite(values).all():
+            error = f"{name} contains {'NaN' if np.isnan(values).any() else 'infinity'}"
         elif name != "y" and kind in "if" and (values < 0).any():
             error = f"{name} must not be negative; got {values.min():g}"
-    return Facts(shape[0], tuple(lengths), tuple(form), min(shape[0] * shape[1], entries), error)
+    numbers = min(shape[0] * shape[1], entries)
+    return Facts(shape[0], tuple(lengths), tuple(form), numbers, text, error)
 
 
 def checked(blocks, suffix="", like=None):
@@ -242,7 +283,7 @@ def checked(blocks, suffix="", like=None):
         Of each of them.
     """
     found = blocks.each(facts_of, [()] * blocks.n_blocks)
-    first = like
+    first = like or next((facts for facts in found if facts.n), found[0])
     for facts, name in zip(found, blocks.names, strict=True):
         if facts.error is not None:
             raise ValueError(f"{name}: {facts.error}.")
@@ -252,28 +293,41 @@ def checked(blocks, suffix="", like=None):
                 f"{', '.join(map(str, facts.lengths[1:]))} there: X{suffix} and y{suffix} must "
                 f"{_LENGTHS}."
             )
-        if first is None:
-            first = facts
-        _check_form(facts.form, first.form, name)
+        if facts.n or facts.form[2]:  # an empty block may be of no form at all
+            _check_form(facts, first, name, suffix)
     keep = [i for i, facts in enumerate(found) if facts.n]
     if not keep:
         raise ValueError(f"X{suffix} has no rows: none of its {blocks.n_blocks} blocks has any.")
     return blocks.some(keep), [found[i] for i in keep]
 
 
-def _check_form(form, first, name):
-    """Refuse a block that is not like the first one."""
-    if form[1] != first[1]:
-        raise ValueError(f"{name} has {form[1]} columns, and the first one has {first[1]}.")
-    if form[0] != first[0]:
-        raise ValueError(f"{name} is {form[0]}, and the first one is {first[0]}.")
-    if form[2] != first[2]:
+def _check_form(facts, first, name, suffix):
+    """Refuse a block that is not like the first one with samples."""
+    (kind, columns, names, *others), *theirs = facts.form, *first.form
+    if columns != theirs[1]:
+        raise ValueError(f"{name} has {columns} columns, and the first one has {theirs[1]}.")
+    if names != theirs[2]:
         raise ValueError(
-            f"{name} has the columns {_listed(form[2])}, and the first one {_listed(first[2])}."
+            f"{name} has the columns {_listed(names)}, and the first one {_listed(theirs[2])}."
         )
-    if form[3:4] != first[3:4]:
-        shapes = ("one dimension" if k is None else f"{k} columns" for k in (form[3], first[3]))
-        raise ValueError("{}: y has {} there, and {} in the first one.".format(name, *shapes))
+    if not facts.n:
+        return
+    if kind != theirs[0]:
+        raise ValueError(f"{name} is {kind}, and the first one is {theirs[0]}.")
+    given = f"y{suffix}", f"sample_weight{suffix}"
+    for which, mine, other in zip(given, others, theirs[3:], strict=True):
+        none = "none" in (mine, other)
+        # Weights of validation may be there while the others have none.
+        if mine != other and not (none and suffix):
+            shapes = (_SHAPES.get(shape, f"{shape} columns") for shape in (mine, other))
+            raise ValueError(
+                "{}: {} has {} there, and {} in the first one.".format(name, which, *shapes)
+            )
+    if facts.text is not None and first.text is not None and facts.text != first.text:
+        kinds = ("strings" if each.text else "numbers" for each in (facts, first))
+        raise ValueError(
+            "{}: y{} has {} there, and {} in the first one.".format(name, suffix, *kinds)
+        )
 
 
 def _listed(names, most=8):
@@ -291,16 +345,26 @@ def joined(values):
         return first
     if sp.issparse(first):
         return sp.vstack(values).tocsr()
-    library = type(first).__module__.partition(".")[0]
+    libraries = {type(value).__module__.partition(".")[0] for value in values}
+    if len(libraries) > 1 and any(hasattr(value, "columns") for value in values):
+        raise TypeError(
+            "Blocks are data frames or arrays of several libraries, "
+            f"{', '.join(sorted(libraries))}: make them alike."
+        )
+    library = libraries.pop() if len(libraries) == 1 else "numpy"
     if library == "pandas":
         from dask.dataframe.dispatch import concat  # categories are united
 
         return concat(values)
     if library == "polars":
-        return sys.modules["polars"].concat(values)
+        return sys.modules["polars"].concat(values, how="vertical_relaxed")
     if library == "pyarrow":
-        return sys.modules["pyarrow"].concat_tables(values)
-    return np.concatenate(values)
+        return sys.modules["pyarrow"].concat_tables(values, promote_options="permissive")
+    masked = any(isinstance(value, np.ma.MaskedArray) for value in values)
+    values = [value if masked else np.asarray(value) for value in values]
+    if len({value.dtype.kind in "US" for value in values}) > 1:  # numbers would become strings
+        values = [value.astype(object) for value in values]
+    return np.ma.concatenate(values) if masked else np.concatenate(values)
 
 
 def joined_samples(raws):

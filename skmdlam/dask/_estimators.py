@@ -38,8 +38,9 @@ class _OnWorkers:
         ----------
         X : collection or array-like of shape (n_samples, n_features)
             Inputs: a Dask array (chunks of any sizes, known or not, also of sparse matrices), a
-            Dask data frame, or a list of delayed blocks or of futures, each an array, sparse matrix
-            or data frame. Data in memory are fitted here, by the ordinary estimator.
+            Dask data frame, or a list of delayed blocks (or what ``to_delayed`` of an array gives)
+            or of futures, each an array, sparse matrix or data frame. Data in memory are fitted
+            here, by the ordinary estimator.
         y : collection or array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets, in as many blocks with as many rows: an array, a series or frame, or a list.
             With an array X of known length any array will do.

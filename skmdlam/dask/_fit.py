@@ -6,7 +6,7 @@ import numpy as np
 
 from ..engine.constants import LIMITS
 from ._blocks import with_place
-from ._client import Sealed, interrupts_stay_here, results_of, submit
+from ._client import Sealed, interrupts_stay_here, out_of_the_way, results_of, submit
 from ._collections import checked, is_large, is_lazy, joined_samples, read
 from ._watch import Wire
 
@@ -48,7 +48,7 @@ def fit(estimator, client, X, y, sample_weight, validation):
     caught : list of tuple
         Warnings that came up.
     """
-    with interrupts_stay_here(client):
+    with out_of_the_way(), interrupts_stay_here(client):
         return _fitted(estimator, client, X, y, sample_weight, validation)
 
 
@@ -73,8 +73,8 @@ def _fitted(estimator, client, X, y, sample_weight, validation):
     here = (None, None, None)
     if validation is not None:  # what a fit is watched on after each sweep is scored here
         here = tuple(joined_samples(validation.each(_as_it_is, [()] * validation.n_blocks)))
-    # What does not fit into memory is read again rather than kept.
-    return fit_blocks(estimator, blocks.let_go(), validation=here), []
+    blocks = blocks.let_go()  # what does not fit into memory is read again rather than kept
+    return fit_blocks(estimator, blocks, validation=here), []
 
 
 def _as_it_is(block):
@@ -132,8 +132,13 @@ def learn(estimator, client, X, y, sample_weight, **given):
     caught : list of tuple
         Warnings that came up.
     """
+    with out_of_the_way(), interrupts_stay_here(client):
+        return _learned(estimator, client, X, y, sample_weight, given)
+
+
+def _learned(estimator, client, X, y, sample_weight, given):
     blocks, _ = checked(read(client, X, y, sample_weight, held=False))
-    with interrupts_stay_here(client), Wire(client, estimator.verbose) as wire:
+    with Wire(client, estimator.verbose) as wire:
         last = blocks.n_blocks - 1
         states = [submit(client, "start", _as_outcome, Sealed(estimator))]
         for i, name in enumerate(blocks.names):

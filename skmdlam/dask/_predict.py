@@ -1,11 +1,22 @@
 """Predictions of collections: lazy, in the form of what came in; and scores, sums over blocks."""
 
+import warnings
+
 import numpy as np
+import scipy.sparse as sp
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
+from .._validation import refuse_strings
 from ._blocks import with_place
-from ._client import Sealed, key_for, large_arguments
+from ._client import (
+    Sealed,
+    interrupts_stay_here,
+    key_for,
+    large_arguments,
+    out_of_the_way,
+)
 from ._collections import (
     checked,
     is_array,
@@ -15,6 +26,9 @@ from ._collections import (
     read,
     whole_rows,
 )
+
+# User <- score <- score <- explained
+_STACKLEVEL = 4
 
 
 def lazy_output(estimator, X, method, n_results=1, **given):
@@ -58,6 +72,13 @@ class _Call:
     def now(self, X):
         """List of results for a few samples."""
         return _results(self._estimator, self.method, self.given, X)
+
+    def zeros_like(self, X):
+        """One sample of the kind of a Dask array."""
+        d = X.shape[1]
+        d = self._estimator.n_features_in_ if np.isnan(d) else int(d)
+        zeros = np.zeros((1, d), dtype=X.dtype)
+        return sp.csr_matrix(zeros) if sp.issparse(X._meta) else zeros
 
     def model(self):
         """The estimator as a task that others hang on."""
@@ -104,15 +125,27 @@ def _output(model, X, method, given, place):
     """On a worker: what a method says of one block."""
     given, like = given.open()
     try:
-        if like is not None and X.shape[0] == 0:
+        shape = getattr(X, "shape", (None,))
+        if len(shape) != 2 or shape[0] > 0:
+            results = _results(model.open(), method, given, X)
+        elif like is not None:
             results = [np.asarray(sample)[:0] for sample in like]
         else:
-            results = _results(model.open(), method, given, X)
+            results = _results(model.open(), method, given, _one_row(X))
+            results = [result[:0] for result in results]
     except Exception as error:
         raise with_place(error, place) from error
     if like is not None:
         results = [_formed(*pair, X) for pair in zip(results, like, strict=True)]
     return results[0] if len(results) == 1 else tuple(results)
+
+
+def _one_row(X):
+    """One row, whatever it holds, in place of none."""
+    if sp.issparse(X):
+        return sp.csr_matrix((1, X.shape[1]))
+    X = X.to_pandas() if hasattr(X, "to_pandas") else X
+    return X.reindex([0]) if hasattr(X, "reindex") else np.zeros((1, X.shape[1]))
 
 
 def _formed(result, like, X):
@@ -125,7 +158,7 @@ def _formed(result, like, X):
 
 def _of_array(call, X):
     X = whole_rows(X, "X")
-    samples = call.now(_zeros_like(X))
+    samples = call.now(call.zeros_like(X))
     # Several results are columns of one array, so that the network sees the samples once.
     together = samples[0] if len(samples) == 1 else np.column_stack(samples)
     shape = {"drop_axis": 1} if together.ndim == 1 else {"chunks": (X.chunks[0], together.shape[1])}
@@ -155,14 +188,6 @@ def _output_of_chunk(X, model, call, block_id=None):
     place = f"block {block_id[0]} of X"
     results = _output(model, X, method, Sealed((given, like)), place)
     return np.column_stack(results) if isinstance(results, tuple) else results
-
-
-def _zeros_like(X):
-    """One sample of the kind of a Dask array."""
-    import scipy.sparse as sp
-
-    zeros = np.zeros((1, int(X.shape[1])), dtype=X.dtype)
-    return sp.csr_matrix(zeros) if sp.issparse(X._meta) else zeros
 
 
 def _of_frame(call, X):
@@ -211,18 +236,28 @@ def score(estimator, client, X, y, sample_weight, by_block):
     score : float
     """
     check_is_fitted(estimator)
-    blocks, _ = checked(read(client, X, y, sample_weight, held=False))
-    return by_block(estimator, blocks)
+    with out_of_the_way(), interrupts_stay_here(client):
+        blocks, _ = checked(read(client, X, y, sample_weight, held=False))
+        return by_block(estimator, blocks)
 
 
 def accuracy(estimator, blocks):
     """Share of the samples, by weight, whose labels are all right."""
     right, total = blocks.total(_right, estimator)
-    return float(right / total)
+    return float(right / _some(total))
+
+
+def _some(total):
+    """The sum of all weights, where there is any."""
+    if total > 0:
+        return total
+    raise ValueError("sample_weight is zero for every sample: there is nothing to score.")
 
 
 def _right(block, estimator):
     predicted, weight = estimator.predict(block.X), _weight(block)
+    if not weight.any():  # of some blocks alone
+        return 0.0, 0.0
     return accuracy_score(block.y, predicted, normalize=False, sample_weight=weight), weight.sum()
 
 
@@ -234,16 +269,30 @@ def _weight(block):
 
 def explained(estimator, blocks):
     """Share of the variance of the targets that is explained, the mean over several targets."""
-    total, sums, residual = blocks.total(_targets, estimator)
+    n, total, sums, residual = blocks.total(_targets, estimator)
+    _some(total)
+    if n < 2:
+        warnings.warn(
+            "R^2 score is not well-defined with less than two samples.",
+            UndefinedMetricWarning,
+            stacklevel=_STACKLEVEL,
+        )
+        return float("nan")
     spread = blocks.total(_deviations, sums / total)
     share = np.where(spread > 0, 1 - residual / np.where(spread > 0, spread, 1), residual == 0)
     return float(share.mean())
 
 
 def _targets(block, estimator):
+    refuse_strings(block.y, "y")
     y, weight = _columns(block.y), _weight(block)
-    residual = y - _columns(estimator.predict(block.X))
-    return weight.sum(), weight @ y, weight @ residual**2
+    predicted = _columns(estimator.predict(block.X))
+    if y.shape[1] != predicted.shape[1]:
+        raise ValueError(
+            f"y has {y.shape[1]} columns, and {predicted.shape[1]} targets were fitted."
+        )
+    residual = y - predicted
+    return len(y), weight.sum(), weight @ y, weight @ residual**2
 
 
 def _deviations(block, mean):

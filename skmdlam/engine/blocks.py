@@ -142,7 +142,7 @@ class LocalBlocks(Blocks):
         return tree_sum(self.each(function, args, which, shared))
 
     def release(self):
-        self.parts = []
+        self.parts = [None] * self.n_blocks
 
     def dealt(self, n_piles, seed):
         hands = [

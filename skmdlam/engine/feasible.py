@@ -8,9 +8,7 @@ from .constants import CONSTANTS, Constants
 from .device.admission import check_device, check_problem_on_device
 from .evidence import choose_n_pieces
 from .full_batch import full_batch_run, full_batch_runs, proximal_run
-from .loop.run import Chain
-from .loop.side_by_side import side_by_side
-from .mini_batches import mini_batch_run, mini_batch_runs
+from .mini_batches import mini_batch_runs
 from .options import (
     StoredOptions,
     check_choice,
@@ -23,6 +21,7 @@ from .options import (
 from .priced import priced_run
 from .records import Settings
 from .regularization import NO_REGULARIZATION, Regularization, estimate_regularization
+from .run_choice import Runs
 from .start import looks_linear
 from .step_sizes import StepSizes
 from .streams import stream_run
@@ -365,40 +364,9 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
             Iterate it for one record a sweep or epoch, the mean over the networks; ``weights()``
             gives those of the one network.
         """
-        settings = Settings(**settings)
         if self.device is not None:
             check_problem_on_device(problem, self.device)
-        exact = all(activation.exact_derivative for activation in problem.activations)
-        priced = problem.alpha is None and exact
-        if not priced:
-            problem = problem.with_usual_alpha()
-            smooth = problem.quadratic or not problem.loss.nonsmooth
-            if exact and smooth and self.takes_all_samples(problem, settings):
-                return full_batch_runs(self, problem, starts, settings)
-            if problem.quadratic or not exact:
-                return mini_batch_runs(self, problem, starts, settings)
-
-        def begin(coefs, intercepts, rng):
-            own = replace(settings, rng=rng)
-            if priced:
-                return priced_run(self, problem, coefs, intercepts, own, full_batch_run)
-            return self._polished(problem, coefs, intercepts, own)
-
-        return side_by_side(begin, starts, settings.rng)
-
-    def _polished(self, problem, coefs, intercepts, settings):
-        """Mini-batches, then proximal sweeps, for penalties with kinks."""
-        # Proximal sweeps get stuck at the kinks of a non-smooth loss: they only finish.
-        first = replace(settings, max_iter=-(-2 * settings.max_iter // 3))
-        batches = mini_batch_run(self, problem, coefs, intercepts, first)
-        # Not the run itself, whose buffers are not needed any more by then.
-        found, moments = batches.regularization, batches.moments
-
-        def finish(coefs, intercepts):
-            warm = replace(settings, warm=True)
-            return proximal_run(self, problem, coefs, intercepts, warm, found, moments)
-
-        return Chain(batches, finish)
+        return RunsAtHand(self).begin(problem, starts, Settings(**settings))
 
     def stream(self, problem, coefs, intercepts, state, **settings):
         """Begin to learn a chunk of a stream; the result is an iterator of one record.
@@ -424,3 +392,24 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
             Its ``weights()`` and ``state()`` are those after the chunk.
         """
         return stream_run(self, problem, coefs, intercepts, state, Settings(**settings))
+
+
+class RunsAtHand(Runs):
+    """Those where a problem has all samples."""
+
+    def takes_all_samples(self, problem, settings):
+        return self.options.takes_all_samples(problem, settings)
+
+    def sweeps(self, problem, starts, settings):
+        return full_batch_runs(self.options, problem, starts, settings)
+
+    def mini_batches(self, problem, starts, settings):
+        return mini_batch_runs(self.options, problem, starts, settings)
+
+    def finish(self, problem, coefs, intercepts, settings, regularization, moments):
+        return proximal_run(
+            self.options, problem, coefs, intercepts, settings, regularization, moments
+        )
+
+    def priced(self, problem, coefs, intercepts, settings):
+        return priced_run(self.options, problem, coefs, intercepts, settings, full_batch_run)

@@ -59,7 +59,9 @@ def full_batch_runs(options, problem, starts, settings, samples=None):
     X, tails = problem.X, samples.tails
 
     def estimate():
-        scaling, moments = samples.scaling, samples.moments
+        # Noise is a share of a spread, whose unit the targets that tell it must have.
+        scaling = samples.scaling if samples.beyond is None else problem.loss_scaling()
+        moments = samples.moments
         shown, Y = standardized_samples(X, *moments), scaling.transform(problem.Y)
         if tails is not None:
             near = tails.pulled_in

@@ -236,12 +236,16 @@ def prepare(problem, options, settings, rng, *, single, whole=None):
         near = input_of(tails.pulled_in(X[rows]), basis, limits)
         return near.rotated_samples(np.arange(len(rows)))
 
+    def estimate():
+        if whole is None:
+            return options.estimate_regularization(problem, scaling, samples, Y)
+        # Noise is a share of a spread, whose unit the targets that tell it must have.
+        told = problem.loss_scaling()
+        shown = told.transform(problem.Y)
+        return options.estimate_regularization(problem, told, samples, shown, total=total)
+
     regularization, estimated = options.resolve_regularization(
-        settings.activity_alpha,
-        lambda: options.estimate_regularization(
-            problem, scaling, samples, Y, total=None if whole is None else total
-        ),
-        schedule=True,
+        settings.activity_alpha, estimate, schedule=True
     )
     return Prepared(
         problem=problem,

@@ -155,8 +155,9 @@ def priced_run(
     scaling = problem.loss_scaling() if samples is None else samples.scaling
     noise = found.gradient_noise
     if np.isnan(noise):
-        shown, Y = standardized_samples(problem.X, *moments), scaling.transform(problem.Y)
-        estimated = options.estimate_regularization(problem, scaling, shown, Y, total=beyond)
+        told = scaling if samples is None else problem.loss_scaling()
+        shown, Y = standardized_samples(problem.X, *moments), told.transform(problem.Y)
+        estimated = options.estimate_regularization(problem, told, shown, Y, total=beyond)
         noise = estimated.gradient_noise
     unit = noise * scaling.factor * scaling.loss_scale
     prices = [tuned.input_price * unit] + [tuned.unit_price * unit] * (len(coefs) - 1)

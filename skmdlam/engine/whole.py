@@ -41,7 +41,7 @@ class Whole(NamedTuple):
         -------
         whole : Whole
         """
-        n, total = blocks.total(_size)
+        n, total = blocks.total(size_of)
         mean, target = blocks.total(_first, total)
         sums, spread = blocks.total(_second, total, mean, target)
         missing, variance, deviation = spread
@@ -67,7 +67,8 @@ def _share(part, total):
     return part.weight.astype(float) / total
 
 
-def _size(part):
+def size_of(part):
+    """Number of samples, and sum of their weights."""
     weight = part.n if part.weight is None else part.weight.sum(dtype=float)
     return part.n, float(weight)
 

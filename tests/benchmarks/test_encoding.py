@@ -76,6 +76,7 @@ def test_halves_and_gains(encoding):
     assert "| plain | +250.0 | -125.0 | 1 | 1 |" in encoding.parts(rows)
 
 
+@pytest.mark.slow
 def test_page(encoding, tmp_path, capsys):
     arguments = ["--only", "iris", "--sizes", "60", "--map-rows", "60", "--out", str(tmp_path)]
     encoding.main(arguments)

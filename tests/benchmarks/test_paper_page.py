@@ -56,6 +56,7 @@ class TestPaperPage:
                           + ["--measure"])  # fmt: skip
         assert again == text
 
+    @pytest.mark.slow
     def test_rivals_descend(self, page, data):
         pytest.importorskip("torch")
         graph = page.paper.load_graph(data / "graphs" / "cora.npz")

@@ -193,6 +193,7 @@ class TestRuns:
         monkeypatch.setattr(raw_tables, "draw", lambda rows, path: None)
 
     @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+    @pytest.mark.slow
     def test_resumes(self, raw_tables, tmp_path, monkeypatch):
         frame, _, words = people()
         frame.assign(species=words).to_csv(tmp_path / "penguins.csv", index=False)

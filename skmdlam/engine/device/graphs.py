@@ -5,30 +5,32 @@ _WARM_UP = 3
 
 
 class Recorded:
-    """A function without arguments that reads and writes arrays which stay where they are.
+    """Work that reads and writes arrays which stay where they are, called again and again.
 
     On a device without graphs it is called as it is. With them its kernels are recorded in the
     fourth call: what it allocates belongs to the graph and is written again by each replay, so that
     references to it stay good. There it must not ask for values: no ``float()``, no ``if``.
 
+    It does not keep the function, which knows all that is on the device: in a cycle of references
+    that would stay there after the fit, until somebody collects garbage.
+
     Parameters
     ----------
     numerics : Numerics
-    function : callable
     """
 
-    def __init__(self, numerics, function):
-        self._numerics, self._function = numerics, function
+    def __init__(self, numerics):
+        self._numerics = numerics
         self._calls, self._graph = 0, None
 
-    def __call__(self):
-        """Do the work, or queue it."""
+    def __call__(self, function):
+        """Do the work of a function without arguments, the same one in each call, or queue it."""
         if self._graph is not None:
             self._graph.replay()
             return
         if not self._numerics.has_graphs or self._calls < _WARM_UP:
             self._calls += 1
-            self._function()
+            function()
             return
-        self._graph = self._numerics.recorded(self._function)
+        self._graph = self._numerics.recorded(function)
         self._graph.replay()  # a recording does nothing

@@ -5,11 +5,16 @@ and what changes an array in place (``+=``, ``[...] =``) are the same in all thr
 as they are. Types are those of NumPy. torch and CuPy are imported when somebody asks for them.
 """
 
+import contextlib
 import functools
 import importlib
 import sys
+import threading
 
 import numpy as np
+
+# torch waits for the whole device before it records, which spoils what another thread records.
+_RECORDING = threading.Lock()
 
 
 class Numerics:
@@ -115,6 +120,14 @@ class Numerics:
     def synchronize(self):
         """Wait for all that was queued."""
 
+    def current(self):
+        """A context in which all is computed on this device, in the types that are asked for."""
+        return contextlib.nullcontext()
+
+    def own(self, array):
+        """The array of a user without what the library does beside numbers: gradients."""
+        return array
+
 
 class CupyNumerics(Numerics):
     """CuPy, whose arrays are copied to the host on demand."""
@@ -138,8 +151,17 @@ class CupyNumerics(Numerics):
         with self.device:
             return self.xp.eye(size, dtype=dtype)
 
+    def cholesky(self, matrices):
+        # Without this CuPy returns numbers for a matrix that is not positive.
+        with importlib.import_module("cupyx").errstate(linalg="raise"):
+            return super().cholesky(matrices)
+
     def synchronize(self):
         self.device.synchronize()
+
+    def current(self):
+        # CuPy computes on the current device, wherever the arrays are.
+        return self.xp.cuda.Device(self.device.id)
 
 
 class TorchNumerics(Numerics):
@@ -220,15 +242,23 @@ class TorchNumerics(Numerics):
     def recorded(self, function):
         """The graph of what a function does, with a method ``replay()``."""
         cuda, graph = self.xp.cuda, self.xp.cuda.CUDAGraph()
-        # A stream of this device: the default one is that of whoever recorded first.
-        stream = cuda.Stream(self.device)
-        with cuda.device(self.device), cuda.graph(graph, stream=stream):
-            function()
+        with _RECORDING, cuda.device(self.device):
+            # A stream of this device: the default one is that of whoever recorded first. What
+            # other threads do meanwhile, such as pinning memory, does not end the recording.
+            stream = cuda.Stream(self.device)
+            with cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
+                function()
         return graph
 
     def synchronize(self):
         if self.device.type == "cuda":
             self.xp.cuda.synchronize(self.device)
+
+    def current(self):
+        return self.xp.autocast(self.device.type, enabled=False)
+
+    def own(self, array):
+        return array.detach()
 
 
 @functools.cache
@@ -238,7 +268,8 @@ def numerics_for(device):
     Parameters
     ----------
     device : str
-        As torch names it: "cuda", "cuda:1", "cpu", "mps", ... "cupy" and "cupy:1" are CuPy's.
+        As torch names it: "cuda", "cuda:1", "cpu"; one without double precision ("mps") is refused.
+        "cupy" and "cupy:1" are CuPy's.
 
     Returns
     -------
@@ -258,10 +289,12 @@ def numerics_for(device):
     torch = _library("torch", device)
     try:
         found = torch.device(device)
-        torch.zeros(1, dtype=torch.float64, device=found)
+        torch.zeros(1, dtype=torch.float64, device=found).cpu()  # "meta" has no numbers
     except (AssertionError, RuntimeError, NotImplementedError, TypeError) as error:
         reason = str(error).partition("\n")[0]
-        raise ValueError(f"device={device!r}: torch has no such device here ({reason}).") from error
+        raise ValueError(
+            f"device={device!r}: torch has no such device here with double precision ({reason})."
+        ) from error
     return TorchNumerics(torch, found)
 
 
@@ -277,10 +310,13 @@ def _library(name, device):
 
 def device_name(array):
     """The name of the device that a torch tensor or a CuPy array lies on; None for all else."""
-    module = type(array).__module__.partition(".")[0]
     # Whoever has such an array has imported the library.
-    if module == "torch" and isinstance(array, sys.modules["torch"].Tensor):
+    tensor, of_cupy = (
+        getattr(sys.modules.get(library), kind, ())
+        for library, kind in (("torch", "Tensor"), ("cupy", "ndarray"))
+    )
+    if isinstance(array, tensor):
         return str(array.device)
-    if module == "cupy":
+    if isinstance(array, of_cupy):
         return f"cupy:{array.device.id}"
     return None

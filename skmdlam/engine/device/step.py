@@ -87,28 +87,27 @@ class DeviceStep:
         _put(batch, "rho", [step.rho * scale for step in self.steps])
         _put(batch, "length", [factor / m for factor in factors])
         _put(batch, "factor", factors)
-        batch.up()
+        batch.up(lambda: self._up(batch))
         self._follow(batch)
-        batch.down()
+        batch.down(lambda: self._down(batch))
         for step, factor in zip(self.steps, factors, strict=True):
             step.account(factor, loss.price(step.rho))
 
     def _new_batch(self, m):
         """Buffers and graphs for batches of so many samples."""
         f, dtype, k = self.f, self.data.prepared.dtype, len(self.steps)
-        batch = SimpleNamespace(
+        return SimpleNamespace(
             rows=f.array(np.zeros(m, dtype=np.int64)),
             inputs=[f.ones((k, m, V.shape[1]), dtype) for V in self.V[1:]],
             rho=f.ones((k, 1, 1), dtype),
             length=f.ones((k, 1, 1), dtype),
             factor=f.ones((k, 1, 1), np.float64),
+            every=f.ones((k, 1, 1), np.float64),
             known={},
+            up=Recorded(f),
+            observe=Recorded(f),
+            down=Recorded(f),
         )
-        every = f.ones((k, 1, 1), np.float64)
-        batch.up = Recorded(f, lambda: self._up(batch))
-        batch.observe = Recorded(f, lambda: self._observe(batch, every))
-        batch.down = Recorded(f, lambda: self._down(batch))
-        return batch
 
     def _up(self, batch):
         """Values of all layers, and the targets of the outputs."""
@@ -148,7 +147,7 @@ class DeviceStep:
             due.append(step.rhythm.due(step.steps, step.since_refresh))
         observe, refresh = zip(*due, strict=True)
         if all(observe):
-            batch.observe()
+            batch.observe(lambda: self._observe(batch, batch.every))
         elif any(observe):
             self._observe(batch, self._these(observe))
         if any(refresh):

@@ -81,8 +81,13 @@ class ScaledOnDemand(ScaledInput):
     """
 
     def _store(self, X):
-        self.samples, self.data = X, self
+        self.samples = X
         self.shape, self.dtype = (X.shape[0], self.size + 1), X.dtype
+
+    @property
+    def data(self):
+        """Itself; no attribute, which would keep the samples until garbage is collected."""
+        return self
 
     def __getitem__(self, rows):
         x = self.samples[rows]  # a new array, to work in

@@ -72,8 +72,6 @@ class LocalSamples:
     constants : Constants
     moments : tuple of ndarray or None, default=None
         Mean and standard deviation of the columns of X, where they are known already.
-    tails : Tails, None or False, default=False
-        Of the columns of X, where they are known already.
 
     Attributes
     ----------
@@ -88,13 +86,13 @@ class LocalSamples:
 
     beyond = None
 
-    def __init__(self, problem, constants=CONSTANTS, moments=None, tails=False):
+    def __init__(self, problem, constants=CONSTANTS, moments=None):
         rows, X = problem.rows, problem.X
         self._problem, self._constants = problem, constants
         self.n, self.total = X.shape[0], rows.total
         self.moments = column_moments(X, rows.normalized()) if moments is None else moments
         columns = Columns.of(*self.moments, self.total, self.n, X.dtype, constants.limits)
-        self.tails = tails_for(problem, columns, constants) if tails is False else tails
+        self.tails = tails_for(problem, columns, constants)
         self.columns = columns if self.tails is None else self.tails.centered(columns)
 
     @cached_property

@@ -1,11 +1,20 @@
 """The functions of each backend against NumPy's."""
 
+import contextlib
 import importlib.util
+import sys
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
-from skmdlam.engine.device.numerics import Numerics, device_name, numerics_for
+from skmdlam.engine.device.numerics import (
+    CupyNumerics,
+    Numerics,
+    TorchNumerics,
+    device_name,
+    numerics_for,
+)
 
 A = np.random.RandomState(0).randn(3, 5, 4)
 
@@ -91,6 +100,8 @@ def test_unknown_devices_are_named():
     if importlib.util.find_spec("torch") is not None:
         with pytest.raises(ValueError, match="device='abacus': torch has no such device"):
             numerics_for("abacus")
+        with pytest.raises(ValueError, match="device='meta': torch has no such device"):
+            numerics_for("meta")
     for library, device in (("torch", "cpu"), ("cupy", "cupy")):
         if importlib.util.find_spec(library) is None:
             with pytest.raises(ValueError, match=f"needs {library}, which is not installed"):
@@ -103,3 +114,92 @@ def test_name_of_a_device():
     assert device_name(torch.zeros(2)) == "cpu"
     assert numerics_for("cpu").device == torch.device("cpu")
     assert Numerics(np).host(A) is A
+
+
+def test_what_a_user_has_around_a_fit():
+    """Gradients and half precision are no part of it."""
+    torch = pytest.importorskip("torch", reason="torch is optional, and not installed")
+    f, a = numerics_for("cpu"), torch.ones((2, 2), requires_grad=True)
+    assert not f.own(a).requires_grad and f.own(a).data_ptr() == a.data_ptr()
+    with torch.autocast("cpu"):
+        assert (f.own(a) @ a).dtype == torch.bfloat16
+        with f.current():
+            assert (f.own(a) @ a).dtype == torch.float32
+    own = type("Own", (torch.Tensor,), {"__module__": "of.a.user"})
+    assert device_name(torch.ones(2).as_subclass(own)) == "cpu"
+
+
+class _Device:
+    """A device of CuPy, which is the current one within it."""
+
+    current = 0
+
+    def __init__(self, number):
+        self.id, self._before = number, []
+
+    def __enter__(self):
+        self._before.append(_Device.current)
+        _Device.current = self.id
+
+    def __exit__(self, *error):
+        _Device.current = self._before.pop()
+
+
+def test_of_cupy(monkeypatch):
+    """What CuPy does otherwise than NumPy, for it is not here: devices, and failed factors."""
+    state = SimpleNamespace(linalg=None)
+
+    @contextlib.contextmanager
+    def errstate(linalg):
+        state.linalg = linalg
+        yield
+        state.linalg = None
+
+    def cholesky(matrices):
+        try:
+            return np.linalg.cholesky(matrices)
+        except np.linalg.LinAlgError:
+            if state.linalg == "raise":
+                raise
+            return np.ones_like(matrices)  # some numbers
+
+    cupyx, cupy = ModuleType("cupyx"), SimpleNamespace(**vars(np))
+    cupyx.errstate, cupy.cuda = errstate, SimpleNamespace(Device=_Device)
+    cupy.linalg = SimpleNamespace(cholesky=cholesky)
+    monkeypatch.setitem(sys.modules, "cupyx", cupyx)
+    f = CupyNumerics(cupy, _Device(1))
+    gram = np.stack([np.eye(2), -np.eye(2)])
+    np.testing.assert_array_equal(f.cholesky(gram)[0], np.eye(2))
+    assert np.isnan(f.cholesky(gram)[1]).all() and np.isnan(f.cholesky(gram[1])).all()
+    with f.current(), f.current():
+        assert _Device.current == 1
+    assert _Device.current == 0
+
+
+def test_a_recording():
+    """On its device, on a stream of its own, and not spoilt by other threads."""
+    told = []
+
+    class Graph:
+        def __init__(self, graph, stream, capture_error_mode):
+            told.append((graph, stream, capture_error_mode))
+
+        def __enter__(self):
+            told.append("begins")
+
+        def __exit__(self, *error):
+            told.append("ends")
+
+    cuda = SimpleNamespace(
+        CUDAGraph=lambda: "a graph",
+        Stream=lambda device: ("stream", device.index),
+        device=lambda device: contextlib.nullcontext(told.append(device.index)),
+        graph=Graph,
+    )
+    names = ("exp", "expm1", "log1p", "log", "tanh", "sqrt", "abs", "sign", "where")
+    torch = SimpleNamespace(cuda=cuda, **dict.fromkeys((*names, "isfinite", "maximum", "minimum")))
+    f = TorchNumerics(torch, SimpleNamespace(type="cuda", index=1))
+    assert f.has_graphs
+    assert f.recorded(lambda: told.append("work")) == "a graph"
+    recording = ("a graph", ("stream", 1), "thread_local")
+    assert told == [1, recording, "begins", "work", "ends"]

@@ -11,8 +11,19 @@ def numbers_of(values):
     return [(value.objective, value.loss, value.data) for value in values]
 
 
-@pytest.mark.parametrize("loss", ["squared_error", "softmax", "huber", "poisson"])
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    ("loss", "weighted"),
+    [
+        ("squared_error", False),
+        ("softmax", True),
+        ("poisson", False),
+        pytest.param("softmax", False, marks=pytest.mark.slow),
+        pytest.param("squared_error", True, marks=pytest.mark.slow),
+        pytest.param("huber", False, marks=pytest.mark.slow),
+        pytest.param("huber", True, marks=pytest.mark.slow),
+        pytest.param("poisson", True, marks=pytest.mark.slow),
+    ],
+)
 def test_objective(f, tools, monkeypatch, loss, weighted):
     problem = tools.posed(loss, far=loss == "softmax", weighted=weighted)
     made = tools.runs(f, problem, k=2)

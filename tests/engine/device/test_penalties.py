@@ -6,8 +6,10 @@ import pytest
 from skmdlam.engine.steps.penalty_block import PenaltyBlock
 
 
-@pytest.mark.parametrize("columns", [5, 420])
-@pytest.mark.parametrize("column_alpha", [0.0, 2.0])
+@pytest.mark.parametrize(
+    ("columns", "column_alpha"),
+    [(5, 0.0), (5, 2.0), (420, 2.0), pytest.param(420, 0.0, marks=pytest.mark.slow)],
+)
 def test_block(f, tools, columns, column_alpha):
     """Of many columns the coordinates are others: there the host does it."""
     problem = tools.posed(n=700)

@@ -1,9 +1,10 @@
 """The step of each backend against NumPy's, step by step, for one network and several."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
-
-TYPES = pytest.mark.parametrize(("single", "tol"), [(False, 1e-10), (True, 1e-4)])
 
 
 def some_steps(tools, f, made, n_steps, tol):
@@ -27,8 +28,15 @@ def some_steps(tools, f, made, n_steps, tol):
     return alone, there
 
 
-@TYPES
-@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize(
+    ("k", "single", "tol"),
+    [
+        (3, False, 1e-10),
+        (1, True, 0.0001),
+        pytest.param(1, False, 1e-10, marks=pytest.mark.slow),
+        pytest.param(3, True, 0.0001, marks=pytest.mark.slow),
+    ],
+)
 def test_steps(f, tools, k, single, tol):
     made = tools.runs(f, tools.posed(), k=k, single=single)
     alone, there = some_steps(tools, f, made, 45, tol)
@@ -40,7 +48,15 @@ def test_steps(f, tools, k, single, tol):
 
 @pytest.mark.parametrize(
     "loss",
-    ["softmax", "logistic", "absolute_error", "quantile", "huber", "poisson"],
+    [
+        "softmax",
+        "huber",
+        "poisson",
+        *(
+            pytest.param(loss, marks=pytest.mark.slow)
+            for loss in ("logistic", "absolute_error", "quantile")
+        ),
+    ],
 )
 def test_losses_weights_and_far_samples(f, tools, loss):
     problem = tools.posed(loss, far=loss in ("softmax", "huber"), weighted=loss != "logistic")
@@ -97,3 +113,18 @@ def test_a_step_that_is_not_finite_is_not_taken(f, tools):
     for index, V in enumerate(there.V):
         assert np.isfinite(f.host(V)[0]).all() and (f.host(V)[0] != before[index][0]).any()
     np.testing.assert_array_equal(f.host(there.V[1])[1], before[1][1])
+
+
+def test_nothing_stays_on_the_device(f, tools):
+    """After a fit, without a collection of garbage, which does not know that memory is short."""
+    gc.disable()
+    try:
+        made = tools.runs(f, tools.posed(), k=2)
+        for _ in range(2):
+            next(made.there)
+        data = weakref.ref(made.there._step.data)
+        assert data() is not None
+        del made
+        assert data() is None
+    finally:
+        gc.enable()

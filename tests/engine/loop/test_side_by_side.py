@@ -200,6 +200,7 @@ def test_preparations_count_as_time():
 
 
 @pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.slow
 def test_others_are_runs_alone(name):
     options, settings = OTHERS[name]
     problem, sizes = problem_of(**options)
