@@ -1,10 +1,14 @@
 """Neural networks by alternating minimization, with a scikit-learn interface."""
 
+import contextlib as _contextlib
+import sys as _sys
+
 from ._classifier import MDLAMClassifier
 from ._effect_display import FeatureEffectDisplay
 from ._encoding_display import EncodingDisplay
 from ._path import regularization_path
 from ._path_display import RegularizationPathDisplay
+from ._public import TRUSTED_TYPES
 from ._regressor import MDLAMRegressor
 from ._version import __version__
 from .display import ConvergenceDisplay, WeightsDisplay
@@ -13,6 +17,7 @@ from .engine.feasible import Feasible
 from .engine.relaxed import Relaxed
 
 __all__ = [
+    "TRUSTED_TYPES",
     "ConvergenceDisplay",
     "EncodingDisplay",
     "Feasible",
@@ -26,3 +31,7 @@ __all__ = [
     "__version__",
     "regularization_path",
 ]
+
+if "skl2onnx" in _sys.modules:  # who converts models wants the converters, asked for or not
+    with _contextlib.suppress(ImportError):
+        from . import onnx  # noqa: F401

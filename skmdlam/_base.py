@@ -45,6 +45,7 @@ from ._progress import Progress, told_to_stop
 from ._range import keep_range
 from ._results import keep_chunk, keep_fit, keep_network, keep_start
 from ._stored import readable_state
+from ._stored_columns import plain_state
 from ._stream_encoding import encode_stream, stream_has_begun
 from ._threads import blas_threads_for
 from ._transform import HiddenFeaturesMixin
@@ -603,7 +604,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         return by_blocks(self, check_new_X(self, X), output)
 
     def __getstate__(self):
-        return super().__getstate__() | {"_skmdlam_version": __version__}
+        return plain_state(super().__getstate__()) | {"_skmdlam_version": __version__}
 
     def __setstate__(self, state):
         super().__setstate__(readable_state(state, type(self)))

@@ -7,6 +7,7 @@ import numpy as np
 
 from ._inputs import inputs_of_encoder
 from ._reader import Reader
+from ._stored_columns import with_columns
 from ._version import __version__
 from .engine.loop.stream_state import VERSION, loss_key
 from .engine.regularization import usual_regularization
@@ -43,6 +44,7 @@ def readable_state(state, estimator_class):
         state["_stream"] = _summary_arrays(state["_stream"])
     elif isinstance(state.get("_stream"), StreamState):
         state["_stream"] = _stream_arrays(state["_stream"], state["_loss"])
+    with_columns(state)
     for name, parameter in inspect.signature(estimator_class).parameters.items():
         if parameter.default is not parameter.empty:
             state.setdefault(name, parameter.default)

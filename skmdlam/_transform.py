@@ -34,6 +34,8 @@ class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     @property
     def _n_features_out(self):
+        if len(self.coefs_) == 1:
+            raise AttributeError("A linear model has no hidden units.")
         return self.coefs_[-2].shape[1]
 
     @available_if(_has_hidden_layers)

@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._compat import Interval, _check_feature_names_in, _fit_context
+from ._stored_columns import pieces_of_state, pieces_state
 from ._validation import check_weight, refuse_huge
 from .engine.inputs.kinds import Kinds
 from .engine.inputs.pieces import Pieces
@@ -245,6 +246,17 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
                 "one-hot columns. It encodes numbers that only the estimator makes of X; "
                 "input_names_ of the estimator has the names of the encoded columns."
             )
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "_pieces" in state:
+            state["_pieces"] = pieces_state(state["_pieces"])
+        return state
+
+    def __setstate__(self, state):
+        if "_pieces" in state:
+            state = state | {"_pieces": pieces_of_state(state["_pieces"])}
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

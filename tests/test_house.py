@@ -25,6 +25,8 @@ ESTIMATOR_SIDE = {path.stem for path in PACKAGE.glob("_*.py")} - {"_renamed"} | 
 # What keeps the names by which stored models of old know their objects.
 STORED_NAMES = {"stream.py", "units.py", "metric.py", "calibration.py"}
 FLOORS, MOST_LINES = 6, 450
+# Extras for users, of which the oldest versions are tested.
+OPTIONAL = ("dask", "examples", "onnx", "skops")
 
 
 def name_of(path):
@@ -290,7 +292,8 @@ class TestFilesAgree:
         extras = project["optional-dependencies"]
         declared = {
             re.sub(r"(\[[\w,]+\])?>=", "==", requirement)
-            for requirement in project["dependencies"] + extras["examples"] + extras["dask"]
+            for part in (project["dependencies"], *map(extras.get, OPTIONAL))
+            for requirement in part
         }
         lines = (ROOT / ".ci" / "oldest.txt").read_text(encoding="utf-8").splitlines()
         pinned = {line for line in lines if line and not line.startswith("#")}

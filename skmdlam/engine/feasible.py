@@ -10,6 +10,7 @@ from .evidence import choose_n_pieces
 from .full_batch import full_batch_run, full_batch_runs, proximal_run
 from .mini_batches import mini_batch_runs
 from .options import (
+    StoredOptions,
     check_choice,
     check_flag,
     check_integer,
@@ -29,7 +30,7 @@ ACCELERATIONS = ("anderson", "nesterov", None)
 
 
 @dataclass(frozen=True)
-class Feasible(StepSizes, BatchSizes):
+class Feasible(StepSizes, BatchSizes, StoredOptions):
     """Alternating minimization of the training objective itself, from feasible points.
 
     Minimizes ``J(W, b) = sum_i s_i R_i(z_L) + alpha sum_l penalty(W_l)

@@ -8,6 +8,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from .constants import CONSTANTS
+
 
 def check_number(option, value, allowed, *, optional=False):
     """Refuse what is not a finite number in a range.
@@ -76,3 +78,16 @@ def _refuse(option, value, allowed):
 def first_given(*values):
     """The first of the values that is not None."""
     return next((value for value in values if value is not None), None)
+
+
+class StoredOptions:
+    """A solver that stores its options, and the tuned numbers only where they are other ones."""
+
+    def __getstate__(self):
+        state = dict(vars(self))
+        if state.get("constants") == CONSTANTS:
+            del state["constants"]
+        return state
+
+    def __setstate__(self, state):
+        vars(self).update({"constants": CONSTANTS} | state)

@@ -9,7 +9,7 @@ from .loop.judges import Accepting
 from .loop.run import ComposedRun
 from .loop.schedules import Halving
 from .loop.sources import Whole
-from .options import check_choice, check_flag, check_kind, check_number
+from .options import StoredOptions, check_choice, check_flag, check_kind, check_number
 from .records import Settings
 from .start import gaussian, glorot
 from .steps.block_sweep import BlockSweep
@@ -24,7 +24,7 @@ _CHOICES = {
 
 
 @dataclass(frozen=True)
-class Relaxed:
+class Relaxed(StoredOptions):
     """Multi-convex alternating minimization of the relaxed objective (paper, Algorithm 1).
 
     Minimizes ``F(W, b, z, a) = R(z_L) + alpha sum_l penalty(W_l)

@@ -228,6 +228,11 @@ class Pieces:
         return not (self._categories or self._gaps)
 
     @property
+    def include_rank(self):
+        """Whether some column has its rank among the encoded ones."""
+        return bool((self._piece == _RANK).any())
+
+    @property
     def n_ranks(self):
         """Columns of :meth:`ranks`."""
         copies = len(self._bent) if self.include_input else 0
