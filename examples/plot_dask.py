@@ -45,7 +45,7 @@ client = Client(cluster)
 # ---------------------------------------
 # 350,000 rows of 50 columns in seven blocks. No array holds them: a block is made by a worker,
 # from a seed of its own. Blocks read from files (``dask.dataframe.read_parquet``,
-# ``dask.array.from_zarr``, a memory map) behave alike. The targets are those of a random network,
+# ``dask.array.from_zarr``) behave alike. The targets are those of a random network,
 # with noise that leaves R2 = 0.9 for the best prediction.
 
 n_blocks, rows, d = 7, (2_000 if quick else 50_000), 50
