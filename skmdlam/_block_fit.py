@@ -4,6 +4,7 @@ What is a sum over samples is exact, and what a choice needs is told by a random
 the same code is applied as to all samples in a fit in memory.
 """
 
+import time
 from dataclasses import replace
 from functools import partial
 
@@ -17,6 +18,7 @@ from ._block_scores import FromBlocks, with_scores
 from ._encoding import choose_columns
 from ._inputs import kinds_of
 from ._monitor import Callbacks
+from ._progress import say
 from ._range import column_means, ends_of, keep_range
 from ._results import keep_summary, summary_of
 from ._uncertainty import check_calibrate
@@ -69,6 +71,7 @@ def fit_blocks(estimator, blocks, *, validation=(None, None, None), limits=LIMIT
 
 
 def _fit(estimator, blocks, validation, limits):
+    clock = time.perf_counter()
     callbacks = Callbacks(estimator, blocks, None, None)
     goes_on = estimator.warm_start and hasattr(estimator, "coefs_")
     network = estimator._resolve_network(goes_on)
@@ -92,6 +95,8 @@ def _fit(estimator, blocks, validation, limits):
         all_of_them.release()
         sizes, total = _sizes(piles)
     n = sum(sizes)
+    said = f"{n:,} samples of {blocks.n_blocks} blocks, dealt again to {len(sizes)}"
+    say(estimator.verbose, said, clock)
     check_calibrate(estimator, target, n)
     some = n > limits.driver_rows
     drawn = [size * limits.driver_rows // n if some else size for size in sizes]
@@ -121,6 +126,7 @@ def _fit(estimator, blocks, validation, limits):
         run = ConvertedRun(run, units.outer)
         keep_summary(estimator, run, _summary(parts, (estimator._loss, run.moments, units)))
         keep_range(estimator, samples.X, found=_merged_ends(ends))
+        say(estimator.verbose, "Prepared", clock)
         return run
 
     estimator._learn(network, samples, begin, validation, callbacks, rng, goes_on, choose)

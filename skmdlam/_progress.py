@@ -1,6 +1,7 @@
 """What ``verbose=True`` shows: a progress bar where rich is installed, plain lines elsewhere."""
 
 import sys
+import time
 from contextvars import ContextVar
 
 _LINES = 20
@@ -15,6 +16,12 @@ def told_to_stop(record, run):
     if watcher is not None:
         watcher(None, 0)
     return False
+
+
+def say(enabled, text, since):
+    """Print what was done before the first iteration, and the seconds since a moment."""
+    if enabled:
+        print(f"{text}: {time.perf_counter() - since:.1f} s", flush=True)
 
 
 class Progress:

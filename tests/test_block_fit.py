@@ -1,6 +1,7 @@
 """A fit to samples in blocks: what it keeps is what a fit to all of them in memory keeps."""
 
 import pickle
+import re
 import warnings
 import weakref
 from dataclasses import dataclass, replace
@@ -622,3 +623,14 @@ def test_blocks_of_gaps_alone_may_be_of_any_kind(numbers):
     other = fitted(MDLAMRegressor((3,), random_state=0), blocks_of(table, y, [100]))
     assert (model.is_categorical_ is None) == numbers
     np.testing.assert_array_equal(model.coefs_[0], other.coefs_[0])
+
+
+def test_what_is_done_before_the_first_iteration_is_said(capsys):
+    X, y = regression(600)
+    model = MDLAMRegressor((5,), random_state=0, max_iter=1, verbose=True)
+    with pytest.warns(ConvergenceWarning):
+        fit_blocks(model, blocks_of(X, y, [200, 300]))
+    first, second, *rest = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"600 samples of 3 blocks, dealt again to 1: [\d.]+ s", first)
+    assert re.fullmatch(r"Prepared: [\d.]+ s", second)
+    assert rest[0].startswith("Iteration 1")
