@@ -878,3 +878,37 @@ def test_what_is_not_needed_is_let_go(client, monkeypatch):
     MDLAMRegressor(**{**QUICK, "max_iter": 1}).fit(delayed(X), delayed(Y))
     assert "skmdlam-hold" in held
     assert not {"skmdlam-read", "skmdlam-read-block", "skmdlam-pile"} & set(held)
+
+
+class TestFiles:
+    """Inputs and targets of one frame of files, of which Dask reads several at a time."""
+
+    @pytest.fixture
+    def table(self, tmp_path):
+        pytest.importorskip("pyarrow")
+        for i in range(6):
+            part = pd.DataFrame(RNG.normal(size=(20 + i, 15))).rename(columns="c{}".format)
+            # The index of each file begins at 0.
+            part.assign(price=part.c0 + i, weight=1.0 + i).to_parquet(tmp_path / f"{i}.parquet")
+        return dd.read_parquet(tmp_path)
+
+    def test_columns_of_one_frame(self, client, table):
+        inputs, y, weight = table.drop(columns=["price", "weight"]), table.price, table.weight
+        assert y.optimize().npartitions < inputs.npartitions
+        model = MDLAMRegressor(**{**QUICK, "max_iter": 5})
+        model.fit(inputs, y, weight, X_val=inputs, y_val=y)
+        whole = table.compute()
+        X, Y = whole[list(inputs.columns)], whole.price
+        expected = skmdlam.MDLAMRegressor(**{**QUICK, "max_iter": 5})
+        same_fit(model, expected.fit(X, Y, whole.weight, X_val=X, y_val=Y))
+        assert model.score(inputs, y, weight) == pytest.approx(model.score(X, Y, whole.weight))
+        predicted = table.assign(predicted=model.predict(inputs)).compute()
+        assert_allclose(predicted.predicted, model.predict(X))
+        left = ((y - model.predict(inputs)) ** 2).mean().compute()
+        assert left == pytest.approx(np.mean((Y - model.predict(X)) ** 2))
+        model.partial_fit(inputs, y)
+        assert model.n_iter_ == expected.n_iter_ + 6
+
+    def test_the_name_of_a_column(self, client, table):
+        with pytest.raises(TypeError, match=r"df\['price'\]"):
+            MDLAMRegressor(**QUICK).fit(table, "price")

@@ -82,7 +82,7 @@ def lists_of_blocks(values, name):
     if is_array(values):
         return list(whole_rows(values, name).to_delayed().ravel())
     if is_frame(values):
-        return list(values.to_delayed())
+        return _partitions(values)
     if _is_block(values):
         return [values]
     entries = _entries(values)
@@ -92,6 +92,29 @@ def lists_of_blocks(values, name):
         f"{name} is a {type(values).__module__}.{type(values).__name__}; it may be a Dask array, a "
         "Dask data frame or series, or a list of delayed blocks or futures."
     )
+
+
+def _partitions(frame):
+    """Delayed partitions of a frame or series, as many as it says that it has.
+
+    ``frame.to_delayed()`` would read several files at a time where few of their columns are asked
+    for, and so make other partitions of the targets than of the inputs.
+    """
+    return frame.simplify().to_delayed(optimize_graph=False)
+
+
+def _side_by_side(frames):
+    """Delayed tuples of the partitions of several frames, so that a file is read once for all."""
+    from dask.dataframe import map_partitions
+
+    together = map_partitions(
+        _tuple_of, *frames, meta=frames[0]._meta, enforce_metadata=False, align_dataframes=False
+    )
+    return _partitions(together)
+
+
+def _tuple_of(*parts):
+    return parts
 
 
 def whole_rows(array, name):
@@ -105,6 +128,11 @@ def whole_rows(array, name):
 def _aligned(values, name, X, x_name):
     """Y or weights in blocks that belong to those of X."""
     if not is_lazy(values, name):
+        if isinstance(values, str) and is_frame(X):
+            raise TypeError(
+                f"{name} is the string {values!r}: give the column itself, df[{values!r}], and "
+                f"{x_name} without it."
+            )
         if not (is_array(X) and _known(X)):
             raise TypeError(
                 f"{x_name} is a Dask collection and {name} is in memory: give {name} as a "
@@ -186,13 +214,19 @@ def read(client, X, y, weight=None, suffix="", held=True):
                 values = _aligned(values, name, X, x_name)
             lists[name] = lists_of_blocks(values, name)
             if len(lists[name]) != len(lists[x_name]):
+                advice = ""
+                if is_array(values):  # made of a frame it has what Dask read at a time
+                    advice = " An array of the values of a frame may have others: give the frame."
                 raise ValueError(
                     f"{x_name} has {len(lists[x_name])} blocks and {name} has "
-                    f"{len(lists[name])}: they must {_LENGTHS}."
+                    f"{len(lists[name])}: they must {_LENGTHS}.{advice}"
                 )
+        columns, make = list(lists.values()), _raw
+        if all(map(is_frame, given.values())):
+            columns, make = [_side_by_side(list(given.values()))], _raw_of
     names = [f"block {i} of {x_name}" for i in range(len(lists[x_name]))]
     held = held and not is_large(X)
-    return ReadBlocks(client, list(lists.values()), names, _raw, held)
+    return ReadBlocks(client, columns, names, make, held)
 
 
 def _as_it_is(value):
@@ -205,6 +239,10 @@ def _opened(sealed):
 
 def _raw(X, y, weight=None):
     return Raw(X, y, weight)
+
+
+def _raw_of(parts):
+    return Raw(*parts) if len(parts) == 3 else Raw(*parts, None)
 
 
 class Facts(NamedTuple):

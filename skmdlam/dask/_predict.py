@@ -29,6 +29,8 @@ from ._collections import (
 
 # User <- score <- score <- explained
 _STACKLEVEL = 4
+# Year of the Dask whose data frames certainly take tasks as arguments of functions.
+_FIRST_WITH_TASKS = 2026
 
 
 def lazy_output(estimator, X, method, n_results=1, **given):
@@ -88,14 +90,21 @@ class _Call:
             name = key_for(f"model-of-{self.label}")
             return delayed(Sealed(self._estimator), name=name, traverse=False)
 
-    def later(self, blocks, like=None):
+    def model_for_frames(self):
+        """The same as an argument of ``map_partitions``; older Dask leaves a task there undone."""
+        import dask
+
+        old = int(dask.__version__.partition(".")[0]) < _FIRST_WITH_TASKS
+        return Sealed(self._estimator) if old else self.model()
+
+    def later(self, blocks):
         """Delayed results of each block: a list for each result."""
         from dask import delayed
 
         model, parts = self.model(), []
         for i, block in enumerate(blocks):
             key = key_for(self.label)
-            arguments = (model, block, self.method, Sealed((self.given, like)), f"block {i} of X")
+            arguments = (model, block, self.method, Sealed((self.given, None)), f"block {i} of X")
             parts.append(delayed(_output, pure=False)(*arguments, dask_key_name=key))
         if self.n_results == 1:
             return [parts]
@@ -192,7 +201,6 @@ def _output_of_chunk(X, model, call, block_id=None):
 
 def _of_frame(call, X):
     import pandas as pd
-    from dask.dataframe import from_delayed
     from dask.dataframe.utils import meta_nonempty
 
     few = meta_nonempty(X._meta)
@@ -203,10 +211,26 @@ def _of_frame(call, X):
             samples.append(pd.DataFrame(result, index=few.index, columns=columns))
         else:
             samples.append(pd.Series(result, index=few.index))
+    # As an expression of X: Dask knows that the rows are those of X, whatever its index says.
     return [
-        from_delayed(parts, meta=sample.iloc[:0], divisions=X.divisions, verify_meta=False)
-        for parts, sample in zip(call.later(X.to_delayed(), samples), samples, strict=True)
+        X.map_partitions(
+            _output_of_partition,
+            call.model_for_frames(),
+            Sealed((call.method, call.given, samples)),
+            which,
+            meta=sample.iloc[:0],
+            enforce_metadata=False,
+            token=key_for(call.label),
+        )
+        for which, sample in enumerate(samples)
     ]
+
+
+def _output_of_partition(X, model, call, which):
+    """On a worker: what a method says of a partition; one of several results."""
+    method, given, like = call.open()
+    results = _output(model, X, method, Sealed((given, like)), "a block of X")
+    return results[which] if isinstance(results, tuple) else results
 
 
 def _of_blocks(call, X):
