@@ -43,7 +43,7 @@ from ._encoding import (
 from ._monitor import Callbacks, ValidationMonitor
 from ._progress import Progress, told_to_stop
 from ._range import keep_range
-from ._results import keep_chunk, keep_fit, keep_network, keep_start
+from ._results import keep_chunk, keep_fit, keep_network, keep_start, stacklevel_of_user
 from ._stored import readable_state
 from ._stored_columns import plain_state
 from ._stream_encoding import encode_stream, stream_has_begun
@@ -422,7 +422,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
             warnings.warn(
                 "Interrupted by user after the fit: it is complete, and as with calibrate=False.",
                 ConvergenceWarning,
-                stacklevel=6,
+                stacklevel=stacklevel_of_user(),
             )
 
     def _fitted(self, network, problem, seed=0, longest=None):

@@ -1,5 +1,7 @@
 """What a run says, turned into fitted attributes, curves and warnings."""
 
+import os
+import sys
 import warnings
 from dataclasses import replace
 
@@ -12,8 +14,20 @@ from .engine.reductions import Rows
 from .engine.summary import DataSummary
 
 _CURVES = ("loss", "objective", "epsilon", "rho", "gap")
-# warnings.warn <- keep_fit <- _learn <- _fit <- fit <- scikit-learn's fit context <- the user
-_STACKLEVEL_OF_FIT = 6
+# Files that a call of the user goes through on its way: this package, scikit-learn's fit context.
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_FIT_CONTEXT = os.path.join("sklearn", "base.py")
+
+
+def stacklevel_of_user():
+    """``stacklevel`` with which a warning of the caller points at the line of the user."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None:
+        name = frame.f_code.co_filename
+        if not (name.startswith(_PACKAGE) or name.endswith(_FIT_CONTEXT)):
+            break
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def keep_network(estimator, problem, target, sizes):
@@ -113,7 +127,7 @@ def keep_fit(estimator, result, monitor):
         message = f"Training interrupted by user after {estimator.n_iter_} iterations."
     else:
         return
-    warnings.warn(message, ConvergenceWarning, stacklevel=_STACKLEVEL_OF_FIT)
+    warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel_of_user())
 
 
 def keep_chunk(estimator, run, record):

@@ -328,6 +328,16 @@ class TestFit:
             model.fit(chunked(X), chunked(Y))
         assert [warning.filename for warning in caught] == [__file__]
 
+    @pytest.mark.parametrize("collection", [False, True])
+    def test_warnings_point_here(self, client, monkeypatch, collection):
+        """Also those of a fit in this process: to data in memory, or block by block."""
+        monkeypatch.setattr("skmdlam.dask._fit.LIMITS", SMALL)
+        model = MDLAMRegressor(**{**QUICK, "max_iter": 2})
+        given = (chunked(X), chunked(Y)) if collection else (X, Y)
+        with pytest.warns(ConvergenceWarning, match="did 2 iterations") as caught:
+            model.fit(*given)
+        assert [warning.filename for warning in caught] == [__file__]
+
     @pytest.mark.slow
     def test_verbose_is_seen_here(self, client, capsys):
         settings = {**QUICK, "verbose": True}

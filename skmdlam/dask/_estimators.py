@@ -12,9 +12,6 @@ from .._regressor import MDLAMRegressor as LocalRegressor
 from .._transform import _has_hidden_layers
 from ._collections import is_lazy
 
-# User <- fit <- _take_over <- warn_again
-_STACKLEVEL = 3
-
 
 class _OnWorkers:
     """What both estimators do with collections; anything else goes to the ordinary code.
@@ -163,7 +160,7 @@ class _OnWorkers:
                 own[name] = value
         if hasattr(self.random_state, "set_state"):  # it has been drawn from
             self.random_state.set_state(check_random_state(local.random_state).get_state())
-        warn_again(caught, _STACKLEVEL)
+        warn_again(caught)
 
     def _lazily(self, X, method, n_results=1, **given):
         """What a method says of X: now, or when it is asked for."""

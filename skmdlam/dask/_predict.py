@@ -8,6 +8,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
+from .._results import stacklevel_of_user
 from .._validation import refuse_strings
 from ._blocks import with_place
 from ._client import (
@@ -27,8 +28,6 @@ from ._collections import (
     whole_rows,
 )
 
-# User <- score <- score <- explained
-_STACKLEVEL = 4
 # Year of the Dask whose data frames certainly take tasks as arguments of functions.
 _FIRST_WITH_TASKS = 2026
 
@@ -299,7 +298,7 @@ def explained(estimator, blocks):
         warnings.warn(
             "R^2 score is not well-defined with less than two samples.",
             UndefinedMetricWarning,
-            stacklevel=_STACKLEVEL,
+            stacklevel=stacklevel_of_user(),
         )
         return float("nan")
     spread = blocks.total(_deviations, sums / total)

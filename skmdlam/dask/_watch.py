@@ -11,6 +11,7 @@ import uuid
 import warnings
 
 from .._progress import WATCHER, Progress
+from .._results import stacklevel_of_user
 
 # Seconds between two looks at whether the fit shall stop.
 _LOOK_SECONDS = 0.5
@@ -167,7 +168,7 @@ class _Recorder:
 RECORDER = _Recorder()
 
 
-def warn_again(caught, stacklevel):
-    """Raise warnings here that came up on a worker."""
+def warn_again(caught):
+    """Raise warnings here that came up on a worker, at the line of the user."""
     for message, category in dict.fromkeys(caught):
-        warnings.warn(message, category, stacklevel=stacklevel + 1)
+        warnings.warn(message, category, stacklevel=stacklevel_of_user())
