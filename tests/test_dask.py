@@ -1,6 +1,7 @@
 """The estimators of Dask collections: the ordinary fit where they are, and lazy predictions."""
 
 import copy
+import gc
 import inspect
 import itertools
 import pickle
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import warnings
 from dataclasses import replace
 
@@ -783,6 +785,39 @@ def test_no_worker_for_too_long(monkeypatch):
         client.close()
         with pytest.raises(ValueError, match="closed"):
             MDLAMRegressor(**QUICK, client=client).fit(chunked(X), chunked(Y))
+
+
+def test_workers_that_went_are_counted(monkeypatch, caplog):
+    monkeypatch.setattr(_client, "NO_WORKERS_SECONDS", 0.3)
+    monkeypatch.setattr(_client, "_LOOK_SECONDS", 0.1)
+    cluster = distributed.LocalCluster(
+        processes=False, n_workers=2, threads_per_worker=1, dashboard_address=":0"
+    )
+    with cluster, distributed.Client(cluster, set_as_default=False) as client:
+        _client._Watch.begin(client)
+        futures = [client.submit(time.sleep, 1 + i / 9) for i in range(3)]
+        threading.Timer(0.1, cluster.scale, (0,)).start()
+        with pytest.raises(RuntimeError, match="2 workers died or left"):
+            _client.results_of(client, futures)
+        _client._Watch.begin(client)
+        with pytest.raises(RuntimeError, match="none has come"):
+            _client.results_of(client, [client.submit(time.sleep, 0)])
+    gc.collect()
+    assert "never retrieved" not in caplog.text
+
+
+def test_an_interrupt_leaves_nothing_behind(client, monkeypatch, caplog):
+    def press(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_client, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(_client._Watch, "__call__", press)
+    futures = [client.submit(time.sleep, 0.5 + i / 9, pure=False) for i in range(4)]
+    with pytest.raises(KeyboardInterrupt):
+        _client.results_of(client, futures)
+    time.sleep(0.1)
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 def test_warnings_of_other_threads_stay_theirs():

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 import warnings
+import weakref
 
 import cloudpickle
 
@@ -175,22 +176,26 @@ def results_of(client, futures, on_interrupt=None):
             "these data."
         ) from error
     finally:
-        if not waiting.done():
-            waiting.cancel()
         with contextlib.suppress(Exception):
             unfinished = [future for future in futures if not future.done()]
             if unfinished:
                 client.cancel(unfinished)
+        if not waiting.done():
+            # It sees that they are cancelled and ends; else its parts would complain later on.
+            with contextlib.suppress(Exception):
+                waiting.exception(timeout=_LOOK_SECONDS)
+            waiting.cancel()
 
 
 @contextlib.contextmanager
 def interrupts_stay_here(client):
-    """Within, Ctrl-C in a terminal is for this process alone.
+    """Within, Ctrl-C in a terminal is for this process alone, and workers that go are counted.
 
     The workers of a LocalCluster are processes that the terminal tells of it, too: they would die.
     """
     from distributed import LocalCluster
 
+    _Watch.begin(client)
     if not isinstance(client.cluster, LocalCluster):
         yield
         return
@@ -226,21 +231,39 @@ def _ignore_interrupts(ignore):
 class _Watch:
     """Raises when there has been no worker for too long."""
 
+    # Addresses of the workers that each client has had since its fit began, over several waits.
+    _seen = weakref.WeakKeyDictionary()
+
     def __init__(self, client):
         self._client, self._since = client, None
 
+    @classmethod
+    def begin(cls, client):
+        """Count the workers that go from now on."""
+        cls._seen.pop(client, None)
+        cls(client)()
+
     def __call__(self):
         try:
-            alive = len(self._client.nthreads())
+            alive = set(self._client.nthreads())
         except (OSError, TimeoutError):
-            alive = 0
+            alive = set()
         now = time.monotonic()
         if alive:
             self._since = None
+            self._seen[self._client] = self._seen.get(self._client, set()) | alive
         elif self._since is None:
             self._since = now
         elif now - self._since > NO_WORKERS_SECONDS:
-            raise RuntimeError(
-                f"No worker for {NO_WORKERS_SECONDS:g} seconds: all have died or left, and none "
-                "has come. Start workers and fit again."
-            )
+            raise RuntimeError(self._why())
+
+    def _why(self):
+        died = len(self._seen.get(self._client, ()))
+        none = f"No worker for {NO_WORKERS_SECONDS:g} seconds"
+        if not died:
+            return f"{none}: all have died or left, or none has come. Start workers and fit again."
+        workers = "1 worker" if died == 1 else f"{died} workers"
+        return (
+            f"{none}: {workers} died or left during the fit, mostly for want of memory. Use "
+            "smaller chunks, or workers with more memory, start them and fit again."
+        )
