@@ -154,6 +154,7 @@ def test_blocks_of_a_few_samples_count_as_little_as_these():
     assert records[-1].objective < 1.1 * others[-1].objective
 
 
+@pytest.mark.slow
 def test_several_blocks_are_as_good_as_a_run_at_hand():
     X, Y = data(4000)
     problem = problem_of(X[:3000], Y[:3000])
