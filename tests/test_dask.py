@@ -843,6 +843,7 @@ def test_warnings_of_other_threads_stay_theirs():
 MASKED = np.ma.masked_array(X, mask=np.abs(X) > 1.5)
 
 
+@pytest.mark.filterwarnings("ignore:Running on a single-machine scheduler:UserWarning")
 class TestForms:
     """Blocks of other forms than arrays and frames of one kind."""
 

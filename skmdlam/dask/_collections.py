@@ -9,7 +9,6 @@ import scipy.sparse as sp
 from .._block_reading import Raw
 from .._frames import table_of
 from ..engine.constants import LIMITS
-from ._blocks import ReadBlocks
 from ._client import Sealed, large_arguments, submit
 
 # How many numbers an entry of a sparse matrix counts for.
@@ -193,6 +192,8 @@ def read(client, X, y, weight=None, suffix="", held=True):
     ReadBlocks
         Of :class:`Raw`.
     """
+    from ._blocks import ReadBlocks  # it needs Dask, and what is_lazy looks at may not
+
     given = {f"X{suffix}": X, f"y{suffix}": y}
     if weight is not None:
         given[f"sample_weight{suffix}"] = weight
