@@ -36,6 +36,8 @@ RNG = np.random.default_rng(12)
 X = RNG.normal(size=(6000, 10))
 Y = np.sin(X[:, 0]) * X[:, 1] + X[:, 2] + 0.1 * RNG.normal(size=6000)
 SETTINGS = {"hidden_layer_sizes": (20,), "encoding": None, "random_state": 4, "max_iter": 100}
+# A fit that is still at work when its worker is killed.
+LONG = {**SETTINGS, "hidden_layer_sizes": (200, 200)}
 ROWS = (2500, 500, 3000)
 
 
@@ -104,12 +106,17 @@ def killing(client, task, after=0.0):
         thread.join()
 
 
+@pytest.fixture(scope="module")
+def long_local():
+    return skmdlam.MDLAMRegressor(**LONG).fit(X, Y)
+
+
 @pytest.mark.parametrize("after", [0.0, 0.15, 0.4])
-def test_killed_in_a_fit(client, local, after):
+def test_killed_in_a_fit(client, long_local, after):
     with killing(client, "skmdlam-fit", after) as killed:
-        model = MDLAMRegressor(**SETTINGS).fit(blocks_of(X), blocks_of(Y))
+        model = MDLAMRegressor(**LONG).fit(blocks_of(X), blocks_of(Y))
     assert killed
-    for a, b in zip(model.coefs_, local.coefs_, strict=True):
+    for a, b in zip(model.coefs_, long_local.coefs_, strict=True):
         assert_array_equal(a, b)
 
 
