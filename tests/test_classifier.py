@@ -290,6 +290,7 @@ class TestWarmStart:
     ids=str,
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.slow
 def test_digits(parameters):
     """Real images, learnt to a useful accuracy."""
     images, digits = load_digits(return_X_y=True)

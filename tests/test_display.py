@@ -109,6 +109,7 @@ class TestConvergence:
             ("epsilon", "epsilon_curve_"),
         ],
     )
+    @pytest.mark.slow
     def test_line_is_the_attribute(self, pyplot, fitted, curve, attribute):
         model = fitted["relaxed"]
         display = ConvergenceDisplay.from_estimator(model, curves=curve)

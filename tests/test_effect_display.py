@@ -132,6 +132,7 @@ class TestPartialDependence:
         assert display.response == "output 1"
 
     @pytest.mark.parametrize("method", ["predict_proba", "decision_function"])
+    @pytest.mark.slow
     def test_classes(self, method):
         model = MDLAMClassifier((9,), encoding="piecewise", **QUICK).fit(X, LABELS)
         for place, label in enumerate(model.classes_):
@@ -194,6 +195,7 @@ class TestInputs:
         show(fitted(None, clip=False), X)
         np.testing.assert_array_equal(X, before)
 
+    @pytest.mark.slow
     def test_pipeline_and_search(self):
         model = MDLAMRegressor((8,), encoding="piecewise", **QUICK)
         pipeline = make_pipeline(StandardScaler(), model).fit(FRAME, y)
@@ -264,6 +266,7 @@ class TestCategories:
         assert sorted(color.level_names) == ["blue", "green", "missing", "red"]
         assert np.isnan(color.grid_values[color.level_names.index("missing")])
 
+    @pytest.mark.slow
     def test_as_in_scikit_learn(self, model):
         complete = TABLE.dropna()
         for name in ("town", "color", "whole"):

@@ -82,6 +82,7 @@ def test_no_hidden_layer(task, dtype, solver):
 @every_solver
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("task", TASKS)
+@pytest.mark.slow
 def test_fewer_rows_than_columns(task, dtype, solver):
     wide = np.tile(X, 20).astype(dtype)
     for rho in (1e-8, 1e8):

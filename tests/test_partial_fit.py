@@ -433,6 +433,7 @@ class TestData:
         assert model.score(X, y) > 0.7
 
     @pytest.mark.parametrize("penalty", ["l1", "elasticnet", "nonnegative", "box", "group"])
+    @pytest.mark.slow
     def test_penalties(self, penalty):
         model = feed(make(MDLAMClassifier, penalty=penalty, alpha=1.0), passes=4)
         assert model.score(X, LABELS) > 0.7
@@ -673,6 +674,7 @@ def test_the_generator_of_a_stream_is_its_own(begin):
     ],
 )
 @pytest.mark.parametrize("at", [0, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_one_wrong_chunk_is_a_dent_at_most(wrong, at):
     """Few chunks later and at the end the stream is where it would have been without it."""
     rng = np.random.default_rng(5)

@@ -46,6 +46,7 @@ class TestRegressor:
         assert (path.n_features_used[1:] > 0).all() and path.n_features_used[-1] == 10
         assert path.train_scores[0] == pytest.approx(0.0, abs=1e-3)
 
+    @pytest.mark.slow
     def test_grid(self, path):
         steps = np.diff(np.log(path.alphas))
         np.testing.assert_allclose(steps, np.log(1e-3) / 11, rtol=1e-9)

@@ -18,6 +18,7 @@ FAR = X[:5] * np.array([1.0, 1e6, 1.0, -1e3, 40.0, 1.0])
 
 @pytest.mark.parametrize("form", [np.asarray, sp.csr_array, sp.csc_array])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.slow
 def test_a_far_cell_is_the_edge_of_its_column(form, dtype):
     data = X.astype(dtype)
     model = MDLAMRegressor(max_iter=20, random_state=0).fit(data, y)

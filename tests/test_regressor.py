@@ -93,6 +93,7 @@ class TestLosses:
     @every_solver
     @pytest.mark.parametrize("loss", REGRESSION_LOSSES)
     @pytest.mark.parametrize("weighted", [False, True])
+    @pytest.mark.slow
     def test_loss_curve(self, loss, weighted, solver):
         s = np.linspace(0, 2, 200) if weighted else np.ones(200)
         model = fit(
@@ -116,6 +117,7 @@ class TestLosses:
 
     @every_solver
     @pytest.mark.parametrize("quantile", [0.1, 0.9])
+    @pytest.mark.slow
     def test_quantile_parameter(self, quantile, solver):
         model = fit(NOISY, loss="quantile", quantile=quantile, **solver)
         by_instance = fit(NOISY, loss=Quantile(quantile), **solver)

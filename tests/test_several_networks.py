@@ -199,6 +199,7 @@ class TestWarmStart:
             (MDLAMClassifier, CLASSES, {"hidden": (5, 4)}),
         ],
     )
+    @pytest.mark.slow
     def test_j_of_each_is_what_it_was(self, estimator, y, options):
         """Not told by one intercept, what each had for its own is found again: the best one."""
         model = make(estimator, max_iter=100, tol=0.0, warm_start=True, **options)
@@ -275,6 +276,7 @@ class TestStreams:
 
 
 @pytest.mark.parametrize("batch_size", [None, 40])
+@pytest.mark.slow
 def test_early_stopping_goes_by_the_average(batch_size):
     train, val = slice(0, 100), slice(100, 140)
     options = {"batch_size": batch_size, "max_iter": 30, "n_iter_no_change": 2}

@@ -313,6 +313,7 @@ def test_columns_of_a_few_steps_of_single_precision_are_data():
         "stream",
     ],
 )
+@pytest.mark.slow
 def test_one_column_of_many_in_another_unit(how, dtype):
     """An id beside gene expressions: the fit is what it is without the change of unit."""
     rng = np.random.default_rng(5)

@@ -147,6 +147,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", STACKED)
+@pytest.mark.slow
 def test_stacked_batches_are_runs_alone(name):
     """In double precision, with a last batch that is larger, to where the last network ends."""
     problem, sizes = problem_of(**STACKED[name])
@@ -160,6 +161,7 @@ def test_stacked_batches_are_runs_alone(name):
 
 
 @pytest.mark.parametrize("name", ["plain", "labels of far samples", "deep"])
+@pytest.mark.slow
 def test_j_of_many_chunks(name):
     """The objective in chunks of its own, of a part of the samples where these are too many."""
     problem, sizes = problem_of(**STACKED[name])

@@ -135,6 +135,7 @@ def test_monotone_in_300_random_configurations(block):
 
 
 @pytest.mark.parametrize("hidden_step", ["joint", "separate"])
+@pytest.mark.slow
 def test_monotone_with_steps(hidden_step):
     for seed in range(6):
         rng = np.random.default_rng(seed)
