@@ -273,13 +273,14 @@ def _described(raw, target, categorical_features, name, block):
         target.loss.check_target(Y)
     gaps = np.zeros(X.shape[1], dtype=bool) if sp.issparse(X) else np.isnan(X).any(axis=0)
     numbers = table.all_numbers and not (gaps.any() and np.isnan(X[:, gaps]).all(axis=0).any())
+    kinds = None if numbers else _kinds(table, X)
     return Description(
         block,
         *X.shape,
         names,
-        None if numbers else _kinds(table, X),
+        kinds,
         sp.issparse(X),
-        X.dtype,
+        X.dtype if numbers else _type_of_numbers(table, kinds, X.dtype),
         X.nnz if sp.issparse(X) else X.size,
         _largest(X),
         gaps,
@@ -288,6 +289,15 @@ def _described(raw, target, categorical_features, name, block):
         None if weight is None else float(weight.sum(dtype=float)),
         X.shape[0] if weight is None else np.count_nonzero(weight),
     )
+
+
+def _type_of_numbers(table, kinds, dtype):
+    """The type of the columns that are numbers, without those of gaps alone: they may be either."""
+    told = np.array([j for j, kind in enumerate(kinds) if kind == NUMBERS], dtype=int)
+    if None not in kinds or told.size == 0:
+        return dtype
+    single = table.numbers(told).dtype == np.float32
+    return np.dtype(np.float32 if single else np.float64)
 
 
 def _largest(X):
