@@ -13,7 +13,7 @@ from ..engine.inputs.encoded import EncodedSamples
 from ..engine.inputs.scaled import ScaledInput
 from ..engine.inputs.sparse import SparseInput
 from ..engine.steps.block_objective import BlockObjective
-from ._client import Sealed, large_arguments, results_of, submit
+from ._client import Sealed, as_it_is, large_arguments, results_of, submit
 
 # Arguments up to so many bytes travel within each task; larger ones are sent once.
 _SMALL_BYTES = 4096
@@ -95,7 +95,7 @@ class DaskBlocks(Blocks):
             if id(value) not in known:
                 sealed = Sealed(value)
                 if len(sealed) > _SMALL_BYTES:
-                    sealed = submit(self.client, f"{label}-arguments", _as_it_is, sealed)
+                    sealed = submit(self.client, f"{label}-arguments", as_it_is, sealed)
                 known[id(value)] = value, sealed
             return known[id(value)][1]
 
@@ -207,10 +207,6 @@ def label_of(function):
         function = function.func
     name = getattr(function, "__name__", type(function).__name__)
     return "-".join("".join(c if c.isalpha() else " " for c in name).lower().split()) or "task"
-
-
-def _as_it_is(value):
-    return value
 
 
 def _picked(hand, pile):

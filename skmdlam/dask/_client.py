@@ -118,6 +118,11 @@ def submit(client, label, function, *args, priority=0):
         return client.submit(function, *args, key=key_for(label), pure=False, priority=priority)
 
 
+def as_it_is(value):
+    """Return the value: what a task does that only has to hold or to bring one."""
+    return value
+
+
 @contextlib.contextmanager
 def large_arguments():
     """Without Dask's advice on large graphs: scattered data would be lost with their worker."""

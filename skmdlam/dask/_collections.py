@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from .._block_reading import Raw
 from .._frames import table_of
 from ..engine.constants import LIMITS
-from ._client import Sealed, large_arguments, submit
+from ._client import Sealed, as_it_is, large_arguments, submit
 
 # How many numbers an entry of a sparse matrix counts for.
 _NUMBERS_OF_AN_ENTRY = LIMITS.entries
@@ -205,7 +205,7 @@ def read(client, X, y, weight=None, suffix="", held=True):
                     f"{name} is a Dask collection and {x_name} is not: give both alike."
                 )
         sealed = Sealed(Raw(X, y, weight))
-        return ReadBlocks(client, [[submit(client, "read", _as_it_is, sealed)]], [x_name], _opened)
+        return ReadBlocks(client, [[submit(client, "read", as_it_is, sealed)]], [x_name], _opened)
     with large_arguments():
         lists = {}
         for name, values in given.items():
@@ -228,10 +228,6 @@ def read(client, X, y, weight=None, suffix="", held=True):
     names = [f"block {i} of {x_name}" for i in range(len(lists[x_name]))]
     held = held and not is_large(X)
     return ReadBlocks(client, columns, names, make, held)
-
-
-def _as_it_is(value):
-    return value
 
 
 def _opened(sealed):

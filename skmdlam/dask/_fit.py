@@ -6,7 +6,14 @@ import numpy as np
 
 from ..engine.constants import LIMITS
 from ._blocks import with_place
-from ._client import Sealed, interrupts_stay_here, out_of_the_way, results_of, submit
+from ._client import (
+    Sealed,
+    as_it_is,
+    interrupts_stay_here,
+    out_of_the_way,
+    results_of,
+    submit,
+)
 from ._collections import checked, is_large, is_lazy, joined_samples, read
 from ._watch import Wire
 
@@ -72,13 +79,9 @@ def _fitted(estimator, client, X, y, sample_weight, validation):
 
     here = (None, None, None)
     if validation is not None:  # what a fit is watched on after each sweep is scored here
-        here = tuple(joined_samples(validation.each(_as_it_is, [()] * validation.n_blocks)))
+        here = tuple(joined_samples(validation.each(as_it_is, [()] * validation.n_blocks)))
     blocks = blocks.let_go()  # what does not fit into memory is read again rather than kept
     return fit_blocks(estimator, blocks, validation=here), []
-
-
-def _as_it_is(block):
-    return block
 
 
 def _in_one_task(estimator, blocks, validation):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import scipy.sparse as sp
 
+from .blocks import joined_rows, joined_weights
 from .constants import LIMITS, TUNED
 from .far_cells import pulled_in, pulled_in_alone
 from .summary import DataSummary
@@ -95,16 +96,8 @@ def _among_the_first(problem, before, tuned, limits):
 
 def _joined(first, problem):
     """The first samples and a chunk as one problem."""
-    if problem.sparse:
-        X = sp.vstack([sp.csr_array(first["X"]), problem.X], format="csr")
-    else:
-        X = np.vstack([first["X"], problem.X[:]])
-    weight = problem.sample_weight
-    if weight is not None or first["weight"] is not None:
-        weight = np.concatenate(
-            [
-                np.ones(len(Y)) if given is None else given
-                for given, Y in ((first["weight"], first["Y"]), (weight, problem.Y))
-            ]
-        )
-    return replace(problem, X=X, Y=np.vstack([first["Y"], problem.Y]), sample_weight=weight)
+    known = sp.csr_array(first["X"]) if problem.sparse else first["X"]
+    X = joined_rows([known, problem.X if problem.sparse else problem.X[:]])
+    Y = first["Y"], problem.Y
+    weight = joined_weights([first["weight"], problem.sample_weight], Y)
+    return replace(problem, X=X, Y=np.concatenate(Y), sample_weight=weight)

@@ -7,6 +7,25 @@ import numpy as np
 import scipy.sparse as sp
 
 
+def joined_rows(arrays):
+    """The rows of several arrays or sparse matrices, one below the other."""
+    stack = sp.vstack if sp.issparse(arrays[0]) else np.concatenate
+    rows = stack(arrays)
+    return rows.tocsr() if sp.issparse(rows) else rows
+
+
+def joined_weights(weights, rows):
+    """The weights of these rows, one where there are none; None where there are none at all."""
+    if all(weight is None for weight in weights):
+        return None
+    return np.concatenate(
+        [
+            np.ones(own.shape[0]) if weight is None else weight
+            for weight, own in zip(weights, rows, strict=True)
+        ]
+    )
+
+
 class Part(NamedTuple):
     """Some samples: the rows of one block.
 
@@ -40,15 +59,8 @@ class Part(NamedTuple):
         parts = [part for part in parts if part.n] or list(parts)[:1]
         if len(parts) == 1:
             return parts[0]
-        stack = sp.vstack if sp.issparse(parts[0].X) else np.concatenate
-        weight = None
-        if any(part.weight is not None for part in parts):
-            weight = np.concatenate(
-                [np.ones(part.n) if part.weight is None else part.weight for part in parts]
-            )
-        X = stack([part.X for part in parts])
-        X = X.tocsr() if sp.issparse(X) else X
-        return cls(X, np.concatenate([part.Y for part in parts]), weight)
+        X, Y, weights = zip(*parts, strict=True)
+        return cls(joined_rows(X), np.concatenate(Y), joined_weights(weights, Y))
 
 
 class Blocks(ABC):

@@ -77,19 +77,31 @@ def mini_batch_runs(options, problem, starts, settings):
 
 
 class MiniBatches:
-    """What runs of mini-batches on the same problem share, and the parts that they are made of."""
+    """What runs of mini-batches on the same problem share, and the parts that they are made of.
 
-    def __init__(self, options, problem, settings):
+    Parameters
+    ----------
+    options, problem, settings
+        As for :func:`mini_batch_run`.
+    whole : Totals or None, default=None
+        Sums over all samples, where those of the problem are a part of them.
+    """
+
+    def __init__(self, options, problem, settings, whole=None):
         self.clock = time.perf_counter()
         self.options, self.settings = options, settings
         self.rng = np.random.RandomState(0) if settings.rng is None else settings.rng
-        n = problem.X.shape[0]
-        size = min(n, first_given(settings.batch_size, options.auto_batch_size(n)))
-        self.source = Shuffled(n, -(-n // size))
-        self.largest = max(self.source.sizes)
+        n = problem.X.shape[0] if whole is None else whole.n
+        size, self.source, self.largest = self.batches(n)
         single = options.single_precision and self.source.n_batches > 1
-        self.prepared = prepare(problem, options, settings, self.rng, single=single)
+        self.prepared = prepare(problem, options, settings, self.rng, single=single, whole=whole)
         self.rho = options.rho_within_range(settings.rho, options.auto_rho(n, size))
+
+    def batches(self, n):
+        """The usual size of a batch of n samples, where batches come from, and the largest size."""
+        size = min(n, first_given(self.settings.batch_size, self.options.auto_batch_size(n)))
+        source = Shuffled(n, -(-n // size))
+        return size, source, max(source.sizes)
 
     step = LayerwiseStep
 

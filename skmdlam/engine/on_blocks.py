@@ -1,17 +1,17 @@
 """Runs on blocks of samples that are elsewhere: local steps, averaged, and guarded by J."""
 
-import time
 from operator import attrgetter
 
 import numpy as np
 
 from .loop.schedules import Schedule
 from .loop.side_by_side import side_by_side
-from .mini_batches import MiniBatches, prepare
+from .mini_batches import MiniBatches
 from .objective import LayerObjective
 from .options import first_given
 from .plan import Plan, first_samples, hold, measured, stepped
 from .steps.layerwise import LayerwiseStep
+from .totals import size_of
 
 
 def mini_batch_runs_on_blocks(options, problem, blocks, starts, settings, whole):
@@ -53,35 +53,46 @@ def paths_of(n_blocks, tuned):
 
 
 class BlockBatches(MiniBatches):
-    """What runs of several networks on the same blocks share."""
+    """What runs of several networks on the same blocks share.
+
+    Parameters
+    ----------
+    options, problem, blocks, settings, whole
+        As for :func:`mini_batch_runs_on_blocks`.
+
+    Attributes
+    ----------
+    lengths : ndarray of int of shape (n_blocks,)
+        Samples of each block.
+    """
 
     def __init__(self, options, problem, blocks, settings, whole):
-        self.clock = time.perf_counter()
-        self.options, self.settings = options, settings
-        self.rng = np.random.RandomState(0) if settings.rng is None else settings.rng
-        tuned = options.constants.tuned
-        lengths = np.array(blocks.each(_length, [()] * blocks.n_blocks))
-        numbers, longest = np.flatnonzero(lengths), int(lengths.max())
-        n_paths = paths_of(len(numbers), tuned)
-        size = options.auto_batch_size(whole.n)
-        if n_paths > 1:  # a round should be long enough for momentum between rounds
-            size = min(size, max(tuned.least_batch, longest // tuned.long_round))
-        size = min(whole.n, first_given(settings.batch_size, size))
-        n_steps = -(-longest // size)
-        self.largest = -(-longest // n_steps)
-        self.source = Rounds(numbers, n_paths, n_steps)
-        # Batches of a short block are at least half as large: of a few samples they say nothing.
-        steps = np.clip(2 * lengths // self.largest, 1, n_steps)
-        self.work = list(zip(lengths.tolist(), steps.tolist(), strict=True))
-        self.momentum = min(1.0, n_steps / tuned.long_round)
-        single = options.single_precision and self.source.n_batches > 1
-        self.prepared = prepare(problem, options, settings, self.rng, single=single, whole=whole)
-        self.rho = options.rho_within_range(settings.rho, options.auto_rho(whole.n, size))
+        sizes = blocks.each(size_of, [()] * blocks.n_blocks)
+        self.lengths = np.array([length for length, _ in sizes])
+        super().__init__(options, problem, settings, whole)
         self.plan = Plan.of(self.prepared, options, whole)
         self.held = self.measured = blocks.mapped(hold, self.plan)
+        tuned = options.constants.tuned
         share = LayerObjective.measured_samples(self.prepared, whole.n, tuned) / whole.n
         if share < 1.0:
             self.measured = blocks.mapped(first_samples, share).mapped(hold, self.plan)
+
+    def batches(self, n):
+        options, tuned = self.options, self.options.constants.tuned
+        lengths = self.lengths
+        numbers, longest = np.flatnonzero(lengths), int(lengths.max())
+        n_paths = paths_of(len(numbers), tuned)
+        size = options.auto_batch_size(n)
+        if n_paths > 1:  # a round should be long enough for momentum between rounds
+            size = min(size, max(tuned.least_batch, longest // tuned.long_round))
+        size = min(n, first_given(self.settings.batch_size, size))
+        n_steps = -(-longest // size)
+        largest = -(-longest // n_steps)
+        # Batches of a short block are at least half as large: of a few samples they say nothing.
+        steps = np.clip(2 * lengths // largest, 1, n_steps)
+        self.work = list(zip(lengths.tolist(), steps.tolist(), strict=True))
+        self.momentum = min(1.0, n_steps / tuned.long_round)
+        return size, Rounds(numbers, n_paths, n_steps), largest
 
     def step(self, *parts):
         """The step of a network."""
@@ -254,7 +265,3 @@ class PooledObjective(LayerObjective):
         plan, largest = self._arguments
         self.n, *sums = self._blocks.total(measured, plan, self.network.weights, largest)
         return sums
-
-
-def _length(part):
-    return part.n

@@ -3,8 +3,8 @@
 import copy
 
 import numpy as np
-import scipy.sparse as sp
 
+from ..blocks import joined_rows, joined_weights
 from .full_objective import FullObjective, Objective
 from .kronecker import total_curvature
 
@@ -120,7 +120,8 @@ class ReducedObjective(Objective):
 
     def some(self, rows):
         if self._some is None or not np.array_equal(self._some[0], rows):
-            self._some = rows, _joined(self._take(rows))
+            x, weights = zip(*self._take(rows), strict=True)
+            self._some = rows, (joined_rows(x), joined_weights(weights, x))
         return self._some[1]
 
     def _take(self, rows):
@@ -129,15 +130,6 @@ class ReducedObjective(Objective):
         which = np.unique(block)
         args = [(rows[block == i] - self._edges_of_rows[i],) for i in which]
         return self.blocks.each(_some, args, [int(i) for i in which])
-
-
-def _joined(taken):
-    """What blocks gave as one: rows, and weights or None."""
-    x, weights = zip(*taken, strict=True)
-    x = sp.vstack(x).tocsr() if sp.issparse(x[0]) else np.concatenate(x)
-    if all(weight is None for weight in weights):
-        return x, None
-    return x, np.concatenate([np.ones(u.shape[0]) if w is None else w for u, w in taken])
 
 
 # -- what is sent to a block: an empty one adds nothing -----------------------------------------
