@@ -95,11 +95,17 @@ def timed(name, fit):
 
 
 few, few_y = da.compute(X[: rows // 5], y[: rows // 5])
-timed("a sample, in memory", lambda: MDLAMRegressor(units, **options).fit(few, few_y))
+timed(
+    "a sample, in memory",
+    lambda: MDLAMRegressor(hidden_layer_sizes=units, **options).fit(few, few_y),
+)
 timed("blocks as a stream", lambda: DaskRegressor(units, **options).partial_fit(X, y))
 timed("all rows, Dask", lambda: DaskRegressor(units, **options).fit(X, y, **watched))
 in_memory = da.compute(X, y)
-timed("all rows, in memory", lambda: MDLAMRegressor(units, **options).fit(*in_memory, **watched))
+timed(
+    "all rows, in memory",
+    lambda: MDLAMRegressor(hidden_layer_sizes=units, **options).fit(*in_memory, **watched),
+)
 
 print("MDLAMRegressor         test R2   seconds")
 scores = {}

@@ -47,7 +47,7 @@ names = [f"useful {j}" if j < 5 else f"useless {j}" for j in range(X.shape[1])]
 # but one of the useless ones are gone before the first useful one goes. The test score hardly falls
 # with them; it does where the weights of the useful ones shrink.
 
-model = MDLAMRegressor([50], penalty="group", random_state=0)
+model = MDLAMRegressor(hidden_layer_sizes=[50], penalty="group", random_state=0)
 display = RegularizationPathDisplay.from_estimator(
     model,
     X,
@@ -96,7 +96,7 @@ print(f"{'lasso_path':24}{rank_of_third(np.abs(linear.T)):8}")
 print(f"\n{'MDLAMRegressor':24}{'inputs':>8}{'test R2':>10}")
 for name, penalty in [("l2", "l2"), ("group, alpha auto", "group")]:
     fitted = MDLAMRegressor(
-        [50], penalty=penalty, encoding=None, batch_size=None, random_state=0
+        hidden_layer_sizes=[50], penalty=penalty, encoding=None, batch_size=None, random_state=0
     ).fit(X, y)
     n_inputs = np.count_nonzero(np.any(fitted.coefs_[0] != 0, axis=1))
     print(f"{name:24}{n_inputs:8}{fitted.score(X_test, y_test):10.3f}")

@@ -40,7 +40,9 @@ def noise(x):
 rng = np.random.default_rng(0)
 x = rng.uniform(-3, 3, 200 if quick else 400)
 y = curve(x) + noise(x) * rng.normal(size=len(x))
-model = MDLAMRegressor((30,), n_networks=4, calibrate=True, encoding=None, random_state=0)
+model = MDLAMRegressor(
+    hidden_layer_sizes=(30,), n_networks=4, calibrate=True, encoding=None, random_state=0
+)
 model = model.fit(x[:, None], y)
 
 # %%
@@ -101,7 +103,7 @@ for label, size in (("noise of 0.1", 0.1), ("noise of 1", 1.0)):
         start, scores = time.process_time(), []
         for seed in range(seeds):
             network = MDLAMRegressor(
-                (units,), n_networks=count, batch_size=200, random_state=seed
+                hidden_layer_sizes=(units,), n_networks=count, batch_size=200, random_state=seed
             ).fit(X, targets)
             scores.append(network.score(X_test, y_test))
         unexplained[label, count, units] = 1 - np.mean(scores)

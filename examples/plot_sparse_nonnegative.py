@@ -102,10 +102,16 @@ def sample(seed):
 
 grid = np.linspace(0, 10, 300)[:, None]
 curves_of = {
-    "defaults": MDLAMRegressor([50], "tanh"),
-    "no penalty": MDLAMRegressor([50], "tanh", batch_size=None, activity_alpha=0),
+    "defaults": MDLAMRegressor(hidden_layer_sizes=[50], activation="tanh"),
+    "no penalty": MDLAMRegressor(
+        hidden_layer_sizes=[50], activation="tanh", batch_size=None, activity_alpha=0
+    ),
     "nonnegative": MDLAMRegressor(
-        [50], "tanh", penalty="nonnegative", batch_size=None, activity_alpha=0
+        hidden_layer_sizes=[50],
+        activation="tanh",
+        penalty="nonnegative",
+        batch_size=None,
+        activity_alpha=0,
     ),
     "boosted trees, monotone": HistGradientBoostingRegressor(
         monotonic_cst=[1], min_samples_leaf=5, max_iter=50

@@ -108,7 +108,8 @@ class FeatureEffectDisplay:
     >>> from sklearn.datasets import load_diabetes
     >>> from skmdlam import FeatureEffectDisplay, MDLAMRegressor
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
-    >>> model = MDLAMRegressor((20,), encoding="piecewise", random_state=0).fit(X, y)
+    >>> model = MDLAMRegressor(hidden_layer_sizes=(20,), encoding="piecewise", random_state=0)
+    >>> model = model.fit(X, y)
     >>> display = FeatureEffectDisplay.from_estimator(model, X, ["bmi", "s5"], n_units=3)
     >>> [effect.curves.shape[1] for effect in display.effects]
     [3, 3]

@@ -131,7 +131,7 @@ def regularization_path(
     >>> from sklearn.datasets import make_friedman1
     >>> from skmdlam import MDLAMRegressor, regularization_path
     >>> X, y = make_friedman1(300, n_features=10, noise=1.0, random_state=0)  # five are useful
-    >>> model = MDLAMRegressor((20,), penalty="group", random_state=0)
+    >>> model = MDLAMRegressor(hidden_layer_sizes=(20,), penalty="group", random_state=0)
     >>> path = regularization_path(model, X, y, n_alphas=10)
     >>> int(path.n_features_used[0]), int(path.n_features_used[-1])
     (0, 10)

@@ -45,7 +45,7 @@ class RegularizationPathDisplay:
     >>> from sklearn.datasets import make_friedman1
     >>> from skmdlam import MDLAMRegressor, RegularizationPathDisplay
     >>> X, y = make_friedman1(300, n_features=10, noise=1.0, random_state=0)  # five are useful
-    >>> model = MDLAMRegressor((20,), penalty="group", random_state=0)
+    >>> model = MDLAMRegressor(hidden_layer_sizes=(20,), penalty="group", random_state=0)
     >>> display = RegularizationPathDisplay.from_estimator(model, X, y, n_alphas=10)
     >>> len(display.lines_), len(display.score_lines_)
     (10, 1)

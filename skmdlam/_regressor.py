@@ -50,17 +50,17 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
 
     Parameters
     ----------
+    loss : str or Loss, default="squared_error"
+        "squared_error" (``1/2 (z - y)^2``), "absolute_error", "huber", "quantile" (see the
+        parameter of that name), "poisson" (half the deviance, ``exp`` as the inverse link; y must
+        not be negative), or an instance of a class of ``skmdlam.losses``, as ``Huber(delta=2.0)``.
+        Of several targets each counts in its own unit, see Notes.
     hidden_layer_sizes : int or array-like of int, default=(100,)
         Units of each hidden layer. ``()`` means no hidden layer: a linear model.
     activation : str or Activation, or list or tuple of them, default="relu"
         Of every hidden layer: "relu", "leaky_relu", "elu", "softplus", "tanh", "logistic",
         "hard_tanh", "identity", "sign" (a step), or an instance of a class of
         ``skmdlam.activations``. A list has one for each hidden layer.
-    loss : str or Loss, default="squared_error"
-        "squared_error" (``1/2 (z - y)^2``), "absolute_error", "huber", "quantile" (see the
-        parameter of that name), "poisson" (half the deviance, ``exp`` as the inverse link; y must
-        not be negative), or an instance of a class of ``skmdlam.losses``, as ``Huber(delta=2.0)``.
-        Of several targets each counts in its own unit, see Notes.
     quantile : float, default=0.5
         The quantile that ``loss="quantile"`` estimates, strictly between 0 and 1; 0.5 is the
         median. The other losses have no use for it.
@@ -398,7 +398,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     >>> from sklearn.datasets import load_diabetes
     >>> from skmdlam import MDLAMRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> model = MDLAMRegressor((20,), random_state=0).fit(X, y)
+    >>> model = MDLAMRegressor(hidden_layer_sizes=(20,), random_state=0).fit(X, y)
     >>> model.score(X, y) > 0.5
     True
 
@@ -406,13 +406,15 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
 
     >>> model.loss_ == model.best_loss_ == min(model.loss_curve_)
     True
-    >>> full = MDLAMRegressor((20,), batch_size=None, max_iter=1000, random_state=0).fit(X, y)
+    >>> full = MDLAMRegressor(hidden_layer_sizes=(20,), batch_size=None, max_iter=1000)
+    >>> full = full.set_params(random_state=0).fit(X, y)
     >>> all(b <= a for a, b in zip(full.loss_curve_, full.loss_curve_[1:]))
     True
 
     How far off predictions are:
 
-    >>> model = MDLAMRegressor((20,), calibrate=True, random_state=0).fit(X[:300], y[:300])
+    >>> model = MDLAMRegressor(hidden_layer_sizes=(20,), calibrate=True, random_state=0)
+    >>> model = model.fit(X[:300], y[:300])
     >>> mean, std = model.predict(X[300:], return_std=True)
     >>> inside = abs(y[300:] - mean) < 1.645 * std
     >>> bool(0.8 < inside.mean() < 0.97)  # of 90 %
@@ -425,7 +427,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
 
     The 90 % quantile, which about as many of the targets stay below:
 
-    >>> upper = MDLAMRegressor((20,), loss="quantile", quantile=0.9, random_state=0).fit(X, y)
+    >>> upper = MDLAMRegressor("quantile", (20,), quantile=0.9, random_state=0).fit(X, y)
     >>> bool(0.8 < np.mean(y < upper.predict(X)) < 0.97)
     True
     """
@@ -438,10 +440,10 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
 
     def __init__(
         self,
+        loss="squared_error",
         hidden_layer_sizes=(100,),
         activation="relu",
         *,
-        loss="squared_error",
         quantile=0.5,
         n_networks=1,
         calibrate=False,
@@ -564,7 +566,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         >>> from sklearn.datasets import load_diabetes
         >>> from skmdlam import MDLAMRegressor
         >>> X, y = load_diabetes(return_X_y=True)
-        >>> model = MDLAMRegressor((20,), random_state=0)
+        >>> model = MDLAMRegressor(hidden_layer_sizes=(20,), random_state=0)
         >>> for start in range(0, len(X), 50):
         ...     chunk = slice(start, start + 50)
         ...     _ = model.partial_fit(X[chunk], y[chunk])

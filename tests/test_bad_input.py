@@ -20,7 +20,7 @@ LABELS = np.arange(30) % 3
 NUMBERS = X @ np.array([1.0, -1.0, 0.5, 0.0])
 
 CLASSIFIER = MDLAMClassifier((5,), max_iter=2)
-REGRESSOR = MDLAMRegressor((5,), max_iter=2)
+REGRESSOR = MDLAMRegressor(hidden_layer_sizes=(5,), max_iter=2)
 
 
 def refuse(*_, **__):

@@ -83,7 +83,10 @@ def all_rows(blocks):
 class TestNumbers:
     def test_one_block_of_all_samples_is_a_fit_to_them_in_another_order(self):
         X, y = regression()
-        model = fitted(MDLAMRegressor((5,), random_state=0), blocks_of(X, y, [150, 150, 151]))
+        model = fitted(
+            MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0),
+            blocks_of(X, y, [150, 150, 151]),
+        )
         part = given["blocks"].parts[0]
         assert given["blocks"].n_blocks == 1
         assert sorted(part.Y.ravel()) == sorted(y)
@@ -94,7 +97,9 @@ class TestNumbers:
             [Part(X[r], y[r, None]) for r in map(slice, [0, 150, 150, 151], [150, 150, 151, 400])]
         )
         alone = dealt.dealt(1, seed).parts[0]
-        other = MDLAMRegressor((5,), random_state=rng, max_iter=2, solver=OnTheSample())
+        other = MDLAMRegressor(
+            hidden_layer_sizes=(5,), random_state=rng, max_iter=2, solver=OnTheSample()
+        )
         other.fit(alone.X, alone.Y.ravel())
         for mine, theirs in zip(model.coefs_, other.coefs_, strict=True):
             np.testing.assert_array_equal(mine, theirs)
@@ -108,7 +113,10 @@ class TestNumbers:
     def test_it_depends_on_blocks_and_seed_alone(self):
         X, y = regression()
         first, again, other = (
-            fitted(MDLAMRegressor((5,), random_state=seed), blocks_of(X, y, [90, 300]))
+            fitted(
+                MDLAMRegressor(hidden_layer_sizes=(5,), random_state=seed),
+                blocks_of(X, y, [90, 300]),
+            )
             for seed in (3, 3, 4)
         )
         np.testing.assert_array_equal(first.coefs_[0], again.coefs_[0])
@@ -118,7 +126,11 @@ class TestNumbers:
         X, y = regression(2000)
         X[17, 2] = -50.0
         limits = replace(LIMITS, pile_rows=100, pile_numbers=1000, driver_rows=300)
-        model = fitted(MDLAMRegressor((5,), random_state=0), blocks_of(X, y, [1500]), limits=limits)
+        model = fitted(
+            MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0),
+            blocks_of(X, y, [1500]),
+            limits=limits,
+        )
         assert given["blocks"].n_blocks == 8
         assert sum(part.n for part in given["blocks"].parts) == 2000
         problem = given["problem"]
@@ -131,7 +143,7 @@ class TestNumbers:
     def test_settings_are_those_of_all_samples(self):
         X, y = regression(1000)
         limits = replace(LIMITS, driver_rows=200)
-        model = MDLAMRegressor((5,), random_state=0, batch_size=None)
+        model = MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0, batch_size=None)
         fitted(model, blocks_of(X, y, [500]), limits=limits)
         assert given["settings"]["batch_size"] == 1000
         assert given["settings"]["warm"] is False
@@ -139,22 +151,31 @@ class TestNumbers:
     def test_single_precision_where_it_has_the_digits(self):
         X, y = regression()
         blocks_far = blocks_of(X + 1e5, y, [100])
-        fitted(MDLAMRegressor((5,), random_state=0), blocks_of(X, y, [100]))
+        fitted(MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0), blocks_of(X, y, [100]))
         assert given["blocks"].parts[0].X.dtype == np.float32
         assert given["problem"].X.dtype == np.float64
-        fitted(MDLAMRegressor((5,), random_state=0, encoding=None), blocks_far)
+        fitted(MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0, encoding=None), blocks_far)
         assert given["blocks"].parts[0].X.dtype == np.float64
         for options in ({"batch_size": None}, {"batch_size": 400}, {"penalty": "l1"}):
-            fitted(MDLAMRegressor((5,), random_state=0, **options), blocks_of(X, y, [100]))
+            fitted(
+                MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0, **options),
+                blocks_of(X, y, [100]),
+            )
             assert given["blocks"].parts[0].X.dtype == np.float64
         X[3, 1] = 1e60
-        fitted(MDLAMRegressor((5,), random_state=0, encoding=None), blocks_of(X, y, [100]))
+        fitted(
+            MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0, encoding=None),
+            blocks_of(X, y, [100]),
+        )
         assert given["blocks"].parts[0].X.dtype == np.float64
 
     def test_sparse(self):
         X, y = regression()
         X[np.abs(X) < 1] = 0
-        model = fitted(MDLAMRegressor((5,), random_state=0), blocks_of(sp.csr_matrix(X), y, [7, 7]))
+        model = fitted(
+            MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0),
+            blocks_of(sp.csr_matrix(X), y, [7, 7]),
+        )
         found, Y, _ = (part for part in given["blocks"].parts[0])
         assert sp.issparse(found)
         assert sorted(Y.ravel()) == sorted(y)
@@ -164,7 +185,9 @@ class TestNumbers:
     def test_two_targets_have_units(self):
         X, y = regression()
         Y = np.column_stack([y, 1000 * y**2])
-        model = fitted(MDLAMRegressor((5,), random_state=0), blocks_of(X, Y, [250]))
+        model = fitted(
+            MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0), blocks_of(X, Y, [250])
+        )
         part = given["blocks"].parts[0]
         ratio = part.Y.std(axis=0)
         assert ratio[0] == pytest.approx(ratio[1])
@@ -175,11 +198,17 @@ class TestNumbers:
         X, y = regression()
         weight = np.random.default_rng(1).integers(0, 3, 400).astype(float)
         weight[:40] = 0
-        fitted(MDLAMRegressor((5,), random_state=0, encoding=None), blocks_of(X, y, [40], weight))
+        fitted(
+            MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0, encoding=None),
+            blocks_of(X, y, [40], weight),
+        )
         part = given["blocks"].parts[0]
         assert sorted(part.Y.ravel()) == sorted(y[weight > 0])
         assert part.weight.sum() == weight.sum()
-        fitted(MDLAMRegressor((5,), random_state=0), blocks_of(X, y, [40], np.minimum(weight, 1)))
+        fitted(
+            MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0),
+            blocks_of(X, y, [40], np.minimum(weight, 1)),
+        )
         assert given["blocks"].parts[0].weight is None
 
     def test_gaps(self):
@@ -187,7 +216,7 @@ class TestNumbers:
         X[:3, 1] = np.nan
         X[150:160, 3] = np.nan
         limits = replace(LIMITS, driver_rows=30)
-        model = MDLAMRegressor((5,), random_state=0, encoding=None)
+        model = MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0, encoding=None)
         fitted(model, blocks_of(X, y, [100]), limits=limits)
         seen = np.asarray(given["blocks"].parts[0].X[:])
         assert np.isfinite(seen).all()
@@ -235,7 +264,9 @@ class TestFrames:
 
     def test_declared_levels_keep_their_order_where_all_blocks_agree(self):
         X, y = self.frame()[["size", "income"]], np.arange(240.0)
-        model = fitted(MDLAMRegressor((4,), random_state=0), self.blocks(X, y, [100]))
+        model = fitted(
+            MDLAMRegressor(hidden_layer_sizes=(4,), random_state=0), self.blocks(X, y, [100])
+        )
         assert model.categories_[0].tolist() == ["small", "large"]
         apart = LocalBlocks(
             [
@@ -243,7 +274,7 @@ class TestFrames:
                 Raw(X[100:], y[100:]),
             ]
         )
-        model = fitted(MDLAMRegressor((4,), random_state=0), apart)
+        model = fitted(MDLAMRegressor(hidden_layer_sizes=(4,), random_state=0), apart)
         assert model.categories_[0].tolist() == ["large", "small"]
 
     def test_polars(self):
@@ -251,8 +282,10 @@ class TestFrames:
         X = self.frame()
         y = np.arange(240.0)
         frame = pl.from_pandas(X)
-        model = fitted(MDLAMRegressor((4,), random_state=0), blocks_of(frame, y, [80, 200]))
-        other = MDLAMRegressor((4,), random_state=0, max_iter=2).fit(frame, y)
+        model = fitted(
+            MDLAMRegressor(hidden_layer_sizes=(4,), random_state=0), blocks_of(frame, y, [80, 200])
+        )
+        other = MDLAMRegressor(hidden_layer_sizes=(4,), random_state=0, max_iter=2).fit(frame, y)
         for mine, theirs in zip(model.categories_, other.categories_, strict=True):
             assert mine.tolist()[:-1] == theirs.tolist()[:-1]
 
@@ -260,14 +293,14 @@ class TestFrames:
         rng = np.random.default_rng(0)
         X = np.column_stack([rng.integers(3, 9, 300), rng.normal(size=300)])
         y = X[:, 1]
-        model = MDLAMRegressor((4,), random_state=0, categorical_features=[0])
+        model = MDLAMRegressor(hidden_layer_sizes=(4,), random_state=0, categorical_features=[0])
         fitted(model, blocks_of(X, y, [4, 100]))
         np.testing.assert_array_equal(model.categories_[0], np.arange(3.0, 9.0))
 
     def test_errors_name_the_block(self):
         X, y = self.frame(), np.arange(240.0)
         numbers = X.assign(city=np.arange(240.0))
-        model = MDLAMRegressor((4,), random_state=0)
+        model = MDLAMRegressor(hidden_layer_sizes=(4,), random_state=0)
         for second, message in [
             (numbers[100:], "block 1 has numbers in column 'city', and block 0 has strings"),
             (X[100:].drop(columns="size"), "block 1 has 3 columns, and block 0 4"),
@@ -355,7 +388,9 @@ class TestEarlyStopping:
     def test_samples_are_set_apart(self):
         X, y = regression(1000)
         limits = replace(LIMITS, pile_rows=100, pile_numbers=1000)
-        model = MDLAMRegressor((5,), early_stopping=True, validation_fraction=0.2, random_state=0)
+        model = MDLAMRegressor(
+            hidden_layer_sizes=(5,), early_stopping=True, validation_fraction=0.2, random_state=0
+        )
         fitted(model, blocks_of(X, y, [300]), limits=limits)
         assert given["blocks"].n_blocks == 4
         assert sum(part.n for part in given["blocks"].parts) == 800
@@ -363,7 +398,7 @@ class TestEarlyStopping:
 
     def test_given_ones(self):
         X, y = regression()
-        model = MDLAMRegressor((5,), early_stopping=True, random_state=0)
+        model = MDLAMRegressor(hidden_layer_sizes=(5,), early_stopping=True, random_state=0)
         fitted(model, blocks_of(X, y, [300]), validation=(X[:50], y[:50], None))
         assert given["blocks"].parts[0].n == 400
         assert len(model.validation_scores_) == 2
@@ -372,7 +407,7 @@ class TestEarlyStopping:
 
     def test_the_last_ones_are_not_known(self):
         X, y = regression()
-        model = MDLAMRegressor((5,), early_stopping=True, shuffle=False)
+        model = MDLAMRegressor(hidden_layer_sizes=(5,), early_stopping=True, shuffle=False)
         with pytest.raises(ValueError, match="give X_val and y_val"):
             fitted(model, blocks_of(X, y, [300]))
 
@@ -383,13 +418,17 @@ class TestTheRest:
         on_device = Feasible()
         object.__setattr__(on_device, "device", "cuda")  # which is not there
         with pytest.raises(ValueError, match="device='cuda' is for samples in one place"):
-            fit_blocks(MDLAMRegressor((5,), solver=on_device), blocks_of(X, y, [300]))
+            fit_blocks(
+                MDLAMRegressor(hidden_layer_sizes=(5,), solver=on_device), blocks_of(X, y, [300])
+            )
         with pytest.raises(ValueError, match="solver='relaxed' needs all samples in one place"):
-            fit_blocks(MDLAMRegressor((5,), solver="relaxed"), blocks_of(X, y, [300]))
+            fit_blocks(
+                MDLAMRegressor(hidden_layer_sizes=(5,), solver="relaxed"), blocks_of(X, y, [300])
+            )
 
     def test_warm_start_goes_on(self):
         X, y = regression()
-        model = MDLAMRegressor((5,), random_state=0, warm_start=True)
+        model = MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0, warm_start=True)
         fitted(model, blocks_of(X, y, [300]))
         before = model.loss_
         fitted(model, blocks_of(X, y, [200]))
@@ -401,14 +440,18 @@ class TestTheRest:
 
     def test_calibrate_and_several_networks(self):
         X, y = regression()
-        model = MDLAMRegressor((5,), random_state=0, calibrate=True, n_networks=2)
+        model = MDLAMRegressor(
+            hidden_layer_sizes=(5,), random_state=0, calibrate=True, n_networks=2
+        )
         fitted(model, blocks_of(X, y, [300]))
         assert model.n_networks_ == 2
         assert (model.predict(X, return_std=True)[1] > 0).all()
 
     def test_a_stream_goes_on(self):
         X, y = regression()
-        model = fitted(MDLAMRegressor((5,), random_state=0), blocks_of(X, y, [300]))
+        model = fitted(
+            MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0), blocks_of(X, y, [300])
+        )
         model.partial_fit(X[:50], y[:50])
         assert model.n_iter_ == 3
         assert model._stream["summary"]["rows"] == 450
@@ -417,7 +460,10 @@ class TestTheRest:
         X, y = regression()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            fitted(MDLAMRegressor((5,), random_state=0, verbose=True), blocks_of(X, y, [300]))
+            fitted(
+                MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0, verbose=True),
+                blocks_of(X, y, [300]),
+            )
         assert any(issubclass(each.category, ConvergenceWarning) for each in caught)
         assert capsys.readouterr().out
 
@@ -454,7 +500,9 @@ class TestCategories:
         X, y, effect = self.frame()
         limits = replace(LIMITS, pile_rows=100, pile_numbers=1000, driver_rows=300)
         blocks = LocalBlocks([Raw(X[:100], y[:100]), Raw(X[100:], y[100:])])
-        model = fitted(MDLAMRegressor((5,), random_state=0), blocks, 100, limits=limits)
+        model = fitted(
+            MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0), blocks, 100, limits=limits
+        )
         (table,) = model._inputs.scores.tables
         assert table.size == 301
         codes = model._reader.read(other_table(X))[:, 0].astype(int)
@@ -469,9 +517,11 @@ class TestCategories:
         X, y, _ = self.frame(8000, n_levels=12)
         limits = replace(LIMITS, driver_rows=600)
         blocks = LocalBlocks([Raw(X[:100], y[:100]), Raw(X[100:], y[100:])])
-        model = fitted(MDLAMRegressor((5,), random_state=0), blocks, limits=limits)
+        model = fitted(
+            MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0), blocks, limits=limits
+        )
         assert model._inputs.scores is None
-        other = MDLAMRegressor((5,), random_state=0, max_iter=2).fit(X, y)
+        other = MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0, max_iter=2).fit(X, y)
         levels = [name for name in other.input_names_ if name.startswith("level_")]
         assert set(levels) <= set(model.input_names_)
 
@@ -494,7 +544,7 @@ def test_few_samples_with_a_weight_in_many_piles():
     weight = np.zeros(2000)
     weight[::150] = 1.0
     limits = replace(LIMITS, pile_rows=2, pile_numbers=10)
-    model = MDLAMRegressor((5,), random_state=0)
+    model = MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0)
     fitted(model, blocks_of(X, y, range(3, 2000, 40), weight), limits=limits)
     assert model._stream["rows"] == 14
     np.testing.assert_array_equal(model.data_max_, X[::150].max(axis=0))
@@ -528,7 +578,7 @@ def test_nothing_is_held_twice_while_a_run_is_on():
             return Looks(start_on_blocks(self, *args, **settings), lambda *weights: weights)
 
     X, y = regression(600)
-    model = MDLAMRegressor((5,), random_state=0, max_iter=2, solver=Observed())
+    model = MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0, max_iter=2, solver=Observed())
     fit_blocks(model, Watched(blocks_of(X, y, [200, 300]).parts))
     assert held == [[Held], [Held]]
 
@@ -551,10 +601,12 @@ class TestWithTheEngine:
     def test_all_samples_at_once_are_those_of_a_fit_in_memory(self, encoding):
         X, y = regression(600)
         options = {"batch_size": None, "max_iter": 8, "encoding": encoding}
-        model = MDLAMRegressor((5,), random_state=0, **options)
+        model = MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0, **options)
         fit_blocks(model, blocks_of(X, y, [200, 300]), limits=self.limits)
         part, rng = dealt(X, y, [200, 300], self.limits)
-        other = MDLAMRegressor((5,), random_state=rng, **options).fit(part.X, part.Y.ravel())
+        other = MDLAMRegressor(hidden_layer_sizes=(5,), random_state=rng, **options).fit(
+            part.X, part.Y.ravel()
+        )
         np.testing.assert_allclose(model.loss_curve_, other.loss_curve_, rtol=1e-9)
         np.testing.assert_allclose(model.predict(X), other.predict(X), atol=1e-7)
         assert model.upper_alpha_ == pytest.approx(other.upper_alpha_, rel=1e-9)
@@ -566,7 +618,9 @@ class TestWithTheEngine:
         X, y = regression(12_000, 6)
         X[::7, 2] = np.nan
         limits = replace(LIMITS, pile_numbers=X.size // 4, driver_rows=driver_rows)
-        model = MDLAMRegressor((30,), random_state=0, n_networks=n_networks, max_iter=60)
+        model = MDLAMRegressor(
+            hidden_layer_sizes=(30,), random_state=0, n_networks=n_networks, max_iter=60
+        )
         local = MDLAMRegressor(**model.get_params()).fit(X[:8000], y[:8000])
         fit_blocks(model, blocks_of(X[:8000], y[:8000], [1000, 5000]), limits=limits)
         expected, found = (each.score(X[8000:], y[8000:]) for each in (local, model))
@@ -590,7 +644,9 @@ class TestWithTheEngine:
     def test_warm_start_and_calibration(self):
         X, y = regression(8000)
         limits = replace(LIMITS, pile_numbers=X.size // 4, driver_rows=2000)
-        model = MDLAMRegressor((20,), random_state=0, max_iter=5, warm_start=True, calibrate=True)
+        model = MDLAMRegressor(
+            hidden_layer_sizes=(20,), random_state=0, max_iter=5, warm_start=True, calibrate=True
+        )
         blocks = blocks_of(X, y, [1000, 5000])
         first = fit_blocks(model, blocks, limits=limits).loss_
         again = fit_blocks(model, blocks, limits=limits).loss_
@@ -619,15 +675,17 @@ def test_blocks_of_gaps_alone_may_be_of_any_kind(numbers):
     table.loc[:99, "a"] = np.nan
     parts = [table[:100].assign(a=np.full(100, np.nan)), table[100:]]
     blocks = LocalBlocks([Raw(parts[0], y[:100]), Raw(parts[1], y[100:])])
-    model = fitted(MDLAMRegressor((3,), random_state=0), blocks)
-    other = fitted(MDLAMRegressor((3,), random_state=0), blocks_of(table, y, [100]))
+    model = fitted(MDLAMRegressor(hidden_layer_sizes=(3,), random_state=0), blocks)
+    other = fitted(
+        MDLAMRegressor(hidden_layer_sizes=(3,), random_state=0), blocks_of(table, y, [100])
+    )
     assert (model.is_categorical_ is None) == numbers
     np.testing.assert_array_equal(model.coefs_[0], other.coefs_[0])
 
 
 def test_what_is_done_before_the_first_iteration_is_said(capsys):
     X, y = regression(600)
-    model = MDLAMRegressor((5,), random_state=0, max_iter=1, verbose=True)
+    model = MDLAMRegressor(hidden_layer_sizes=(5,), random_state=0, max_iter=1, verbose=True)
     with pytest.warns(ConvergenceWarning):
         fit_blocks(model, blocks_of(X, y, [200, 300]))
     first, second, *rest = capsys.readouterr().out.splitlines()

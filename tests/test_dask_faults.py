@@ -218,8 +218,9 @@ def test_interrupt(tmp_path):
             with Client(n_workers=1, threads_per_worker=1, dashboard_address=":0") as client:
                 X = da.random.default_rng(0).normal(size=(20_000, 4), chunks=(5000, 4))
                 model = MDLAMRegressor(
-                    (50, 50), max_iter=10**6, tol=0.0, n_iter_no_change=10**6, batch_size=None,
-                    verbose=True, encoding=None, activity_alpha=0,
+                    hidden_layer_sizes=(50, 50), max_iter=10**6, tol=0.0,
+                    n_iter_no_change=10**6, batch_size=None, verbose=True, encoding=None,
+                    activity_alpha=0,
                 )
                 with warnings.catch_warnings(record=True) as caught:
                     warnings.simplefilter("always")

@@ -146,7 +146,9 @@ class TestLists:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             one, two = (
-                estimator((7,), max_iter=5, random_state=0).fit(X.tolist(), y.tolist(), w)
+                estimator(hidden_layer_sizes=(7,), max_iter=5, random_state=0).fit(
+                    X.tolist(), y.tolist(), w
+                )
                 for w in (weight, weight.tolist())
             )
         np.testing.assert_array_equal(says(one, X), says(two, X))
@@ -383,7 +385,9 @@ class TestCategories:
         """They are read once: a score on their codes is one on the frame."""
         options = {"early_stopping": True, "shuffle": False, "validation_fraction": 0.3}
         model = fit(MDLAMRegressor, TABLE, NUMBERS, **options)
-        other = MDLAMRegressor((7,), max_iter=8, random_state=0, early_stopping=True)
+        other = MDLAMRegressor(
+            hidden_layer_sizes=(7,), max_iter=8, random_state=0, early_stopping=True
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             other.fit(TABLE[:63], NUMBERS[:63], X_val=in_polars(TABLE[63:]), y_val=NUMBERS[63:])
@@ -404,12 +408,14 @@ class TestCategories:
         assert [levels.tolist() for levels in model.categories_] == known
 
     def test_streams_add_some(self):
-        model = MDLAMRegressor((7,), random_state=0)
+        model = MDLAMRegressor(hidden_layer_sizes=(7,), random_state=0)
         model.partial_fit(TABLE[:40].assign(town="Ulm"), NUMBERS[:40])
         model.partial_fit(in_polars(TABLE[40:]), NUMBERS[40:])
         assert model.categories_[0].tolist() == ["Ulm", "Bonn", "Hof", "Jena"]
         frame = TABLE.astype({"town": pd.CategoricalDtype(["Jena", "Ulm", "Bonn", "Hof", "Linz"])})
-        model = MDLAMRegressor((7,), random_state=0).partial_fit(frame[:5], NUMBERS[:5])
+        model = MDLAMRegressor(hidden_layer_sizes=(7,), random_state=0).partial_fit(
+            frame[:5], NUMBERS[:5]
+        )
         assert model.categories_[0].tolist() == ["Jena", "Ulm", "Bonn", "Hof", "Linz"]
 
     def test_a_failure_leaves_them_alone(self):

@@ -83,7 +83,7 @@ def classifier(**more):
 
 
 def regressor(**more):
-    return MDLAMRegressor((8,), solver=EXACT, max_iter=8, random_state=0, **more)
+    return MDLAMRegressor(hidden_layer_sizes=(8,), solver=EXACT, max_iter=8, random_state=0, **more)
 
 
 PROBABLE = ["predict", "predict_proba", "predict_log_proba", "decision_function", "transform"]

@@ -359,7 +359,9 @@ class TestWeights:
         encoder = PiecewiseLinearEncoder(n_bins=2)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model = MDLAMRegressor((3,), encoding=encoder, max_iter=2).fit(X, X["a"])
+            model = MDLAMRegressor(hidden_layer_sizes=(3,), encoding=encoder, max_iter=2).fit(
+                X, X["a"]
+            )
         display = WeightsDisplay.from_estimator(model, kind="matrix")
         names = [label.get_text() for label in display.ax_.get_yticklabels()]
         assert names == ["a_rank", "a_pl_0", "a_pl_1", "b"]
@@ -370,7 +372,12 @@ class TestWeights:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model = MDLAMRegressor(
-                (10,), solver="relaxed", penalty="group", alpha=3.0, rho=1.0, random_state=0
+                hidden_layer_sizes=(10,),
+                solver="relaxed",
+                penalty="group",
+                alpha=3.0,
+                rho=1.0,
+                random_state=0,
             ).fit(X, y / y.std())
         W = model.coefs_[0]
         zeros = np.count_nonzero(W == 0)

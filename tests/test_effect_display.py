@@ -44,7 +44,9 @@ pytestmark = [
 
 
 def fitted(encoding="piecewise", hidden=(12,), X=X, y=y, **options):
-    return MDLAMRegressor(hidden, encoding=encoding, **(QUICK | options)).fit(X, y)
+    return MDLAMRegressor(hidden_layer_sizes=hidden, encoding=encoding, **(QUICK | options)).fit(
+        X, y
+    )
 
 
 class TestCurves:
@@ -197,7 +199,7 @@ class TestInputs:
 
     @pytest.mark.slow
     def test_pipeline_and_search(self):
-        model = MDLAMRegressor((8,), encoding="piecewise", **QUICK)
+        model = MDLAMRegressor(hidden_layer_sizes=(8,), encoding="piecewise", **QUICK)
         pipeline = make_pipeline(StandardScaler(), model).fit(FRAME, y)
         display = show(pipeline, FRAME, "tail")
         scaled = StandardScaler().fit_transform(X)
@@ -207,7 +209,7 @@ class TestInputs:
         assert show(search, FRAME, "flag").effects[0].feature == 2
 
     def test_stream(self):
-        model = MDLAMRegressor((8,), **QUICK)
+        model = MDLAMRegressor(hidden_layer_sizes=(8,), **QUICK)
         for start in range(0, 200, 50):
             model.partial_fit(X[start : start + 50], y[start : start + 50])
         (effect,) = show(model, X, [1], n_units=None).effects
@@ -245,7 +247,9 @@ TARGET = MORE.normal(size=40)[CODES] + (COLORS == "red") + 0.1 * MORE.normal(siz
 
 @pytest.fixture(scope="module", params=["piecewise", None])
 def model(request):
-    return MDLAMRegressor((10,), encoding=request.param, **QUICK).fit(TABLE, TARGET)
+    return MDLAMRegressor(hidden_layer_sizes=(10,), encoding=request.param, **QUICK).fit(
+        TABLE, TARGET
+    )
 
 
 class TestCategories:
@@ -306,7 +310,9 @@ class TestCategories:
         """Many of them, that the estimator reads as one category."""
         columns = pd.get_dummies(TOWNS[CODES], dtype=float)
         columns.insert(0, "red", COLORS == "red")
-        model = MDLAMRegressor((10,), encoding="piecewise", **QUICK).fit(columns, TARGET)
+        model = MDLAMRegressor(hidden_layer_sizes=(10,), encoding="piecewise", **QUICK).fit(
+            columns, TARGET
+        )
         name = "town 00..town 39"
         assert any(own.startswith(f"{name}_score") for own in model.input_names_)
         town, red = show(model, columns).effects
@@ -325,7 +331,7 @@ class TestCategories:
     @pytest.mark.slow
     def test_arrays_chunks_and_pipelines(self):
         X = np.column_stack([TABLE["whole"], CODES])
-        model = MDLAMRegressor((10,), categorical_features=[1], **QUICK)
+        model = MDLAMRegressor(hidden_layer_sizes=(10,), categorical_features=[1], **QUICK)
         for rows in np.array_split(np.arange(600), 3):
             model.partial_fit(X[rows], TARGET[rows])
         (effect,) = show(model, X, 1).effects

@@ -83,7 +83,9 @@ class TestPieces:
 
 class TestEstimators:
     def test_encoder_inside(self, encoder):
-        model = MDLAMRegressor((5,), encoding=encoder, max_iter=2, random_state=0)
+        model = MDLAMRegressor(
+            hidden_layer_sizes=(5,), encoding=encoder, max_iter=2, random_state=0
+        )
         inside = make_pipeline(StandardScaler().set_output(transform="pandas"), model).fit(X, y)
         display = EncodingDisplay.from_encoder(inside, "long")
         np.testing.assert_array_equal(display.knots[0], model.encoder_.knots_[1])
@@ -92,7 +94,7 @@ class TestEstimators:
         np.testing.assert_array_equal(display.knots[0], encoder.knots_[1])
 
     def test_plain_columns(self):
-        model = MDLAMRegressor((5,), encoding=None, max_iter=2).fit(X, y)
+        model = MDLAMRegressor(hidden_layer_sizes=(5,), encoding=None, max_iter=2).fit(X, y)
         with pytest.raises(ValueError, match=r"plain columns.*its encoder_ is None"):
             EncodingDisplay.from_encoder(model)
 
@@ -102,7 +104,9 @@ class TestEstimators:
         frame = X.assign(town=towns, long=X["long"].where(X["u0"] > 0.2))
         frame = frame[["town", "flag", "long", "count"]]
         effect = dict(zip(np.unique(towns), rng.normal(size=30), strict=False))
-        model = MDLAMRegressor((5,), encoding="piecewise", max_iter=2, random_state=0)
+        model = MDLAMRegressor(
+            hidden_layer_sizes=(5,), encoding="piecewise", max_iter=2, random_state=0
+        )
         model.fit(frame, [5 * effect[town] for town in towns])
         display = EncodingDisplay.from_encoder(model)
         titles = [axis.get_title() for axis in display.ax_]
@@ -119,7 +123,9 @@ class TestEstimators:
     def test_one_hot_columns(self):
         codes = rng.integers(0, 30, 150)
         columns = pd.get_dummies(codes, prefix="town", dtype=float).assign(long=X["long"])
-        model = MDLAMRegressor((5,), encoding="piecewise", max_iter=2, random_state=0)
+        model = MDLAMRegressor(
+            hidden_layer_sizes=(5,), encoding="piecewise", max_iter=2, random_state=0
+        )
         model.fit(columns, rng.normal(size=30)[codes])
         display = EncodingDisplay.from_encoder(model, ["long", "town_0..town_29_score"])
         np.testing.assert_array_equal(display.knots[0], model.encoder_.knots_[0])

@@ -429,7 +429,12 @@ class TestSelection:
         X = rng.standard_normal((300, 10))
         y = X[:, 0] * X[:, 1] + np.abs(X[:, 2]) + 0.1 * rng.standard_normal(300)
         model = MDLAMRegressor(
-            (20,), penalty="group", alpha=1.0, batch_size=30, max_iter=60, random_state=0
+            hidden_layer_sizes=(20,),
+            penalty="group",
+            alpha=1.0,
+            batch_size=30,
+            max_iter=60,
+            random_state=0,
         )
         options = {"cv": 3, "step": 2} if selector is RFECV else {"threshold": "mean"}
         chosen = selector(model, importance_getter=row_norms, **options).fit(X, y)

@@ -113,7 +113,9 @@ def test_penalties(penalty, dtype, solver):
 def test_weights_and_epsilon(scale, epsilon, dtype, solver):
     weight = np.linspace(0, scale, 40)
     for estimator, y in ((MDLAMClassifier, TARGETS["multiclass"]), (MDLAMRegressor, POSITIVE)):
-        model = estimator((5,), epsilon=epsilon, max_iter=25, random_state=0, **solver)
+        model = estimator(
+            hidden_layer_sizes=(5,), epsilon=epsilon, max_iter=25, random_state=0, **solver
+        )
         model.fit(X.astype(dtype), y, sample_weight=weight)
         assert np.isfinite(model.loss_curve_).all()
         assert np.isfinite(model.predict(X.astype(dtype))).all()
@@ -125,7 +127,9 @@ def test_weights_and_epsilon(scale, epsilon, dtype, solver):
 @pytest.mark.parametrize("loss", REGRESSION_LOSSES)
 def test_targets(loss, scale, dtype, solver):
     for rho in (1e-8, 1e-4, 1e8):
-        model = MDLAMRegressor((5,), loss=loss, rho=rho, max_iter=12, random_state=0, **solver)
+        model = MDLAMRegressor(
+            hidden_layer_sizes=(5,), loss=loss, rho=rho, max_iter=12, random_state=0, **solver
+        )
         model.fit((X / np.abs(X).max(axis=0)).astype(dtype), scale * POSITIVE)
         assert np.isfinite(model.loss_curve_).all()
         assert np.isfinite(model.predict((X / np.abs(X).max(axis=0)).astype(dtype))).all()

@@ -305,7 +305,7 @@ def assert_same(one, other):
 
 
 def regressor(**parameters):
-    return MDLAMRegressor((4,), max_iter=2, random_state=0, **parameters)
+    return MDLAMRegressor(hidden_layer_sizes=(4,), max_iter=2, random_state=0, **parameters)
 
 
 @functools.cache
@@ -452,7 +452,7 @@ class TestMeaning:
     def test_unknown_level(self):
         """It is the same as a gap that was never seen, and lies among the levels."""
         X = pandas("object")(WORDS, OTHER)
-        model = MDLAMRegressor((), max_iter=50, random_state=0).fit(X, Y)
+        model = MDLAMRegressor(hidden_layer_sizes=(), max_iter=50, random_state=0).fit(X, Y)
         new = model.predict(pandas("object")(["mango", None], np.zeros(2)))
         levels = model.predict(pandas("object")(BACKWARDS, np.zeros(4)))
         assert new[0] == new[1]

@@ -763,7 +763,9 @@ class TestNewLoss:
         X = rng.standard_normal((120, 4))
         y = 40.0 + 6.0 * np.tanh(X[:, 0]) + rng.standard_t(2, 120)
         for loss in losses:
-            model = MDLAMRegressor((5,), loss=loss, random_state=0, **(self.HOW[how] or {}))
+            model = MDLAMRegressor(
+                hidden_layer_sizes=(5,), loss=loss, random_state=0, **(self.HOW[how] or {})
+            )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 if how == "stream":

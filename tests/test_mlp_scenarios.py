@@ -100,7 +100,12 @@ def test_classification(activation, solver):
 def test_regression(activation):
     """theirs: test_lbfgs_regression. Without activity_alpha the noise is learned by heart too."""
     model = MDLAMRegressor(
-        50, activation, batch_size=None, activity_alpha=0.0, max_iter=200, random_state=1
+        hidden_layer_sizes=50,
+        activation=activation,
+        batch_size=None,
+        activity_alpha=0.0,
+        max_iter=200,
+        random_state=1,
     )
     score = model.fit(X_REGRESSION, Y_REGRESSION).score(X_REGRESSION, Y_REGRESSION)
     # A straight line explains .81 of it.
@@ -142,7 +147,7 @@ def test_multioutput_regression(solver):
     X, y = make_regression(n_samples=200, n_targets=5, random_state=11)
     if solver.get("solver") == "relaxed":  # the others have units of their own
         solver, y = {**solver, "max_iter": 1000}, scale(y)
-    model = MDLAMRegressor(50, random_state=1, **solver).fit(X, y)
+    model = MDLAMRegressor(hidden_layer_sizes=50, random_state=1, **solver).fit(X, y)
     assert model.score(X, y) > 0.9
 
 
@@ -163,7 +168,13 @@ class TestNonfinite:
     def test_no_setting_diverges(self, solver, unit):
         """A learning rate of 1 leads theirs to NaN; ours has none that could."""
         model = MDLAMRegressor(
-            100, "identity", rho=1e-8, max_iter=20, early_stopping=True, random_state=0, **solver
+            hidden_layer_sizes=100,
+            activation="identity",
+            rho=1e-8,
+            max_iter=20,
+            early_stopping=True,
+            random_state=0,
+            **solver,
         )
         model.fit(unit * IRIS[0], IRIS[1])
         assert np.isfinite(model.validation_scores_).all()
@@ -201,7 +212,9 @@ def test_shuffle(shuffle):
     """theirs: the same seed gives the same weights, shuffled or not; batches of one sample."""
     X, y = make_regression(n_samples=50, n_features=5, random_state=0)
     one, two = (
-        MDLAMRegressor(1, max_iter=1, batch_size=1, random_state=0, shuffle=shuffle).fit(X, y)
+        MDLAMRegressor(
+            hidden_layer_sizes=1, max_iter=1, batch_size=1, random_state=0, shuffle=shuffle
+        ).fit(X, y)
         for _ in range(2)
     )
     for W, V in zip(one.coefs_, two.coefs_, strict=True):
@@ -299,7 +312,7 @@ class TestEarlyStopping:
         y = scale(y) if estimator is MDLAMRegressor else (y > 0).astype(int)
         settings = {"early_stopping": True, "tol": 1e-2, "max_iter": 1000, "random_state": 42}
         one, two = (
-            estimator(10, **settings, **solver).fit(X, y, sample_weight=weight)
+            estimator(hidden_layer_sizes=10, **settings, **solver).fit(X, y, sample_weight=weight)
             for weight in (np.ones(100), None)
         )
         np.testing.assert_array_equal(one.predict(X), two.predict(X))
@@ -356,7 +369,7 @@ class TestWarmStart:
     @each_solver
     def test_full_iteration(self, estimator, solver):
         """max_iter means further iterations."""
-        model = estimator(2, warm_start=True, max_iter=3, tol=0, **solver)
+        model = estimator(hidden_layer_sizes=2, warm_start=True, max_iter=3, tol=0, **solver)
         assert model.fit(*IRIS).n_iter_ == 3
         assert model.fit(*IRIS).n_iter_ == 3
 
@@ -430,7 +443,9 @@ class TestTypes:
         settings = {"alpha": 1e-5, "max_iter": 150, "tol": 1e-3, "random_state": 1, **solver}
         settings["activity_alpha"] = 0
         double, single = (
-            MDLAMRegressor((5, 3), **settings).fit(X[:300].astype(dtype), y[:300])
+            MDLAMRegressor(hidden_layer_sizes=(5, 3), **settings).fit(
+                X[:300].astype(dtype), y[:300]
+            )
             for dtype in (np.float64, np.float32)
         )
         X = X[300:]
@@ -443,7 +458,9 @@ class TestTypes:
     @pytest.mark.slow
     def test_of_the_parameters(self, estimator, dtype, solver):
         X, y = self.X.astype(dtype) / 16, self.y
-        model = estimator((5, 3), max_iter=5, random_state=1, **solver).fit(X[:300], y[:300])
+        model = estimator(hidden_layer_sizes=(5, 3), max_iter=5, random_state=1, **solver).fit(
+            X[:300], y[:300]
+        )
         assert {W.dtype for W in model.coefs_ + model.intercepts_} == {np.dtype(dtype)}
         if estimator is MDLAMRegressor:
             assert model.predict(X).dtype == dtype
@@ -463,12 +480,16 @@ class TestPoisson:
         settings = {"alpha": 0.0, "activity_alpha": 0.0, "batch_size": None, "random_state": seed}
         settings |= {"tol": 1e-12, "max_iter": 2000}
         glm = PoissonRegressor(alpha=0, tol=1e-9).fit(X, y)
-        model = MDLAMRegressor(hidden, "identity", loss="poisson", **settings).fit(X, y)
+        model = MDLAMRegressor(
+            hidden_layer_sizes=hidden, activation="identity", loss="poisson", **settings
+        ).fit(X, y)
         np.testing.assert_allclose(model.predict(X), glm.predict(X), rtol=1e-5)
         if not hidden:
             np.testing.assert_allclose(model.coefs_[0].ravel(), glm.coef_, rtol=1e-4)
         # The identity is not the exponential.
-        line = MDLAMRegressor(hidden, "identity", **settings).fit(X, y)
+        line = MDLAMRegressor(hidden_layer_sizes=hidden, activation="identity", **settings).fit(
+            X, y
+        )
         assert not np.allclose(line.predict(X), glm.predict(X), rtol=1e-2)
 
     def test_penalised_and_weighted(self):
@@ -479,7 +500,7 @@ class TestPoisson:
         weight = rng.integers(1, 4, size=300).astype(float)
         glm = PoissonRegressor(alpha=0.1, tol=1e-10, max_iter=1000).fit(X, y, weight)
         model = MDLAMRegressor(
-            (),
+            hidden_layer_sizes=(),
             loss="poisson",
             alpha=0.1 * weight.sum(),
             activity_alpha=0.0,
@@ -574,7 +595,7 @@ class TestPartialFit:
         Here the average over the latest part of the stream remembers the old target for longer:
         it is 8e-4 off after 200 calls, and within 1e-4 after 400.
         """
-        model = MDLAMRegressor(42, random_state=42, max_iter=200).fit([[2]], [4])
+        model = MDLAMRegressor(hidden_layer_sizes=42, random_state=42, max_iter=200).fit([[2]], [4])
         joblib.dump(model, tmp_path / "model.joblib")
         loaded = joblib.load(tmp_path / "model.joblib")
         for call in range(400):

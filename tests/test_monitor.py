@@ -290,7 +290,9 @@ class TestRouting:
 def test_weights_of_wide_data_can_be_looked_at_twice():
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((12, 40)), rng.standard_normal(12)
-    model = MDLAMRegressor((3,), solver="relaxed", max_iter=5, tol=0, random_state=0)
+    model = MDLAMRegressor(
+        hidden_layer_sizes=(3,), solver="relaxed", max_iter=5, tol=0, random_state=0
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         plain = model.fit(X, y).coefs_

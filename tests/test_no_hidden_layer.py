@@ -36,7 +36,9 @@ W_STEPS = ["quadratic", "exact"]
 
 def fit(estimator, y, X=X, weight=None, **parameters):
     defaults = {"solver": "relaxed", "max_iter": 2000, "tol": 0, "random_state": 0}
-    return estimator((), **{**defaults, **parameters}).fit(X, y, sample_weight=weight)
+    return estimator(hidden_layer_sizes=(), **{**defaults, **parameters}).fit(
+        X, y, sample_weight=weight
+    )
 
 
 def feasible(estimator, y, X=X, weight=None, **parameters):

@@ -124,13 +124,15 @@ class TestAlone:
     )
     def test_encodings_and_gaps(self, encoding, gaps, dtype):
         X, f = made(gaps=gaps)
-        model = MDLAMRegressor((6,), encoding=encoding, **QUICK).fit(X, f)
+        model = MDLAMRegressor(hidden_layer_sizes=(6,), encoding=encoding, **QUICK).fit(X, f)
         check(model, new_samples(X).astype(dtype))
 
     @pytest.mark.parametrize("activation", [*ACTIVATIONS, ELU(0.5), LeakyReLU(0.2)])
     def test_activations(self, activation):
         X, f = made(60)
-        model = MDLAMRegressor((6, 4), activation=activation, encoding=None, **QUICK).fit(X, f)
+        model = MDLAMRegressor(
+            hidden_layer_sizes=(6, 4), activation=activation, encoding=None, **QUICK
+        ).fit(X, f)
         for dtype in (np.float32, np.float64):
             check(model, new_samples(X).astype(dtype))
 
@@ -140,7 +142,7 @@ class TestAlone:
     def test_losses(self, loss):
         X, f = made(60)
         Y = np.abs(np.column_stack([f, f**2]))
-        model = MDLAMRegressor((6,), loss=loss, encoding=None, **QUICK).fit(X, Y)
+        model = MDLAMRegressor(hidden_layer_sizes=(6,), loss=loss, encoding=None, **QUICK).fit(X, Y)
         graph = check(model, new_samples(X).astype(np.float32))
         shape = graph.graph.output[0].type.tensor_type.shape
         assert [shape.dim[0].HasField("dim_value"), shape.dim[1].dim_value] == [False, 2]
@@ -161,7 +163,9 @@ class TestAlone:
 
     def test_several_networks_without_the_zeros_between_them(self):
         X, f = made(60)
-        model = MDLAMRegressor((8, 6), n_networks=3, encoding=None, **QUICK).fit(X, f)
+        model = MDLAMRegressor(hidden_layer_sizes=(8, 6), n_networks=3, encoding=None, **QUICK).fit(
+            X, f
+        )
         graph = check(model, X)
         size = sum(np.prod(constant.dims) for constant in graph.graph.initializer)
         assert size < 5 * 24 + 3 * 8 * 6 + 18 + 3 * (24 + 18) + 60 < sum(map(np.size, model.coefs_))
@@ -179,14 +183,16 @@ class TestAlone:
 
     def test_stream(self):
         X, f = made(300)
-        model = MDLAMRegressor((5,), encoding="piecewise", **QUICK)
+        model = MDLAMRegressor(hidden_layer_sizes=(5,), encoding="piecewise", **QUICK)
         for rows in (slice(0, 150), slice(150, 300)):
             model.partial_fit(X[rows], f[rows])
         check(model, new_samples(X))
 
     def test_a_model_in_single_precision_is_one_in_onnx(self):
         X, f = made(60)
-        model = MDLAMRegressor((5,), encoding=None, **QUICK).fit(X.astype(np.float32), f)
+        model = MDLAMRegressor(hidden_layer_sizes=(5,), encoding=None, **QUICK).fit(
+            X.astype(np.float32), f
+        )
         graph = check(model, X.astype(np.float32))
         double = skl2onnx.proto.onnx_proto.TensorProto.DOUBLE
         assert all(constant.data_type != double for constant in graph.graph.initializer)
@@ -194,12 +200,12 @@ class TestAlone:
     def test_integers(self):
         X, f = made(60)
         X = X.astype(int)
-        model = MDLAMRegressor((5,), encoding="piecewise", **QUICK).fit(X, f)
+        model = MDLAMRegressor(hidden_layer_sizes=(5,), encoding="piecewise", **QUICK).fit(X, f)
         check(model, X, initial_types=[("X", Int64TensorType([None, 5]))])
 
     def test_no_samples(self):
         X, f = made(60)
-        model = MDLAMRegressor((5,), encoding="piecewise", **QUICK).fit(X, f)
+        model = MDLAMRegressor(hidden_layer_sizes=(5,), encoding="piecewise", **QUICK).fit(X, f)
         (found,) = run(converted(model, X[:1]), X[:0])
         assert found.shape == (0, 1)
 
@@ -246,7 +252,7 @@ class TestOptions:
         """Hidden features, in the middle of a pipeline."""
         X, two, _ = fitted
         X, f = X.astype(dtype), two.decision_function(X)
-        for model in (two, MDLAMRegressor((5, 3), **QUICK).fit(X, f)):
+        for model in (two, MDLAMRegressor(hidden_layer_sizes=(5, 3), **QUICK).fit(X, f)):
             (found,) = run(skl2onnx.to_onnx(model, X[:1], options={id(model): TRANSFORM}), X)
             assert found.dtype == dtype
             np.testing.assert_allclose(found, model.transform(X), rtol=1e-5, atol=1e-5)
@@ -255,7 +261,7 @@ class TestOptions:
             graph = skl2onnx.to_onnx(pipeline, X[:1], options={id(pipeline[0]): TRANSFORM})
             (found,) = run(graph, X)
             np.testing.assert_allclose(found.ravel(), pipeline.predict(X), rtol=1e-4, atol=1e-4)
-        linear = MDLAMRegressor((), **QUICK).fit(X, f)
+        linear = MDLAMRegressor(hidden_layer_sizes=(), **QUICK).fit(X, f)
         with pytest.raises(ValueError, match="needs a hidden layer"):
             skl2onnx.to_onnx(linear, X[:1], options={id(linear): TRANSFORM})
 
@@ -299,7 +305,7 @@ class TestCategories:
     @pytest.mark.slow
     def test_frame_with_scores_of_levels(self, frame):
         X, y = frame
-        model = MDLAMRegressor((6,), encoding="piecewise", **QUICK).fit(X, y)
+        model = MDLAMRegressor(hidden_layer_sizes=(6,), encoding="piecewise", **QUICK).fit(X, y)
         assert model._inputs.scores.size == 1
         X = X.copy()
         X.loc[:20, "town"] = "never seen"
@@ -312,7 +318,7 @@ class TestCategories:
     def test_levels_in_strings_alone(self, frame):
         X, y = frame[0][:100], frame[1][:100]
         X = X[["kind"]].to_numpy(dtype=object)
-        model = MDLAMRegressor((6,), categorical_features=[0], **QUICK).fit(X, y)
+        model = MDLAMRegressor(hidden_layer_sizes=(6,), categorical_features=[0], **QUICK).fit(X, y)
         ((name, kind),) = initial_types(model)
         assert name == "X" and isinstance(kind, StringTensorType)
         check(model, X, feeds=X, initial_types=initial_types(model))
@@ -321,7 +327,7 @@ class TestCategories:
     def test_levels_in_numbers(self, dtype):
         """One-hot and with gaps, unknown ones too."""
         X, f = made(gaps=True)
-        model = MDLAMRegressor((6,), categorical_features=[3], **QUICK).fit(X, f)
+        model = MDLAMRegressor(hidden_layer_sizes=(6,), categorical_features=[3], **QUICK).fit(X, f)
         new = new_samples(X)
         new[::3, 3] = 77
         check(model, new.astype(dtype))
@@ -332,14 +338,14 @@ class TestCategories:
         X, y = frame
         block = np.eye(40)[X["town"].astype(int)]
         X = np.hstack([block, X[["age", "floor"]]])
-        model = MDLAMRegressor((6,), **QUICK).fit(X, y)
+        model = MDLAMRegressor(hidden_layer_sizes=(6,), **QUICK).fit(X, y)
         assert model._inputs.kept.tolist() == [40, 41]
         check(model, X.astype(dtype))
         rng = np.random.RandomState(0)
         x = rng.randint(0, 60, 3000)
         y = rng.standard_normal(60)[x] + 0.1 * rng.standard_normal(3000)
         X = np.column_stack([x / 10, rng.standard_normal(3000)])
-        model = MDLAMRegressor((6,), **QUICK).fit(X, y)
+        model = MDLAMRegressor(hidden_layer_sizes=(6,), **QUICK).fit(X, y)
         assert model._inputs.scores.size == 1
         X[::5, 0] += 0.03  # no value of the training samples
         X[::9, 0] = np.nan
@@ -348,7 +354,7 @@ class TestCategories:
     def test_sparse_model_takes_dense_samples(self):
         X, f = made(80)
         X = X * (np.random.RandomState(0).uniform(size=X.shape) < 0.3)
-        model = MDLAMRegressor((5,), **QUICK).fit(sp.csr_matrix(X), f)
+        model = MDLAMRegressor(hidden_layer_sizes=(5,), **QUICK).fit(sp.csr_matrix(X), f)
         check(model, X)
 
 
@@ -394,7 +400,7 @@ class TestInside:
         X, f = made()
         X = StandardScaler().fit_transform(X)
         y = np.column_stack([f, -f]) if wrapper == "several" else f
-        model = OF_REGRESSORS[wrapper](MDLAMRegressor((6,), **QUICK)).fit(X, y)
+        model = OF_REGRESSORS[wrapper](MDLAMRegressor(hidden_layer_sizes=(6,), **QUICK)).fit(X, y)
         check(model, X.astype(dtype))
 
 
@@ -429,13 +435,15 @@ class TestErrors:
 
         X, f = made(40)
         for options, name in (({"activation": Steeper()}, "Steeper"), ({"loss": Other()}, "Other")):
-            model = MDLAMRegressor((4,), encoding=None, **options, **QUICK).fit(X, f)
+            model = MDLAMRegressor(hidden_layer_sizes=(4,), encoding=None, **options, **QUICK).fit(
+                X, f
+            )
             with pytest.raises(NotImplementedError, match=f"{name} is a custom"):
                 converted(model, X[:1])
 
     def test_types_of_columns(self):
         X = pd.DataFrame({"a": np.arange(40.0), "b": ["x", "y"] * 20})
-        model = MDLAMRegressor((4,), **QUICK).fit(X, X["a"])
+        model = MDLAMRegressor(hidden_layer_sizes=(4,), **QUICK).fit(X, X["a"])
         number, text = FloatTensorType([None, 1]), StringTensorType([None, 1])
         for types, match in (
             ([("a", number), ("b", number)], "'b' are strings: its type .* StringTensorType"),
@@ -449,14 +457,14 @@ class TestErrors:
 
     def test_old_opset(self):
         X, f = made(40)
-        model = MDLAMRegressor((4,), **QUICK).fit(X, f)
+        model = MDLAMRegressor(hidden_layer_sizes=(4,), **QUICK).fit(X, f)
         with pytest.raises(RuntimeError, match="target_opset=11 is too old"):
             converted(model, X[:1], target_opset=11)
 
     def test_registered_twice(self):
         register()
         X, f = made(40)
-        check(MDLAMRegressor((4,), **QUICK).fit(X, f), X)
+        check(MDLAMRegressor(hidden_layer_sizes=(4,), **QUICK).fit(X, f), X)
 
 
 @pytest.mark.slow

@@ -273,7 +273,7 @@ class TestAfterFit:
         rng = np.random.default_rng(0)
         X = rng.normal(size=(500, 3))
         y = np.sin(3.0 * X[:, 0]) + (X[:, 1] > 0)
-        model = MDLAMRegressor((5,), warm_start=warm, random_state=0)
+        model = MDLAMRegressor(hidden_layer_sizes=(5,), warm_start=warm, random_state=0)
         encoder = model.partial_fit(X[:70], y[:70]).fit(X[:200], y[:200]).encoder_
         assert (encoder is None) == warm
         before = model.predict(X)
@@ -640,7 +640,7 @@ def test_a_stream_may_change_its_precision():
     y = X[:, 0] - X[:, 1]
     scores = []
     for second in (True, False):
-        model = MDLAMRegressor((10,), random_state=0)
+        model = MDLAMRegressor(hidden_layer_sizes=(10,), random_state=0)
         for chunk in range(4):
             model.set_params(solver=Feasible(single_precision=chunk < 2 or second))
             rows = slice(100 * chunk, 100 * chunk + 100)
@@ -654,7 +654,7 @@ def test_the_generator_of_a_stream_is_its_own(begin):
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((60, 3)), rng.standard_normal(60)
     mine = np.random.RandomState(0)
-    model = MDLAMRegressor((4,), random_state=mine)
+    model = MDLAMRegressor(hidden_layer_sizes=(4,), random_state=mine)
     if begin != "new":
         model.fit(X, y)
     if begin == "stored":  # by a version that did not keep what it had seen

@@ -16,7 +16,7 @@ X = scale(X)
 
 
 def network(penalty="group", units=(10,), **options):
-    return MDLAMRegressor(units, penalty=penalty, random_state=0, **options)
+    return MDLAMRegressor(hidden_layer_sizes=units, penalty=penalty, random_state=0, **options)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,9 @@ class TestRegressor:
             assert model.loss_ < 1.02 * cold.loss_
 
     def test_strengths_are_those_of_one_fit(self, path):
-        one = MDLAMRegressor((10,), batch_size=None, encoding=None, random_state=0).fit(X, y)
+        one = MDLAMRegressor(
+            hidden_layer_sizes=(10,), batch_size=None, encoding=None, random_state=0
+        ).fit(X, y)
         for model in path.estimators:
             assert model.activity_alpha_ == one.activity_alpha_
             assert model.column_alpha_ == one.column_alpha_
@@ -189,7 +191,7 @@ class TestBadInput:
     )
     def test_estimators_without_a_path(self, options, message):
         with pytest.raises(ValueError, match=message):
-            regularization_path(MDLAMRegressor((5,), **options), X, y)
+            regularization_path(MDLAMRegressor(hidden_layer_sizes=(5,), **options), X, y)
 
     def test_other_estimators(self):
         with pytest.raises(ValueError, match="MDLAMClassifier or MDLAMRegressor"):

@@ -96,7 +96,7 @@ class TestPlot:
 
 class TestFromEstimator:
     def test_fits_the_path(self, pyplot):
-        model = MDLAMRegressor((5,), penalty="group", random_state=0)
+        model = MDLAMRegressor(hidden_layer_sizes=(5,), penalty="group", random_state=0)
         options = {"n_alphas": 4, "X_test": X[300:], "y_test": y[300:]}
         display = RegularizationPathDisplay.from_estimator(model, X[:300], y[:300], **options)
         path = regularization_path(model, X[:300], y[:300], **options)

@@ -119,7 +119,9 @@ class TestWatcher:
 
         X = np.random.default_rng(0).normal(size=(80, 2))
         settings = {"calibrate": True, "batch_size": None, "max_iter": 30, "tol": 0.0}
-        model = MDLAMRegressor((3,), random_state=0, n_iter_no_change=1000, **settings)
+        model = MDLAMRegressor(
+            hidden_layer_sizes=(3,), random_state=0, n_iter_no_change=1000, **settings
+        )
         with (
             self.watching(watcher),
             pytest.warns(ConvergenceWarning, match="[Ii]nterrupted"),

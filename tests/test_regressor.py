@@ -262,7 +262,9 @@ def test_own_loss_with_kinks(options):
     y = 30.0 * X[:, 0] + 10.0 * rng.standard_t(1.5, 200)
     fits = []
     for loss in ("absolute_error", OwnAbsoluteError()):
-        model = MDLAMRegressor((10,), loss=loss, random_state=0, **(options or {}))
+        model = MDLAMRegressor(
+            hidden_layer_sizes=(10,), loss=loss, random_state=0, **(options or {})
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             (model.fit if options else model.partial_fit)(X, y)

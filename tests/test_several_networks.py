@@ -36,7 +36,7 @@ SPARSE = sp.csr_array(np.where(np.abs(X) > 1, X, 0.0))
 
 def make(estimator=MDLAMRegressor, hidden=(5,), **parameters):
     usual = {"n_networks": 3, "batch_size": None, "max_iter": 6, "random_state": 0}
-    return estimator(hidden, **{**usual, **parameters})
+    return estimator(hidden_layer_sizes=hidden, **{**usual, **parameters})
 
 
 def output(model, data):

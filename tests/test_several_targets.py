@@ -84,7 +84,9 @@ def test_as_with_targets_that_are_scaled_outside(ratio, options):
 @pytest.mark.parametrize("loss", [LogCosh(), "huber"], ids=["LogCosh", "huber"])
 @pytest.mark.parametrize("batch_size", [50, None])
 def test_losses_with_a_unit_learn_both(ratio, loss, batch_size):
-    model = MDLAMRegressor((30,), loss=loss, batch_size=batch_size, random_state=0)
+    model = MDLAMRegressor(
+        hidden_layer_sizes=(30,), loss=loss, batch_size=batch_size, random_state=0
+    )
     assert min(scores(model, targets(ratio))) > 0.85
 
 
@@ -103,7 +105,9 @@ def test_delta_counts_in_the_common_spread():
 def test_counts(batch_size):
     rates = np.exp(np.column_stack([FIRST, SECOND])) * [5.0, 4e5]
     Y = np.random.default_rng(1).poisson(rates).astype(float)
-    model = MDLAMRegressor((30,), loss="poisson", batch_size=batch_size, random_state=0)
+    model = MDLAMRegressor(
+        hidden_layer_sizes=(30,), loss="poisson", batch_size=batch_size, random_state=0
+    )
     model.fit(X[TRAIN], Y[TRAIN])
     found = r2_score(rates[TEST], model.predict(X[TEST]), multioutput="raw_values")
     assert min(found) > 0.8
@@ -112,11 +116,15 @@ def test_counts(batch_size):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_constant_target_among_others(dtype):
     Y = np.column_stack([targets(1e4), np.full(420, 7e3)]).astype(dtype)
-    model = MDLAMRegressor((30,), random_state=0).fit(X[TRAIN].astype(dtype), Y[TRAIN])
+    model = MDLAMRegressor(hidden_layer_sizes=(30,), random_state=0).fit(
+        X[TRAIN].astype(dtype), Y[TRAIN]
+    )
     found = model.predict(X[TEST].astype(dtype))
     assert found.dtype == dtype
     assert min(r2_score(Y[TEST, :2], found[:, :2], multioutput="raw_values")) > 0.85
-    alone = MDLAMRegressor((30,), random_state=0).fit(X[TRAIN].astype(dtype), Y[TRAIN, :2])
+    alone = MDLAMRegressor(hidden_layer_sizes=(30,), random_state=0).fit(
+        X[TRAIN].astype(dtype), Y[TRAIN, :2]
+    )
     assert np.abs(found[:, 2] - 7e3).max() < 0.05 * np.sqrt(Y[:, :2].var(axis=0).mean())
     np.testing.assert_allclose(found[:, 1].std(), alone.predict(X[TEST])[:, 1].std(), rtol=0.05)
 
@@ -161,8 +169,8 @@ def test_j_is_what_the_documentation_says(loss, options):
     Y = Y + 80.0 * (loss.out_activation == "exp")
     weight = RNG.uniform(0.5, 2.0, 420)
     model = MDLAMRegressor(
-        (6,),
-        "tanh",
+        hidden_layer_sizes=(6,),
+        activation="tanh",
         loss=loss,
         alpha=0.3,
         activity_alpha=0.0,
@@ -185,7 +193,9 @@ def test_j_is_what_the_documentation_says(loss, options):
 def test_squared_error_counts_in_mean_variances():
     """The mean variance times the sum over targets of squares over twice the variance."""
     Y = targets(200.0)[TRAIN]
-    model = MDLAMRegressor((6,), activity_alpha=0.0, alpha=0.0, max_iter=5, random_state=0)
+    model = MDLAMRegressor(
+        hidden_layer_sizes=(6,), activity_alpha=0.0, alpha=0.0, max_iter=5, random_state=0
+    )
     model.fit(X[TRAIN], Y)
     variance = Y.var(axis=0)
     squares = np.mean((model.predict(X[TRAIN]) - Y) ** 2, axis=0)
@@ -199,7 +209,12 @@ def test_squared_error_counts_in_mean_variances():
 def test_warm_start_goes_on_from_the_same_weights(solver):
     Y = targets(5e4)
     model = MDLAMRegressor(
-        (20,), solver=solver, batch_size=None, max_iter=40, random_state=0, warm_start=True
+        hidden_layer_sizes=(20,),
+        solver=solver,
+        batch_size=None,
+        max_iter=40,
+        random_state=0,
+        warm_start=True,
     )
     model.fit(X[TRAIN], Y[TRAIN])
     before = model.loss_
@@ -215,7 +230,9 @@ def test_warm_start_goes_on_from_the_same_weights(solver):
 def test_streams(ratio, options):
     """The first chunks know the units badly; later ones go on in other units."""
     Y = targets(ratio) + (5.0 if options.get("loss") == "poisson" else 0.0) * np.array([1, 0])
-    inside, outside = (MDLAMRegressor((30,), random_state=0, **options) for _ in range(2))
+    inside, outside = (
+        MDLAMRegressor(hidden_layer_sizes=(30,), random_state=0, **options) for _ in range(2)
+    )
     size = Y[TRAIN].std(axis=0)
     if "poisson" in options.values():
         size = Y[TRAIN].mean(axis=0)
@@ -235,7 +252,7 @@ def test_streams(ratio, options):
 
 def test_a_stream_after_a_fit():
     Y = targets(1e5)
-    model = MDLAMRegressor((30,), random_state=0).fit(X[:200], Y[:200])
+    model = MDLAMRegressor(hidden_layer_sizes=(30,), random_state=0).fit(X[:200], Y[:200])
     before = r2_score(Y[TEST], model.predict(X[TEST]), multioutput="raw_values")
     for start in range(200, 300, 20):
         model.partial_fit(X[start : start + 20], Y[start : start + 20])
@@ -248,7 +265,7 @@ def test_outliers_of_a_fit_do_not_own_the_unit_of_the_stream_after_it(loss):
     Y = targets(1e3)
     wild = Y[:200].copy()
     wild[[3, 70], [0, 1]] = 1e9, -1e12
-    model = MDLAMRegressor((30,), loss=loss, random_state=0).fit(X[:200], wild)
+    model = MDLAMRegressor(hidden_layer_sizes=(30,), loss=loss, random_state=0).fit(X[:200], wild)
     for start in range(200, 300, 20):
         model.partial_fit(X[start : start + 20], Y[start : start + 20])
     after = r2_score(Y[TEST], model.predict(X[TEST]), multioutput="raw_values")
@@ -258,7 +275,9 @@ def test_outliers_of_a_fit_do_not_own_the_unit_of_the_stream_after_it(loss):
 def test_a_stream_whose_penalty_gets_bounds():
     """Targets have no units of their own then: the weights are those of before all the same."""
     Y = targets(1e-4)
-    model = MDLAMRegressor((20,), penalty="nonnegative", alpha=1e-6, random_state=0)
+    model = MDLAMRegressor(
+        hidden_layer_sizes=(20,), penalty="nonnegative", alpha=1e-6, random_state=0
+    )
     for start in range(0, 300, 50):
         model.partial_fit(X[start : start + 50], Y[start : start + 50])
     before = model.predict(X[TEST])

@@ -55,7 +55,7 @@ def numbers(n=150):
 
 def of_frame(**options):
     X, y = made()
-    return MDLAMRegressor((4,), **options, **QUICK).fit(X, y), X, y
+    return MDLAMRegressor(hidden_layer_sizes=(4,), **options, **QUICK).fit(X, y), X, y
 
 
 def of_numbers(**options):
@@ -65,13 +65,17 @@ def of_numbers(**options):
 
 def of_stream():
     X, y = made(400)
-    return MDLAMRegressor((4,), **QUICK).partial_fit(X, y).partial_fit(X, y), X, y
+    return (
+        MDLAMRegressor(hidden_layer_sizes=(4,), **QUICK).partial_fit(X, y).partial_fit(X, y),
+        X,
+        y,
+    )
 
 
 def of_one_hot():
     X, y = made()
     X = np.hstack([np.eye(60)[X["town"].astype(int)], X[["b"]]])
-    return MDLAMRegressor((4,), **QUICK).fit(X, y), X, y
+    return MDLAMRegressor(hidden_layer_sizes=(4,), **QUICK).fit(X, y), X, y
 
 
 def of_values():
@@ -79,12 +83,12 @@ def of_values():
     x = rng.randint(0, 60, 3000)
     X = np.column_stack([x / 10, rng.standard_normal(3000)])
     y = rng.standard_normal(60)[x]
-    return MDLAMRegressor((4,), **QUICK).fit(X, y), X, y
+    return MDLAMRegressor(hidden_layer_sizes=(4,), **QUICK).fit(X, y), X, y
 
 
 def of_sparse():
     X, y = numbers()
-    return MDLAMRegressor((4,), **QUICK).fit(sp.csr_matrix(X), y), X, y
+    return MDLAMRegressor(hidden_layer_sizes=(4,), **QUICK).fit(sp.csr_matrix(X), y), X, y
 
 
 CASES = {
@@ -206,7 +210,9 @@ class TestSkops:
         class_of_user = type("Mine", (ELU,), {"__module__": __name__})
         globals()["Mine"] = class_of_user
         X, y = numbers()
-        model = MDLAMRegressor((4,), activation=class_of_user(), **QUICK).fit(X, y)
+        model = MDLAMRegressor(hidden_layer_sizes=(4,), activation=class_of_user(), **QUICK).fit(
+            X, y
+        )
         with pytest.raises(Exception, match="Mine"):
             io.loads(io.dumps(model), trusted=TRUSTED_TYPES)
 

@@ -299,7 +299,9 @@ class TestInEstimators:
     def test_fit_clone_pickle(self, solver):
         custom = {"activation": [Softsign(), Bent(0.5)], "loss": LogCosh(0.5), "alpha": 1e-3}
         sweeps = 60 if solver.get("batch_size") == 20 else 25
-        model = MDLAMRegressor((12, 6), random_state=0, max_iter=sweeps, **custom, **solver)
+        model = MDLAMRegressor(
+            hidden_layer_sizes=(12, 6), random_state=0, max_iter=sweeps, **custom, **solver
+        )
         model.set_params(penalty=SmoothRows() if "batch_size" not in solver else "l2")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -321,7 +323,10 @@ class TestInEstimators:
             "penalty": [SmoothRows(), GroupLasso()],
         }
         search = GridSearchCV(
-            MDLAMRegressor((6,), max_iter=15, random_state=0), grid, cv=2, error_score="raise"
+            MDLAMRegressor(hidden_layer_sizes=(6,), max_iter=15, random_state=0),
+            grid,
+            cv=2,
+            error_score="raise",
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -366,7 +371,11 @@ class TestUnitsOfAnUnknownLoss:
         models = []
         for size in (1.0, 1e6):
             model = MDLAMRegressor(
-                (12,), loss=LogCosh(0.5 * size), alpha=0.0, random_state=0, **solver
+                hidden_layer_sizes=(12,),
+                loss=LogCosh(0.5 * size),
+                alpha=0.0,
+                random_state=0,
+                **solver,
             )
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ConvergenceWarning)

@@ -97,5 +97,5 @@ def test_threads_of_a_chunk_are_those_of_its_batches(monkeypatch):
     monkeypatch.setattr(_base, "blas_threads_for", blas_threads_for)
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((30, 3)), rng.standard_normal(30)
-    MDLAMRegressor((4,), batch_size=10, random_state=0).partial_fit(X, y)
+    MDLAMRegressor(hidden_layer_sizes=(4,), batch_size=10, random_state=0).partial_fit(X, y)
     assert asked == [10]

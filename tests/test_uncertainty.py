@@ -56,7 +56,11 @@ class TestStandardDeviations:
     def test_cover_and_are_those_of_the_noise(self, n_networks):
         X, y, _ = made(2000)
         model = MDLAMRegressor(
-            (10,), encoding=None, n_networks=n_networks, calibrate=True, random_state=0
+            hidden_layer_sizes=(10,),
+            encoding=None,
+            n_networks=n_networks,
+            calibrate=True,
+            random_state=0,
         )
         X_new, y_new, true = made(20_000, seed=1)
         mean, std = model.fit(X, y).predict(X_new, return_std=True)

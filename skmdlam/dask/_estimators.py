@@ -437,7 +437,7 @@ class MDLAMRegressor(_OnWorkers, LocalRegressor):
 
     Parameters
     ----------
-    hidden_layer_sizes, activation, loss, quantile, n_networks, calibrate, solver, rho : object
+    loss, hidden_layer_sizes, activation, quantile, n_networks, calibrate, solver, rho : object
         As of the ordinary estimator.
     epsilon, alpha, penalty, l1_ratio, encoding, categorical_features, activity_alpha : object
         As of the ordinary estimator.
@@ -476,7 +476,7 @@ class MDLAMRegressor(_OnWorkers, LocalRegressor):
     >>> client = Client(processes=False, n_workers=1, dashboard_address=":0")
     >>> X, y = load_diabetes(return_X_y=True)
     >>> X, y = da.from_array(X, chunks=(100, -1)), da.from_array(y, chunks=100)
-    >>> model = MDLAMRegressor((20,), random_state=0).fit(X, y)
+    >>> model = MDLAMRegressor(hidden_layer_sizes=(20,), random_state=0).fit(X, y)
     >>> predicted = model.predict(X)  # of each chunk, once it is asked for
     >>> predicted.chunks
     ((100, 100, 100, 100, 42),)
@@ -498,10 +498,10 @@ class MDLAMRegressor(_OnWorkers, LocalRegressor):
 
     def __init__(
         self,
+        loss="squared_error",
         hidden_layer_sizes=(100,),
         activation="relu",
         *,
-        loss="squared_error",
         quantile=0.5,
         n_networks=1,
         calibrate=False,
@@ -529,9 +529,9 @@ class MDLAMRegressor(_OnWorkers, LocalRegressor):
         client=None,
     ):
         super().__init__(
+            loss,
             hidden_layer_sizes,
             activation,
-            loss=loss,
             quantile=quantile,
             n_networks=n_networks,
             calibrate=calibrate,

@@ -47,7 +47,10 @@ def estimators(X, classes, values):
             ),
             "quantile": MDLAMRegressor(**few, loss=Quantile(0.9)).fit(X, values),
             "layers": MDLAMRegressor(
-                (4, 3), activation=["tanh", LeakyReLU(0.1)], max_iter=20, random_state=0
+                hidden_layer_sizes=(4, 3),
+                activation=["tanh", LeakyReLU(0.1)],
+                max_iter=20,
+                random_state=0,
             ).fit(X, values),
             "stream": MDLAMClassifier(**few).partial_fit(X, classes, classes=[0, 1, 2]),
             "stream of numbers": MDLAMRegressor(**few).fit(X, values).partial_fit(X, values),

@@ -61,7 +61,7 @@ def test_constant_columns_have_no_spread(container, n):
 
 
 def fit(how, X, y):
-    model = MDLAMRegressor((20,), encoding=None, random_state=0)
+    model = MDLAMRegressor(hidden_layer_sizes=(20,), encoding=None, random_state=0)
     if how.startswith("stream"):
         weight = np.random.default_rng(1).uniform(0.5, 2, len(y)) if "weights" in how else None
         for _ in range(5):
@@ -275,7 +275,9 @@ def test_a_spread_whose_square_is_no_number_is_none(batch_size):
     X = rng.standard_normal((150, 4))
     y = X[:, 0] + np.sin(2 * X[:, 2])
     X[:, 1] *= 1e-158
-    model = MDLAMRegressor((10,), batch_size=batch_size, tol=1e-3, random_state=0)
+    model = MDLAMRegressor(
+        hidden_layer_sizes=(10,), batch_size=batch_size, tol=1e-3, random_state=0
+    )
     assert model.fit(X, y).score(X, y) > 0.8
     model.set_params(encoding=None).fit(X, y)
     assert model.score(X, y) > 0.8
@@ -325,7 +327,7 @@ def test_one_column_of_many_in_another_unit(how, dtype):
         Z[:, 60] *= unit
         Z = Z.astype(dtype)
         Z = sp.csr_array(Z) if how == "sparse" else Z
-        model = MDLAMRegressor((10,), encoding=None, random_state=0)
+        model = MDLAMRegressor(hidden_layer_sizes=(10,), encoding=None, random_state=0)
         if how == "stream":
             for _ in range(3):
                 for start in range(0, 300, 100):
@@ -354,7 +356,9 @@ def test_outliers_do_not_own_the_unit(loss, batch_size):
     y = 3.0 * X[:, 0] + X[:, 1] ** 2
     wild = y[:300].copy()
     wild[[3, 90, 200]] = 4e7, -2e5, 3e3
-    model = MDLAMRegressor((20,), loss=loss, batch_size=batch_size, random_state=0)
+    model = MDLAMRegressor(
+        hidden_layer_sizes=(20,), loss=loss, batch_size=batch_size, random_state=0
+    )
     assert model.fit(X[:300], wild).score(X[300:], y[300:]) > 0.9
 
 
@@ -375,7 +379,9 @@ def test_huber_of_targets_far_wider_than_delta(unit):
     rng = np.random.default_rng(4)
     X = rng.uniform(-1.0, 1.0, (400, 4))
     y = unit * (np.sin(3.0 * X[:, 0]) + X[:, 1] * X[:, 2])
-    model = MDLAMRegressor((20,), loss="huber", batch_size=None, tol=1e-3, random_state=0)
+    model = MDLAMRegressor(
+        hidden_layer_sizes=(20,), loss="huber", batch_size=None, tol=1e-3, random_state=0
+    )
     assert model.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.95
 
 

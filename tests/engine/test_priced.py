@@ -20,7 +20,7 @@ def friedman(n=300, n_useless=10):
 
 def fitted(X, y, penalty, **options):
     options = {"batch_size": None, "random_state": 0} | options
-    return MDLAMRegressor((20,), penalty=penalty, **options).fit(X, y)
+    return MDLAMRegressor(hidden_layer_sizes=(20,), penalty=penalty, **options).fit(X, y)
 
 
 class TestPricedRows:
@@ -161,8 +161,12 @@ class TestAutomaticStrength:
     def test_weights_are_copies(self):
         X, y = friedman(150)
         weight = np.random.default_rng(0).integers(1, 4, 150)
-        one = MDLAMRegressor((8,), penalty="group", batch_size=None, random_state=0)
-        again = MDLAMRegressor((8,), penalty="group", batch_size=None, random_state=0)
+        one = MDLAMRegressor(
+            hidden_layer_sizes=(8,), penalty="group", batch_size=None, random_state=0
+        )
+        again = MDLAMRegressor(
+            hidden_layer_sizes=(8,), penalty="group", batch_size=None, random_state=0
+        )
         one.fit(X, y, sample_weight=weight)
         again.fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
         assert np.allclose(one.predict(X), again.predict(X), rtol=1e-4, atol=1e-4)
@@ -189,14 +193,18 @@ class TestAutomaticStrength:
     def test_a_stream_and_steps_without_slopes_take_the_usual_one(self):
         X, y = friedman(100)
         for model in (
-            MDLAMRegressor((5,), penalty="l1", random_state=0).partial_fit(X, y),
-            MDLAMRegressor((5,), "sign", penalty="l1", random_state=0).fit(X, y),
+            MDLAMRegressor(hidden_layer_sizes=(5,), penalty="l1", random_state=0).partial_fit(X, y),
+            MDLAMRegressor(
+                hidden_layer_sizes=(5,), activation="sign", penalty="l1", random_state=0
+            ).fit(X, y),
         ):
             assert np.isfinite(model.predict(X)).all()
 
     def test_max_iter_is_the_sum_of_both_parts(self):
         X, y = friedman()
-        model = MDLAMRegressor((20,), penalty="l1", batch_size=None, max_iter=6, random_state=0)
+        model = MDLAMRegressor(
+            hidden_layer_sizes=(20,), penalty="l1", batch_size=None, max_iter=6, random_state=0
+        )
         with pytest.warns(UserWarning, match="6 iterations"):
             model.fit(X, y)
         assert model.n_iter_ == 6

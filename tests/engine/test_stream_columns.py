@@ -17,7 +17,7 @@ LABELS = (NUMBERS > 1.0).astype(int)
 
 def stream(estimator=MDLAMRegressor, encoding=None, n=300, **options):
     """A stream with these columns so far, its state and its pieces."""
-    model = estimator((6,), encoding=encoding, random_state=0, **options)
+    model = estimator(hidden_layer_sizes=(6,), encoding=encoding, random_state=0, **options)
     y = NUMBERS if estimator is MDLAMRegressor else LABELS
     first = {"classes": [0, 1]} if estimator is MDLAMClassifier else {}
     for start in range(0, n, 50):
@@ -103,7 +103,7 @@ def test_what_is_known_of_the_columns(weighted):
 def test_the_first_samples():
     """They are judged anew with the next chunk, in its columns."""
     for encoding in (None, PiecewiseLinearEncoder(2)):
-        model = MDLAMRegressor((6,), encoding=encoding, random_state=0)
+        model = MDLAMRegressor(hidden_layer_sizes=(6,), encoding=encoding, random_state=0)
         model.partial_fit(X[:12], NUMBERS[:12]).partial_fit(X[12:20], NUMBERS[12:20])
         state = StreamState.from_arrays(model._stream)
         old = Pieces.plain(4) if encoding is None else model.encoder_._pieces
@@ -120,7 +120,9 @@ def test_the_first_samples():
 @pytest.mark.parametrize("include_input", [True, False])
 def test_starting_weights_of_columns_that_were_constant(include_input):
     """What they say of standardized columns: their curves begin with it, or they still wait."""
-    model = MDLAMRegressor((6,), encoding=None, random_state=0).partial_fit(X[:1], NUMBERS[:1])
+    model = MDLAMRegressor(hidden_layer_sizes=(6,), encoding=None, random_state=0).partial_fit(
+        X[:1], NUMBERS[:1]
+    )
     state = StreamState.from_arrays(model._stream)
     old, new = Pieces.plain(4), Pieces.of(X, 8, include_input=include_input)
     assert not first_layer(state, old, X).std(axis=0).any()

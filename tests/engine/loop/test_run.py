@@ -170,7 +170,7 @@ class TestUsersRun:
             initial_weights=lambda *_: WEIGHTS,
             rows_at_a_time=lambda n, batch_size: n,
         )
-        model = MDLAMRegressor((), solver=solver, max_iter=6, tol=0.0)
+        model = MDLAMRegressor(hidden_layer_sizes=(), solver=solver, max_iter=6, tol=0.0)
         with pytest.warns(UserWarning, match="6 iterations"):
             model.fit(X, Y[:, 0])
         np.testing.assert_array_equal(model.coefs_[0], 6.0)
