@@ -93,8 +93,8 @@ def summary_of(rows):
         below += mean["skmdlam, power 1/3"] < min(others)
     return (
         f"The default (power 1/3) has the lowest mean deviance, next to four baselines, on {below} "
-        f"of {len(places)} kinds of data. The power is that of the dispersion in the strength of the "
-        "penalty on the upper layers."
+        f"of {len(places)} kinds of data. The power is that of the dispersion, by which the penalty "
+        "on the upper layers grows."
     )
 
 
