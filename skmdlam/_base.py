@@ -292,7 +292,12 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         if self.early_stopping and validation is None:
             strata = network.target.strata(samples.y) if self.shuffle else None
             samples, validation = split_validation(
-                samples, self.validation_fraction, self.shuffle, strata, rng
+                samples,
+                self.validation_fraction,
+                self.shuffle,
+                strata,
+                rng,
+                events=not network.target.numeric,
             )
             if hasattr(validation.X, "taken"):  # scored by NumPy
                 validation = replace(validation, X=validation.X[:])
