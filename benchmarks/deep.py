@@ -6,7 +6,7 @@ Networks of 1 to 12 hidden layers of 50 units on scikit-learn's digits, inputs s
 split. Methods: ours, MLPClassifier with adam and lbfgs, all at their defaults and, where PyTorch is
 installed, two controls that take away what MLPClassifier lacks: Adam without early stop for 200
 epochs from Glorot's start, and from the very same scaled start as ours, each at learning rates
-.001 and .01 of which the better one *on the test set* is reported (a bias in their favour).
+0.001 and 0.01 of which the better one *on the test set* is reported (a bias in their favour).
 
 Writes into ``benchmarks/results/deep`` (``--out``): ``README.md``, ``scores.csv``, ``deep.png``.
 """
@@ -185,7 +185,7 @@ def figure(rows, methods, path):
             )
         axes.axhline(0.1, color="0.7", linewidth=1)
         axes.set(title=activation, xlabel="hidden layers of 50 units", ylim=(0, 1.02))
-    panels[0, 0].set_ylabel("test accuracy on digits\n(mean and range over seeds; chance is .1)")
+    panels[0, 0].set_ylabel("test accuracy on digits\n(mean and range over seeds; chance is 0.1)")
     fig.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=3,
                frameon=False)  # fmt: skip
     fig.savefig(path, dpi=120)

@@ -350,7 +350,7 @@ R², or one minus the log-loss over that of the frequencies of the classes; 0 wh
 {skills}
 ## What "auto" gives over each variant
 
-In thousandths of the score; "better" and "worse" are numbers of fits more than .005 apart.
+In thousandths of the score; "better" and "worse" are numbers of fits more than 0.005 apart.
 
 {parts}
 ## Seconds of all fits together
@@ -362,7 +362,7 @@ In thousandths of the score; "better" and "worse" are numbers of fits more than 
 ## Any increasing map of the columns
 
 The tables of the first folder, standardized columns through each map; "pieces chosen" are those of
-each fit, 0 for plain columns. A test row of a small table may be .005 or more.
+each fit, 0 for plain columns. A test row of a small table may be 0.005 or more.
 
 {maps}
 ## Each table, {last} training rows
@@ -374,17 +374,17 @@ each fit, 0 for plain columns. A test row of a small table may be .005 or more.
 LEARNED = """\
 ## What was learned
 
-One split: what differs by .001 or .002 is hardly told apart.
+One split: what differs by 0.001 or 0.002 is hardly told apart.
 
 * Neither plain columns nor one number of pieces for all tables is good at every size: pieces
   everywhere lose on few rows of the odd half, plain columns on many rows of both. What is chosen is
   above plain columns on both halves at every size.
 * The gain of n seems to count where there are many rows: without it fewer tables are encoded with
-  all rows, four score .005 less and none as much more. With 100 and 300 rows its skill is a little
+  all rows, four score 0.005 less and none as much more. With 100 and 300 rows its skill is a little
   lower, at about the same score.
 * Leave-one-out errors tell the noise better on the odd half with all rows. Most of that is one
-  table with heavy-tailed targets (check_times); elsewhere both are alike within .002.
-* 8 pieces everywhere beside ranks score up to .005 less than beside the column itself. Ranks are
+  table with heavy-tailed targets (check_times); elsewhere both are alike within 0.002.
+* 8 pieces everywhere beside ranks score up to 0.005 less than beside the column itself. Ranks are
   there because they are the same under any increasing map.
 * The choice is not: plain columns are other columns under a map, so other pieces may win. Where
   pieces or ranks were chosen for all of the maps scores hardly change.
@@ -400,30 +400,30 @@ TRIED = """\
 Means over some of these tables, one split, while other rules still changed;
 the fits are not kept.
 
-* The column itself in place of its rank beside the pieces: .8684 against .8700 (46 tables, without
+* The column itself in place of its rank beside the pieces: 0.8684 against 0.8700 (46 tables, without
   two outlying ones, choice by leave-one-out errors). Columns under exp, cube or rank then keep
   their score on 11 of 20 tables in place of 18.
-* The choice by the marginal likelihood: .8614 (skill .664) against .8631 (.6665) by leave-one-out
-  errors. It takes heavy-tailed targets (check_times) for rough functions: R² .35 in place of .50.
-* The noise ratio by the likelihood on encoded columns: .8617 against .8639 on 32 tables without
-  check_times, .8318 against .8423 with it.
-* Smaller pieces beside the column, .25 and .5 of the standardized ones: .8448 and .8462 against
-  .8491, at 2,000 rows.
+* The choice by the marginal likelihood: 0.8614 (skill 0.664) against 0.8631 (0.6665) by leave-one-out
+  errors. It takes heavy-tailed targets (check_times) for rough functions: R² 0.35 in place of 0.50.
+* The noise ratio by the likelihood on encoded columns: 0.8617 against 0.8639 on 32 tables without
+  check_times, 0.8318 against 0.8423 with it.
+* Smaller pieces beside the column, 0.25 and 0.5 of the standardized ones: 0.8448 and 0.8462 against
+  0.8491, at 2,000 rows.
 * A scale for each column from the likelihood (automatic relevance determination, 12 steps of
-  L-BFGS on 400 rows): .8471 against .8443 on 33 tables, nearly all of it from one table.
-  uci_parkinsons goes from .989 to .998, fried from .957 to .961, deliveries from .915 to .925, but
-  online_shoppers from .908 to .896, wine_quality from .379 to .362, beijing_pm25 from .780 to .747.
-  Few rows overfit it, and a fit takes .15 s more.
-* Strengths of the penalties times .3 and 3 on encoded columns: ``column_alpha`` .8185 and .8155,
-  ``upper_alpha`` .8215 and .8192, ``activity_alpha`` .8213 and .8220, all as they are .8222 (20
-  tables). The best ``column_alpha`` of each table would give .008 more, but no rule in n, noise and
-  number of columns finds it: on 111 subsets of 100 to 15,000 rows .8265 against .8253 on all, and
-  .7953 against .796 on the half left out.
-* One price for all pieces of a column, the logarithm of their sum: .8487 against .8527 (7 tables).
-* The full batch up to 5,000 rows on encoded columns: .8612 against .8610 in 1.5 times the time (16
+  L-BFGS on 400 rows): 0.8471 against 0.8443 on 33 tables, nearly all of it from one table.
+  uci_parkinsons goes from 0.989 to 0.998, fried from 0.957 to 0.961, deliveries from 0.915 to 0.925, but
+  online_shoppers from 0.908 to 0.896, wine_quality from 0.379 to 0.362, beijing_pm25 from 0.780 to 0.747.
+  Few rows overfit it, and a fit takes 0.15 s more.
+* Strengths of the penalties times 0.3 and 3 on encoded columns: ``column_alpha`` 0.8185 and 0.8155,
+  ``upper_alpha`` 0.8215 and 0.8192, ``activity_alpha`` 0.8213 and 0.8220, all as they are 0.8222 (20
+  tables). The best ``column_alpha`` of each table would give 0.008 more, but no rule in n, noise and
+  number of columns finds it: on 111 subsets of 100 to 15,000 rows 0.8265 against 0.8253 on all, and
+  0.7953 against 0.796 on the half left out.
+* One price for all pieces of a column, the logarithm of their sum: 0.8487 against 0.8527 (7 tables).
+* The full batch up to 5,000 rows on encoded columns: 0.8612 against 0.8610 in 1.5 times the time (16
   tables).
 * 300 or 400 rows in three blocks for the choice, in place of six blocks of 200: the same within
-  .001, in up to twice the time.
+  0.001, in up to twice the time.
 """
 
 

@@ -157,14 +157,14 @@ accuracy or R².
   has a ridge of nearly equal scores along lines of one product. So activity_alpha is a constant,
   and what adapts to the noise is upper_alpha.
 * On that grid the rule before, 40 n^(1/4) curvature^(3/2) share^2 for activity_alpha, had a skill
-  of .603 beside the ridge, the constant 1 with one upper_alpha for all tables .609.
+  of 0.603 beside the ridge, the constant 1 with one upper_alpha for all tables 0.609.
 * Rays of seven upper_alpha on 108 subsets of 300 and 2,000 rows chose the rule. Its powers: of the
-  variance of the gradient V 1 (0 and 1/2 lose .001 to .003), of n 1/2 (0 loses .002, 1/4 .001), of
+  variance of the gradient V 1 (0 and 1/2 lose 0.001 to 0.003), of n 1/2 (0 loses 0.002, 1/4 0.001), of
   the ratio 1/2 to 1 alike, of the share 1/2 to 1 alike. Regressions would like three times as much,
   losses of classes a little less, ten classes of made clusters up to ten times as much.
 * The strength of the columns' penalty stays: halves and doubles of it lose on both halves of the
   tables at 300 and at 2,000 rows.
-* A ridge on the first layer beside it gains nothing (.25 to 4 samples, or a share of upper_alpha).
+* A ridge on the first layer beside it gains nothing (0.25 to 4 samples, or a share of upper_alpha).
 * Mini-batches end above the minimum of J, and would like a third of the ridge; there is one J.
 """
 

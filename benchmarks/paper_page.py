@@ -36,7 +36,7 @@ from skmdlam.engine.problem import forward
 from skmdlam.engine.start import glorot
 
 RESULTS = Path(__file__).parent / "results"
-# Learning rates to choose from; the paper's for Cora, .01, .01, .005 and .001, lie within.
+# Learning rates to choose from; the paper's for Cora, 0.01, 0.01, 0.005 and 0.001, lie within.
 RIVALS = {
     "GD": (1e-3, 1e-2, 1e-1, 1.0),
     "Adadelta": (1e-2, 1e-1, 1.0, 10.0),
@@ -347,7 +347,7 @@ class Ends(NamedTuple):
 
 
 def ends_of(rows):
-    """{(data set, method): Ends}; near is a test accuracy of .99 of the last one."""
+    """{(data set, method): Ends}; near is a test accuracy of 0.99 of the last one."""
     groups = {}
     for row in rows:
         group = groups.setdefault((row["dataset"], row["method"]), {})
@@ -492,7 +492,7 @@ Figure 2: test accuracy
 .. image:: test.png
    :alt: Test accuracy of the same methods over epochs and over seconds.
 
-At the end of each curve; "To 99%" are the seconds until the test accuracy is first as high as .99
+At the end of each curve; "To 99%" are the seconds until the test accuracy is first as high as 0.99
 of the last one. Seconds are medians.
 {sooner}
 {last_epochs}

@@ -437,18 +437,18 @@ number of epochs: 8 times the ratio of the times an epoch and network.
 LEARNED = """\
 ## What was learned
 
-* The mean of four networks of one fit is as good as that of four fits, .0023 above one on 48
+* The mean of four networks of one fit is as good as that of four fits, 0.0023 above one on 48
   tables: that they see the same batches in the same order costs nothing. Two networks have two
   thirds of it, eight hardly more than four.
-* It is not the same everywhere: .004 for numbers, .001 for classes; the median is .0003. Half of
+* It is not the same everywhere: 0.004 for numbers, 0.001 for classes; the median is 0.0003. Half of
   the tables do not move: their networks predict the same from every start. Most of the mean is from
-  few (wine_quality .029, beijing_pm25 .027, vehicle .015, kin8nm .010).
-* On four of the seven tables that are worse by more than .001 the mean of four other fits is better
+  few (wine_quality 0.029, beijing_pm25 0.027, vehicle 0.015, kin8nm 0.010).
+* On four of the seven tables that are worse by more than 0.001 the mean of four other fits is better
   than one network: with one split that is the luck of starts and of test rows.
 * The log-loss of the mean of four fits is below the mean of these same four on every table, as it
   must be: it is convex. That of four networks is compared with other starts and batches; where it
-  is above, then by .0005 at most but for cnae9 (.0036), where fits of one network scatter from
-  .285 to .293 with the order of the batches.
+  is above, then by 0.0005 at most but for cnae9 (0.0036), where fits of one network scatter from
+  0.285 to 0.293 with the order of the batches.
 * One network with as many weights is better on the first folder and worse on the second
   (deliveries, hotel_rates), and takes longer.
 * Mini-batches share what a call costs, not the arithmetic: 8 networks take four to six times the

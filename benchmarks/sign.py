@@ -2,14 +2,14 @@
 
     python benchmarks/sign.py [--data DIR] [--only NAME ...] [--seeds N] [--threads N]
 
-Data: scikit-learn's digits, two moons with noise of .25, and with ``--data`` four of the tables of
+Data: scikit-learn's digits, two moons with noise of 0.25, and with ``--data`` four of the tables of
 ``benchmarks/tabular.py``. 75/25 splits, inputs standardised, one and two hidden layers of 100.
 
 - skmdlam, sign and tanh, and sign with ``solver="relaxed"`` (its joint block), up to 2,000 samples.
 - Random sign units: the first layer as drawn, the last one by LogisticRegression with C chosen by
   3-fold CV, RidgeCV for numbers. One hidden layer only.
 - Where PyTorch is installed, Adam with the straight-through estimator (gradient where |z| <= 1) for
-  200 epochs, the rate falling as a cosine, at learning rates .001 and .01.
+  200 epochs, the rate falling as a cosine, at learning rates 0.001 and 0.01.
 
 Writes into ``benchmarks/results/sign`` (``--out``): ``README.md`` and ``scores.csv``.
 """

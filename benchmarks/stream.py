@@ -45,9 +45,9 @@ TUNED = (
     "`phoneme` below with other splits; and on streams of two teachers that jump and turn. Each"
     " was scored on held-out rows, over one to three seeds. What was tried was the size of "
     "batches (5 to 100), the rounds over a chunk (1 to 16), rho (a quarter to four times that "
-    "of a fit), whether steps shrink, the window of the average (.1 to .5), and the caution "
-    "after a fit (8 to 512). There one pass in chunks of 100 rose from .789 to .833, three "
-    "seeds, against .853 of `fit`, one seed. Of the methods that ours is compared with only the"
+    "of a fit), whether steps shrink, the window of the average (0.1 to 0.5), and the caution "
+    "after a fit (8 to 512). There one pass in chunks of 100 rose from 0.789 to 0.833, three "
+    "seeds, against 0.853 of `fit`, one seed. Of the methods that ours is compared with only the"
     " size of batches and the repetition were chosen, and averaging."
 )
 

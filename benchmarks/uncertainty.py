@@ -357,21 +357,21 @@ costs, ten of fewer than 2,000 rows; encoding and start are those of the fit.
 LEARNED = """\
 ## What was learned
 
-* On average over the tables coverage is within .03 of 50, 80 and 95 % at every size, for one
-  network and for four, on both halves but for 50 % of one network: .535 on the even one with 300
-  rows, .532 on the odd one with 4,000. Of a single table it is off by .02 to .04.
-* 95 % intervals hold .93: the factor is that of the median, and errors have heavier tails than a
+* On average over the tables coverage is within 0.03 of 50, 80 and 95 % at every size, for one
+  network and for four, on both halves but for 50 % of one network: 0.535 on the even one with 300
+  rows, 0.532 on the odd one with 4,000. Of a single table it is off by 0.02 to 0.04.
+* 95 % intervals hold 0.93: the factor is that of the median, and errors have heavier tails than a
   normal distribution. A conformal interval holds 95 % better and is wider: its score is higher.
 * Training residuals are too small and a constant is too wide in the middle: left-out errors alone
-  hold .60 to .64 of 50 %.
-* With ten folds in place of four coverage is .512, .805, .933 in place of .535, .820, .941 with
+  hold 0.60 to 0.64 of 50 %.
+* With ten folds in place of four coverage is 0.512, 0.805, 0.933 in place of 0.535, 0.820, 0.941 with
   1,000 rows and one network: three fourths of few rows predict worse than all. It takes twice as
   long.
 * A temperature below 1 is most frequent: on clear tables the networks are too careful. It was worse
   on one table, with 673 training and 225 test rows: by 8 %, and by 23 % before the samples counted
   as if one more had any label.
 * Errors beyond 30 robust standard deviations count less, so that a single one does not make the
-  variance. On one table (uci_keggdirected) they are many, and 50 % intervals hold .63 (.56 before).
+  variance. On one table (uci_keggdirected) they are many, and 50 % intervals hold 0.63 (0.56 before).
 * Shift: no method here holds, conformal intervals neither.
 
 ## What was tried and did not help
@@ -379,15 +379,15 @@ LEARNED = """\
 On some of these tables, before the folds and strengths were what they are; the fits are not kept.
 
 * The posterior of the last layer's least squares, with the members' spread or without: it is blind
-  to what the hidden layer has overfitted. Coverage of 80 and 95 %: .79 and .90.
-* The quantiles of the left-out ratios in place of the normal ones: .52, .82, .95 (a distribution
+  to what the hidden layer has overfitted. Coverage of 80 and 95 %: 0.79 and 0.90.
+* The quantiles of the left-out ratios in place of the normal ones: 0.52, 0.82, 0.95 (a distribution
   that is not normal has no place in ``return_std``).
-* A factor from the second moment in place of the median: .58, .85, .95.
-* A gamma head whose ridge grows with the samples: alpha = 1 is best with 300 rows, .1 to .3 with
+* A factor from the second moment in place of the median: 0.58, 0.85, 0.95.
+* A gamma head whose ridge grows with the samples: alpha = 1 is best with 300 rows, 0.1 to 0.3 with
   4,000, so it is 400 over their number.
 * The spread of the members on rows that they were trained on, to tell what four gain over one: it
-  is too small, and 50 % intervals hold .54.
-* Shrinking the logits by the variance of the last layer (Laplace): log-loss .217 in place of .211.
+  is too small, and 50 % intervals hold 0.54.
+* Shrinking the logits by the variance of the last layer (Laplace): log-loss 0.217 in place of 0.211.
 """
 
 
