@@ -3,9 +3,9 @@
     python benchmarks/deep.py [--seeds N] [--threads N]
 
 Networks of 1 to 12 hidden layers of 50 units on scikit-learn's digits, features standardized,
-75/25 split. Methods: skmdlam, MLPClassifier with adam and lbfgs, all at their defaults and, where PyTorch is
-installed, two baselines that get what MLPClassifier lacks: Adam for 200 epochs without early
-stopping, from Glorot's initialization and from the same initialization as skmdlam, each with
+75/25 split. Methods: skmdlam, MLPClassifier with adam and lbfgs, all at their defaults and, where
+PyTorch is installed, two baselines that get what MLPClassifier lacks: Adam for 200 epochs without
+early stopping, from Glorot's initialization and from the same initialization as skmdlam, each with
 learning rates 0.001 and 0.01, of which the better one *on the test set* is reported (a bias in
 their favor).
 

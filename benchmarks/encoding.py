@@ -4,16 +4,16 @@
 
 The data sets of ``benchmarks/tabular.py``, split as there, of 20,000 samples at most. The first
 100, 300 and 800 training samples are fitted, and "all" of them. The variants are no encoding
-("plain"), ranks, 8 or 16 pieces for all data sets, 8 pieces together with the feature itself instead
-of its rank, and what ``encoding="auto"`` chooses from the first four; then "auto" with one change:
-the noise estimated by the likelihood instead of leave-one-out errors, no bonus for encodings that
-grows with the number of samples, full-batch mode up to 5,000 samples whatever the number of encoded
-columns, ``clip=False``.
+("plain"), ranks, 8 or 16 pieces for all data sets, 8 pieces together with the feature itself
+instead of its rank, and what ``encoding="auto"`` chooses from the first four; then "auto" with one
+change: the noise estimated by the likelihood instead of leave-one-out errors, no bonus for
+encodings that grows with the number of samples, full-batch mode up to 5,000 samples whatever the
+number of encoded columns, ``clip=False``.
 
 Scores are accuracy and R²; the skill is R², or one minus the log-loss relative to that of the class
 frequencies, and 0 where that is negative. "even" and "odd" are every second data set in the order
-of the folders, two halves that should agree. Equal fits are made once: what was chosen is one of the
-variants.
+of the folders, two halves that should agree. Equal fits are made once: what was chosen is one of
+the variants.
 
 Last, invariance: the first ``--map-rows`` training samples (800 and 15,000) of the data sets of the
 first folder, whose standardized features are transformed by exp, cube and ranks.
@@ -351,8 +351,8 @@ Command: `{command}`
 {machine}
 
 {tables} data sets{left_out}, {seeds} split(s), {threads} thread(s); times are processor times.
-Scores are accuracy or R². Variants that lead to the same fit share it and its time. "even" and "odd"
-are every second data set in the order of the folders.
+Scores are accuracy or R². Variants that lead to the same fit share it and its time. "even" and
+"odd" are every second data set in the order of the folders.
 
 ## Mean test score by number of training samples
 
@@ -404,9 +404,10 @@ One split: differences of 0.001 or 0.002 are hardly significant.
 * 8 pieces everywhere together with ranks score up to 0.005 less than together with the feature
   itself. Ranks are used because they are invariant under increasing transformations.
 * The choice is not invariant: without encoding, transformed features are other features, so another
-  number of pieces may win. Where pieces or ranks were chosen under all transformations scores hardly
-  change.
-* Full-batch mode up to 5,000 samples for any number of encoded columns costs time and gains nothing.
+  number of pieces may win. Where pieces or ranks were chosen under all transformations scores
+  hardly change.
+* Full-batch mode up to 5,000 samples for any number of encoded columns costs time and gains
+  nothing.
 * ``clip=False`` changes little here, as test and training samples have the same distribution.
   Clipping is for samples far outside.
 """
@@ -431,17 +432,17 @@ kept.
 * A scale for each feature from the likelihood (automatic relevance determination, 12 steps of
   L-BFGS on 400 samples): 0.8471 against 0.8443 on 33 data sets, nearly all of it from one.
   uci_parkinsons goes from 0.989 to 0.998, fried from 0.957 to 0.961, deliveries from 0.915 to
-  0.925, but online_shoppers from 0.908 to 0.896, wine_quality from 0.379 to 0.362, beijing_pm25 from
-  0.780 to 0.747. It overfits few samples, and a fit takes 0.15 s more.
+  0.925, but online_shoppers from 0.908 to 0.896, wine_quality from 0.379 to 0.362, beijing_pm25
+  from 0.780 to 0.747. It overfits few samples, and a fit takes 0.15 s more.
 * Strengths of the penalties times 0.3 and 3 on encoded columns: ``column_alpha`` 0.8185 and 0.8155,
-  ``upper_alpha`` 0.8215 and 0.8192, ``activity_alpha`` 0.8213 and 0.8220, all as they are 0.8222 (20
-  data sets). The best ``column_alpha`` of each data set would give 0.008 more, but no rule in n,
-  noise and number of features finds it: on 111 subsets of 100 to 15,000 samples 0.8265 against
+  ``upper_alpha`` 0.8215 and 0.8192, ``activity_alpha`` 0.8213 and 0.8220, all as they are 0.8222
+  (20 data sets). The best ``column_alpha`` of each data set would give 0.008 more, but no rule in
+  n, noise and number of features finds it: on 111 subsets of 100 to 15,000 samples 0.8265 against
   0.8253 on all, and 0.7953 against 0.796 on the half that was held out.
 * One penalty for all pieces of a feature, the logarithm of their sum: 0.8487 against 0.8527 (7 data
   sets).
-* Full-batch mode up to 5,000 samples on encoded columns: 0.8612 against 0.8610 in 1.5 times the time
-  (16 data sets).
+* Full-batch mode up to 5,000 samples on encoded columns: 0.8612 against 0.8610 in 1.5 times the
+  time (16 data sets).
 * 300 or 400 samples in three blocks for the choice, instead of six blocks of 200: the same within
   0.001, in up to twice the time.
 """

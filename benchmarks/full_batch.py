@@ -4,8 +4,8 @@
 
 One hidden layer of 100 relu units, ``alpha=1e-4``, ``activity_alpha=0``: what both minimize is then
 the training objective J of MLPClassifier and MLPRegressor. ``solver="lbfgs"`` runs at its default
-settings; skmdlam, with ``batch_size=None``, does as many iterations at most. ``tol=0`` keeps it from
-stopping before that, so that its curve says when it is as low as L-BFGS ends. The fit is then
+settings; skmdlam, with ``batch_size=None``, does as many iterations at most. ``tol=0`` keeps it
+from stopping before that, so that its curve says when it is as low as L-BFGS ends. The fit is then
 repeated with just that many iterations, and timed. Where it never gets there, the time of all
 iterations counts. Data as in tabular.py, training samples of one 75/25 split, standardized.
 
@@ -112,9 +112,9 @@ Command: `{command}`
 
 One hidden layer of 100 relu units, alpha 1e-4, activity_alpha 0, full-batch mode: the training
 objective J is that of `MLPClassifier` and `MLPRegressor`, which `solver="lbfgs"` minimizes at its
-default settings. "Iterations to that J" is when skmdlam is first as low as L-BFGS ends, and the time
-ratio that of a fit with so many iterations (of all iterations where it never is). One split, one
-process, {threads} thread(s), fits in turns. J and the test score of skmdlam are those after all
+default settings. "Iterations to that J" is when skmdlam is first as low as L-BFGS ends, and the
+time ratio that of a fit with so many iterations (of all iterations where it never is). One split,
+one process, {threads} thread(s), fits in turns. J and the test score of skmdlam are those after all
 iterations.
 
 {summary}

@@ -10,10 +10,10 @@ A LocalCluster of processes with one thread each, which start again when they di
   mini-batches;
 - predictions of a collection, which are lazy.
 
-Each kind is done once without failure. Then, run after run, one of the workers gets SIGKILL at a moment
-that is drawn at random from the time that this took, whatever it is at. The tables say when that
-was, what the worker was at (the names of its tasks), and whether every weight and intercept, or
-every prediction, is the same bit for bit. So that small data are worked on block by block, the
+Each kind is done once without failure. Then, run after run, one of the workers gets SIGKILL at a
+moment that is drawn at random from the time that this took, whatever it is at. The tables say when
+that was, what the worker was at (the names of its tasks), and whether every weight and intercept,
+or every prediction, is the same bit for bit. So that small data are worked on block by block, the
 limits above which they are in use are made small here.
 
 Writes ``README.md`` and ``scores.csv`` into ``benchmarks/results/kills`` (``--out``), and ends with

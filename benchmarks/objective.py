@@ -8,8 +8,8 @@ minimizes the training objective J on all of them for 1,000 iterations and score
 after each: J as it is, and J without the ridge penalty on the weights of the upper layers
 (``Feasible(upper_alpha=0)``), without which a relu network evades the other penalties by rescaling
 its layers. Part two compares configurations with their default penalties, part three multiplies the
-strength of that ridge penalty by a factor. Baselines: Adam with ``early_stopping=True`` and gradient
-boosting.
+strength of that ridge penalty by a factor. Baselines: Adam with ``early_stopping=True`` and
+gradient boosting.
 
 Writes ``README.md``, ``scores.csv`` and ``objective.png`` into ``benchmarks/results/objective``
 (``--out``).
@@ -113,7 +113,9 @@ def draw(rows, path):
     figure, axis = plt.subplots(figsize=(6.4, 4.0), layout="constrained")
     for method, color in ((WITH, "#0072b2"), (WITHOUT, "#d55e00")):
         axis.plot(SWEEPS, curve(rows, method, "test"), "o-", color=color, label=NAMES[method])
-    axis.set(xscale="log", xlabel="iteration (log scale)", ylabel="mean test score (accuracy or R²)")
+    axis.set(
+        xscale="log", xlabel="iteration (log scale)", ylabel="mean test score (accuracy or R²)"
+    )
     axis.set_xticks(SWEEPS, [f"{sweep:,}" for sweep in SWEEPS], minor=False)
     axis.minorticks_off()
     axis.grid(color="#dddddd")
@@ -146,8 +148,8 @@ Command: `{command}`
 
 {machine}
 
-{tables} data sets, at most {rows} training samples of each, one split, {threads} thread(s). Scores are
-accuracy or R².
+{tables} data sets, at most {rows} training samples of each, one split, {threads} thread(s). Scores
+are accuracy or R².
 
 ## Test score by iteration
 

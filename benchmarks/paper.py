@@ -537,8 +537,8 @@ on Coauthor CS the paper drew another one, so that only roughly the same accurac
 
 *Algorithm 1* takes the blocks of the paper one by one; *joint block*, what ``solver="relaxed"``
 does by default, moves the pre-activations and activations of a hidden layer together. *feasible* is
-the default solver, in mini-batch mode: it has no epsilon, rho is only its initial value, and its own
-schedule ends it earlier; its last accuracy is repeated for the later epochs.
+the default solver, in mini-batch mode: it has no epsilon, rho is only its initial value, and its
+own schedule ends it earlier; its last accuracy is repeated for the later epochs.
 
 ## Summary
 
@@ -579,9 +579,9 @@ layers and may take {epochs} epochs. *feasible, defaults* sets only
 With fewer nodes than features and an L2 penalty, the epochs are carried out in coordinates of the
 row space of X. Milliseconds of processor time, medians over the epochs of three runs each, in turns
 in one process; joint block. An epoch with a single feature shows the cost of all layers but the
-first, whatever X is; subtracting it compares the first layers alone. The first epoch in the row space
-includes computing the coordinates. The last column is the largest relative difference of F and J in
-any epoch.
+first, whatever X is; subtracting it compares the first layers alone. The first epoch in the row
+space includes computing the coordinates. The last column is the largest relative difference of F
+and J in any epoch.
 
 {speed}
 ## Objectives

@@ -4,8 +4,8 @@
 
 DIR is that of ``paper.py``, which this runs first, for the tables. Then it measures
 
-- *curves*: training and test accuracy over 200 epochs, of the solvers of skmdlam and of gradient descent (GD),
-  Adadelta, Adagrad and Adam in PyTorch, where that is installed;
+- *curves*: training and test accuracy over 200 epochs, of the solvers of skmdlam and of gradient
+  descent (GD), Adadelta, Adagrad and Adam in PyTorch, where that is installed;
 - *seconds*: processor time of 50 epochs against the number of hidden units and against rho.
 
 Writes into ``benchmarks/results/paper_page`` (``--out``): ``README.rst``, the page, with
@@ -395,8 +395,9 @@ def sooner(rows):
     if not names:
         return ""
     return (
-        f"With their learning rate chosen, by {len(RIVALS[names[0]])} fits each, these reach 99 % of their\n"
-        f"final test accuracy sooner than the joint block on every graph: {', '.join(names)}.\n"
+        f"With the learning rate chosen, by {len(RIVALS[names[0]])} fits each, these reach 99 %\n"
+        f"of their final test accuracy sooner than the joint block on every graph: "
+        f"{', '.join(names)}.\n"
     )
 
 
@@ -446,7 +447,8 @@ Differences from the paper
 - The graph Pubmed is missing: its features were not available.
 - Cora and Citeseer have their public split. On Coauthor CS the paper drew another one, so that
   only roughly the same accuracy can be expected.
-- Published numbers are single ones; measured ones are means ± standard deviations over random starts.
+- Published numbers are single ones; measured ones are means ± standard deviations over random
+  starts.
 - The authors' released script differs from their Algorithm 1; in particular its momentum is
   always zero. In skmdlam it is not, which changes every number: mostly for the better, on Citeseer
   for the worse where rho is large. Settings whose test accuracy is below the published one at epoch
@@ -482,7 +484,8 @@ Figure 1: training accuracy
 Means of {curve_seeds} starts, above against epochs and below against seconds of processor time. A
 dot shows where the default solver ends on its own. Epochs differ: one of *feasible* is five
 batches, one of all others a single step on all nodes. PyTorch computes in float32 with all
-features, skmdlam in float64 in the row space of X (*feasible*: float32), on one thread each.{missing}
+features, skmdlam in float64 in the row space of X (*feasible*: float32), on one thread
+each.{missing}
 
 Figure 2: test accuracy
 -----------------------

@@ -3,10 +3,10 @@
     python benchmarks/prices.py [--data DIR] [--only NAME ...] [--seeds N] [--threads N]
 
 The first 2,000 training samples of each data set in DIR (see ``benchmarks/tabular.py``; without it
-those bundled with scikit-learn), and 600 of them with additional useless normal features, as many as
-there are and 20 at least. ``penalty="group"`` and ``"l1"`` in full-batch mode with four strengths
-(``Tuned.input_price``), against the fit with "l2": the difference in the test score, and which
-fraction of the features ends with no weight at all.
+those bundled with scikit-learn), and 600 of them with additional useless normal features, as many
+as there are and 20 at least. ``penalty="group"`` and ``"l1"`` in full-batch mode with four
+strengths (``Tuned.input_price``), against the fit with "l2": the difference in the test score, and
+which fraction of the features ends with no weight at all.
 
 Writes ``README.md`` and ``scores.csv`` into ``benchmarks/results/prices`` (``--out``).
 """
@@ -85,7 +85,7 @@ def report(rows):
     parts = [
         "# Strength of sparsity-inducing penalties\n\n"
         f"Command: `{command_line(__file__)}`\n\n{environment()}\n\n"
-        "Test scores (accuracy or R²) are compared with those of `penalty=\"l2\"`; weights and "
+        'Test scores (accuracy or R²) are compared with those of `penalty="l2"`; weights and '
         "features are those of the first layer, as fractions of their number. The default strength "
         f"is {CONSTANTS.tuned.input_price:g}.\n"
     ]

@@ -9,15 +9,16 @@ synthetic ones are drawn anew for each split. The methods, none tuned, all with
 
 - **skmdlam**: ``MDLAM*().fit(frame, y)``, nothing before it.
 - **skmdlam, ColumnTransformer** and **MLP, ColumnTransformer**: the usual preprocessing before
-  MDLAM* and MLP*: numeric features through ``SimpleImputer(strategy="median", add_indicator=True)`` and
-  StandardScaler, categorical ones through ``OneHotEncoder(handle_unknown="ignore")`` (a missing
+  MDLAM* and MLP*: numeric features through ``SimpleImputer(strategy="median", add_indicator=True)``
+  and StandardScaler, categorical ones through ``OneHotEncoder(handle_unknown="ignore")`` (a missing
   value is a category), dense, as the encoding of numeric features needs it.
 - **skmdlam, TargetEncoder** and **HistGradientBoosting, TargetEncoder**: categorical features
   through TargetEncoder, which is cross-fitted; for skmdlam also StandardScaler, and numeric
   features as above.
-- **HistGradientBoosting**: categorical features as pandas categories, ``categorical_features="from_dtype"``.
-  Features with more than 255 categories in the training data, which it refuses, get ordinal
-  codes, which it takes for numbers; unknown categories are missing values there.
+- **HistGradientBoosting**: categorical features as pandas categories,
+  ``categorical_features="from_dtype"``. Features with more than 255 categories in the training
+  data, which it refuses, get ordinal codes, which it takes for numbers; unknown categories are
+  missing values there.
 - **CatBoost**: categorical features are ``cat_features``, in which it takes no missing values:
   these are the category "missing", as its documentation advises. Missing numbers are left to it; it
   reads them as the lowest value, also where there were none in training, which explains its score

@@ -163,8 +163,8 @@ def page(rows, runs):
         text += f"\nScores:\n\n{details(some)}\nSeconds:\n\n{details(some, 'seconds', 2)}"
     if any(row["method"] in KNOWN for row in rows):
         text += (
-            "\n\"Best possible\" is the score of the conditional expectation of the target; "
-            "\"category effects estimated\" is that of the best estimate of the effects of the "
+            '\n"Best possible" is the score of the conditional expectation of the target; '
+            '"category effects estimated" is that of the best estimate of the effects of the '
             "categories when all else is known.\n"
         )
     return text

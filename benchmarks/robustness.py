@@ -189,8 +189,8 @@ def report(rows, arguments):
         f"Command: `{command_line('robustness.py', arguments)}`\n",
         f"{environment()}\n",
         f"{len(rows)} configurations in {sum(row['seconds'] for row in rows):.0f} seconds. The "
-        "docstring of the script says what is drawn and what must hold. \"Rises\" are those of the "
-        "training objective, \"not finite\" infinite or NaN weights or predictions.\n",
+        'docstring of the script says what is drawn and what must hold. "Rises" are those of the '
+        'training objective, "not finite" infinite or NaN weights or predictions.\n',
         table(["Solver", "Configurations", "Rises", "Not finite", "Faults of any kind"], summary),
     ]
     if faulty:

@@ -4,17 +4,18 @@
 
 *Rows* (``--rows``): 10^5, 10^6 and 10^7 samples of 50 features with five classes, synthetic: five
 functions of 40 tanh units and sines of single features, and noise. They are drawn once, into files
-of 100,000 samples (single precision), which Dask reads when it needs them: ``dask.delayed(np.load)``. A
-LocalCluster of two processes with a thread each fits ``skmdlam.dask.MDLAMClassifier``; beside it
-``MLPClassifier.partial_fit`` with the same hidden layer and ``SGDClassifier.partial_fit`` go
-through the same files, one thread, until they have had ``--control-epochs`` passes. Each fit is a
-process of its own. Its memory is that of all its processes (client with scheduler, workers,
-nannies): the sum of their resident sets, sampled ten times a second; what they share is counted in
-each.
+of 100,000 samples (single precision), which Dask reads when it needs them:
+``dask.delayed(np.load)``. A LocalCluster of two processes with a thread each fits
+``skmdlam.dask.MDLAMClassifier``; beside it ``MLPClassifier.partial_fit`` with the same hidden layer
+and ``SGDClassifier.partial_fit`` go through the same files, one thread, until they have had
+``--control-epochs`` passes. Each fit is a process of its own. Its memory is that of all its
+processes (client with scheduler, workers, nannies): the sum of their resident sets, sampled ten
+times a second; what they share is counted in each.
 
-*Workers* (``--workers``): 10^6 samples with 1, 2, 4 and 8 workers. Weights must be bitwise equal. The work of tasks is what Dask's task stream says of the fit with one worker, the bytes
-are the lengths of the arguments and results of the rounds. This machine has few processors: the
-speed-up is **computed**, not measured.
+*Workers* (``--workers``): 10^6 samples with 1, 2, 4 and 8 workers. Weights must be bitwise equal.
+The work of tasks is what Dask's task stream says of the fit with one worker, the bytes are the
+lengths of the arguments and results of the rounds. This machine has few processors: the speed-up is
+**computed**, not measured.
 
 *Paths*: data sets of ``--data`` (letter, adult, cal_housing), cut into piles of about 2,000
 samples, fitted on 1, 2, 4 and 8 parallel paths whatever their size, and locally; and synthetic data
@@ -532,7 +533,13 @@ def work_page(row):
     ]
     work = sum(sum(each[1:3]) for each in json.loads(row["tasks"]).values())
     lines.append(["outside of tasks", "", f"{row['seconds'] - work:.2f}", "", ""])
-    header = ["function", "calls", "seconds of work", "seconds of transfer and disk", "MiB of results"]
+    header = [
+        "function",
+        "calls",
+        "seconds of work",
+        "seconds of transfer and disk",
+        "MiB of results",
+    ]
     return table(header, lines)
 
 
@@ -544,7 +551,11 @@ def paths_page(rows):
         seeds = [seed for paths, seed in of if paths == 0]
         local = {seed: of[0, seed]["score"] for seed in seeds}
         found = {k: [of[k, seed] for seed in seeds if (k, seed) in of] for k in (0, *PATHS)}
-        line = [name.replace("made", "synthetic"), len(seeds), max(row["piles"] for row in of.values())]
+        line = [
+            name.replace("made", "synthetic"),
+            len(seeds),
+            max(row["piles"] for row in of.values()),
+        ]
         line.append(number(np.mean(list(local.values())), 4))
         for k in PATHS:
             gains = [row["score"] - local[row["seed"]] for row in found[k]]
@@ -589,8 +600,9 @@ the files by `partial_fit`.
         text += f"""
 ## Several workers
 
-{one["n"]:,} samples, few epochs. The speed-up is estimated, not measured, from the work of the tasks
-of one worker and a bandwidth of 1 GB/s for the weights; this machine has {os.cpu_count()} processors.
+{one["n"]:,} samples, few epochs. The speed-up is estimated, not measured, from the work of the
+tasks of one worker and a bandwidth of 1 GB/s for the weights; this machine has {os.cpu_count()}
+processors.
 
 {workers_page(found["workers"])}
 ### Work of one worker by task
@@ -602,9 +614,10 @@ of one worker and a bandwidth of 1 GB/s for the weights; this machine has {os.cp
 ## Cost of averaging weights
 
 Test scores, accuracy or R²; for 1, 2, 4 and 8 parallel paths the difference from the local fit, in
-thousandths. By default the small data sets would be fitted in one task, which is the local fit; here
-they are cut into piles nevertheless. The synthetic data have {options.large_epochs} epochs at most
-and no encoding. Epochs and processor seconds are those of the local fit, then of the paths in order.
+thousandths. By default the small data sets would be fitted in one task, which is the local fit;
+here they are cut into piles nevertheless. The synthetic data have {options.large_epochs} epochs at
+most and no encoding. Epochs and processor seconds are those of the local fit, then of the paths in
+order.
 
 {paths_page(rows)}"""
     return text + learned(options.out / "README.md")

@@ -144,7 +144,13 @@ def epochs_table(options):
             )  # fmt: skip
             print(rows[-1], flush=True)
     return table(
-        ["varied", *BASE, "seconds per epoch", "relative to bare products", "relative to MLP (Adam)"],
+        [
+            "varied",
+            *BASE,
+            "seconds per epoch",
+            "relative to bare products",
+            "relative to MLP (Adam)",
+        ],
         rows,
     )
 
@@ -256,10 +262,11 @@ def main(arguments=None):
         machine = environment()
     report = (
         f"# Scaling\n\nCommand: `{command_line(__file__, arguments)}`\n\n{machine}\n\n"
-        f"n samples, d features, {CLASSES} classes, batches of {BATCH}; \"bare products\" are the "
-        "matrix products of an epoch alone, \"MLP (Adam)\" an epoch of `MLPClassifier`.\n\n{epochs}\n"
-        "Where the time of an epoch is spent, in multiples of its bare products (each part is timed, "
-        f"so the sum is a little more than above).\n\n{profile}\n"
+        f'n samples, d features, {CLASSES} classes, batches of {BATCH}; "bare products" are the '
+        f'matrix products of an epoch alone, "MLP (Adam)" an epoch of `MLPClassifier`.\n\n'
+        f"{epochs}\n"
+        "Where the time of an epoch is spent, in multiples of its bare products (each part is "
+        f"timed, so the sum is a little more than above).\n\n{profile}\n"
         f"Peak memory of a fit beyond that of the data.\n\n{memory}"
     )
     print(report)

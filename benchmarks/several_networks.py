@@ -383,7 +383,13 @@ def times_table(rows):
         line.append(f"{8 * each[8] / each[1]:.2f}")
         line += [f"{np.median([of[k, s]['epochs'] / k for s in seeds]):.0f}" for k in (1, 8)]
         lines.append(line)
-    header = ["setting", "task", "samples x features", "repetitions", *(f"{k}: seconds" for k in all_k)]
+    header = [
+        "setting",
+        "task",
+        "samples x features",
+        "repetitions",
+        *(f"{k}: seconds" for k in all_k),
+    ]
     header += ["8 over 1", *(f"{k}: ms per epoch and network" for k in all_k)]
     header += ["8 over 1, as many epochs", "epochs of 1", "of each of 8"]
     return table(header, lines)
@@ -403,8 +409,8 @@ ACCURACY = """\
 
 {tables} data sets, {splits} split(s), default settings. Scores are accuracy or R², means over the
 splits; the log-loss is a mean over the {classes} classifications. "1 network" is the mean over
-{singles} seeds, "4 fits averaged" the mean of four separate fits, "width 400" a single network of 400
-hidden units. "even" and "odd" are every second data set in the order of the folders.
+{singles} seeds, "4 fits averaged" the mean of four separate fits, "width 400" a single network of
+400 hidden units. "even" and "odd" are every second data set in the order of the folders.
 
 ### Mean test score
 

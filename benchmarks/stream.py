@@ -273,7 +273,10 @@ def main(arguments=None):
         parser.error(f"no data set of that name: {options.only}")
 
     turns = [
-        [DRIFTS.get(name, name), *(number(mean(turning, stream=name, method=method)) for method in METHODS)]
+        [
+            DRIFTS.get(name, name),
+            *(number(mean(turning, stream=name, method=method)) for method in METHODS),
+        ]
         for name in dict.fromkeys(row["stream"] for row in turning)
     ]
     tables = "".join(

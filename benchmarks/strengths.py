@@ -5,10 +5,10 @@
 Subsets of 300, 1,000, 3,000 and 9,000 samples (less than 80 % of a data set; three quarters of it
 where that is less) of the data sets in DIR (see ``benchmarks/tabular.py``), of those bundled with
 scikit-learn, and of four synthetic ones in which most features are useless; up to 8,000 other
-samples are for the test. Features are standardized, and targets of a regression. Each is fitted with
-six values of ``Feasible(column_alpha=...)`` and with the automatic one, all else by default. The
-estimated ratio of noise to signal, which decides about the automatic value, is shown with them. That
-ratio decides about the schedule too: two more fits have the step-size decay phase of low-noise
+samples are for the test. Features are standardized, and targets of a regression. Each is fitted
+with six values of ``Feasible(column_alpha=...)`` and with the automatic one, all else by default.
+The estimated ratio of noise to signal, which decides about the automatic value, is shown with them.
+That ratio decides about the schedule too: two more fits have the step-size decay phase of low-noise
 targets and the patience of high-noise ones whatever it is. Baselines: Adam with
 ``early_stopping=True``, and a linear model (RidgeCV, LogisticRegression), which is hard to beat
 where there is much noise.
@@ -229,9 +229,9 @@ Command: `{command}`
 
 Test scores (accuracy, R²), means over {seeds} draw(s), {threads} thread(s). "Noise ratio" is the
 estimated ratio of noise to signal, which determines the automatic strength ("auto is"). The other
-columns are differences from the score at `column_alpha` {usual}, in thousandths. The rule was fitted
-to subsets of these data sets, in part with these draws: this page shows that the ratio predicts
-where the penalty helps, not what the rule gains on other data.
+columns are differences from the score at `column_alpha` {usual}, in thousandths. The rule was
+fitted to subsets of these data sets, in part with these draws: this page shows that the ratio
+predicts where the penalty helps, not what the rule gains on other data.
 
 {means}
 Differences beyond 30 thousandths count as 30 in these means.

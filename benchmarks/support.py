@@ -3,10 +3,10 @@
     python benchmarks/support.py [--seeds N] [--threads N]
 
 1,000 samples for training, 1,000 to choose ``alpha`` and 4,000 for the test, of 30 normal features,
-5 of which are relevant: regression and classification, linear and nonlinear (sin, an absolute value,
-a product of two features, a threshold). ``penalty="group"`` and ``penalty="l1"``, 50 hidden units,
-over a grid of alpha. A feature counts as selected when any of its weights is not exactly zero. "Top
-5" is the fraction of relevant features among the five with the largest norms of weights.
+5 of which are relevant: regression and classification, linear and nonlinear (sin, an absolute
+value, a product of two features, a threshold). ``penalty="group"`` and ``penalty="l1"``, 50 hidden
+units, over a grid of alpha. A feature counts as selected when any of its weights is not exactly
+zero. "Top 5" is the fraction of relevant features among the five with the largest norms of weights.
 
 Baselines, with as long a grid each: Lasso or LogisticRegression with l1; MLPRegressor or
 MLPClassifier (Adam, early stopping), whose l2 penalty cannot select; and the permutation importance
@@ -248,10 +248,10 @@ Command: `{command}`
 
 {rows} training samples of {inputs} standard normal features, {relevant} of which are relevant;
 {seeds} draws of the data, {threads} BLAS thread(s). Mean (and standard deviation of the test score)
-over the draws, at the largest alpha within one standard error of the best score on {rows} validation
-samples. A feature counts as selected when any of its weights is not exactly zero; "Top 5" is the
-fraction of relevant features among the five with the largest norms of weights (random forest: the
-largest importance).
+over the draws, at the largest alpha within one standard error of the best score on {rows}
+validation samples. A feature counts as selected when any of its weights is not exactly zero; "Top
+5" is the fraction of relevant features among the five with the largest norms of weights (random
+forest: the largest importance).
 
 {tables}
 Lasso and LogisticRegression are the right models for the linear problems, and cannot fit the

@@ -15,11 +15,11 @@ fixed number of threads, so that ratios of times hold when the machine's speed d
 
 Writes into ``benchmarks/results/tabular`` (``--out``): ``README.md``, ``table.txt`` (for the
 README of the package), ``scores.csv``, ``runs.csv`` and the figures ``overview.png``,
-``outcomes.png``, ``differences.png`` and ``scatter.png``. ``scores.csv`` is written after every data set. With
-``--resume`` the fits in it are kept and only those that it lacks are made; ``--refit METHOD``
-makes those of a method again. Ratios of times are taken within a run only, so refit, beside a
-method that changed, those whose times it is to be compared with. The slow baselines, on one split
-only, are in ``benchmarks/results/controls``.
+``outcomes.png``, ``differences.png`` and ``scatter.png``. ``scores.csv`` is written after every
+data set. With ``--resume`` the fits in it are kept and only those that it lacks are made; ``--refit
+METHOD`` makes those of a method again. Ratios of times are taken within a run only, so refit,
+beside a method that changed, those whose times it is to be compared with. The slow baselines, on
+one split only, are in ``benchmarks/results/controls``.
 
 CatBoost needs the optional package catboost, RealMLP torch and pytabkit; all three are in the
 extra ``benchmarks``.

@@ -299,7 +299,9 @@ def page(rows, runs, found, below=None):
     if largest:
         text += f" Of larger data sets {int(largest):,} random samples are used, training and test."
     if used > compared:
-        text += f" {used - compared} other(s) have no fits of both {OURS} and {shown(BASELINE)} yet."
+        text += (
+            f" {used - compared} other(s) have no fits of both {OURS} and {shown(BASELINE)} yet."
+        )
     for method, count in partial.items():
         text += f" Left out: {shown(method)}, which has {count} of the splits."
     text += "\n\n"
@@ -314,8 +316,8 @@ def page(rows, runs, found, below=None):
             text += f"{summary(part)}\n{details(part)}\n{against_each(part)}"
     if "RealMLP" in methods:
         text += (
-            f"\n{gap(rows)}\nRealMLP holds out a fifth of the training samples and keeps the weights "
-            "of the epoch that is best on them."
+            f"\n{gap(rows)}\nRealMLP holds out a fifth of the training samples and keeps the "
+            "weights of the epoch that is best on them."
         )
     if {"RealMLP", "CatBoost"} & set(methods):
         text += (

@@ -11,14 +11,14 @@ distribution with the mean and the standard deviation that ``predict(X, return_s
 for one network and for four. The interval score is the mean over the three levels of the width
 plus 2/(1 - level) times the distance of targets outside (Gneiting and Raftery, 2007), in units of
 the spread of the targets: lower is better. Baselines: a constant standard deviation, that of the
-training residuals and that of the cross-validated ones; GaussianProcessRegressor (RBF and white noise) on
-the same 300 samples; where MAPIE is installed its split conformal intervals around skmdlam and
-around gradient boosting, a fourth of the samples held out. Under "shift" the fifth of the samples
-furthest along the longer tail of the first principal component is predicted, and never in the
-training data.
+training residuals and that of the cross-validated ones; GaussianProcessRegressor (RBF and white
+noise) on the same 300 samples; where MAPIE is installed its split conformal intervals around
+skmdlam and around gradient boosting, a fourth of the samples held out. Under "shift" the fifth of
+the samples furthest along the longer tail of the first principal component is predicted, and never
+in the training data.
 
-*Classification.* Log-loss and the expected calibration error (of the most probable class, 15 bins of
-equal counts) with and without the temperature.
+*Classification.* Log-loss and the expected calibration error (of the most probable class, 15 bins
+of equal counts) with and without the temperature.
 
 One network and four are calibrated by the same cross-validated predictions, made once;
 "fit" is the time of a fit with ``calibrate=False``, "calibrated" of one with it.
@@ -257,13 +257,24 @@ def coverage_table(rows):
         )
         shown = ["-" if np.isnan(value) else number(value) for value in means]
         covered = [number(v) for v in cover.mean(axis=0)]
-        lines.append([NAMES.get(key[1], key[1]), key[0], len(chosen), *covered, *parts, off, *shown])
+        lines.append(
+            [NAMES.get(key[1], key[1]), key[0], len(chosen), *covered, *parts, off, *shown]
+        )
     return table(header, lines)
 
 
 def class_table(rows):
     """Means over the data sets, and on how many T lowers the log-loss."""
-    header = ["networks", "half", "data sets", "log-loss", "with T", "ECE", "with T", "T other than 1"]
+    header = [
+        "networks",
+        "half",
+        "data sets",
+        "log-loss",
+        "with T",
+        "ECE",
+        "with T",
+        "T other than 1",
+    ]
     header += ["lower", "higher", "worst"]
     lines = []
     for method in NETWORKS:
@@ -366,8 +377,8 @@ LEARNED = """\
 
 * On average over the data sets coverage is within 0.03 of 50, 80 and 95 % at every size, for one
   network and for four, on both halves except for the 50 % intervals of one network: 0.535 on the
-  even half with 300 samples, 0.532 on the odd one with 4,000. On a single data set it is off by 0.02
-  to 0.04 in the mean.
+  even half with 300 samples, 0.532 on the odd one with 4,000. On a single data set it is off by
+  0.02 to 0.04 in the mean.
 * 95 % intervals cover 0.93: the scale is fitted to the median, and errors have heavier tails than a
   normal distribution. Conformal intervals cover 95 % better, with a higher (worse) interval score.
 * Training residuals are too small, and a constant is too wide in the middle: the 50 % intervals of
@@ -375,9 +386,9 @@ LEARNED = """\
 * With ten folds instead of four coverage is 0.512, 0.805, 0.933 instead of 0.535, 0.820, 0.941 with
   1,000 samples and one network: with three fourths of few samples predictions are worse than with
   all. It takes twice as long.
-* A temperature below 1 is most frequent: on low-noise data sets the networks are underconfident. The
-  temperature was worse on one data set, with 673 training and 225 test samples: by 8 %, and by 23 %
-  before one pseudo-sample of any label was added.
+* A temperature below 1 is most frequent: on low-noise data sets the networks are underconfident.
+  The temperature was worse on one data set, with 673 training and 225 test samples: by 8 %, and by
+  23 % before one pseudo-sample of any label was added.
 * Errors beyond 30 robust standard deviations are downweighted, so that a single one does not
   determine the variance. On one data set (uci_keggdirected) they are many, and 50 % intervals cover
   0.63 (0.56 before).

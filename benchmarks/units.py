@@ -4,10 +4,10 @@
 
 Every feature is multiplied by 10^u, u uniform in [-6, 6], and the target of a regression by 1e6.
 The test score of a fit on that, without a scaler, should be the one on the original data: for
-skmdlam at its default settings, with ``alpha=1e-4`` (the default of MLPClassifier; it multiplies the
-penalty on the weights in the original feature units), and for MLPClassifier and MLPRegressor, which
-are compared with their own score after StandardScaler and with a standardized target. Data as in
-tabular.py, one 75/25 split.
+skmdlam at its default settings, with ``alpha=1e-4`` (the default of MLPClassifier; it multiplies
+the penalty on the weights in the original feature units), and for MLPClassifier and MLPRegressor,
+which are compared with their own score after StandardScaler and with a standardized target. Data as
+in tabular.py, one 75/25 split.
 
 Writes ``README.md`` and ``scores.csv`` into ``benchmarks/results/units`` (``--out``).
 """
@@ -132,9 +132,9 @@ target of mean 0 and variance 1.
 
 {summary}
 {details}
-`alpha` multiplies the penalty on the weights in the original feature units: the weights of a feature
-that is multiplied by 1e-6 are a million times larger, and so is their penalty. The default, "auto",
-is 0 here, and the other penalties are scale-invariant.
+`alpha` multiplies the penalty on the weights in the original feature units: the weights of a
+feature that is multiplied by 1e-6 are a million times larger, and so is their penalty. The default,
+"auto", is 0 here, and the other penalties are scale-invariant.
 """
 
 
