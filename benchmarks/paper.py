@@ -479,7 +479,8 @@ def plot_objectives(path, runs_by_dataset):
     for row in axes:
         row[0].set_ylabel("objective per sample (log scale)")
     handles = axes[0, 0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=2 * len(runs_by_dataset))
+    title = "F: relaxed objective, J: training objective of the network"
+    figure.legend(*handles, title=title, loc="outside lower center", ncols=2 * len(runs_by_dataset))
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

@@ -233,8 +233,13 @@ def draw(rows, path):
     axes[1, 0].set_ylabel("test score (R² or accuracy)")
     axes[0, 0].annotate("precision of all features", (0.3, RELEVANT / INPUTS), (0, -11),
                         textcoords="offset points", color="0.5", fontsize=8)  # fmt: skip
-    axes[0, 0].legend(fontsize=8, loc="center left")
-    axes[1, 2].legend(fontsize=8, loc="lower left")
+    for axis, place, n_columns in ((axes[0, 0], "upper", 4), (axes[1, 0], "lower", 5)):
+        figure.legend(
+            *axis.get_legend_handles_labels(),
+            loc=f"outside {place} center",
+            ncols=n_columns,
+            frameon=False,
+        )
     figure.savefig(path, dpi=120)
     plt.close(figure)
 

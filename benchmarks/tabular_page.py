@@ -485,7 +485,7 @@ def dots(rows, rival, path):
     axes.set_xlabel(f"test score (accuracy or R²), skmdlam minus {shown(rival)}", fontsize=11)
     axes.grid(axis="y", color="0.94", lw=0.8)
     axes.set_axisbelow(True)
-    figure.legend(frameon=False, fontsize=10, loc="outside upper center", ncols=5)
+    figure.legend(frameon=False, fontsize=10, loc="outside upper center", ncols=3)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
     plt.close(figure)

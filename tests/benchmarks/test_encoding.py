@@ -73,7 +73,7 @@ def test_halves_and_gains(encoding):
         for method, score in zip((encoding.PLAIN, encoding.AUTO), scores, strict=True)
     ]
     assert "| no encoding | 0.5000 | 0.2500 | 0.3750 |" in encoding.means(rows, "score")
-    assert "| plain | +250.0 | -125.0 | 1 | 1 |" in encoding.parts(rows)
+    assert "| no encoding | +250.0 | -125.0 | 1 | 1 |" in encoding.parts(rows)
 
 
 @pytest.mark.slow
