@@ -450,7 +450,7 @@ kept.
 
 def arguments_parser():
     parser = tables_parser(__doc__)
-    parser.add_argument("--only", nargs="+", help="names of the tables to use")
+    parser.add_argument("--only", nargs="+", help="names of the data sets to use")
     parser.add_argument(
         "--leave-out", nargs="+", default=[], metavar="NAME", help="not with all rows: slow ones"
     )

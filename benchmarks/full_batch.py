@@ -41,7 +41,7 @@ def timed_fit(model, X, y):
 
 
 def measure(name, task, X, y, seed):
-    """A row: J of both, the sweep in which ours is as low, and the times."""
+    """A row: J of both, the iteration in which skmdlam is as low, and the times."""
     X, X_test, y, y_test = split(task, X, y, seed)
     lbfgs = adam(task, seed, solver="lbfgs")
     seconds_lbfgs = timed_fit(lbfgs, X, y)

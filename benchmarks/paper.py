@@ -5,7 +5,7 @@
 DIR/graphs holds ``cora.npz``, ``citeseer.npz``, ``coauthor_cs.npz`` and the published accuracies,
 ``paper_tables.csv``. Writes into ``benchmarks/results/paper`` (``--out``)
 
-- ``README.md``: the paper's Tables 4 and 5 and our results, an ablation, other
+- ``README.md``: the paper's Tables 4 and 5 and measured ones, an ablation, other
   methods on the same inputs, and the time of an epoch in the row space of X and outside it;
 - ``accuracy.csv``, ``others.csv``: every accuracy of every seed, of skmdlam and of other methods;
 - ``objectives.csv``, ``objectives.png``: the objectives F and J by epoch.

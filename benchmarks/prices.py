@@ -114,7 +114,7 @@ def report(rows):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, help="folder of tables")
+    parser.add_argument("--data", type=Path, help="folder of data sets")
     parser.add_argument("--only", nargs="+", help="names of some of them")
     parser.add_argument("--seeds", type=int, default=1, help="number of splits (1)")
     parser.add_argument("--threads", type=int, default=1, help="threads of BLAS (1)")

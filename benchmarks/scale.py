@@ -670,7 +670,9 @@ def arguments_parser():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--large-rows", type=int, default=2_000_000)
     parser.add_argument("--large-epochs", type=int, default=30)
-    parser.add_argument("--folder", type=Path, help="for the made files; else one that is removed")
+    parser.add_argument(
+        "--folder", type=Path, help="for the synthetic files; else one that is removed"
+    )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "scale")
     parser.add_argument("--resume", action="store_true")
     return parser

@@ -546,7 +546,7 @@ def shape(text):
 
 def arguments_parser():
     parser = tables_parser(__doc__)
-    parser.add_argument("--only", nargs="+", metavar="TABLE", help="names of the tables to use")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="names of the data sets to use")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument(
         "--methods", nargs="+", choices=list(OPTIONS), default=list(OPTIONS), metavar="METHOD"
@@ -558,7 +558,7 @@ def arguments_parser():
         nargs="+",
         default=[(5_000, 20), (15_000, 50)],
         metavar="NxD",
-        help="made tables to time",
+        help="shapes of the synthetic data to time",
     )
     parser.add_argument("--repetitions", type=int, default=5, help="of the times")
     parser.add_argument("--threads", type=int, default=1, help="BLAS and OpenMP threads")

@@ -171,7 +171,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, help="folder of tables, NAME.npz with X and y")
+    parser.add_argument("--data", type=Path, help="folder of data sets, NAME.npz with X and y")
     parser.add_argument("--only", nargs="+", help="names of the data sets to use")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1, help="BLAS threads")

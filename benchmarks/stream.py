@@ -253,7 +253,7 @@ def main(arguments=None):
     parser.add_argument("--data", type=Path, help="folder with INDEX.tsv and NAME.npz")
     parser.add_argument("--threads", type=int, default=1, help="BLAS and OpenMP threads")
     parser.add_argument("--seeds", type=int, default=1, help="number of splits")
-    parser.add_argument("--rows", type=int, default=5000, help="training rows, at most")
+    parser.add_argument("--rows", type=int, default=5000, help="training samples, at most")
     parser.add_argument("--only", nargs="+", help="names of the data sets to use")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "stream")
     options = parser.parse_args(arguments)

@@ -246,7 +246,7 @@ def main(arguments=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, help="folder with INDEX.tsv and NAME.npz")
-    parser.add_argument("--only", nargs="+", help="names of the tables to use")
+    parser.add_argument("--only", nargs="+", help="names of the data sets to use")
     parser.add_argument("--seeds", type=int, default=2, help="number of draws")
     parser.add_argument("--threads", type=int, default=1, help="BLAS and OpenMP threads")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "strengths")

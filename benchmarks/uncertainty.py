@@ -428,7 +428,7 @@ def read(path):
 
 def arguments_parser():
     parser = tables_parser(__doc__)
-    parser.add_argument("--only", nargs="+", help="names of the tables to use")
+    parser.add_argument("--only", nargs="+", help="names of the data sets to use")
     parser.add_argument("--sizes", type=int, nargs="+", default=[300, 1000, 4000])
     parser.add_argument("--threads", type=int, default=1, help="BLAS and OpenMP threads")
     parser.add_argument("--resume", action="store_true", help="keep the fits of the csv files")
