@@ -12,7 +12,7 @@ from ._feature_panels import (
     names_of_features,
     places_of_features,
 )
-from .display import _COLORS, _long_names, _pyplot, _unwrapped
+from .display import _COLORS, _long_names, _pyplot, unwrapped
 from .encoding import PiecewiseLinearEncoder
 
 # Evenly spaced values of a column at which its pieces are drawn, besides knots and quantiles.
@@ -198,7 +198,7 @@ class EncodingDisplay:
 
 def _encoder_of(encoder):
     """The encoder, or that of an estimator; what it encodes of the estimator's X; categories."""
-    encoder = _unwrapped(encoder)
+    encoder = unwrapped(encoder)[0]
     check_is_fitted(encoder)
     if isinstance(encoder, PiecewiseLinearEncoder):
         if getattr(encoder, "_is_inside", False):
