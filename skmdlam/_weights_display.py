@@ -20,7 +20,6 @@ from .display import (
 )
 
 _DIVERGING = "RdBu_r"
-_SCALED = "weight \N{MULTIPLICATION SIGN} standard deviation of the input"
 _KINDS = ("auto", "matrix", "image", "sparsity")
 # So many names, and letters of each, are legible along an axis; so many numbers below one.
 _MOST_NAMES, _MOST_LETTERS, _MOST_NUMBERS = 40, 28, 20
@@ -327,6 +326,9 @@ class WeightsDisplay:
     def _title(self):
         return "First layer" if self.layer == 0 else f"coefs_[{self.layer}]"
 
+    def _which(self, rows):
+        return rows.shown("features" if self.layer == 0 else "inputs")
+
     def _draw_images(self, W, image_shape, image_kw):
         rows, columns = image_shape
         across = min(W.shape[1], math.ceil(math.sqrt(W.shape[1] * rows / columns)))
@@ -348,7 +350,7 @@ class WeightsDisplay:
     def _draw_matrix(self, W, rows, image_kw):
         self._draw_signed(W, {"aspect": "auto", "interpolation": "none", **image_kw})
         self._name_axes(W, rows)
-        self.ax_.set_title(f"{self._title}: weights{rows.shown}")
+        self.ax_.set_title(f"{self._title}: weights" + self._which(rows))
 
     def _draw_sparsity(self, W, rows, image_kw):
         from matplotlib.colors import ListedColormap
@@ -371,7 +373,7 @@ class WeightsDisplay:
         zeros, share = np.count_nonzero(coef == 0), 100 * np.mean(coef == 0)
         self.ax_.set_title(
             f"{self._title}: {zeros:,} of {coef.size:,} weights are zero ({share:.0f}%)"
-            + rows.shown
+            + self._which(rows)
         )
 
     def _draw_signed(self, values, image_kw):
@@ -385,7 +387,7 @@ class WeightsDisplay:
             self.image_,
             # As high as the weights, whatever their aspect.
             cax=self.ax_.inset_axes([1.03, 0, 0.04, 1]),
-            label="weight" if self.spread is None else _SCALED,
+            label="weight" if self.spread is None else "standardized weight",
             extend="both" if largest > self.image_.norm.vmax else "neither",
         )
 
@@ -405,7 +407,11 @@ class WeightsDisplay:
         else:
             axis.set_xticks([])  # their numbers are not those of the places
         word = "unit" if self.unit_names is None else "output"
-        label = word if all_shown else f"{shown.size} of {n_units} {word}s, those of large weights"
+        label = (
+            word
+            if all_shown
+            else f"{shown.size} of {n_units:,} {word}s, those with the largest weights"
+        )
         if self.n_networks > 1 and all_shown:
             each = n_units // self.n_networks
             for end in range(each, n_units, each):
@@ -416,9 +422,9 @@ class WeightsDisplay:
     def _name_rows(self, rows):
         """Names of rows, or of the features that they are of; returns the label of the axis."""
         axis, names, inputs = self.ax_, self.feature_names, rows.inputs
-        word = "feature" if self.layer == 0 else "unit of the layer before"
+        word = "feature" if self.layer == 0 else "unit of the previous layer"
         for end in rows.ends[:-1] if rows.grouped else ():
-            axis.axhline(end - 0.5, color="white", linewidth=1.2)
+            axis.axhline(end - 0.5, color="0.35", linewidth=0.6)
         if names is None:
             if inputs.size <= _MOST_NAMES:
                 axis.set_yticks(range(inputs.size), inputs)
@@ -484,12 +490,11 @@ class _Rows:
         """Features with a row."""
         return self.ends.size
 
-    @property
-    def shown(self):
+    def shown(self, word):
         """What a title says where some are left out."""
         if self.n_shown == self.n_all:
             return ""
-        return f"\n{self.n_shown} of {self.n_all:,} features, those with the largest weights"
+        return f"\n{self.n_shown} of {self.n_all:,} {word}, those with the largest weights"
 
     def largest(self, n_features, *, limited):
         """Those of the largest features; where the number is not given as many as are legible."""

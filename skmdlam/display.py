@@ -22,6 +22,7 @@ _SCALES = ("auto", "log", "linear")
 # "auto" takes a log scale where the largest value is so many times the smallest one.
 _LOG_RANGE = 5.0
 _MOST_LETTERS = 60
+_SHORT_METRIC = 10
 _BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
 
 
@@ -160,7 +161,7 @@ class ConvergenceDisplay:
         self.lines_, self.marks_, self._explained = [], [], set()
         for axis, ((panel, label), curves) in zip(axes, panels.items(), strict=True):
             self._draw_panel(axis, curves, scales[panel, label], line_kw or {})
-            axis.set_ylabel(label)
+            axis.set_ylabel(_with_all(label, {curve for _, curve, _ in curves}))
         axes[-1].set_xlabel(self.x_label)
         self.ax_ = axes[0] if len(axes) == 1 else axes
         self.figure_ = figure
@@ -346,7 +347,7 @@ class ConvergenceDisplay:
             _plain_numbers(axis.yaxis)
         else:
             axis.ticklabel_format(axis="y", scilimits=(-3, 5), useOffset=False)
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         for line, (name, _, values) in zip(list(handles), curves, strict=True):
             iteration = (self.kept or {}).get(name)
             if iteration is None or not 1 <= iteration <= len(values):
@@ -543,7 +544,7 @@ def _quantities(named, found):
         if len({_penalties_of(named[other]) for other in peers}) > 1:
             label += "\n(penalties differ)"
         labels[name] = {
-            curve: f"validation {metrics[name]}" if curve == "validation" else label
+            curve: _of_validation(metrics[name]) if curve == "validation" else label
             for curve in found[name]
             if _CURVES[curve].panel in ("loss", "validation")
         }
@@ -587,6 +588,18 @@ def _metric_of(model):
     if isinstance(scoring, str):
         return scoring.replace("_", " ")
     return getattr(scoring, "__name__", "score").replace("_", " ").strip()
+
+
+def _of_validation(metric):
+    return f"validation{' ' if len(metric) <= _SHORT_METRIC else chr(10)}{metric}"
+
+
+def _with_all(label, curves):
+    """The label of an axes where the training objective is not the only thing."""
+    if not label.startswith(_OBJECTIVE) or curves <= {"loss", "best_loss"}:
+        return label
+    what = "objective" if "validation_loss" not in curves else "loss"
+    return label.replace(_OBJECTIVE, f"{what}, per sample", 1)
 
 
 def _x_label(models):
