@@ -8,6 +8,7 @@ import scipy.sparse as sp
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from ._encoding import seen_by_network
+from ._feature_panels import shortened
 from ._frames import table_of
 from .display import (
     _check_choice,
@@ -396,7 +397,7 @@ class WeightsDisplay:
         axis.set_ylabel(self._name_rows(rows))
         shown, all_shown = self.units_, self.units_.size == n_units
         if self.unit_names is not None and shown.size <= _MOST_NAMES:
-            names = [_shortened(str(self.unit_names[k])) for k in shown]
+            names = [shortened(str(self.unit_names[k]), _MOST_LETTERS) for k in shown]
             long = max(map(len, names)) > max(40 // shown.size, 1)
             options = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if long else {}
             axis.set_xticks(range(shown.size), names, **options)
@@ -435,12 +436,12 @@ class WeightsDisplay:
             return word
         size = 9 if inputs.size <= 20 else 8
         if inputs.size <= _MOST_NAMES:
-            labels = [_shortened(str(names[j])) for j in inputs]
+            labels = [shortened(str(names[j]), _MOST_LETTERS) for j in inputs]
             axis.set_yticks(range(inputs.size), labels, fontsize=size)
             return "encoded feature" if rows.grouped else word
         if rows.n_shown <= _MOST_NAMES and rows.grouped:
             starts = np.r_[0, rows.ends[:-1]]
-            labels = [_shortened(str(self.groups[inputs[start]])) for start in starts]
+            labels = [shortened(str(self.groups[inputs[start]]), _MOST_LETTERS) for start in starts]
             axis.set_yticks((starts + rows.ends - 1) / 2, labels, fontsize=size)
             return "feature, a row for each encoded column"
         if inputs.size == np.shape(self.coef)[0] and not rows.grouped:
@@ -549,17 +550,6 @@ def _names_of_outputs(model):
     n_outputs = model.coefs_[-1].shape[1]
     known = isinstance(classes, np.ndarray) and classes.shape == (n_outputs,)
     return classes if known else np.arange(n_outputs)
-
-
-# -- names ----------------------------------------------------------------------------------------
-
-
-def _shortened(name):
-    """A long name without its middle."""
-    if len(name) <= _MOST_LETTERS:
-        return name
-    half = _MOST_LETTERS // 2
-    return f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half + 1 :]}"
 
 
 # -- arguments ------------------------------------------------------------------------------------
