@@ -185,7 +185,7 @@ class FeatureEffectDisplay:
         for upper, lower in self.ax_:
             if is_at_left(upper):
                 upper.set_ylabel(f"partial dependence:\n{self.response}", fontsize=9)
-                lower.set_ylabel("contribution to\nunits", fontsize=9)
+                lower.set_ylabel("contribution\nto units", fontsize=9)
         return self
 
     @classmethod
@@ -215,6 +215,8 @@ class FeatureEffectDisplay:
             Fitted :class:`MDLAMClassifier` or :class:`MDLAMRegressor`, or another estimator with
             ``coefs_`` such as MLPClassifier. For a search its ``best_estimator_`` is used. For a
             Pipeline the last step is used, and the features are the outputs of the steps before.
+            For a TransformedTargetRegressor it is the regressor, which predicts the transformed
+            target.
         X : {array-like, data frame} of shape (n_samples, n_features)
             Samples to average over, such as the training samples, in the form that ``estimator``
             takes, with categories and missing values.

@@ -182,7 +182,7 @@ class EncodingDisplay:
             shown = list(with_pieces)[:MOST_SHOWN]
             if not shown:
                 raise ValueError(
-                    "No feature has bins: each has at most two values, or is a category."
+                    "No feature has bins: all are categories, or have at most two values."
                 )
         else:
             shown = places_of_features(features, names)

@@ -202,6 +202,7 @@ class RegularizationPathDisplay:
                 path.alphas, path.test_scores, color="#0072B2", label="test samples"
             )
             best = int(np.argmax(path.test_scores))
+            n_best = path.n_features_used[best]
             axis.plot(
                 path.alphas[best],
                 path.test_scores[best],
@@ -210,7 +211,7 @@ class RegularizationPathDisplay:
                 markerfacecolor="white",
                 markeredgewidth=2,
                 color="#0072B2",
-                label=f"best: {path.n_features_used[best]} features",
+                label=f"best: {n_best} feature{'s' if n_best != 1 else ''}",
             )
         axis.set_ylabel("score")
         axis.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))

@@ -459,8 +459,9 @@ def features_of_inputs(model, before=()):
 
 def suggestion(name, names):
     """The end of a message about a name that is much like one of some others, or its last part."""
-    near = [each for each in names if name and each.endswith(f"__{name}")]
-    near = near or difflib.get_close_matches(str(name), names, n=1)
+    # A column transformer puts the name of its step before that of a column.
+    known = {each.rpartition("__")[2]: each for each in names} | {each: each for each in names}
+    near = [known[each] for each in difflib.get_close_matches(str(name), known, n=1)]
     return f", did you mean {near[0]!r}?" if near else ""
 
 

@@ -18,7 +18,6 @@ from skmdlam import (
     ConvergenceDisplay,
     MDLAMClassifier,
     MDLAMRegressor,
-    PiecewiseLinearEncoder,
     WeightsDisplay,
 )
 
@@ -120,27 +119,29 @@ class TestConvergence:
         assert display.marks_ == []
         assert np.ptp(drawn(display)) > 0
 
-    def test_one_axes_for_losses_of_several(self, pyplot, fitted):
-        models = {"ours": fitted["relaxed"], "theirs": fitted["mlp"]}
+    def test_one_axes_for_objectives_of_several(self, pyplot, fitted):
+        models = {"a": fitted["relaxed"], "b": fitted["feasible"]}
         display = ConvergenceDisplay.from_estimator(models, curves=("loss", "objective"))
         assert len(display.figure_.axes) == 1
-        assert labels(display.ax_) == ["ours, loss", "ours, objective", "theirs, loss"]
-        loss, objective, theirs = display.lines_
-        assert loss.get_color() == objective.get_color() != theirs.get_color()
-        assert loss.get_linestyle() == theirs.get_linestyle() != objective.get_linestyle()
+        assert display.ax_.get_ylabel() == "objective, per sample"
+        names = ["training objective", "objective of the solver"]
+        assert labels(display.ax_) == [f"{name}, {curve}" for name in "ab" for curve in names]
+        loss, objective, other, _ = display.lines_
+        assert loss.get_color() == objective.get_color() != other.get_color()
+        assert loss.get_linestyle() == other.get_linestyle() != objective.get_linestyle()
 
-    def test_curves_of_one_estimator_differ_in_colour(self, pyplot, fitted):
+    def test_curves_of_one_estimator_differ_in_color(self, pyplot, fitted):
         display = ConvergenceDisplay.from_estimator(fitted["relaxed"], curves=["loss", "objective"])
-        assert labels(display.ax_) == ["loss", "objective"]
+        assert labels(display.ax_) == ["training objective", "objective of the solver"]
         assert len({line.get_color() for line in display.lines_}) == 2
 
     def test_panels(self, pyplot, fitted):
         models = [fitted["feasible"], fitted["relaxed"]]
         display = ConvergenceDisplay.from_estimator(models, curves=["loss", "rho", "gap"])
         assert [axis.get_ylabel() for axis in display.ax_] == [
-            "loss, mean over samples",
+            "training objective",
             "rho",
-            "gap of the constraints",
+            "constraint residual",
         ]
         assert [line.axes for line in display.lines_] == np.repeat(display.ax_, 2).tolist()
         # The second panel has the same lines as the first, and the third says what it leaves out.
@@ -150,8 +151,8 @@ class TestConvergence:
             [],
             [f"{names[0]} (all zero)", names[1]],
         ]
-        colours = [line.get_color() for line in display.lines_]
-        assert colours == colours[:2] * 3
+        colors = [line.get_color() for line in display.lines_]
+        assert colors == colors[:2] * 3
 
     @pytest.mark.parametrize("name", ["stopped", "mlp_stopped"])
     def test_marks_the_epoch_that_was_kept(self, pyplot, fitted, name):
@@ -162,8 +163,12 @@ class TestConvergence:
         assert loss.get_xdata().tolist() == score.get_xdata().tolist() == [epoch]
         assert loss.get_ydata().tolist() == [model.loss_curve_[epoch - 1]]
         assert score.get_ydata().tolist() == [model.best_validation_score_]
-        assert "weights kept" in labels(display.ax_[0])
-        assert [axis.get_yscale() for axis in display.ax_] == ["log", "linear"]
+        assert "returned weights" in labels(display.ax_[0])
+        assert [axis.get_ylabel() for axis in display.ax_] == [
+            "training loss,\naverage over mini-batches" if "mlp" in name else "training objective",
+            "validation accuracy",
+        ]
+        assert display.ax_[1].get_yscale() == "linear"
 
     def test_loss_of_each_epoch_and_the_best_so_far(self, pyplot, noisy):
         display = ConvergenceDisplay.from_estimator(noisy, curves=["loss", "best_loss"])
@@ -173,7 +178,7 @@ class TestConvergence:
         lowest = [min(curve[: k + 1]) for k in range(len(curve))]
         assert best.get_ydata().tolist() == lowest != curve
         assert lowest[-1] == noisy.best_loss_
-        assert labels(display.ax_) == ["loss", "best loss", "weights kept"]
+        assert labels(display.ax_) == ["training objective", "best so far", "returned weights"]
         assert loss.get_color() != best.get_color()
         assert np.ptp(drawn(display)) > 0
 
@@ -188,8 +193,9 @@ class TestConvergence:
 
     def test_the_best_so_far_of_several(self, pyplot, noisy, fitted):
         display = ConvergenceDisplay.from_estimator(
-            {"ours": noisy, "theirs": fitted["mlp"]}, curves=["loss", "best_loss"]
+            {"a": noisy, "mlp": fitted["mlp"]}, curves=["loss", "best_loss"]
         )
+        assert len(display.ax_) == 2
         loss, best, theirs, lowest = display.lines_
         assert loss.get_color() == best.get_color() != theirs.get_color() == lowest.get_color()
         assert loss.get_linestyle() == theirs.get_linestyle() != best.get_linestyle()
@@ -211,7 +217,7 @@ class TestConvergence:
         model.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
         display = ConvergenceDisplay.from_estimator(model, curves=["loss", "validation_loss"])
         assert display.lines_[1].get_ydata().tolist() == model.validation_loss_curve_
-        assert labels(display.ax_)[:2] == ["loss", "validation loss"]
+        assert labels(display.ax_)[:2] == ["training objective", "validation loss"]
         best = int(np.argmax(model.validation_scores_)) + 1
         lowest = int(np.argmin(model.loss_curve_)) + 1
         assert best < lowest
@@ -219,15 +225,63 @@ class TestConvergence:
         marked = [mark.get_xdata().tolist() for mark in display.marks_]
         assert marked == [[expected]] * (2 if expected < model.n_iter_ else 0)
 
+    def test_quantities_that_differ_have_axes_of_their_own(self, pyplot):
+        """Losses and metrics that differ; penalties that differ are told."""
+
+        def regressor(**options):
+            model = MDLAMRegressor(hidden_layer_sizes=(3,), max_iter=2, random_state=0)
+            return model.set_params(**options).fit(X, y)
+
+        X, y = make_regression(60, 3, random_state=0)
+        models = {
+            "a": regressor(alpha=1.0, early_stopping=True),
+            "b": regressor(alpha=2.0),
+            "c": regressor(loss="huber", early_stopping=True, scoring="neg_mean_absolute_error"),
+        }
+        display = ConvergenceDisplay.from_estimator(models, curves=["loss", "validation"])
+        assert {axis.get_ylabel(): labels(axis)[0] for axis in display.ax_} == {
+            "training objective\n(squared error)\n(penalties differ)": "a",
+            "training objective\n(huber 1.35)": "c",
+            "validation R\N{SUPERSCRIPT TWO}": "a",
+            "validation\nneg mean absolute error": "c",
+        }
+        assert [line.axes for line in display.lines_[:2]] == [display.ax_[0]] * 2
+        with pytest.raises(ValueError, match="each of the 2 quantities that cannot share one"):
+            ConvergenceDisplay.from_estimator(models, ax=display.ax_[0])
+
+    def test_chunks_of_a_stream(self, pyplot, fitted):
+        X, y = load_iris(return_X_y=True)
+        model = MDLAMClassifier((3,), random_state=0).partial_fit(X, y, classes=range(3))
+        display = ConvergenceDisplay.from_estimator(model)
+        assert display.ax_.get_xlabel() == "call of partial_fit"
+        assert display.ax_.get_ylabel() == "loss on each chunk\nbefore learning it"
+        both = ConvergenceDisplay.from_estimator([model, fitted["feasible"]])
+        assert both.ax_[1].get_ylabel() == "training objective"
+        assert both.ax_[1].get_xlabel() == "iteration, or call of partial_fit"
+
+    def test_auto_scale_is_log_for_a_wide_range(self, pyplot):
+        wide, narrow = [1.0, 0.1], [1.0, 0.6]
+        for values, scale in ((wide, "log"), (narrow, "linear")):
+            assert ConvergenceDisplay({"a": {"loss": values}}).plot().ax_.get_yscale() == scale
+
+    def test_drawn_into_the_same_axes_twice(self, pyplot):
+        _, ax = pyplot.subplots()
+        for name in ("one", "two"):
+            display = ConvergenceDisplay({name: {"loss": [2.0, 1.0]}}).plot(ax)
+        assert labels(ax) == ["one", "two"]
+        assert len({line.get_color() for line in ax.lines}) == 2
+        assert display.lines_ == [ax.lines[1]]
+
     def test_estimator_without_a_curve_is_left_out_of_it(self, pyplot, fitted):
         models = [fitted["stopped"], fitted["mlp"]]
         display = ConvergenceDisplay.from_estimator(models, curves=["loss", "validation"])
-        assert [len(axis.lines) for axis in display.ax_] == [3, 2]  # lines and marks
+        assert [len(axis.lines) for axis in display.ax_] == [2, 1, 2]  # lines and marks
 
     def test_names_without_a_dict(self, pyplot, fitted):
         a, b = fitted["feasible"], fitted["mlp"]
         display = ConvergenceDisplay.from_estimator([a, b])
-        assert labels(display.ax_) == ["MDLAMClassifier", "MLPClassifier"]
+        names = [labels(axis) for axis in display.ax_]
+        assert names == [["MDLAMClassifier"], ["MLPClassifier"]]
         display = ConvergenceDisplay.from_estimator((a, a))
         assert labels(display.ax_) == ["MDLAMClassifier 1", "MDLAMClassifier 2"]
 
@@ -257,7 +311,7 @@ class TestConvergence:
         (line,) = display.lines_
         assert line.get_linewidth() == 4 and line.get_color() == "k"
 
-    def test_many_estimators_have_colours_of_their_own(self, pyplot):
+    def test_many_estimators_have_colors_of_their_own(self, pyplot):
         display = ConvergenceDisplay({f"{k}": {"loss": [k + 1.0, 1.0]} for k in range(12)}).plot()
         assert len({str(line.get_color()) for line in display.lines_}) == 12
         drawn(display)
@@ -267,7 +321,7 @@ class TestConvergence:
         assert ConvergenceDisplay({"a": {"gap": [0.0, 0.0]}}).plot().ax_.get_yscale() == "linear"
 
     def test_ticks_are_plain_numbers(self, pyplot):
-        display = ConvergenceDisplay({"a": {"loss": [0.9, 0.2]}}).plot()
+        display = ConvergenceDisplay({"a": {"loss": [0.9, 0.2]}}).plot(scale="log")
         drawn(display)
         texts = [text.get_text() for text in display.ax_.yaxis.get_minorticklabels()]
         assert "0.2" in texts and not any("times" in text for text in texts)
@@ -275,7 +329,11 @@ class TestConvergence:
     @pytest.mark.parametrize(
         ("which", "options", "message"),
         [
-            ("feasible", {"curves": "los"}, r"curves must be .*'loss'.*got 'los'"),
+            (
+                "feasible",
+                {"curves": "los"},
+                "curves must be .*'los', did you mean 'loss'",
+            ),
             ("feasible", {"curves": ["loss", 3]}, r"curves must be .*got 3"),
             ("feasible", {"curves": []}, "curves must name at least one of loss"),
             ("feasible", {"scale": "logit"}, r"scale must be one of 'auto'.*got 'logit'"),
@@ -303,7 +361,7 @@ class TestConvergence:
 
     def test_bad_axes(self, pyplot, fitted):
         _, axes = pyplot.subplots(1, 2)
-        with pytest.raises(ValueError, match=r"each of the 1 panel\(s\) \(loss\); got 2"):
+        with pytest.raises(ValueError, match="a single Axes, for the training loss, average over"):
             ConvergenceDisplay.from_estimator(fitted["mlp"], ax=axes)
 
     def test_negative_values_on_a_log_scale(self, pyplot):

@@ -16,7 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skmdlam import FeatureEffectDisplay, MDLAMClassifier, MDLAMRegressor
-from skmdlam._effect_display import _FirstLayer, _shortened
+from skmdlam._effect_display import _FirstLayer
+from skmdlam._feature_panels import shortened
 from skmdlam._frames import table_of
 
 pd = pytest.importorskip("pandas")
@@ -350,8 +351,10 @@ class TestCategories:
         np.testing.assert_array_equal(display.lines_[1].get_ydata(), display.effects[1].average)
 
     def test_long_names_differ(self):
-        assert len(_shortened("a town of a long name 17")) == 14
-        assert _shortened("a town of a long name 17") != _shortened("a town of a long name 18")
+        assert len(shortened("a town of a long name 17", 14)) == 14
+        assert shortened("a town of a long name 17", 14) != shortened(
+            "a town of a long name 18", 14
+        )
 
     def test_nothing_but_gaps(self, model):
         with pytest.raises(ValueError, match="no values of width, only gaps"):
@@ -428,7 +431,10 @@ class TestBadCalls:
             ({"grid_resolution": 1}, "grid_resolution must be"),
             ({"percentiles": (0.9, 0.1)}, "percentiles must be two"),
             ({"percentiles": 0.5}, "percentiles must be two"),
-            ({"response_method": "predict"}, "response_method must be one of"),
+            (
+                {"response_method": "predict_prob"},
+                "did you mean 'predict_proba'",
+            ),
             ({"response_method": "predict_proba"}, 'must be "auto" for a regressor'),
             ({"target": 1}, "one output only; got 1"),
             ({"features": 0, "ax": [None]}, "must hold 2 Axes, 2 for each of the 1"),
