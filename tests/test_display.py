@@ -137,7 +137,9 @@ class TestConvergence:
 
     def test_panels(self, pyplot, fitted):
         models = [fitted["feasible"], fitted["relaxed"]]
-        display = ConvergenceDisplay.from_estimator(models, curves=["loss", "rho", "gap"])
+        display = ConvergenceDisplay.from_estimator(
+            models, curves=["loss", "rho", "gap"], scale="log"
+        )
         assert [axis.get_ylabel() for axis in display.ax_] == [
             "training objective",
             "rho",
@@ -225,6 +227,7 @@ class TestConvergence:
         marked = [mark.get_xdata().tolist() for mark in display.marks_]
         assert marked == [[expected]] * (2 if expected < model.n_iter_ else 0)
 
+    @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
     def test_quantities_that_differ_have_axes_of_their_own(self, pyplot):
         """Losses and metrics that differ; penalties that differ are told."""
 
@@ -239,7 +242,7 @@ class TestConvergence:
             "c": regressor(loss="huber", early_stopping=True, scoring="neg_mean_absolute_error"),
         }
         display = ConvergenceDisplay.from_estimator(models, curves=["loss", "validation"])
-        assert {axis.get_ylabel(): labels(axis)[0] for axis in display.ax_} == {
+        assert {axis.get_ylabel(): axis.lines[0].get_label() for axis in display.ax_} == {
             "training objective\n(squared error)\n(penalties differ)": "a",
             "training objective\n(huber 1.35)": "c",
             "validation R\N{SUPERSCRIPT TWO}": "a",

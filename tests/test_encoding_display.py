@@ -8,7 +8,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from skmdlam import EncodingDisplay, MDLAMRegressor, PiecewiseLinearEncoder
 
@@ -173,3 +173,17 @@ class TestArguments:
         encoder = PiecewiseLinearEncoder().fit(X[["flag"]])
         with pytest.raises(ValueError, match="No feature has bins"):
             EncodingDisplay.from_encoder(encoder)
+
+
+def test_names_and_scale(pyplot):
+    """From the steps of a pipeline; positive values crowded at one end have a log scale."""
+    frame = pd.DataFrame({"rare": np.exp(np.linspace(0, 12, 60)), "even": np.arange(60.0)})
+    model = MDLAMRegressor(
+        hidden_layer_sizes=(2,), encoding="piecewise", max_iter=1, random_state=0
+    )
+    pipeline = make_pipeline(MaxAbsScaler(), model)
+    display = EncodingDisplay.from_estimator(pipeline.fit(frame, frame["even"]))
+    assert [axis.get_title() for axis in display.ax_] == ["rare: 8 bins", "even: 8 bins"]
+    assert [axis.get_xscale() for axis in display.ax_] == ["log", "linear"]
+    with pytest.raises(ValueError, match="did you mean 'even'"):
+        EncodingDisplay.from_estimator(pipeline, "evn")
