@@ -111,7 +111,7 @@ class TestConvergence:
     @pytest.mark.slow
     def test_line_is_the_attribute(self, pyplot, fitted, curve, attribute):
         model = fitted["relaxed"]
-        display = ConvergenceDisplay.from_estimator(model, curves=curve)
+        display = ConvergenceDisplay.from_estimator(model, curves=curve, scale="log")
         (line,) = display.lines_
         assert line.get_ydata().tolist() == getattr(model, attribute)
         assert line.get_xdata().tolist() == list(range(1, model.n_iter_ + 1))
