@@ -42,6 +42,8 @@ _RESPONSES = ("auto", "predict_proba", "decision_function")
 _FEW_VALUES = 12
 # Levels of a category that have room in a panel, and letters of their names.
 _MOST_LEVELS, _MOST_LETTERS = 12, 14
+# Positive values have a log scale where the last decile is so many times the first.
+_SKEWED = 30.0
 # Of the panels of partial dependence and of curves.
 _HEIGHTS = (1.0, 0.7)
 
@@ -174,7 +176,7 @@ class FeatureEffectDisplay:
             upper.tick_params(labelbottom=False)
             if levels is not None:
                 _level_ticks(lower, levels, effect.n_levels)
-            elif few or not log_if_skewed(lower, *effect.deciles[[0, -1]], x):
+            elif few or not log_if_skewed(lower, *effect.deciles[[0, -1]], x, _SKEWED):
                 few_ticks(lower, x)
         for axes, values in zip(self.ax_.T, ("average", "curves"), strict=True):
             limits = _limits([effect[values] for effect in self.effects])

@@ -19,6 +19,8 @@ from .encoding import PiecewiseLinearEncoder
 
 # Evenly spaced values of a column at which its pieces are drawn, besides knots and quantiles.
 _N_VALUES = 200
+# Positive knots have a log scale where the last inner one is so many times the first.
+_SKEWED = 10.0
 
 
 class EncodingDisplay:
@@ -110,7 +112,8 @@ class EncodingDisplay:
             title = f"{shortened(name)}: {n_pieces} bin{'s' if n_pieces > 1 else ''}"
             axis.set_title(title + (" + missing" if has_gaps else ""), fontsize=10)
             axis.set_ylim(-0.1, 1.05)  # the marks are below the lines
-            if n_pieces < 3 or not log_if_skewed(axis, *np.asarray(knots)[[1, -2]], knots):
+            inner = np.asarray(knots)[[1, -2]]
+            if n_pieces < 3 or not log_if_skewed(axis, *inner, knots, _SKEWED):
                 few_ticks(axis, knots)
             axis.margins(x=0.02)
             axis.set_yticks([0, 0.5, 1], ["0", "0.5", "1"] if is_at_left(axis) else [])

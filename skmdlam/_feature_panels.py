@@ -9,8 +9,6 @@ from .display import _is_integer, suggestion
 # So many features are shown where nobody says which.
 MOST_SHOWN = 6
 _FEW_TICKS = 4
-# Positive values that spread over more than so many times the least have a log scale.
-_SKEWED = 30.0
 _MOST_LETTERS = 22
 
 
@@ -115,7 +113,7 @@ def few_ticks(axis, values):
         axis.xaxis.set_major_formatter(lambda x, _: _brief(x))
 
 
-def log_if_skewed(axis, low, high, values):
+def log_if_skewed(axis, low, high, values, ratio):
     """Set a log scale, and its ticks, where positive values are crowded at the left end.
 
     Parameters
@@ -125,6 +123,8 @@ def log_if_skewed(axis, low, high, values):
         Ends of most of the values.
     values : ndarray
         All that is shown.
+    ratio : float
+        Of the high to the low end, from which on they are crowded.
 
     Returns
     -------
@@ -132,7 +132,7 @@ def log_if_skewed(axis, low, high, values):
     """
     from matplotlib.ticker import LogLocator, NullLocator
 
-    if not (np.min(values) > 0 and high > _SKEWED * low):
+    if not (np.min(values) > 0 and high > ratio * low):
         return False
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(LogLocator(numticks=5))

@@ -5,6 +5,8 @@ import numpy as np
 from ._path import regularization_path
 from .display import _COLORS, _plain_numbers, _pyplot
 
+# Norms of less than so much of the largest one have no say in the order.
+_NEARLY_ZERO = 0.01
 # Lines that have a color more than once differ by these.
 _STYLES = ("-", "--", ":")
 
@@ -34,7 +36,8 @@ class RegularizationPathDisplay:
     score_lines_ : list of matplotlib Line2D
         Score on the training samples, and on the test samples if there are any.
     order_ : ndarray of int of shape (n_inputs,)
-        Indices of the features, the one that is dropped last first.
+        Indices of the features, the one that is dropped last first. Norms below a hundredth of the
+        largest one count as zero here.
 
     See Also
     --------
@@ -153,9 +156,12 @@ class RegularizationPathDisplay:
         return list(names)
 
     def _order(self):
-        """Inputs by the largest alpha that uses them, then by their norms there and below."""
+        """Inputs by the largest alpha that uses them, then by their norms there and below.
+
+        What is all but zero is not used: some come back so for a while.
+        """
         norms = np.asarray(self.path.norms)
-        used = norms > 0
+        used = norms > _NEARLY_ZERO * norms.max(initial=0.0)
         last = np.where(used.any(axis=0), used.argmax(axis=0), len(norms))
         at_last = norms[np.minimum(last, len(norms) - 1), np.arange(norms.shape[1])]
         return np.lexsort((-at_last, last))

@@ -23,6 +23,8 @@ _SCALES = ("auto", "log", "linear")
 _LOG_RANGE = 5.0
 _MOST_LETTERS = 60
 _SHORT_METRIC = 10
+# A legend of more entries is beside the axes.
+_MOST_INSIDE = 5
 _BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
 
 
@@ -348,7 +350,8 @@ class ConvergenceDisplay:
         else:
             axis.ticklabel_format(axis="y", scilimits=(-3, 5), useOffset=False)
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        for line, (name, _, values) in zip(list(handles), curves, strict=True):
+        entries = _by_color_and_style(handles, curves) if by_name and len(kinds) > 1 else handles[:]
+        for line, (name, _, values) in zip(handles, curves, strict=True):
             iteration = (self.kept or {}).get(name)
             if iteration is None or not 1 <= iteration <= len(values):
                 continue
@@ -365,14 +368,18 @@ class ConvergenceDisplay:
                 zorder=3,
             )
             if self.marks_ == [] or self.marks_[-1].axes is not axis:
-                handles.append(mark)
+                entries.append(mark)
             self.marks_.append(mark)
         # The same legend below every axes would say the same thing again and again.
-        labels = {handle.get_label() for handle in handles}
+        labels = {entry.get_label() for entry in entries}
         if labels - self._explained:
             if already:  # what somebody has drawn before
-                handles = axis.get_legend_handles_labels()[0]
-            axis.legend(handles=handles, fontsize="small", **(_BESIDE if len(handles) > 6 else {}))
+                entries = axis.get_legend_handles_labels()[0]
+            axis.legend(
+                handles=entries,
+                fontsize="small",
+                **(_BESIDE if len(entries) > _MOST_INSIDE else {}),
+            )
             self._explained |= labels
 
 
@@ -658,6 +665,21 @@ def _long_names(line_kw):
     from matplotlib.lines import Line2D
 
     return normalize_kwargs(line_kw, Line2D)
+
+
+def _by_color_and_style(lines, curves):
+    """Entries of a legend: names by their colors, and curves by their styles."""
+    from matplotlib.lines import Line2D
+
+    colors, styles = {}, {}
+    for line, (name, curve, _) in zip(lines, curves, strict=True):
+        colors.setdefault(name, line.get_color())
+        styles.setdefault(_CURVES[curve].label, line.get_linestyle())
+    entries = [Line2D([], [], color=color, label=name) for name, color in colors.items()]
+    return entries + [
+        Line2D([], [], color="0.35", linestyle=style, label=label)
+        for label, style in styles.items()
+    ]
 
 
 def _plain_numbers(axis):

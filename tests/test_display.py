@@ -125,7 +125,10 @@ class TestConvergence:
         assert len(display.figure_.axes) == 1
         assert display.ax_.get_ylabel() == "objective, per sample"
         names = ["training objective", "objective of the solver"]
-        assert labels(display.ax_) == [f"{name}, {curve}" for name in "ab" for curve in names]
+        assert labels(display.ax_) == ["a", "b", *names]
+        assert [line.get_label() for line in display.lines_] == [
+            f"{name}, {curve}" for name in "ab" for curve in names
+        ]
         loss, objective, other, _ = display.lines_
         assert loss.get_color() == objective.get_color() != other.get_color()
         assert loss.get_linestyle() == other.get_linestyle() != objective.get_linestyle()
