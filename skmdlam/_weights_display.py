@@ -176,6 +176,7 @@ class WeightsDisplay:
             height = 5.4 if kind == "image" else min(max(0.2 * rows.inputs.size + 1.6, 3.6), 8.4)
             _, ax = plt.subplots(layout=layout, figsize=(6.4, height))
         self.ax_, self.figure_ = ax, ax.figure
+        ax.grid(False)  # that of a style would be drawn across the weights
         W = W[np.ix_(self.features_, self.units_)]
         if kind == "image":
             self._draw_images(W, image_shape, image_kw or {})

@@ -226,8 +226,9 @@ class ConvergenceDisplay:
         penalties differ, and only their shapes are comparable. The accuracy of fits with different
         settings is compared by "validation".
 
-        After :meth:`~MDLAMClassifier.partial_fit` the entries of ``loss_curve_`` are the losses on
-        each chunk before it was learned.
+        :meth:`~MDLAMClassifier.partial_fit` appends the loss on each chunk before it was learned to
+        ``loss_curve_``; if the estimator was fitted before, the curve begins with the training
+        objective of that fit.
 
         Examples
         --------
@@ -405,6 +406,11 @@ def unwrapped(estimator):
             raise ValueError(f"estimator must be fitted; got the class {estimator.__name__}.")
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
+        elif hasattr(estimator, "cv_results_"):
+            raise ValueError(
+                f"This {type(estimator).__name__} was fitted with refit=False: there is no "
+                "best_estimator_ to show."
+            )
         elif hasattr(estimator, "steps"):
             if len(estimator.steps) > 1:
                 before.append(estimator[:-1])
@@ -419,8 +425,7 @@ def check_has_weights(model):
     """Refuse what is not fitted, or has no weights by layer."""
     check_is_fitted(model)
     if not hasattr(model, "coefs_"):
-        hint = " (fit it with refit=True)" if hasattr(model, "cv_results_") else ""
-        raise ValueError(f"{type(model).__name__} has no coefs_, weights by layer, to show{hint}.")
+        raise ValueError(f"{type(model).__name__} has no coefs_, weights by layer, to show.")
 
 
 def names_of_columns(model, before=()):

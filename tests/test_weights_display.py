@@ -8,11 +8,13 @@ import scipy.sparse as sp
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris, make_regression
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor, PiecewiseLinearEncoder, WeightsDisplay
+from skmdlam.display import names_of_columns
 
 pd = pytest.importorskip("pandas")
 show = WeightsDisplay.from_estimator
@@ -99,7 +101,8 @@ class TestNames:
         assert row_names(show(make_pipeline(columns, inner).fit(frame, frame["size"]))) == expected
         # A step that makes columns without names.
         nameless = make_pipeline(columns, FunctionTransformer(), MDLAMRegressor(**QUICK))
-        assert show(nameless.fit(frame, frame["size"])).feature_names is None
+        nameless.fit(frame, frame["size"])
+        assert names_of_columns(nameless[-1], [nameless[:-1]]) is None
 
     def test_of_encoded_columns_in_a_pipeline(self, pyplot):
         X = pd.DataFrame({"a": np.arange(60.0) ** 3, "b": np.arange(60) % 2})
@@ -292,6 +295,14 @@ class TestWeights:
     def test_bad_coef(self, pyplot, coef, message):
         with pytest.raises(ValueError, match=message):
             WeightsDisplay(coef).plot()
+
+    def test_search_without_refit(self, pyplot):
+        X, y = load_iris(return_X_y=True)
+        search = GridSearchCV(
+            MDLAMClassifier((2,), max_iter=1), {"alpha": [1.0]}, refit=False, cv=2
+        )
+        with pytest.raises(ValueError, match="refit=False: there is no best_estimator_"):
+            show(search.fit(X, y))
 
     def test_bad_estimators(self, pyplot):
         with pytest.raises(NotFittedError):
