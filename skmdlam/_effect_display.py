@@ -65,7 +65,8 @@ class FeatureEffectDisplay:
     encoded.
 
     A category has a point for each of its levels, for at most twelve, the most frequent ones first.
-    Missing values are a level named "missing" there; in numeric features they are left out.
+    Missing values are a level named "missing" there. For a numeric feature with missing values a
+    dotted line shows the mean prediction with the feature missing.
 
     The contributions are exact: :math:`z_k(x) = \bar z_k + \sum_j c_{jk}(x_j)` is the
     pre-activation of unit k, where :math:`\bar z_k` is its mean over the samples. Partial
@@ -87,6 +88,8 @@ class FeatureEffectDisplay:
         - ``level_names``: names of the levels, None for numeric features;
         - ``n_levels``: number of levels among the samples, shown or not, 0 for numeric features;
         - ``average``: ndarray of shape (n_values,), the partial dependence at these values;
+        - ``missing``: float, the partial dependence for a missing value; None for a category, and
+          if no sample has one;
         - ``units``: ndarray of int of shape (n_units,), the hidden units that depend most on it,
           ordered by the standard deviation of the contribution over the samples times the norm of
           the outgoing weights of the unit;
@@ -105,6 +108,8 @@ class FeatureEffectDisplay:
         Figure containing the axes.
     lines_ : list of matplotlib Line2D
         Partial dependence, a line for each feature.
+    missing_lines_ : list of matplotlib Line2D
+        Partial dependence for missing values, None for a feature without any.
     curve_lines_ : list of list of matplotlib Line2D
         For each feature the contributions to units.
     deciles_ : list of matplotlib LineCollection
@@ -161,6 +166,7 @@ class FeatureEffectDisplay:
         self.ax_ = make_panels(plt, ax, len(self.effects), _HEIGHTS)
         self.figure_ = self.ax_[0, 0].figure
         self.lines_, self.curve_lines_, self.deciles_ = [], [], []
+        self.missing_lines_ = []
         line_kw, curve_kw = _long_names(line_kw or {}), _long_names(curve_kw or {})
         for (upper, lower), effect in zip(self.ax_, self.effects, strict=True):
             levels = effect.get("level_names")
@@ -170,6 +176,7 @@ class FeatureEffectDisplay:
             if levels is not None:  # they have no order
                 style["linestyle"] = "none"
             self.lines_ += upper.plot(x, effect.average, **style | line_kw)
+            self.missing_lines_.append(_draw_missing(upper, effect))
             self.curve_lines_.append(self._draw_curves(lower, effect, x, curve_kw))
             self.deciles_.append(mark_along_axis(lower, effect.deciles))
             upper.set_title(shortened(effect.name), fontsize=10)
@@ -179,7 +186,11 @@ class FeatureEffectDisplay:
             elif few or not log_if_skewed(lower, *effect.deciles[[0, -1]], x, _SKEWED):
                 few_ticks(lower, x)
         for axes, values in zip(self.ax_.T, ("average", "curves"), strict=True):
-            limits = _limits([effect[values] for effect in self.effects])
+            shown = [effect[values] for effect in self.effects]
+            if values == "average":
+                missing = [effect.get("missing") for effect in self.effects]
+                shown += [np.array([value]) for value in missing if value is not None]
+            limits = _limits(shown)
             for axis in axes:
                 axis.set_ylim(limits)
                 if not is_at_left(axis):
@@ -323,6 +334,9 @@ class FeatureEffectDisplay:
                 deciles = np.quantile(x, np.arange(0.1, 1.0, 0.1))
             else:
                 grid, values, deciles = own.codes, own.values, np.empty(0)
+            missing = None
+            if own is None and np.isnan(X[:, j]).any():
+                (missing,) = _partial_dependence(predict, layer, j, np.array([np.nan]))
             units = np.argsort(-layer.spread[j], kind="stable")[:n_units]
             effects.append(
                 Bunch(
@@ -332,6 +346,7 @@ class FeatureEffectDisplay:
                     level_names=None if own is None else own.names,
                     n_levels=0 if own is None else own.n_levels,
                     average=_partial_dependence(predict, layer, j, grid),
+                    missing=missing,
                     units=units,
                     curves=layer.curves(j, grid)[:, units],
                     knots=layer.knots[j],
@@ -643,6 +658,19 @@ def _level_ticks(axis, names, n_levels):
     axis.set_xlim(-0.6, len(names) - 0.4)
     if n_levels > len(names):
         axis.set_xlabel(f"{len(names)} most frequent of {n_levels:,} levels", fontsize=8)
+
+
+def _draw_missing(axis, effect):
+    """The line of missing values, with its name inside of the axes; None where there are none."""
+    value, average = effect.get("missing"), effect.average
+    if value is None:
+        return None
+    # At the end where the curve is further away.
+    at_left = abs(average[0] - value) > abs(average[-1] - value)
+    x, side = (0.02, "left") if at_left else (0.98, "right")
+    at = axis.get_yaxis_transform()
+    axis.text(x, value, "missing", transform=at, ha=side, va="bottom", fontsize=8)
+    return axis.axhline(value, color="0.2", linestyle=":", linewidth=1.6)
 
 
 def _limits(values):

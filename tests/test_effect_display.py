@@ -500,6 +500,21 @@ class TestBadCalls:
         )
 
 
+class TestMissing:
+    def test_of_numbers(self):
+        """The mean prediction without the value, and no line where none is missing."""
+        frame = FRAME.copy()
+        frame.loc[::6, "tail"] = np.nan
+        model = fitted(X=frame, hidden=(3,))
+        display = show(model, frame, ["tail", "wave"], subsample=None)
+        expected = model.predict(frame.assign(tail=np.nan)).mean()
+        assert display.effects[0].missing == pytest.approx(expected)
+        assert set(display.missing_lines_[0].get_ydata()) == {display.effects[0].missing}
+        assert display.effects[1].missing is display.missing_lines_[1] is None
+        low, high = display.ax_[1, 0].get_ylim()
+        assert low < expected < high
+
+
 class TestAxes:
     def test_log_scale_of_crowded_values(self):
         """Positive ones alone."""
