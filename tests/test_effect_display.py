@@ -518,12 +518,15 @@ class TestMissing:
 class TestAxes:
     def test_log_scale_of_crowded_values(self):
         """Positive ones alone."""
-        crowded = np.exp(3 * rng.normal(size=(90, 2))) * [1e4, 1.0] - [0.0, 1.0]
+        crowded = np.exp(3 * np.random.default_rng(0).normal(size=(90, 2))) * [1e4, 1.0] - [
+            0.0,
+            1.0,
+        ]
         display = show(fitted(X=crowded, y=np.log(crowded[:, 0]), hidden=(3,)), crowded, [0, 1])
         assert [axis.get_xscale() for axis in display.ax_[:, 1]] == ["log", "linear"]
         display.figure_.canvas.draw()
         ticks = [label.get_text() for label in display.ax_[0, 1].get_xticklabels()]
-        assert "1e7" in ticks
+        assert "100" in ticks and "1e6" in ticks
         # Panels of a row are equally high.
         heights = [axis.get_position().height for axis in display.ax_[:, 0]]
         assert heights[0] == pytest.approx(heights[1], rel=1e-6)
