@@ -564,7 +564,7 @@ def _quantities(named, found):
     return labels
 
 
-def _is_ours(model):
+def _has_objectives(model):
     return hasattr(model, "objective_curve_")
 
 
@@ -574,7 +574,7 @@ def _learned_a_stream(model):
 
 def _loss_quantity(model):
     """What ``loss_curve_`` has the values of."""
-    if _is_ours(model):
+    if _has_objectives(model):
         return _CHUNK_LOSS if _learned_a_stream(model) else _OBJECTIVE
     return _BATCH_LOSS if hasattr(model, "coefs_") else f"loss of {type(model).__name__}"
 
