@@ -83,21 +83,6 @@ def report_of(rows, seeds):
     return f"Mean test deviance over {seeds} data sets of each kind:\n\n{table(header, lines)}"
 
 
-def summary_of(rows):
-    """Where skmdlam at its defaults is below all baselines."""
-    below, places = 0, dict.fromkeys((r["log_rate"], r["n"], r["rate"]) for r in rows)
-    for place in places:
-        chosen = [r for r in rows if (r["log_rate"], r["n"], r["rate"]) == place]
-        mean = {m: np.mean([r["deviance"] for r in chosen if r["method"] == m]) for m in METHODS}
-        others = [value for name, value in mean.items() if not name.startswith("skmdlam")]
-        below += mean["skmdlam, power 1/3"] < min(others)
-    return (
-        f"The default (power 1/3) has the lowest mean deviance, next to four baselines, on {below} "
-        f"of {len(places)} kinds of data. The power is that of the dispersion, by which the penalty "
-        "on the upper layers grows."
-    )
-
-
 def main(arguments=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -121,8 +106,6 @@ def main(arguments=None):
         machine = environment()
     report = (
         "# Rare counts\n\n"
-        'Question: is a fit with `loss="poisson"` better than the mean where events are rare? '
-        f"{summary_of(rows)}\n\n"
         f"Command: `{command_line(__file__, arguments)}`\n\n{machine}\n\n"
         f"{report_of(rows, options.seeds)}"
     )
