@@ -128,12 +128,3 @@ def test_start_gives_these_numbers(monkeypatch, data_dir):
             for model in (MDLAMClassifier(random_state=0), boosting)
         )
         assert float(low) - 0.003 < ours - theirs < float(high) + 0.003
-
-
-def test_commands_are_there_once():
-    """A script of the checks reads the second one from here."""
-    for command in (
-        'python -m pip install ".[examples]" && python examples/plot_quickstart.py',
-        'python -m pip install ".[test]" && python -m pytest',
-    ):
-        assert len(re.findall(rf"^    {re.escape(command)}$", README, re.M)) == 1
