@@ -190,7 +190,7 @@ def test_links_of_the_notes_lead_to_the_guide():
     ("page", "section"), [("parameters", "Parameters"), ("attributes", "Attributes")]
 )
 def test_the_guide_has_details_of_each(estimator, page, section):
-    """In the order of the signature, of parameters; "*" is for what goes without saying."""
+    """In sections that are named by them, of parameters in the order of the signature."""
     path = Path(__file__).resolve().parents[1] / "doc" / "user_guide" / f"{page}.rst"
     lines = path.read_text(encoding="utf-8").splitlines()
     titles = [title for title, rule in zip(lines, lines[1:]) if set(rule) == {"~"}]
