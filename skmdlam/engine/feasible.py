@@ -31,120 +31,86 @@ ACCELERATIONS = ("anderson", "nesterov", None)
 
 @dataclass(frozen=True)
 class Feasible(StepSizes, BatchSizes, StoredOptions):
-    """Alternating minimization of the training objective itself, from feasible points.
+    """Options of solver "feasible": alternating minimization of the training objective itself.
 
-    Minimizes ``J(W, b) = sum_i s_i R_i(z_L) + alpha sum_l penalty(W_l)
-    + activity_alpha/2 unit sum_l sum_k Var_i(z_l[i, k]) + column_alpha/2 unit C(W_1)
-    + upper_alpha/2 unit sum_{l>=2} ||W_l||^2`` with
-    ``C(W_1) = sqrt(d) sum_j log(1 + 10 std_j^2 ||W_1[j, :]||^2)``, variances weighted by ``s_i``,
-    and ``unit`` the unit of the loss (see Notes). Small tables are fitted by sweeps over all
-    samples, see :meth:`takes_all_samples`, others by steps on batches of samples::
-
-        z_l, a_l  <-  forward: z_l = v_l, a_l = h(z_l), all constraints tight
-        D_L       <-  prox of the loss at z_L, minus z_L
-        D_l       <-  h'(z_l) * (D_{l+1} W_{l+1}')          first-order joint block of (z_l, a_l)
-        dW_l, db_l <- ridge regression of D_l on a_{l-1}    second moments as moving averages
-        W_l       <-  W_l + momentum * (last step) + dW_l   the first layer in its own metric
-        W_l       <-  prox of the penalties in the metric of the step           (now and then)
-
-    An epoch after which J is not finite or more than 1.5 times its best is taken back and rho
-    doubled. J is measured by a forward pass at the end of each epoch, and the weights with the
-    lowest J so far are kept and returned. From one epoch to the next J may rise; on all samples
-    (``batch_size=None``) it does not, because every sweep descends. The pass is over all samples,
-    but of more than 10,000 samples without weights over a random part of them that stays the same
-    for the whole run: 5000 samples, or a sixteenth where that is more. With penalties other than
-    "l2" and "none", where sweeps over all samples follow, it is over all of them.
+    Pass an instance as ``solver`` of :class:`MDLAMClassifier` or :class:`MDLAMRegressor`. The
+    default of most options is chosen from the data.
 
     Parameters
     ----------
     activity_alpha : float or None, default=None
-        Strength of the penalty on the variance of the pre-activations, in samples: it weighs
-        like so many samples on which the network should say nothing. None is 1, times the number
-        of hidden layers of straight activations (at most 3.2), and .3 to 1 of that with curved
-        ones. With 0 there is no penalty on columns and on upper layers either. The estimator's
-        parameter of that name replaces it.
+        Strength of the penalty on the variance of the pre-activations, not negative, in
+        pseudo-samples. None is 1, times the number of hidden layers of ReLU-like activations (at
+        most 3.2) or 0.3 to 1 for curved ones. 0 turns off the penalties on features and upper
+        layers, too. The parameter of that name of the estimator replaces it.
     column_alpha : float or None, default=None
-        Strength of the penalty on the columns of X. It costs a column its use at all more than its
-        use in full, so that columns that say little are left out; every penalty on W_1 that is
-        not logarithmic pulls at the useful ones just as hard. None estimates it from the noise, see
-        :func:`~skmdlam.engine.regularization.estimate_regularization`: 0.75
-        where the targets are clear; where they are noisy it grows with the number of samples, from
-        1.2 for 30 to 4 for 10,000 and more. ``activity_alpha=0`` switches it off too, and weights
-        of less than one on average scale it down.
+        Strength of the penalty on the use of features, not negative. None estimates it from the
+        noise in the targets, see :func:`~skmdlam.engine.regularization.estimate_regularization`:
+        0.75 for low-noise targets, otherwise from 1.2 for 30 samples to 4 for 10,000 and more.
+        Sample weights below one on average scale it down.
     upper_alpha : float or None, default=None
-        Strength of the ridge on the weights of all layers but the first, in samples: with it the
-        price of a unit is ``sqrt(activity_alpha upper_alpha)`` times what it contributes, and no
-        rescaling of layers sheds the other penalties. None estimates it from the noise in the
-        gradients of the loss, with which and with the root of the number of samples it grows.
+        Strength of the L2 penalty on the weights of all layers but the first, not negative, in
+        pseudo-samples. None estimates it from the noise in the gradients of the loss; it grows with
+        the square root of the number of samples, up to 2,000.
     hidden_gain : float or None, default=None
-        Steps of hidden layers are this many times longer than those of the output layer. None is
-        3, and 10 for layers of logistic activations, whose derivative is small.
+        Step size of hidden layers relative to the output layer, positive. None is 3, and 10 for
+        logistic activations, whose derivative is small.
     damping : float or None, default=None
-        Damping of a hidden layer's least-squares step, in units of the mean variance of its
-        inputs. None is 0.1 for each hidden layer, at least 0.2: in deep nets every layer moves what
-        the next one has learned.
+        Damping of the least-squares steps of hidden layers, not negative, in units of the mean
+        variance of their inputs. None is 0.1 for each hidden layer, at least 0.2.
     momentum : float, default=0.9
-        Share of the last step that is repeated, in [0, 1).
+        Fraction of the last step that is repeated, in [0, 1).
     epochs : int or None, default=None
-        Largest number of epochs at full step. None is 150.
+        Maximum number of epochs at full step size. None is 150.
     cool_down : int or None, default=None
-        Epochs in which the steps fall to zero. None is 30, or 15 where the targets are noisy, which
-        longer training fits (with more than one batch an epoch); of many samples as few as 5000
-        steps, 5 epochs or half of the epochs before, whichever are most.
+        Length of the step-size decay phase, in epochs. None is 30, or 15 for high-noise targets
+        (with more than one batch per epoch). For large data sets it is shorter: 5,000 steps, 5
+        epochs or half of the epochs before, whichever is most.
     patience : int or None, default=None
-        Epochs in a row without improving the loss by 1 % and by the estimator's ``tol`` that start
-        the cool-down. None is 5, or 10 where the targets are clear and more epochs go on to gain;
-        of many samples as few as 1500 steps, or 3 epochs.
-        They are noisy where the ratio of :func:`~skmdlam.engine.regularization.noise_of` is .25 or
-        more, clear below, and neither with ``activity_alpha=0``, which asks nobody.
+        Number of epochs in a row without improving the loss by 1 % and by the estimator's ``tol``
+        that starts the step-size decay phase. None is 5, or 10 for low-noise targets. For large
+        data sets it is 1,500 steps, at least 3 epochs.
     acceleration : {"anderson", "nesterov"} or None, default="anderson"
-        How full-batch sweeps are accelerated (``batch_size=None``); see
+        Acceleration of full-batch iterations (``batch_size=None``), see
         :mod:`~skmdlam.engine.steps.quasi_newton`.
     single_precision : bool, default=True
-        Take the steps in float32 also when the data are float64. A fit in one batch never does.
+        Whether to take mini-batch steps in float32 also for float64 data. Full-batch mode never
+        does.
     device : str or None, default=None
-        Where steps and passes over the samples are computed: a device of PyTorch by its name
-        ("cuda", "cuda:1", "cpu") or one of CuPy ("cupy", "cupy:1"), which have to be installed.
-        None is NumPy, and for samples that are arrays of a device under
-        ``sklearn.set_config(array_api_dispatch=True)`` that device. The fit is the same one up to
-        rounding. Samples are dense and complete, penalties quadratic, activations and losses
-        built-in ones; streams (``partial_fit``) stay on NumPy.
+        Device that computes steps and passes over the samples: one of PyTorch ("cuda", "cuda:1",
+        "cpu") or CuPy ("cupy", "cupy:1"). None is NumPy, or the device of the samples under
+        ``sklearn.set_config(array_api_dispatch=True)``. It takes dense X without missing values,
+        penalty "l2" or "none", and built-in activations and losses; ``partial_fit`` stays on NumPy.
     constants : Constants, default=Constants()
-        The tuned numbers, for benchmarks and tests, see :mod:`skmdlam.engine.constants`.
+        Tuned numbers, for benchmarks and tests, see :mod:`skmdlam.engine.constants`.
+
+    Raises
+    ------
+    ValueError
+        When an option is out of range or of the wrong kind.
+
+    See Also
+    --------
+    Relaxed : Options of the other solver.
 
     Notes
     -----
-    Columns of X are centered and scaled for the metric and the start, and the target of a
-    regression for the steps; both are folded back into the weights. With ``alpha=0`` the fit
-    then does not depend on units. Columns that outnumber the samples and are of like spread (within
-    a factor of 1000) are taken to be in one unit and scaled by one number, ``std_j`` in C: each
-    rare one blown up to the size of the others would be noise. Encoded columns count one by one.
-
-    ``unit`` is the variance of the target for squared error and Huber, its mean deviation for
-    absolute error and quantile, its mean for Poisson and 1 for classification; a Huber loss with a
-    delta below the deviation has delta times the deviation. The variance of the output layer is
-    that of ``(z_L - shift) / scale``, in which the target has mean zero and unit spread. In the
-    step of W_l the variance counts with the inputs as they are: it has no share in the targets of
-    the layers below.
-
-    Memory: besides X a copy of it in the coordinates of the metric (float32 by default), the values
-    of a batch, and a few square matrices for each layer. Of a large sparse X the copy is of its
-    entries; where samples and columns are many, up to eight times as many numbers say where the
-    samples lie along the leading directions, and a step changes the weights of the columns in the
-    batch alone, see :class:`~skmdlam.engine.sparse_layers.LazyInputLayer`.
-
-    From a feasible point and for small steps the recursion of the targets D is the one of
-    back-propagation. What is different is the step of the weights, a least-squares fit with no
-    learning rate to choose, the prox of the loss, and the safeguard.
+    Targets are high-noise if the ratio of :func:`~skmdlam.engine.regularization.noise_of` is 0.25
+    or more, and low-noise below. With ``activity_alpha=0`` no noise is estimated, and ``patience``
+    is 5 and ``cool_down`` 30. The training objective is described in :ref:`problem`, the steps,
+    safeguards and memory in :ref:`solvers`, and every derivation in :ref:`algorithm`.
 
     Examples
     --------
     >>> from sklearn.datasets import load_iris
     >>> from skmdlam import Feasible, MDLAMClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> patient = Feasible(patience=10, column_alpha=0.0)
-    >>> MDLAMClassifier((10,), solver=patient, random_state=0).fit(X, y).score(X, y) > 0.9
-    True
+    >>> solver = Feasible(column_alpha=0.0, acceleration=None)
+    >>> model = MDLAMClassifier((10,), solver=solver, random_state=0).fit(X, y)
+    >>> model.column_alpha_
+    0.0
+    >>> model.predict(X[[0, 50, 100]])
+    array([0, 1, 2])
     """
 
     activity_alpha: float | None = None
@@ -384,7 +350,8 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
         **settings
             The attributes of :class:`~skmdlam.engine.records.Settings`. Automatic strengths are
             estimated from chunks of 100 samples and more (that on columns: 400), among the first
-            5,000; without such a chunk they are those of the fit before, or 5 and 0.75.
+            5,000; without such a chunk they are those of the fit before, or those of
+            :func:`~skmdlam.engine.regularization.usual_regularization`.
 
         Returns
         -------
