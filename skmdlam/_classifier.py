@@ -244,61 +244,61 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     @available_if(can_learn_a_stream)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
-        """Learn one chunk of a stream, from where the last call ended.
+        """Update the model with a chunk of data.
 
-        The chunk is gone over up to eight times, fewer times as the stream gets longer, and is not
-        kept. After :meth:`fit` it goes on from the fitted weights. The weights kept, ``coefs_``,
-        are an average of the latest steps: usable at any time, and close to what :meth:`fit` finds
-        in the same samples when there are many or they come several times. ``max_iter``, ``tol``,
-        ``n_iter_no_change``, ``epsilon`` and ``warm_start`` have no part in it.
+        It continues from the last call, or from the weights of :meth:`fit`. The model can be used
+        at any time.
 
         Parameters
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
-            Inputs of the chunk, which may be a single row; they need no scaling. A category that
-            is new in a later chunk is added to ``categories_``, behind the others.
+            Samples of the chunk, at least one; they need no scaling. New categories are appended
+            to ``categories_``.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Labels, or an indicator matrix of several labels.
+            Class labels, or a multilabel indicator matrix.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples, not negative. They count relative to the mean weight of all
-            samples so far, and ``alpha`` counts against their sum.
+            Sample weights, not negative. They count relative to the mean weight of all samples so
+            far, and ``alpha`` counts against their sum.
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come. Needed on the first call, unless :meth:`fit` was before
-            it or y is an indicator matrix; the chunk need not have them all.
+            All classes that can occur in y. Required in the first call, unless :meth:`fit` was
+            called before or y is an indicator matrix. Later chunks need not contain all of them.
 
         Returns
         -------
         self : object
-            The estimator. When the call fails or is interrupted it is left as it was before.
+            The estimator. If the call fails or is interrupted, it is left unchanged.
 
         Raises
         ------
         AttributeError
-            With ``solver="relaxed"``, which needs all samples at once.
+            If ``solver="relaxed"``, which needs all samples at once.
         ValueError
-            When a parameter, the data or the weights are not valid or do not fit what was learned
-            before; with ``early_stopping=True`` or ``class_weight="balanced"``.
+            If a parameter, the data or the weights are not valid or do not match what was learned
+            before, or with ``early_stopping=True`` or ``class_weight="balanced"``.
         FloatingPointError
-            When numbers overflowed on the way: the data need another scale.
+            If numbers overflowed during training: rescale the data.
 
         See Also
         --------
-        fit : All samples at once, which learns more from them.
+        fit : Fit to all samples at once, which learns more from them.
 
         Notes
         -----
+        The chunk is passed over up to eight times, fewer times as the stream gets longer, and is
+        not kept. ``coefs_`` is an average over the latest steps. It is close to what :meth:`fit`
+        finds for the same samples if there are many or they come several times. ``max_iter``,
+        ``tol``, ``n_iter_no_change``, ``epsilon`` and ``warm_start`` are not used.
+
         ``loss_curve_`` gets one more entry, the loss on the chunk *before* it is learned, with
-        ``alpha`` times the penalty, per unit of weight: an honest measure of how the stream is
-        predicted. ``n_iter_`` counts the calls behind the epochs of a fit.
+        ``alpha`` times the penalty, per unit of sample weight (prequential evaluation).
+        ``n_iter_`` counts calls in addition to the iterations of a fit.
 
-        Means, spreads and covariances (up to 1,500 columns) are those of all samples so far. Each
-        call works in batches of 25 rows at most unless ``batch_size`` is a number; None takes the
-        chunk as one batch. The automatic strengths of the penalties are estimated from chunks of
-        100 rows and more (that on columns: 400) among the first 5,000 samples; without them they
-        are those of the fit before or, in a stream that began by itself, usual ones.
-
-        An estimator that was stored by a version that did not keep what it had seen can go on: its
-        weights are taken for those of a fit to 1,000 rows, or more, like those of the next chunk.
+        Means, variances and covariances (up to 1,500 columns) are those of all samples so far.
+        Batches have at most 25 samples unless ``batch_size`` is a number; None is one batch per
+        chunk. The strengths of the penalties are estimated from chunks of 100 samples and more (of
+        the feature penalty: 400) among the first 5,000 samples. Without such chunks they are those
+        of the fit before, or typical ones. ``alpha="auto"`` is 1e-4 for penalties "l1",
+        "elasticnet" and "group".
 
         Examples
         --------
@@ -310,42 +310,43 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
         >>> for start in range(0, len(X), 100):
         ...     chunk = slice(start, start + 100)
         ...     _ = model.partial_fit(X[chunk], y[chunk], classes=np.arange(10))
-        >>> model.score(X, y) > 0.9
-        True
+        >>> round(model.score(X, y), 1)
+        1.0
+        >>> model.n_iter_, model.stop_reason_
+        (18, 'partial_fit')
         """
         return self._partial_fit(X, y, sample_weight, classes)
 
     @where_X_lies
     def decision_function(self, X):
-        """Output of the network before the softmax or logistic function.
+        """Compute the output of the network before the softmax or logistic function.
 
         Parameters
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
-            Inputs.
+            Samples.
 
         Returns
         -------
         scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Log-odds of ``classes_[1]`` for two classes; one column a class (or a label)
-            otherwise.
+            Log-odds of ``classes_[1]`` for two classes, otherwise a column for each class or label.
         """
         scores = self._output(X)
         return scores if self._multilabel or scores.shape[1] > 1 else scores.ravel()
 
     @where_X_lies
     def predict_proba(self, X):
-        """Probabilities of the classes.
+        """Predict class probabilities.
 
         Parameters
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
-            Inputs.
+            Samples.
 
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
-            Columns in the order of ``classes_``. For multilabel targets, the probability of each
+            Columns in the order of ``classes_``. For a multilabel target, the probability of each
             label.
         """
         output = self._output(X)
@@ -358,17 +359,17 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
 
     @where_X_lies
     def predict_log_proba(self, X):
-        """Logarithm of :meth:`predict_proba`.
+        """Predict the logarithm of class probabilities.
 
         Parameters
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
-            Inputs.
+            Samples.
 
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_classes)
-            Finite also where a probability is too small for a float.
+            Logarithm of :meth:`predict_proba`, finite even if a probability underflows.
         """
         output = self._output(X)
         if self.out_activation_ == "softmax":
@@ -381,17 +382,18 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
 
     @where_X_lies
     def predict(self, X):
-        """Most probable class.
+        """Predict class labels.
 
         Parameters
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
-            Inputs.
+            Samples.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Class labels, or the indicator matrix of the labels with probability above one half.
+            Most probable classes, or an indicator matrix of the labels with a probability above
+            0.5.
         """
         scores = self._output(X)
         if self._multilabel:

@@ -239,60 +239,60 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
     @available_if(can_learn_a_stream)
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
-        """Learn one chunk of a stream, from where the last call ended.
+        """Update the model with a chunk of data.
 
-        The chunk is gone over up to eight times, fewer times as the stream gets longer, and is not
-        kept. After :meth:`fit` it goes on from the fitted weights. The weights kept, ``coefs_``,
-        are an average of the latest steps: usable at any time, and close to what :meth:`fit` finds
-        in the same samples when there are many or they come several times. ``max_iter``, ``tol``,
-        ``n_iter_no_change``, ``epsilon`` and ``warm_start`` have no part in it.
+        It continues from the last call, or from the weights of :meth:`fit`. The model can be used
+        at any time.
 
         Parameters
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
-            Inputs of the chunk, which may be a single row; they need no scaling. A category that
-            is new in a later chunk is added to ``categories_``, behind the others.
+            Samples of the chunk, at least one; they need no scaling. New categories are appended
+            to ``categories_``.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples, not negative. They count relative to the mean weight of all
-            samples so far, and ``alpha`` counts against their sum.
+            Sample weights, not negative. They count relative to the mean weight of all samples so
+            far, and ``alpha`` counts against their sum.
 
         Returns
         -------
         self : object
-            The estimator. When the call fails or is interrupted it is left as it was before.
+            The estimator. If the call fails or is interrupted, it is left unchanged.
 
         Raises
         ------
         AttributeError
-            With ``solver="relaxed"``, which needs all samples at once.
+            If ``solver="relaxed"``, which needs all samples at once.
         ValueError
-            When a parameter, the data or the weights are not valid or do not fit what was learned
-            before; with ``early_stopping=True``.
+            If a parameter, the data or the weights are not valid or do not match what was learned
+            before, or with ``early_stopping=True``.
         FloatingPointError
-            When numbers overflowed on the way: the data need another scale.
+            If numbers overflowed during training: rescale the data.
 
         See Also
         --------
-        fit : All samples at once, which learns more from them.
+        fit : Fit to all samples at once, which learns more from them.
 
         Notes
         -----
+        The chunk is passed over up to eight times, fewer times as the stream gets longer, and is
+        not kept. ``coefs_`` is an average over the latest steps. It is close to what :meth:`fit`
+        finds for the same samples if there are many or they come several times. ``max_iter``,
+        ``tol``, ``n_iter_no_change``, ``epsilon`` and ``warm_start`` are not used.
+
         ``loss_curve_`` gets one more entry, the loss on the chunk *before* it is learned, with
-        ``alpha`` times the penalty, per unit of weight: an honest measure of how the stream is
-        predicted. ``n_iter_`` counts the calls behind the epochs of a fit.
+        ``alpha`` times the penalty, per unit of sample weight (prequential evaluation).
+        ``n_iter_`` counts calls in addition to the iterations of a fit.
 
-        Means, spreads and covariances (up to 1,500 columns) are those of all samples so far. Each
-        call works in batches of 25 rows at most unless ``batch_size`` is a number; None takes the
-        chunk as one batch. The automatic strengths of the penalties are estimated from chunks of
-        100 rows and more (that on columns: 400) among the first 5,000 samples; without them they
-        are those of the fit before or, in a stream that began by itself, usual ones.
+        Means, variances and covariances (up to 1,500 columns) are those of all samples so far.
+        Batches have at most 25 samples unless ``batch_size`` is a number; None is one batch per
+        chunk. The strengths of the penalties are estimated from chunks of 100 samples and more (of
+        the feature penalty: 400) among the first 5,000 samples. Without such chunks they are those
+        of the fit before, or typical ones. ``alpha="auto"`` is 1e-4 for penalties "l1",
+        "elasticnet" and "group".
 
-        The unit of the target is that of all samples so far, too.
-
-        An estimator that was stored by a version that did not keep what it had seen can go on: its
-        weights are taken for those of a fit to 1,000 rows, or more, like those of the next chunk.
+        The target is scaled by its mean and spread in all samples so far.
 
         Examples
         --------
@@ -303,35 +303,37 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         >>> for start in range(0, len(X), 50):
         ...     chunk = slice(start, start + 50)
         ...     _ = model.partial_fit(X[chunk], y[chunk])
-        >>> model.score(X, y) > 0.4
-        True
+        >>> round(model.score(X, y), 1)
+        0.5
+        >>> model.n_iter_, model.stop_reason_
+        (9, 'partial_fit')
         """
         return self._partial_fit(X, y, sample_weight)
 
     @where_X_lies
     def predict(self, X, return_std=False):
-        """Predict targets.
+        """Predict target values.
 
         Parameters
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
-            Inputs.
+            Samples.
         return_std : bool, default=False
-            Whether to return the standard deviations of new targets too, noise included, as
-            ``GaussianProcessRegressor`` does. The fit must have had ``calibrate=True``.
+            Whether to return the standard deviations of new targets, noise included, as
+            ``GaussianProcessRegressor`` does. It requires a fit with ``calibrate=True``.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Predictions: the conditional mean for squared_error and poisson, the median for
-            absolute_error, a quantile for quantile.
+            Predicted values: the conditional mean for squared error, Huber and Poisson, the median
+            for the absolute error, or the quantile.
         std : ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Standard deviations of new targets around them; only with ``return_std``.
+            Standard deviations of new targets around them. Only if ``return_std=True``.
 
         Raises
         ------
         ValueError
-            With ``return_std``, after a fit without ``calibrate``.
+            If ``return_std=True`` after a fit without ``calibrate=True``.
         """
         if not return_std:
             output = self._output(X)
