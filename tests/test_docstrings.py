@@ -2,7 +2,9 @@
 
 import doctest
 import inspect
+import pkgutil
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -164,6 +166,7 @@ def test_opens_with_what_it_is_and_its_parameters(estimator):
     opening, rest = docstring.split("\nParameters\n", 1)
     assert 1 <= opening.count(".") <= 3 and "::" not in opening and ":math:" not in opening
     section = docscrape.NumpyDocString(docstring)
+    assert section["Parameters"] and section["Attributes"]
     assert all(1 <= len(entry.desc) <= 4 for entry in section["Parameters"])
     assert all(1 <= len(entry.desc) <= 2 for entry in section["Attributes"])
     assert ":ref:" in "\n".join(section["Notes"])
@@ -193,10 +196,24 @@ def test_the_guide_has_details_of_each(estimator, page, section):
     """In sections that are named by them, of parameters in the order of the signature."""
     path = Path(__file__).resolve().parents[1] / "doc" / "user_guide" / f"{page}.rst"
     lines = path.read_text(encoding="utf-8").splitlines()
-    titles = [title for title, rule in zip(lines, lines[1:]) if set(rule) == {"~"}]
+    titles = [title for title, rule in pairwise(lines) if set(rule) == {"~"}]
     detailed = [name for title in titles for name in re.findall(r"\w+", title)]
     entries = docscrape.NumpyDocString(inspect.getdoc(estimator))[section]
     documented = [name for entry in entries for name in entry.name.split(", ")]
     assert set(documented) <= set(detailed)
     if section == "Parameters":
         assert [name for name in detailed if name in documented] == documented
+
+
+FORMULA = re.compile(r"\*\*2|\|\||argmin|sum_|<=")
+
+
+def test_summaries_typeset_their_formulas():
+    """What stands in the tables of the reference is words, or :math:."""
+    summaries = {
+        name: (inspect.getdoc(pkgutil.resolve_name(name)) or "").partition("\n\n")[0]
+        for name in OBJECTS
+    }
+    assert sum(":math:" in text for text in summaries.values()) > 10
+    plain = {name: re.sub(r":math:`[^`]*`", "", text) for name, text in summaries.items()}
+    assert [name for name, text in plain.items() if FORMULA.search(text)] == []

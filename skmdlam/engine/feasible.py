@@ -168,37 +168,37 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
         return looks_linear(sizes, rng, dtype, activations)
 
     def default_alpha(self, penalty, activity_alpha):
-        """Strength of the penalty on weights where the user names none.
+        """Return the strength of the penalty on weights for ``alpha="auto"``.
 
         Parameters
         ----------
         penalty : Penalty
             The penalty on weights.
         activity_alpha : float or None
-            What the estimator was given; None for "auto".
+            Parameter of the estimator; None for "auto".
 
         Returns
         -------
         alpha : float or None
-            None where :func:`~skmdlam.engine.priced.priced_run` tells it from the data.
+            None if :func:`~skmdlam.engine.priced.priced_run` estimates it from the data.
         """
         if penalty.ridge is None and not constrains(penalty):
             return None
         return 0.0 if first_given(activity_alpha, self.activity_alpha) != 0 else USUAL_ALPHA
 
     def choose_n_pieces(self, problem):
-        """How finely a fit encodes its columns where the user leaves it to us.
+        """Return how finely a fit encodes its columns for ``encoding="auto"``.
 
         Parameters
         ----------
         problem : Problem
-            With dense samples as they are.
+            The problem, with dense samples as they are.
 
         Returns
         -------
         n_pieces : int
-            Pieces of a column, see :func:`~skmdlam.engine.evidence.choose_n_pieces`. 0, for plain
-            columns, without a hidden layer, with a penalty other than "l2" and "none", of whatever
+            Pieces of a column, see :func:`~skmdlam.engine.evidence.choose_n_pieces`. 0 (plain
+            columns) without a hidden layer, with a penalty other than "l2" and "none", of whatever
             strength, and for more than 500 columns.
         """
         wide = problem.X.shape[1] > self.constants.tuned.encoded_columns
@@ -207,19 +207,19 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
         return choose_n_pieces(problem, self.constants)
 
     def estimate_regularization(self, problem, scaling, inputs, Y, *, total=None):
-        """Strengths of the unit-free penalties for a problem, whatever the user names.
+        """Estimate the strengths of the unit-free penalties for a problem.
 
         ``activity_alpha`` counts once for each hidden layer of positively homogeneous activations
-        (relu), up to 3.2 times: what a chain of layers contributes is priced in each. Curved ones
-        take less in shallow nets, because their pre-activations must be large for the network to be
-        more than a straight line. A net of both takes the mean over its layers.
+        (ReLU), up to 3.2 times. It is lower for curved ones in shallow networks, whose
+        pre-activations must be large for the network to be nonlinear. A network of both takes the
+        mean over its layers.
 
         Parameters
         ----------
         problem : Problem
             The network and the sample weights.
         scaling : Scaling
-            The loss in units of its own.
+            The loss in scaled units.
         inputs : callable
             ``inputs(rows)`` gives samples in the coordinates that the first layer sees.
         Y : ndarray of shape (n, K)
@@ -253,23 +253,23 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
         return found._replace(activity_alpha=part * found.activity_alpha)
 
     def resolve_regularization(self, activity_alpha, estimate, *, schedule=False):
-        """Strengths that hold: what the estimator names, then the options, then the estimated ones.
+        """Combine the strengths of the estimator, of the options, and estimated ones.
 
         Parameters
         ----------
         activity_alpha : float or None
-            What the estimator names.
+            Parameter of the estimator; None for "auto".
         estimate : callable
-            ``estimate()`` gives the estimated ones. It is asked where something depends on them.
+            ``estimate()`` returns the estimated strengths. It is called only if they are needed.
         schedule : bool, default=False
             Whether there is a schedule, whose length depends on the noise.
 
         Returns
         -------
         regularization : Regularization
-            Without ``activity_alpha`` there is no penalty on columns either.
+            Strengths in use; all are 0 with ``activity_alpha=0``.
         estimated : Regularization or None
-            None where nobody was asked.
+            Estimated strengths; None if they were not needed.
         """
         activity_alpha = first_given(activity_alpha, self.activity_alpha)
         if activity_alpha == 0:
@@ -288,37 +288,37 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
         return found._replace(**named), found
 
     def start(self, problem, coefs, intercepts, **settings):
-        """Begin a run; the result is an iterator of records, one a sweep or epoch.
+        """Start a run, an iterator of records, one for each iteration.
 
         Parameters
         ----------
         problem : Problem
-            What is minimized.
+            Problem to minimize.
         coefs, intercepts : list of ndarray
             Starting weights; they are not changed. Unless ``warm``, those of the first layer
             are meant for standardized columns.
         **settings
-            The attributes of :class:`~skmdlam.engine.records.Settings`. ``rho`` is held within a
-            factor of 8 of :meth:`auto_rho` in mini-batches, outside of which the first epochs
-            would be lost. ``epsilon`` is not used: every constraint is tight.
+            Attributes of :class:`~skmdlam.engine.records.Settings`. In mini-batch mode ``rho`` is
+            limited to within a factor of 8 of :meth:`auto_rho`, outside of which the first epochs
+            would be lost. ``epsilon`` is not used.
 
         Returns
         -------
         run : Run
-            Iterate it for one record a sweep or epoch; ``weights()`` gives the weights.
+            Iterate it for one record per iteration; ``weights()`` returns the weights.
         """
         return self.start_several(problem, [(coefs, intercepts)], **settings)
 
     def start_several(self, problem, starts, **settings):
-        """Begin runs of several networks side by side; they give one, with their mean output.
+        """Start runs of several networks side by side, which give one with their mean output.
 
-        Mini-batches are the same for all. Where the penalty is quadratic and its strength known, so
-        is what is prepared, and steps on dense batches are stacked; else each is a run by itself.
+        Mini-batches are the same for all. If the penalty is quadratic and its strength known, so is
+        the preparation, and steps on dense batches are stacked. Otherwise each is a run by itself.
 
         Parameters
         ----------
         problem : Problem
-            What each of them minimizes.
+            Problem that each of them minimizes.
         starts : list of (coefs, intercepts)
             Starting weights of each, as for :meth:`start`.
         **settings
@@ -327,15 +327,15 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
         Returns
         -------
         run : Run
-            Iterate it for one record a sweep or epoch, the mean over the networks; ``weights()``
-            gives those of the one network.
+            Iterate it for one record per iteration, the mean over the networks; ``weights()``
+            returns those of the combined network.
         """
         if self.device is not None:
             check_problem_on_device(problem, self.device)
         return RunsAtHand(self).begin(problem, starts, Settings(**settings))
 
     def stream(self, problem, coefs, intercepts, state, **settings):
-        """Begin to learn a chunk of a stream; the result is an iterator of one record.
+        """Start to learn a chunk of a stream, as an iterator of one record.
 
         Parameters
         ----------
@@ -344,9 +344,9 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
         coefs, intercepts : list of ndarray
             Starting weights of a new stream; they are not changed.
         state : dict or None
-            What the run of the last chunk left (``run.state()``), arrays and numbers. To begin a
-            stream: ``DataSummary.as_arrays()`` of the data that a fit with these weights has seen,
-            or None for random weights of standardized columns.
+            State after the last chunk (``run.state()``), arrays and numbers. To start a stream:
+            ``DataSummary.as_arrays()`` of the data of a fit with these weights, or None for random
+            weights of standardized columns.
         **settings
             The attributes of :class:`~skmdlam.engine.records.Settings`. Automatic strengths are
             estimated from chunks of 100 samples and more (that on columns: 400), among the first

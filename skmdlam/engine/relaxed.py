@@ -137,31 +137,31 @@ class Relaxed(StoredOptions):
         return gaussian(sizes, rng, dtype, self.start_scale)
 
     def default_alpha(self, penalty, activity_alpha):
-        """Strength of the penalty on weights where the user names none.
+        """Return the strength of the penalty on weights for ``alpha="auto"``.
 
         Parameters
         ----------
         penalty : Penalty
             The penalty on weights.
         activity_alpha : float or None
-            No use here.
+            Ignored.
 
         Returns
         -------
         alpha : float
-            MLPClassifier's, 1e-4.
+            1e-4, as in MLPClassifier.
         """
         return USUAL_ALPHA
 
     def rows_at_a_time(self, n, batch_size):
-        """Rows in the products of a step: all of them.
+        """Return the number of samples in the products of a step: all of them.
 
         Parameters
         ----------
         n : int
             Number of samples.
         batch_size : int or None
-            No use here.
+            Ignored.
 
         Returns
         -------
@@ -171,28 +171,28 @@ class Relaxed(StoredOptions):
         return n
 
     def start(self, problem, coefs, intercepts, **settings):
-        """Begin a run; the result is an iterator of records.
+        """Start a run, an iterator of records, one for each iteration.
 
         Parameters
         ----------
         problem : Problem
-            What is minimized.
+            Problem to minimize.
         coefs, intercepts : list of ndarray
             Starting weights; they are not changed.
         **settings
-            The attributes of :class:`~skmdlam.engine.records.Settings`. With ``warm`` the schedule
+            Attributes of :class:`~skmdlam.engine.records.Settings`. With ``warm`` the schedule
             of epsilon starts where it ends. ``rho=None`` stands for 1.
 
         Returns
         -------
         run : Run
-            Iterate it for one record a sweep; ``weights()`` gives the weights.
+            Iterate it for one record per iteration; ``weights()`` returns the weights.
 
         Raises
         ------
         ValueError
-            For a batch smaller than the data or an ``activity_alpha`` above zero, which this
-            solver does not have.
+            If the batch size is smaller than the number of samples or ``activity_alpha`` is
+            positive, which this solver does not support.
         """
         settings = Settings(**settings)
         size, n = settings.batch_size, problem.X.shape[0]
