@@ -88,6 +88,8 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     ----------
     coefs_, intercepts_ : list of ndarray
         Weights of shape (n_in, n_out) and intercepts of shape (n_out,) of each layer.
+    coef_, intercept_ : ndarray
+        Coefficients and intercept as in linear models, only with ``hidden_layer_sizes=()``.
     encoder_ : PiecewiseLinearEncoder or None
         Fitted encoder of the numeric features; None if they are not encoded.
     input_names_ : ndarray of str of shape (n_inputs,)
