@@ -279,7 +279,7 @@ class TestEarlyStopping:
         assert np.isfinite(model.best_loss_)
 
     def test_stratified(self):
-        """theirs refuses a class of one sample where there are two classes; here it is for training."""
+        """theirs refuses a class of one sample of two classes; here it is for training."""
         model = MDLAMClassifier(early_stopping=True, random_state=0)
         model.fit([[1, 2], [2, 3], [3, 4], [4, 5]], [0, 0, 0, 1])
         assert model.classes_.tolist() == [0, 1]
