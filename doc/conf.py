@@ -123,6 +123,7 @@ html_theme_options = {
     "navigation_with_keys": False,
     "navbar_end": ["theme-switcher"],
     "header_links_before_dropdown": 6,
+    "navbar_align": "left",
     "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],
