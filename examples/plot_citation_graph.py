@@ -2,10 +2,10 @@
 Node classification on a citation graph
 =======================================
 
-The experiment of the paper: predict the subject of papers from their words and the papers that they
-cite. The features of a node are its words and those of its neighbors up to four steps away, averaged:
-thousands of features for a few hundred samples. ``solver="relaxed"`` works in the row space of X, where
-the cost of an iteration does not depend on the number of features.
+The experiment of the paper: predict the subject of papers from their words and the papers that
+they cite. The features of a node are its words and those of its neighbors up to four steps away,
+averaged: thousands of features for a few hundred samples. ``solver="relaxed"`` works in the row
+space of X, where the cost of an iteration does not depend on the number of features.
 
 The graph is synthetic. To use Cora or Citeseer instead, give the folder that contains ``graphs/``::
 
@@ -15,9 +15,9 @@ The graph is synthetic. To use Cora or Citeseer instead, give the folder that co
 # %%
 # A citation graph
 # ----------------
-# 1,500 papers of six subjects, each with words of which some are typical of its subject, and citations
-# within the subject three times out of four. 20 papers of each subject are for training, 300 for
-# choosing parameters, 600 for testing.
+# 1,500 papers of six subjects, each with words of which some are typical of its subject, and
+# citations within the subject three times out of four. 20 papers of each subject are for
+# training, 300 for choosing parameters, 600 for testing.
 
 import argparse
 import time
@@ -87,8 +87,8 @@ else:
 # %%
 # Features from the neighbors
 # ---------------------------
-# With the adjacency matrix A and the degrees D, the features are :math:`H, M H, \dots, M^4 H` for the
-# words H and :math:`M = D^{-1/2} (A + I) D^{-1/2} + I`.
+# With the adjacency matrix A and the degrees D, the features are :math:`H, M H, \dots, M^4 H` for
+# the words H and :math:`M = D^{-1/2} (A + I) D^{-1/2} + I`.
 
 n = len(y)
 looped = links + sp.identity(n, format="csr")
@@ -108,8 +108,9 @@ print(f"{name}: {n} papers, {len(X)} for training, {X.shape[1]} features")
 # %%
 # Four classifiers
 # ----------------
-# One parameter of each is chosen on the validation papers: ``rho`` of MDLAMClassifier, and the penalty
-# of the baselines. The last baseline has only the words of a paper itself, without the graph.
+# One parameter of each is chosen on the validation papers: ``rho`` of MDLAMClassifier, and the
+# penalty of the baselines. The last baseline has only the words of a paper itself, without the
+# graph.
 
 
 def relaxed(rho):
@@ -156,12 +157,13 @@ print(f"{'own words only, linear':28}{'C 1':>14}{'':12}{scores['own words only, 
 # %%
 # Convergence and accuracy
 # ------------------------
-# First figure: F is the relaxed objective, which the solver minimizes, J that of the network itself.
-# With a large ``rho`` the two are close. With a small one the pre-activations differ from what the
-# network computes until the end; the accuracy need not suffer, but F alone does not show it.
+# First figure: F is the relaxed objective, which the solver minimizes, J that of the network
+# itself. With a large ``rho`` the two are close. With a small one the pre-activations differ from
+# what the network computes until the end; the accuracy need not suffer, but F alone does not show
+# it.
 #
-# Second figure: any classifier that has the features of the neighbors is accurate. A linear model with
-# a well-chosen penalty is as good as either network, also on the graphs of the paper, see
+# Second figure: any classifier that has the features of the neighbors is accurate. A linear model
+# with a well-chosen penalty is as good as either network, also on the graphs of the paper, see
 # ``benchmarks/paper.py``.
 
 # sphinx_gallery_thumbnail_number = 2

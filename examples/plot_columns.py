@@ -2,18 +2,19 @@
 Piecewise-linear encoding: steps and long tails
 ===============================================
 
-To the units of the first layer a feature is linear. A step in its effect, or a long tail, takes many
-units to approximate, and is smoothed. ``encoding="auto"``, the default, encodes each feature by
-piecewise-linear functions if that predicts better, so that every unit can have a curve for each
-feature. This example compares a network with and without the encoding and plots what they learned.
+To the units of the first layer a feature is linear. A step in its effect, or a long tail, takes
+many units to approximate, and is smoothed. ``encoding="auto"``, the default, encodes each feature
+by piecewise-linear functions if that predicts better, so that every unit can have a curve for
+each feature. This example compares a network with and without the encoding and plots what they
+learned.
 """
 
 # %%
 # Synthetic data
 # --------------
-# The cost rises by 2 at the age of 65, with the logarithm of an income whose distribution has a long
-# tail, and by 1 in the first six hours of a day. A fourth feature matters above the age of 65 only,
-# a fifth one not at all.
+# The cost rises by 2 at the age of 65, with the logarithm of an income whose distribution has a
+# long tail, and by 1 in the first six hours of a day. A fourth feature matters above the age of
+# 65 only, a fifth one not at all.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -74,8 +75,8 @@ plain, encoded = models.values()
 # The thick line is the partial dependence: the mean prediction as a function of this feature. The
 # dashed line is that of the true function. Below are the contributions of the feature to the
 # pre-activations of single units, those that use it most. Without the encoding they are straight
-# lines: the steps become slopes over more than ten years and nine hours, and predictions are too high
-# for the lowest incomes.
+# lines: the steps become slopes over more than ten years and nine hours, and predictions are too
+# high for the lowest incomes.
 
 
 def show(model, title):
@@ -92,9 +93,9 @@ def show(model, title):
 show(plain, "encoding=None")
 
 # %%
-# With the encoding each unit has a curve for each feature, which is steep where the target is: the
-# step is as wide as a piece, and predictions for the lowest incomes are right. The sum of the curves
-# of a unit over all features is exactly its pre-activation, up to a constant.
+# With the encoding each unit has a curve for each feature, which is steep where the target is:
+# the step is as wide as a piece, and predictions for the lowest incomes are right. The sum of the
+# curves of a unit over all features is exactly its pre-activation, up to a constant.
 
 # sphinx_gallery_thumbnail_number = 2
 
@@ -103,9 +104,9 @@ show(encoded, "encoding='auto'")
 # %%
 # The pieces of the encoding
 # --------------------------
-# The curves are weighted sums of these pieces and of the rank of the feature. Each piece rises from 0
-# to 1 between two knots, marked below, which are quantiles of the feature. So most pieces are where
-# most samples are, and the scale of a feature does not matter.
+# The curves are weighted sums of these pieces and of the rank of the feature. Each piece rises
+# from 0 to 1 between two knots, marked below, which are quantiles of the feature. So most pieces
+# are where most samples are, and the scale of a feature does not matter.
 
 EncodingDisplay.from_encoder(encoded, ["age", "income", "hour"])
 plt.show()

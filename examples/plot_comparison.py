@@ -2,18 +2,18 @@
 Compare with MLPClassifier and gradient boosting
 ================================================
 
-``MDLAMClassifier`` is a drop-in replacement for ``MLPClassifier``. How does it compare in accuracy and
-fit time? Six small data sets, three splits each, with all classifiers at their default parameters:
-MDLAMClassifier, MLPClassifier with two of its solvers, and HistGradientBoostingClassifier.
-``benchmarks/tabular.py`` does the same on 48 real data sets.
+``MDLAMClassifier`` is a drop-in replacement for ``MLPClassifier``. How does it compare in
+accuracy and fit time? Six small data sets, three splits each, with all classifiers at their
+default parameters: MDLAMClassifier, MLPClassifier with two of its solvers, and
+HistGradientBoostingClassifier. ``benchmarks/tabular.py`` does the same on 48 real data sets.
 """
 
 # %%
 # Data sets and classifiers
 # -------------------------
-# MLPClassifier gets scaled features, which it needs and MDLAMClassifier does not. The last three data
-# sets are synthetic and chosen to be hard: clusters with 45 uninformative features of 50, the parity
-# of three features of eight, and two spirals.
+# MLPClassifier gets scaled features, which it needs and MDLAMClassifier does not. The last three
+# data sets are synthetic and chosen to be hard: clusters with 45 uninformative features of 50,
+# the parity of three features of eight, and two spirals.
 
 import sys
 import time
@@ -88,10 +88,10 @@ for name, values in seconds.items():
 # %%
 # Test error
 # ----------
-# Small markers are single splits, the large one is their mean. On the three small real data sets the
-# differences are within the variation between splits. On the synthetic ones MDLAMClassifier is better
-# than Adam, which stops at ``max_iter``; L-BFGS is as good on the spirals. Gradient boosting, which
-# splits one feature at a time, is the best on parity and on wine.
+# Small markers are single splits, the large one is their mean. On the three small real data sets
+# the differences are within the variation between splits. On the synthetic ones MDLAMClassifier
+# is better than Adam, which stops at ``max_iter``; L-BFGS is as good on the spirals. Gradient
+# boosting, which splits one feature at a time, is the best on parity and on wine.
 
 looks = {
     "MDLAMClassifier": ("#0072B2", "o"),

@@ -3,8 +3,8 @@ Data larger than memory, with Dask
 ==================================
 
 A network is fitted to samples that are never in one place: two Dask workers create them block by
-block, take mini-batch steps on their own blocks, and their weights are averaged. The result is compared
-with a fit to a subsample, with online learning, and with a fit in memory.
+block, take mini-batch steps on their own blocks, and their weights are averaged. The result is
+compared with a fit to a subsample, with online learning, and with a fit in memory.
 """
 
 # %%
@@ -44,7 +44,8 @@ client = Client(cluster)
 # -----------------
 # 350,000 samples of 50 features in seven blocks, which workers make on demand, each from its own
 # seed. Blocks read from files (``dask.dataframe.read_parquet``, ``dask.array.from_zarr``) behave
-# alike. The targets are those of a random network, with noise for which the best possible R2 is 0.9.
+# alike. The targets are those of a random network, with noise for which the best possible R2 is
+# 0.9.
 
 n_blocks, rows, d = 7, (2_000 if quick else 50_000), 50
 rng = np.random.default_rng(0)
@@ -74,10 +75,10 @@ y_test = targets(X_test, 2)
 # Four fits
 # ---------
 # ``skmdlam.dask.MDLAMRegressor`` has the parameters of ``skmdlam.MDLAMRegressor``. With ``X_val``
-# the score of held-out samples is recorded after each epoch. A collection of up to 16 million numbers
-# would be fitted by one worker; this one is larger, so its rows are shuffled across workers, and the
-# weights are averaged several times per epoch. ``partial_fit`` of a collection learns one block after
-# another, on the workers, and sees each of them once.
+# the score of held-out samples is recorded after each epoch. A collection of up to 16 million
+# numbers would be fitted by one worker; this one is larger, so its rows are shuffled across
+# workers, and the weights are averaged several times per epoch. ``partial_fit`` of a collection
+# learns one block after another, on the workers, and sees each of them once.
 
 options = {"random_state": 0, "encoding": None, "tol": 1e-3}
 units = (20,) if quick else (60,)
@@ -97,8 +98,14 @@ timed(
     "a subsample, in memory",
     lambda: MDLAMRegressor(hidden_layer_sizes=units, **options).fit(few, few_y),
 )
-timed("blocks as a stream", lambda: DaskRegressor(units, **options).partial_fit(X, y))
-timed("all samples, Dask", lambda: DaskRegressor(units, **options).fit(X, y, **watched))
+timed(
+    "blocks as a stream",
+    lambda: DaskRegressor(hidden_layer_sizes=units, **options).partial_fit(X, y),
+)
+timed(
+    "all samples, Dask",
+    lambda: DaskRegressor(hidden_layer_sizes=units, **options).fit(X, y, **watched),
+)
 in_memory = da.compute(X, y)
 timed(
     "all samples, in memory",
@@ -114,9 +121,9 @@ for name, model in models.items():
 # %%
 # The cost of averaging
 # ---------------------
-# Averaging weights slows the first epochs, when they change most. At the end the training loss is 2 %
-# above that of the fit in memory, and the R2 of held-out samples within 0.001. A subsample of 10,000
-# is far below both, and one pass over the stream is in between.
+# Averaging weights slows the first epochs, when they change most. At the end the training loss is
+# 2 % above that of the fit in memory, and the R2 of held-out samples within 0.001. A subsample of
+# 10,000 is far below both, and one pass over the stream is in between.
 
 with_dask, local = (models[f"all samples, {where}"] for where in ("Dask", "in memory"))
 # sphinx_gallery_thumbnail_number = 2

@@ -2,9 +2,10 @@
 A data frame with categories and missing values
 ===============================================
 
-``MDLAMClassifier`` takes a data frame as it is: categorical columns, missing values and features of any
-scale need no preprocessing. This example compares it with gradient boosting, which takes the same
-frame, and with ``MLPClassifier``, which needs a pipeline, and plots the effect of each feature.
+``MDLAMClassifier`` takes a data frame as it is: categorical columns, missing values and features
+of any scale need no preprocessing. This example compares it with gradient boosting, which takes
+the same frame, and with ``MLPClassifier``, which needs a pipeline, and plots the effect of each
+feature.
 """
 
 # %%

@@ -3,10 +3,10 @@ Deep networks with logistic units
 =================================
 
 The derivative of the logistic function is at most 1/4, so gradients vanish in deep networks of
-logistic units. Alternating minimization gives each layer a target of its own and takes a least-squares
-step towards it, whose length does not depend on the size of the gradient. How much of the improvement
-is due to the steps, and how much to the initial weights? The baseline is Adam from the same initial
-weights.
+logistic units. Alternating minimization gives each layer a target of its own and takes a
+least-squares step towards it, whose length does not depend on the size of the gradient. How much
+of the improvement is due to the steps, and how much to the initial weights? The baseline is Adam
+from the same initial weights.
 """
 
 # %%
@@ -104,8 +104,8 @@ def adam(weights, rate):
 # %%
 # Accuracy by depth
 # -----------------
-# 50 units per layer. MLPClassifier has its default parameters, and as a second baseline all 200 epochs
-# with the better of two learning rates ("patient").
+# 50 units per layer. MLPClassifier has its default parameters, and as a second baseline all 200
+# epochs with the better of two learning rates ("patient").
 
 rates = [0.001, 0.01]
 scores = {
@@ -135,10 +135,10 @@ for name, values in scores.items():
     print(f"{name:28}" + "".join(f"{value:8.3f}" for value in values))
 
 # %%
-# With one hidden layer all four are about equal. With depth MLPClassifier falls to chance level: its
-# loss does not move, and it stops. More epochs alone do not help. Most of the improvement is due to
-# the initial weights; the difference between the two lowest lines is due to the steps. With relu or
-# tanh, through which gradients pass, the differences are smaller. This is one split;
+# With one hidden layer MDLAMClassifier is slightly behind. With depth MLPClassifier falls to chance level:
+# its loss does not move, and it stops. More epochs alone do not help. Most of the improvement is
+# due to the initial weights; the difference between the two lowest lines is due to the steps.
+# With relu or tanh, through which gradients pass, the differences are smaller. This is one split;
 # ``benchmarks/deep.py`` has means of several.
 
 looks = {

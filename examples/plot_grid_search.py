@@ -2,10 +2,11 @@
 Hyperparameter search in a pipeline
 ===================================
 
-``MDLAMClassifier`` as the last step of a pipeline that imputes, scales and encodes mixed features.
-``GridSearchCV`` searches ``activity_alpha``, ``rho`` and ``alpha`` of the default solver, and ``rho``,
-``epsilon`` and ``alpha`` of ``solver="relaxed"``. ``cross_validate`` compares the chosen models with an
-``MLPClassifier`` from a grid of the same size, and with the default parameters.
+``MDLAMClassifier`` as the last step of a pipeline that imputes, scales and encodes mixed
+features. ``GridSearchCV`` searches ``activity_alpha``, ``rho`` and ``alpha`` of the default
+solver, and ``rho``, ``epsilon`` and ``alpha`` of ``solver="relaxed"``. ``cross_validate``
+compares the chosen models with an ``MLPClassifier`` from a grid of the same size, and with the
+default parameters.
 
 The data set is synthetic. To use the Adult census data instead, give the folder that contains
 ``tab/adult_raw.csv``::
@@ -188,8 +189,8 @@ print(f"{'most frequent class':33}{f'{frequent:.3f}        ':>16}{'0.500        
 # %%
 # Scores over the grids
 # ---------------------
-# A row for each solver, a heat map for each ``alpha``; the frame marks the chosen parameters. For the
-# default solver ``rho`` is only an initial value.
+# A row for each solver, a heat map for each ``alpha``; the frame marks the chosen parameters. For
+# the default solver ``rho`` is only an initial value.
 
 figure, axes = plt.subplots(2, 2, figsize=(7, 6), layout="constrained")
 searched = ["MDLAMClassifier", "MDLAMClassifier, relaxed"]

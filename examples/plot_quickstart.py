@@ -49,11 +49,11 @@ X_train, X_test, y_train, y_test = train_test_split(
 # %%
 # Monitor training
 # ----------------
-# ``verbose=True`` shows a progress bar in a terminal if rich is installed, and lines elsewhere. Each
-# line is an iteration over all training images, the default for up to 5,000 samples, with the
-# training objective: the loss plus the penalties. It decreases in every iteration. Larger data sets
-# and deep networks are trained in mini-batches, where the objective may rise from one epoch to the
-# next; the best weights seen are returned.
+# ``verbose=True`` shows a progress bar in a terminal if rich is installed, and lines elsewhere.
+# Each line is an iteration over all training images, the default for up to 5,000 samples, with
+# the training objective: the loss plus the penalties. It decreases in every iteration. Larger
+# data sets and deep networks are trained in mini-batches, where the objective may rise from one
+# epoch to the next; the best weights seen are returned.
 
 model = MDLAMClassifier(max_iter=limit(200), random_state=0, verbose=True)
 
@@ -63,10 +63,10 @@ model = MDLAMClassifier(max_iter=limit(200), random_state=0, verbose=True)
 # First, one hidden layer of 100 relu units, also with the algorithm of the original paper,
 # ``solver="relaxed"``, which uses the full batch.
 #
-# Second, eight hidden layers of 50 logistic units, with the defaults of both classes. MLPClassifier
-# stays at chance level and stops early. The second baseline has ten times the learning rate, all of
-# its epochs and no ``alpha``; it starts to learn. With the initial weights of skmdlam, Adam can train
-# this network too, see ``benchmarks/deep.py``.
+# Second, eight hidden layers of 50 logistic units, with the defaults of both classes.
+# MLPClassifier stays at chance level and stops early. The second baseline has ten times the
+# learning rate, all of its epochs and no ``alpha``; it starts to learn. With the initial weights
+# of skmdlam, Adam can train this network too, see ``benchmarks/deep.py``.
 
 deep = {"hidden_layer_sizes": (50,) * 8, "activation": "logistic", "random_state": 0}
 classifiers = {

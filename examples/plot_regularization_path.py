@@ -42,10 +42,11 @@ names = [f"informative {j}" if j < 5 else f"noise {j}" for j in range(X.shape[1]
 # %%
 # The path
 # --------
-# The fits run from the smallest penalty to the largest, each warm-started from the one before, because
-# zero weights are a stationary point of a network. With a larger penalty fewer features are selected.
-# All but one of the uninformative ones are dropped before the first informative one. The test score
-# hardly changes until then; it falls where the weights of the informative features shrink.
+# The fits run from the smallest penalty to the largest, each warm-started from the one before,
+# because zero weights are a stationary point of a network. With a smaller penalty more features are
+# selected: first the four informative ones with a monotone effect, then some uninformative ones
+# and the third informative one. With that one the test score jumps; it increases further as the
+# penalty shrinks the weights less.
 
 model = MDLAMRegressor(hidden_layer_sizes=[50], penalty="group", random_state=0)
 display = RegularizationPathDisplay.from_estimator(
@@ -67,8 +68,9 @@ for alpha, n_inputs, score in zip(path.alphas, path.n_features_used, path.test_s
 # %%
 # Comparison with the lasso path
 # ------------------------------
-# The third feature acts by its square alone. A linear model cannot use it, and ``lasso_path`` selects
-# it late, among the uninformative ones. The network selects it among the first.
+# The third feature acts by its square alone. A linear model cannot use it, and ``lasso_path``
+# selects it late, among the uninformative ones. The network selects it earlier, and with it the test score
+# rises from 0.71 to 0.9.
 
 
 def rank_of_third(norms):
@@ -88,10 +90,10 @@ print(f"{'lasso_path':24}{rank_of_third(np.abs(linear.T)):8}")
 # %%
 # A single fit
 # ------------
-# ``alpha="auto"``, the default, is a conservative threshold: a feature is dropped if it gains no more
-# than it could by overfitting. Here some of the uninformative features are dropped and none of the
-# informative ones, and the score is no worse than without the penalty. To find the few that matter
-# use the path.
+# ``alpha="auto"``, the default, is a conservative threshold: a feature is dropped if it gains no
+# more than it could by overfitting. Here some of the uninformative features are dropped and none
+# of the informative ones, and the score is no worse than without the penalty. To find the few
+# that matter use the path.
 
 print(f"\n{'MDLAMRegressor':24}{'features':>10}{'test R2':>10}")
 for name, penalty in [("l2", "l2"), ("group, alpha auto", "group")]:

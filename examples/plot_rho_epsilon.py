@@ -13,8 +13,8 @@ exactly.
 # %%
 # Data
 # ----
-# As in the paper, few training samples: 300 images of digits, and 600 for testing. ``X_val`` is only
-# used for monitoring: ``validation_scores_`` has the accuracy on it after every iteration.
+# As in the paper, few training samples: 300 images of digits, and 600 for testing. ``X_val`` is
+# only used for monitoring: ``validation_scores_`` has the accuracy on it after every iteration.
 
 import sys
 import warnings
@@ -73,11 +73,11 @@ for title, table in curves.items():
 # %%
 # Test error by parameter
 # -----------------------
-# With solver "relaxed" a large ``rho`` means small steps, which need more iterations than these. A small
-# one means long steps; the pre-activations z may then differ from what the network computes, which does
-# no harm on these images. The first iterations have no effect for any ``rho``, because ``epsilon``
-# starts at 100 and is halved in each. Its final value has to be small: at 1 the constraint is so loose
-# that the network learns nothing.
+# With solver "relaxed" a large ``rho`` means small steps, which need more iterations than these.
+# A small one means long steps; the pre-activations z may then differ from what the network
+# computes, which does no harm on these images. The first iterations have no effect for any
+# ``rho``, because ``epsilon`` starts at 100 and is halved in each. Its final value has to be
+# small: at 1 the constraint is so loose that the network learns nothing.
 #
 # The default solver adapts ``rho``, whatever its initial value, and converges after a fifth of the
 # iterations. The final accuracy of both is about the same: what it saves is time and the search.

@@ -2,9 +2,9 @@
 Regression with outliers: robust losses
 =======================================
 
-Squared error is sensitive to outliers: one target that is off by 50 counts as much as 2,500 that are
-off by 1. ``MDLAMRegressor`` has robust losses that ``MLPRegressor`` does not have: absolute error,
-which fits the median, and Huber loss, quadratic near zero and linear in the tails.
+Squared error is sensitive to outliers: one target that is off by 50 counts as much as 2,500 that
+are off by 1. ``MDLAMRegressor`` has robust losses that ``MLPRegressor`` does not have: absolute
+error, which fits the median, and Huber loss, quadratic near zero and linear in the tails.
 """
 
 # %%
@@ -48,9 +48,9 @@ def sample(fraction, rng):
 # %%
 # Six models
 # ----------
-# MDLAMRegressor is used with the full batch and ``activity_alpha=0``: by default the penalty strength
-# is estimated from the noise in the targets, and outliers look like noise, so the penalties are
-# stronger than they should be here. The default parameters are shown as well.
+# MDLAMRegressor is used with the full batch and ``activity_alpha=0``: by default the penalty
+# strength is estimated from the noise in the targets, and outliers look like noise, so the
+# penalties are stronger than they should be here. The default parameters are shown as well.
 
 
 def models(seed):

@@ -2,9 +2,9 @@
 Several networks and prediction intervals
 =========================================
 
-``n_networks=4`` trains four networks from different initial weights side by side and averages them:
-the result is one model, which is better where single networks differ. ``calibrate=True`` estimates the
-standard deviation of predictions from errors on held-out samples.
+``n_networks=4`` trains four networks from different initial weights side by side and averages
+them: the result is one model, which is better where single networks differ. ``calibrate=True``
+estimates the standard deviation of predictions from errors on held-out samples.
 """
 
 # %%
@@ -45,9 +45,9 @@ model = MDLAMRegressor(
 model = model.fit(x[:, None], y)
 
 # %%
-# The standard deviation includes the noise: about 95 % of new targets should be within 1.96 standard
-# deviations. That holds for new samples of the same distribution. Outside of the range of the
-# training samples it does not, as the last line shows.
+# The standard deviation includes the noise: about 95 % of new targets should be within 1.96
+# standard deviations. That holds for new samples of the same distribution. Outside of the range
+# of the training samples it does not, as the last line shows.
 
 x_new = rng.uniform(-3, 3, 10_000)
 y_new = curve(x_new) + noise(x_new) * rng.normal(size=len(x_new))
@@ -63,8 +63,8 @@ inside = np.mean(np.abs(y_outside - mean) <= 1.96 * std)
 print(f"{'within 95 %, out of range':44}{100 * inside:5.1f}")
 
 # %%
-# Each network is a block of the hidden units. Its prediction is 4 times its part of the output, up to
-# a constant, because only the mean of the last intercepts is stored.
+# Each network is a block of the hidden units. Its prediction is 4 times its part of the output,
+# up to a constant, because only the mean of the last intercepts is stored.
 
 grid = np.linspace(-4, 4, 400)
 mean, std = model.predict(grid[:, None], return_std=True)
@@ -78,10 +78,11 @@ for block in np.split(np.arange(len(last)), model.n_networks_):
 # %%
 # When several networks pay
 # -------------------------
-# The distance of a hand from the shoulder as a function of the angles of four joints. With low-noise
-# targets the errors of the networks differ, and the mean of more of them is better. With as much
-# noise as signal most of the error is common to all of them, and the mean gains little. The
-# alternative is one network with as many hidden units as four. Scores are for targets without noise.
+# The distance of a hand from the shoulder as a function of the angles of four joints. With
+# low-noise targets the errors of the networks differ, and the mean of more of them is better.
+# With as much noise as signal most of the error is common to all of them, and the mean gains
+# little. The alternative is one network with as many hidden units as four. Scores are for targets
+# without noise.
 
 
 def arm(n, rng):
@@ -115,9 +116,9 @@ for key, rest in unexplained.items():
     print(f"{name:34}{1 - rest:9.4f}{seconds[key]:9.2f}")
 
 # %%
-# The four networks differ most where the samples are noisy. In the gray areas, outside of the range of
-# the training samples, predictions and standard deviations are constant and do not follow the true
-# function.
+# The four networks differ most where the samples are noisy. In the gray areas, outside of the
+# range of the training samples, predictions and standard deviations are constant and do not
+# follow the true function.
 
 # sphinx_gallery_thumbnail_number = 1
 figure, left = plt.subplots(figsize=(6.5, 5), layout="constrained")

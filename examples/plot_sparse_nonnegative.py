@@ -2,10 +2,10 @@
 Sparse and monotone networks
 ============================
 
-``MLPClassifier`` has one penalty, the squared norm of the weights. Here a penalty may also be nonsmooth
-or a constraint, because the weights are updated by a proximal step: weights become *exactly* zero, or
-satisfy constraints *exactly*. This example selects pixels of images, and fits a regression that is
-known to be monotone.
+``MLPClassifier`` has one penalty, the squared norm of the weights. Here a penalty may also be
+nonsmooth or a constraint, because the weights are updated by a proximal step: weights become
+*exactly* zero, or satisfy constraints *exactly*. This example selects pixels of images, and fits
+a regression that is known to be monotone.
 """
 
 # %%
@@ -92,9 +92,10 @@ plt.show()
 # %%
 # Monotone regression
 # -------------------
-# With nonnegative weights and an increasing activation, the output is nondecreasing in every feature.
-# So ``penalty="nonnegative"`` makes a regression monotone, where that is known beforehand, as for a
-# dose and its effect. The baseline is gradient boosting with the same constraint.
+# With nonnegative weights and an increasing activation, the output is nondecreasing in every
+# feature. So ``penalty="nonnegative"`` makes a regression monotone, where that is known
+# beforehand, as for a dose and its effect. The baseline is gradient boosting with the same
+# constraint.
 
 
 def effect(dose):

@@ -2,8 +2,9 @@
 Online learning with concept drift
 ==================================
 
-``partial_fit`` learns from one chunk of samples after another and does not keep them. Every chunk is
-predicted before it is learned, so no test set is needed. Half way, the labels change without notice.
+``partial_fit`` learns from one chunk of samples after another and does not keep them. Every chunk
+is predicted before it is learned, so no test set is needed. Half way, the labels change without
+notice.
 """
 
 # %%
@@ -44,10 +45,10 @@ def chunks():
 # %%
 # Five online learners
 # --------------------
-# MLPClassifier needs scaled features, so a scaler learns from the stream too; without it the scales
-# ruin the result. In one pass, in batches of 20, Adam's default learning rate may be too low: the best
-# of three *on this stream* is shown, a bias in its favor. MDLAMClassifier, with its default
-# parameters, goes over each chunk up to eight times, and so does one variant of Adam.
+# MLPClassifier needs scaled features, so a scaler learns from the stream too; without it the
+# scales ruin the result. In one pass, in batches of 20, Adam's default learning rate may be too
+# low: the best of three *on this stream* is shown, a bias in its favor. MDLAMClassifier, with its
+# default parameters, goes over each chunk up to eight times, and so does one variant of Adam.
 
 
 class Scaled:
@@ -98,11 +99,11 @@ for name, right in found.items():
 
 # %%
 # The curves are means over the last five chunks. Before the drift, and long after it, Adam with a
-# scaler and the best learning rate is slightly below MDLAMClassifier. Just after the drift Adam with
-# eight passes over each chunk recovers first, but it is less accurate otherwise; with one pass it
-# recovers more slowly. MDLAMClassifier predicts with an average of its latest weights, which is less
-# noisy than any of them, and restarts the average when the losses on new chunks show that it is
-# outdated.
+# scaler and the best learning rate is slightly below MDLAMClassifier. Just after the drift Adam
+# with eight passes over each chunk recovers first, but it is less accurate otherwise; with one
+# pass it recovers more slowly. MDLAMClassifier predicts with an average of its latest weights,
+# which is less noisy than any of them, and restarts the average when the losses on new chunks
+# show that it is outdated.
 
 looks = {
     "MDLAMClassifier": {"color": "#0072B2", "linewidth": 2},

@@ -2,16 +2,17 @@
 No scaling needed: features of any scale
 ========================================
 
-Networks trained by gradient descent need scaled features, and forgetting to scale them is the most
-common reason for a bad fit. The default solver standardizes features internally and folds the scaling
-back into the weights, so the units of X, and of the target of a regression, do not matter.
+Networks trained by gradient descent need scaled features, and forgetting to scale them is the
+most common reason for a bad fit. The default solver standardizes features internally and folds
+the scaling back into the weights, so the units of X, and of the target of a regression, do not
+matter.
 """
 
 # %%
 # Rescaled features
 # -----------------
-# The features of a regression problem are multiplied by random factors, whose range grows from 1 to a
-# factor of a million. The information in the data does not change.
+# The features of a regression problem are multiplied by random factors, whose range grows from 1
+# to a factor of a million. The information in the data does not change.
 
 import sys
 import warnings
@@ -60,13 +61,14 @@ for name, values in scores.items():
     print(f"{name:32}" + "".join(f"{value:9.3f}" for value in values))
 
 # %%
-# MDLAMRegressor does not depend on the scale, and neither does gradient boosting. MLPRegressor needs
-# two scalers, one for the features and one for the target, to be independent of the scale. Without
-# them it is dominated by the features with the largest values.
+# MDLAMRegressor does not depend on the scale, and neither does gradient boosting. MLPRegressor
+# needs two scalers, one for the features and one for the target, to be independent of the scale.
+# Without them it is dominated by the features with the largest values.
 #
-# There is one exception, the light blue line: ``alpha`` multiplies the penalty on the weights *in the
-# original feature units*, as in scikit-learn. A large value hurts features on a small scale, which
-# need large weights. By default ``activity_alpha`` regularizes instead, which is scale-invariant.
+# There is one exception, the light blue line: ``alpha`` multiplies the penalty on the weights *in
+# the original feature units*, as in scikit-learn. A large value hurts features on a small scale,
+# which need large weights. By default ``activity_alpha`` regularizes instead, which is
+# scale-invariant.
 
 looks = {
     "MDLAMRegressor": {"color": "#0072B2", "marker": "o", "linewidth": 2},
