@@ -135,11 +135,11 @@ for name, values in scores.items():
     print(f"{name:28}" + "".join(f"{value:8.3f}" for value in values))
 
 # %%
-# With one hidden layer MDLAMClassifier is slightly behind. With depth MLPClassifier falls to chance level:
-# its loss does not move, and it stops. More epochs alone do not help. Most of the improvement is
-# due to the initial weights; the difference between the two lowest lines is due to the steps.
-# With relu or tanh, through which gradients pass, the differences are smaller. This is one split;
-# ``benchmarks/deep.py`` has means of several.
+# With one hidden layer MDLAMClassifier is slightly behind. With depth MLPClassifier falls to
+# chance level: its loss does not move, and it stops. More epochs alone do not help. Most of the
+# improvement is due to the initial weights; the difference between the two lowest lines is due to
+# the steps. With relu or tanh, through which gradients pass, the differences are smaller. This is
+# one split; ``benchmarks/deep.py`` has means of several.
 
 looks = {
     "MDLAMClassifier": {"color": "#0072B2", "marker": "o"},

@@ -69,8 +69,8 @@ for alpha, n_inputs, score in zip(path.alphas, path.n_features_used, path.test_s
 # Comparison with the lasso path
 # ------------------------------
 # The third feature acts by its square alone. A linear model cannot use it, and ``lasso_path``
-# selects it late, among the uninformative ones. The network selects it earlier, and with it the test score
-# rises from 0.71 to 0.9.
+# selects it late, among the uninformative ones. The network selects it earlier, and with it the
+# test score rises from 0.71 to 0.9.
 
 
 def rank_of_third(norms):

@@ -51,8 +51,7 @@ def accuracies(**parameters):
 # %%
 # Accuracy by iteration
 # ---------------------
-# "relaxed" takes 200 iterations, as in the paper. The default solver converges earlier, after the
-# number of iterations in parentheses; later cells are empty.
+# All fits take 200 iterations, as in the paper (``tol=0``).
 
 curves = {
     "rho, relaxed": {rho: accuracies(solver="relaxed", rho=rho) for rho in rhos},
@@ -79,8 +78,9 @@ for title, table in curves.items():
 # ``rho``, because ``epsilon`` starts at 100 and is halved in each. Its final value has to be
 # small: at 1 the constraint is so loose that the network learns nothing.
 #
-# The default solver adapts ``rho``, whatever its initial value, and converges after a fifth of the
-# iterations. The final accuracy of both is about the same: what it saves is time and the search.
+# The default solver adapts ``rho``, whatever its initial value, and is close to its final
+# accuracy after a fifth of the iterations. The final accuracy of both is about the same: what it
+# saves is time and the search.
 
 figure, axes = plt.subplots(1, 3, figsize=(10, 4.5), sharey=True, layout="constrained")
 colors = plt.colormaps["viridis"](np.linspace(0.85, 0, len(checkpoints)))
