@@ -283,45 +283,20 @@ def test_features_have_tests():
             body = found[0].body if isinstance(found[0], ast.ClassDef) else []
 
 
-def test_index_of_benchmarks_has_all_and_says_their_numbers(results):
+def test_index_of_benchmarks_has_all_pages(results):
     page = (DOC / "benchmarks" / "index.rst").read_text(encoding="utf-8")
-    folders = {path.parent.name for path in results.RESULTS.glob("*/README.*")}
-    assert set(re.findall(r"\[?<results/(\w+)/README>`", page)) == folders
-    assert set(re.findall(r"^   \S.* <results/(\w+)/README>$", page, re.M)) == folders
-    line = dict(re.findall(r"<results/(\w+)/README>`\n     - (.*)", page))
+    folders = sorted(path.parent.name for path in results.RESULTS.glob("*/README.*"))
+    listed = " ".join(re.findall(r"^\.\. summaries:: (.*(?:\n   \w.*)*)", page, re.M)).split()
+    assert sorted(listed) == folders
+    assert sorted(re.findall(r"^   \S.* <results/(\w+)/README>$", page, re.M)) == folders
 
-    def cell(name, row, column, *others):
-        header, *rows = results.with_columns(results.tables_of(name), [column, *others], 1)
-        return results.row_of(rows, row)[header.index(column)].split(" ")[0]
 
-    for name, row, column in (
-        ("tabular", "skmdlam", "mean test score"),
-        ("tabular", "CatBoost", "mean test score"),
-        ("tabular", "gradient boosting", "mean test score"),
-        ("tabular", "adam", "mean test score"),
-        ("raw_tables", "CatBoost", "mean score"),
-        ("raw_tables", "skmdlam", "mean score"),
-        ("raw_tables", "HistGradientBoosting", "mean score"),
-        ("raw_tables", "MLP, ColumnTransformer", "mean score"),
-        ("controls", "RealMLP", "mean test score"),
-        ("controls", "skmdlam", "mean test score"),
-        ("controls", "gradient boosting", "mean test score"),
-        ("images", "skmdlam", "final accuracy"),
-        ("deep", "logistic | 8", "skmdlam"),
-        ("deep", "logistic | 8", "PyTorch Adam, our start"),
-        ("several_networks", "4 networks", "together"),
-        ("several_networks", "1 network", "together"),
-        ("paper", "Cora", "published"),
-        ("paper", "Cora", "Algorithm 1"),
-        ("paper", "Cora", "joint block"),
-        ("objective", "with the ridge", "1000"),
-        ("objective", "without it", "1000"),
-        ("sign", "digits | 1", "skmdlam, sign"),
-    ):
-        others = ["log-loss"] if name == "several_networks" else []
-        assert f"{float(cell(name, row, column, *others)):.3f}" in line[name], (name, row)
-    times = [float(cell("controls", row, "total time / adam's")) for row in ("RealMLP", "skmdlam")]
-    assert f"{times[0] / times[1]:.0f} times" in line["controls"]
-    against = cell("tabular", "gradient boosting", "our wins/ties/losses").split("/")
-    assert re.findall(r"on (\d+)", line["tabular"])[1:] == against
-    assert {int(cell("robustness", name, "Not finite")) for name in ("feasible", "relaxed")} == {0}
+def test_summary_is_the_question_and_its_answer(results, tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("# Title\n\nIs it so? It is, in\n3 of 4.\n\nCommand: `x`\n", encoding="utf-8")
+    assert results.summary_of(page) == ("Is it so?", "It is, in 3 of 4.")
+    page.write_text("# Title\n\nCommand: `x`\n\nIs this late? Yes.\n", encoding="utf-8")
+    assert results.summary_of(page) == ("Title", "")
+    page = tmp_path / "README.rst"
+    page.write_text("Title\n=====\n\nIs it so? It is.\n", encoding="utf-8")
+    assert results.summary_of(page) == ("Is it so?", "It is.")
