@@ -165,8 +165,9 @@ for axis, network in zip(axes, classifiers, strict=True):
     axis.set(xscale="log", yscale="log", xlabel="iteration", title=network)
     axis.xaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_major_formatter("{x:g}")
-    axis.legend()
-axes[0].set_ylabel("log-loss of the training images")
+axes[0].set(ylabel="log-loss of the training images", ylim=(1e-4, 4))
+handles = {name: line for axis in axes for line, name in zip(*axis.get_legend_handles_labels())}
+figure.legend(handles.values(), handles, loc="outside lower center", ncols=2)
 figure.savefig("plot_quickstart.png", dpi=150)
 print("Figure: plot_quickstart.png")
 

@@ -97,8 +97,8 @@ class Summaries(Directive):
         lines += ["   * - Question", "     - Result"]
         for name in self.arguments[0].split():
             page = _page(RESULTS / name)
-            if page is None:
-                raise self.error(f"summaries: no result {name!r}")
+            if page is None:  # A test sees to it that none that is there is left out.
+                continue
             env.note_dependency(str(page))
             question, answer = summary_of(page)
             lines += [f"   * - :doc:`{question} <results/{name}/README>`", f"     - {answer}"]
