@@ -166,7 +166,10 @@ for axis, network in zip(axes, classifiers, strict=True):
     axis.xaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_major_formatter("{x:g}")
 axes[0].set(ylabel="log-loss of the training images", ylim=(1e-4, 4))
-handles = {name: line for axis in axes for line, name in zip(*axis.get_legend_handles_labels())}
+handles = {}
+for axis in axes:
+    lines, labels = axis.get_legend_handles_labels()
+    handles.update(zip(labels, lines, strict=True))
 figure.legend(handles.values(), handles, loc="outside lower center", ncols=2)
 figure.savefig("plot_quickstart.png", dpi=150)
 print("Figure: plot_quickstart.png")

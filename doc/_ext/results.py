@@ -85,7 +85,7 @@ class Results(Directive):
 
 
 class Summaries(Directive):
-    """A table of results: the question of each, which leads to its page, and the answer."""
+    """A table of results, the question of each and the answer, and a toctree of their pages."""
 
     required_arguments = 1
     final_argument_whitespace = True
@@ -95,6 +95,7 @@ class Summaries(Directive):
         env = self.state.document.settings.env
         lines = [".. list-table::", "   :header-rows: 1", "   :widths: 35 65", ""]
         lines += ["   * - Question", "     - Result"]
+        pages = []
         for name in self.arguments[0].split():
             page = _page(RESULTS / name)
             if page is None:  # A test sees to it that none that is there is left out.
@@ -102,6 +103,8 @@ class Summaries(Directive):
             env.note_dependency(str(page))
             question, answer = summary_of(page)
             lines += [f"   * - :doc:`{question} <results/{name}/README>`", f"     - {answer}"]
+            pages.append(f"   results/{name}/README")
+        lines += ["", ".. toctree::", "   :hidden:", "", *pages]
         node = nodes.Element()
         self.state.nested_parse(StringList(lines, source=""), self.content_offset, node)
         return node.children
