@@ -131,7 +131,8 @@ html_theme_options = {
 }
 # Pages that have no pages below them have nothing to navigate to.
 html_sidebars = {
-    page: [] for page in ("index", "getting_started", "algorithm", "features", "changelog")
+    page: []
+    for page in ("index", "getting_started", "when_to_use", "algorithm", "features", "changelog")
 }
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
