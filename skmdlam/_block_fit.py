@@ -16,6 +16,7 @@ from ._block_reading import Raw, facts_of, read_block
 from ._block_runs import start_on_blocks
 from ._block_scores import FromBlocks, with_scores
 from ._encoding import choose_columns
+from ._hints import warn_of_unused
 from ._inputs import kinds_of
 from ._monitor import Callbacks
 from ._progress import say
@@ -75,6 +76,7 @@ def _fit(estimator, blocks, validation, limits):
     callbacks = Callbacks(estimator, blocks, None, None)
     goes_on = estimator.warm_start and hasattr(estimator, "coefs_")
     network = estimator._resolve_network(goes_on)
+    warn_of_unused(estimator, network)
     target, name = network.target, type(estimator).__name__
     _check_solver(estimator, network.solver)
     facts = facts_of(estimator, blocks, target, goes_on)

@@ -14,7 +14,9 @@ from numbers import Real
 import numpy as np
 from scipy.special import expit
 
+from ._parameters import Parameters
 from ._renamed import renamed
+from ._suggestions import did_you_mean
 
 __all__ = [
     "REGRESSION_LOSSES",
@@ -41,7 +43,7 @@ _MOST_DOUBLINGS, _HALVINGS, _ENOUGH_ROWS = 60, 40, 1000
 _LARGEST = 1e150
 
 
-class Loss:
+class Loss(Parameters):
     """A convex loss ``R(z, y)`` of the last layer's output, with its exact proximal map.
 
     A subclass has to define :meth:`value` and :meth:`gradient`. Its proximal map then follows by
@@ -1120,5 +1122,5 @@ def get_loss(loss, quantile=0.5):
         return Quantile(quantile) if loss == Quantile.name else REGRESSION_LOSSES[loss]()
     raise ValueError(
         f"Unknown loss {loss!r}: known are {', '.join(map(repr, REGRESSION_LOSSES))}, "
-        "and instances of Loss."
+        f"and instances of Loss.{did_you_mean(loss, REGRESSION_LOSSES, 'loss')}"
     )

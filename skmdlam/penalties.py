@@ -11,6 +11,9 @@ from numbers import Real
 
 import numpy as np
 
+from ._parameters import Parameters
+from ._suggestions import did_you_mean
+
 __all__ = [
     "L1",
     "L2",
@@ -29,7 +32,7 @@ __all__ = [
 USUAL_ALPHA = 1e-4
 
 
-class Penalty:
+class Penalty(Parameters):
     """A closed convex function of a weight matrix, known by its value and its prox.
 
     A subclass has to define :meth:`value` and :meth:`prox`.
@@ -345,5 +348,5 @@ def get_penalty(penalty, l1_ratio=0.5):
         return ElasticNet(l1_ratio) if penalty == ElasticNet.name else PENALTIES[penalty]()
     raise ValueError(
         f"Unknown penalty {penalty!r}: known are {', '.join(map(repr, PENALTIES))}, None, "
-        "and instances of Penalty."
+        f"and instances of Penalty.{did_you_mean(penalty, PENALTIES, 'penalty')}"
     )

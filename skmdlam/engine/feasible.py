@@ -162,6 +162,8 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
     constants: Constants = field(default=CONSTANTS, repr=False)
 
     name = "feasible"
+    # Parameters of the estimator that this solver has no use for, and what uses them.
+    unused = {"epsilon": "solver='relaxed' ends with it; here every constraint is tight"}
 
     def __post_init__(self):
         check_number("activity_alpha", self.activity_alpha, "[0, inf)", optional=True)
@@ -320,6 +322,10 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
             return Regularization(**named), None
         found = estimate()
         return found._replace(**named), found
+
+    def unused_options(self, problem, **settings):
+        """Options that a fit to a problem would not use; see :meth:`Runs.unused_options`."""
+        return RunsAtHand(self).unused_options(problem, Settings(**settings))
 
     def start(self, problem, coefs, intercepts, **settings):
         """Begin a run; the result is an iterator of records, one a sweep or epoch.
