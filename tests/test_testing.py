@@ -264,7 +264,7 @@ def test_wrong_loss(says):
 
 WRONG_PENALTIES = {
     "is not a Penalty": L1,
-    "is beaten": broken(L1, prox=lambda self, W, t: W / (1.0 + float(np.max(t)))),
+    "does not minimize": broken(L1, prox=lambda self, W, t: W / (1.0 + float(np.max(t)))),
     "must be a float": broken(L2, value=lambda self, W: np.float32(0.5 * (W**2).sum())),
     "no copy": broken(L2, prox=lambda self, W, t: W),
     "changes W": broken(L1, prox=lambda self, W, t: np.multiply(W, 0.5, out=W).copy()),

@@ -103,9 +103,7 @@ class Runs(ABC):
         only = self._only(problem.with_usual_alpha(), settings)
         if only == self.sweeps:
             n, names = problem.X.shape[0], OF_MINI_BATCHES
-            use = (
-                f"this fit takes all {n} samples at once; mini-batches use it (smaller batch_size)"
-            )
+            use = f"this fit takes all {n} samples at once; mini-batches use it (set batch_size)"
         elif only == self.mini_batches and _is_exact(problem):
             names = OF_SWEEPS
             use = "this fit takes mini-batches; all samples at once use it (batch_size=None)"
