@@ -107,14 +107,14 @@ def check_loss(loss, *, draw_target=None, seed=0):
             )
         for result, method in ((value, "value"), (gradient, "gradient"), (link, "inverse_link")):
             bad = ~np.isfinite(result).reshape(len(z), -1).all(axis=1)
-            at = f" at z = {z_[bad][0].tolist()}, y = {y_[bad][0].tolist()}" if bad.any() else ""
+            at = f" at z = {_text(z_[bad][0])}, y = {_text(y_[bad][0])}" if bad.any() else ""
             _that(not bad.any(), f"{name}.{method} must be finite; it is not{at}")
     value, gradient = loss.value(z, y), loss.gradient(z, y)
     i = int(value.argmin())
     _that(
         value[i] >= 0.0,
-        f"{name}.value must not be negative; got {value[i]:g} at z = {z[i].tolist()}, "
-        f"y = {y[i].tolist()}",
+        f"{name}.value must not be negative; got {value[i]:g} at z = {_text(z[i])}, "
+        f"y = {_text(y[i])}",
     )
     for size in (1e-3, 0.1, 1.0, 4.0):
         other = z + size * rng.standard_normal(z.shape)
@@ -127,8 +127,8 @@ def check_loss(loss, *, draw_target=None, seed=0):
             low[i] >= 0.0,
             f"{name}: the tangent given by gradient(z, y) is above value(z, y) by {-low[i]:.3g}: "
             "the gradient is wrong, or the loss is not convex in z. At y = "
-            f"{y[i].tolist()}, z = {z[i].tolist()} the value is {value[i]:.6g} and the gradient "
-            f"{gradient[i].tolist()}, at z = {other[i].tolist()} the value is "
+            f"{_text(y[i])}, z = {_text(z[i])} the value is {value[i]:.6g} and the gradient "
+            f"{_text(gradient[i])}, at z = {_text(other[i])} the value is "
             f"{value[i] + above[i]:.6g}, and the tangent {value[i] + tangent[i]:.6g}",
         )
     for rho in (1e-3, 0.1, 1.0, 30.0, 1e4):
@@ -188,8 +188,8 @@ def check_penalty(penalty, *, seed=0):
             _that(
                 np.isfinite(value) and value >= 0.0,
                 f"{name}.value(V) must be finite and not negative for what prox returned; got "
-                f"{value!r} for V = prox(W, {t:g}) = {V.tolist()} of {np.dtype(dtype)}, "
-                f"W = {W.tolist()}{_on_the_edge(penalty, V, value)}",
+                f"{value!r} for V = prox(W, {t:g}) = {_text(V)} of {np.dtype(dtype)}, "
+                f"W = {_text(W)}{_on_the_edge(penalty, V, value)}",
             )
     for t in (0.0, 1e-6, 1e-3, 0.1, 0.5, 1.0, 3.0, 7.0, 1e3):
         for scale in (1e-3, 1.0, 30.0):
@@ -437,8 +437,13 @@ def check_joint(activation, v, p, rho, tau, eps, rng, count=160):
     _that(
         worse[i] <= 0,
         f"{name}.joint is beaten at v={v[i]!r} p={p[i]!r} rho={rho!r} tau={tau!r} eps={eps!r}: "
-        f"z={z[i]!r} costs {own[i]!r}, z={others[i, at[i]]!r} costs {best[i]!r}",
+        f"z={z[i]!r} costs {own[i]:.9g}, z={others[i, at[i]]!r} costs {best[i]:.9g}",
     )
+
+
+def _text(values):
+    """An array in one line."""
+    return np.array2string(np.asarray(values), precision=6, separator=", ").replace("\n", "")
 
 
 def _first(values, where):
@@ -477,7 +482,7 @@ def _check_prox_of_loss(loss, name, v, y, rho, rng):
                 _that(
                     better[i] <= 0.0,
                     f"{name}.prox is beaten at v={v[i]}, y={y[i]}, rho={rho:g}: z={z[i]} costs "
-                    f"{best[i]!r}, z={other[i]} costs {best[i] - better[i] - slack[i]!r}",
+                    f"{best[i]:.9g}, z={other[i]} costs {best[i] - better[i] - slack[i]:.9g}",
                 )
     single = loss.prox(v.astype(np.float32), y.astype(np.float32), rho)
     _that(single.dtype == np.float32, f"{name}.prox of float32 must be float32; got {single.dtype}")
@@ -490,8 +495,8 @@ def _check_prox_of_loss(loss, name, v, y, rho, rng):
     alone = np.concatenate([loss.prox(v[[i]], y[[i]], rho) for i in range(3)])
     _that(
         np.allclose(alone, z[:3], rtol=1e-9, atol=1e-9),
-        f"{name}.prox mixes samples: one sample alone gives {alone[0].tolist()}, and among others "
-        f"{z[0].tolist()}; at rho = {rho:g} the largest such difference is "
+        f"{name}.prox mixes samples: one sample alone gives {_text(alone[0])}, and among others "
+        f"{_text(z[0])}; at rho = {rho:g} the largest such difference is "
         f"{np.abs(alone - z[:3]).max():.3g}",
     )
 
@@ -528,22 +533,22 @@ def _check_prox_of_penalty(penalty, name, W, t, rng):
         _that(
             cost(rival) >= best - slack,
             f"{name}.prox(W, {t:g}) does not minimize t value(V) + ||V - W||^2 / 2 at "
-            f"W = {W.tolist()}: V = {V.tolist()} has {best!r}, and {rival.tolist()} has "
-            f"{cost(rival)!r}, less by more than rounding, {slack:.2g}",
+            f"W = {_text(W)}: V = {_text(V)} has {best:.9g}, and {_text(rival)} has "
+            f"{cost(rival):.9g}, less by more than rounding, {slack:.2g}",
         )
         moved = np.abs(rival - point).max()
         _that(
             moved <= 1e-3 * (1.0 + np.abs(point).max()) or penalty.value(point) == np.inf,
             f"{name}.value(W) must be inf where prox(W, 0), the projection, moves W; got "
-            f"{penalty.value(point)!r} at W = {point.tolist()}, which it moves by {moved:.3g}",
+            f"{penalty.value(point):.9g} at W = {_text(point)}, which it moves by {moved:.3g}",
         )
     projected = penalty.prox(V, 0.0)
     moved = np.abs(projected - V).max()
     _that(
         moved <= rounding,
         f"{name}.prox(V, 0), the projection, must leave V = prox(W, {t:g}) where it is, up to "
-        f"rounding, {rounding:.2g}; it moves it by {moved:.3g}, from {V.tolist()} to "
-        f"{projected.tolist()}, for W = {W.tolist()}",
+        f"rounding, {rounding:.2g}; it moves it by {moved:.3g}, from {_text(V)} to "
+        f"{_text(projected)}, for W = {_text(W)}",
     )
     if penalty.convex:
         other = scale * rng.standard_normal((4, 3))
@@ -553,7 +558,7 @@ def _check_prox_of_penalty(penalty, name, W, t, rng):
             square <= inner + 1e-12 * np.sum(W**2 + other**2),
             f"{name}.prox is not that of a convex function: ||P - Q||^2 must be at most "
             "<P - Q, W - U> for P = prox(W, t), Q = prox(U, t); got "
-            f"{square:.6g} and {inner:.6g} at t = {t:g}, W = {W.tolist()}, U = {other.tolist()}. "
+            f"{square:.6g} and {inner:.6g} at t = {t:g}, W = {_text(W)}, U = {_text(other)}. "
             "If the penalty is not convex, set convex = False",
         )
 
@@ -578,15 +583,15 @@ def _check_declared(penalty, name, rng):
         turned = np.linalg.qr(rng.standard_normal((5, 5)))[0] @ W
         _that(
             np.isclose(penalty.value(turned), penalty.value(W), rtol=1e-9),
-            f"{name}.rotation_invariant is True, but value(Q W) is {penalty.value(turned)!r} and "
-            f"value(W) is {penalty.value(W)!r} at W = {W.tolist()}",
+            f"{name}.rotation_invariant is True, but value(Q W) is {penalty.value(turned):.9g} and "
+            f"value(W) is {penalty.value(W):.9g} at W = {_text(W)}",
         )
     if penalty.ridge is not None:
         expected = 0.5 * penalty.ridge * np.sum(W**2)
         _that(
             np.isclose(penalty.value(W), expected, rtol=1e-12),
-            f"{name}.ridge is {penalty.ridge}, but value(W) is {penalty.value(W)!r}, not "
-            f"{expected!r}",
+            f"{name}.ridge is {penalty.ridge}, but value(W) is {penalty.value(W):.9g}, not "
+            f"{expected:.9g}",
         )
     if penalty.by_rows:
         t = np.array([0.0, 0.1, 1.0, 3.0, 50.0])[:, None]
@@ -595,11 +600,11 @@ def _check_declared(penalty, name, rng):
         _that(
             np.allclose(together, alone, rtol=1e-12, atol=1e-15),
             f"{name}.by_rows is True, but prox(W, t) with a t for each row differs by "
-            f"{np.abs(together - alone).max():.3g} from the prox of each row at W = {W.tolist()}",
+            f"{np.abs(together - alone).max():.3g} from the prox of each row at W = {_text(W)}",
         )
         parts = sum(penalty.value(W[[j]]) for j in range(5))
         _that(
             np.isclose(parts, penalty.value(W), rtol=1e-9),
-            f"{name}.by_rows is True, but value(W) is {penalty.value(W)!r} and the values of its "
-            f"rows sum to {parts!r} at W = {W.tolist()}",
+            f"{name}.by_rows is True, but value(W) is {penalty.value(W):.9g} and the values of its "
+            f"rows sum to {parts:.9g} at W = {_text(W)}",
         )

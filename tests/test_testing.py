@@ -182,7 +182,7 @@ WRONG_ACTIVATIONS = {
         Softsign, function=lambda self, z: -z / (1 + np.abs(z)), supremum=2.0, infimum=-2.0
     ),
     r"derivative\(z, a\) is": broken(Softsign, derivative=lambda self, z, a: 1.0 - np.abs(a)),
-    "derivative is negative": broken(Softsign, derivative=lambda self, z, a: -np.ones_like(a)),
+    "derivative must not be negative": broken(Softsign, derivative=lambda self, z, a: -np.ones_like(a)),
     "shape and dtype of z": broken(Softsign, function=lambda self, z: z.astype(float)),
     "outside of its infimum": broken(Softsign, supremum=0.5),
     "no copy": broken(Activation, function=lambda self, z: z),
@@ -203,7 +203,7 @@ WRONG_ACTIVATIONS = {
     "joint is beaten": broken(
         Tanh, _joint_z=lambda self, v, p, rho, tau, eps: np.where(np.abs(v) < 3, v, 0.99 * v)
     ),
-    "leaves the tube": broken(
+    r"must keep \|a - h\(z\)\| <= eps": broken(
         Tanh, joint=lambda self, v, p, rho, tau, eps: (v.copy(), self.value(v) + 2 * eps + 1e-3)
     ),
     "homogeneous is True": broken(Softsign, homogeneous=True),
@@ -233,13 +233,13 @@ WRONG_LOSSES = {
     ),
     "is beaten": broken(AbsoluteError, prox=lambda self, v, y, rho, start=None: 0.5 * (v + y)),
     "a double for each sample": broken(SquaredError, value=lambda self, z, y: (z - y) ** 2),
-    "is negative": broken(
+    "value must not be negative": broken(
         SquaredError, value=lambda self, z, y: SquaredError.value(self, z, y) - 1.0
     ),
     "gradient.* shape and dtype": broken(
         SquaredError, gradient=lambda self, z, y: (z - y).astype(float)
     ),
-    "depends on start": broken(
+    "must not depend on start": broken(
         SquaredError,
         prox=lambda self, v, y, rho, start=None: (
             SquaredError.prox(self, v, y, rho) if start is None else start
@@ -265,7 +265,7 @@ def test_wrong_loss(says):
 WRONG_PENALTIES = {
     "is not a Penalty": L1,
     "does not minimize": broken(L1, prox=lambda self, W, t: W / (1.0 + float(np.max(t)))),
-    "must be a float": broken(L2, value=lambda self, W: np.float32(0.5 * (W**2).sum())),
+    "must be a number, a float": broken(L2, value=lambda self, W: np.float32(0.5 * (W**2).sum())),
     "no copy": broken(L2, prox=lambda self, W, t: W),
     "changes W": broken(L1, prox=lambda self, W, t: np.multiply(W, 0.5, out=W).copy()),
     "rotation_invariant is True": broken(L1, rotation_invariant=True),
