@@ -379,7 +379,7 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         with self._blas_threads(network, problem):
             run = begin(problem, units, starts)
             result, monitor = self._minimize(run, units, validation, callbacks)
-        keep_fit(self, result, monitor)
+        keep_fit(self, result, monitor, network.solver, as_given)
         if self.calibrate and result.stop_reason != "interrupted":
             # A callback may have asked to stop: then the others stop there, too.
             stopped = result.stop_reason == "requested" and not self.early_stopping

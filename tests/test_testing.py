@@ -182,7 +182,9 @@ WRONG_ACTIVATIONS = {
         Softsign, function=lambda self, z: -z / (1 + np.abs(z)), supremum=2.0, infimum=-2.0
     ),
     r"derivative\(z, a\) is": broken(Softsign, derivative=lambda self, z, a: 1.0 - np.abs(a)),
-    "derivative must not be negative": broken(Softsign, derivative=lambda self, z, a: -np.ones_like(a)),
+    "derivative must not be negative": broken(
+        Softsign, derivative=lambda self, z, a: -np.ones_like(a)
+    ),
     "shape and dtype of z": broken(Softsign, function=lambda self, z: z.astype(float)),
     "outside of its infimum": broken(Softsign, supremum=0.5),
     "no copy": broken(Activation, function=lambda self, z: z),
@@ -276,6 +278,93 @@ WRONG_PENALTIES = {
     "finite and not negative": broken(L2, value=lambda self, W: -0.5 * float((W**2).sum())),
     "shape and dtype of W": broken(L2, prox=lambda self, W, t: W.astype(float) / (1.0 + t)),
 }
+
+
+@dataclass(frozen=True)
+class Ball(Penalty):
+    """The projection onto a ball, as a constraint is written."""
+
+    radius: float = 0.8
+    tol: float = 1e-5
+    rotation_invariant = True
+
+    def value(self, W):
+        inside = np.linalg.norm(W.astype(float)) <= self.radius * (1.0 + self.tol)
+        return 0.0 if inside else np.inf
+
+    def prox(self, W, t):
+        norm = np.linalg.norm(W.astype(float))
+        return (W * (self.radius / max(norm, self.radius))).astype(W.dtype)
+
+
+@dataclass(frozen=True)
+class Simplex(Penalty):
+    """Each column is not negative and has this sum."""
+
+    total: float = 2.5
+
+    def value(self, W):
+        off = np.abs(W.sum(axis=0, dtype=float) - self.total).max()
+        return 0 if (W >= 0).all() and off <= 1e-5 else np.inf
+
+    def prox(self, W, t):
+        V, columns = W.astype(float), np.arange(W.shape[1])
+        high = -np.sort(-V, axis=0)
+        shifts = (np.cumsum(high, axis=0) - self.total) / np.arange(1, len(V) + 1)[:, np.newaxis]
+        shift = shifts[(high > shifts).sum(axis=0) - 1, columns]
+        return np.maximum(V - shift, 0.0).astype(W.dtype)
+
+
+@dataclass(frozen=True)
+class Cube(Penalty):
+    half: float = 0.3
+    by_rows = True
+
+    def value(self, W):
+        return 0.0 if np.abs(W).max(initial=0.0) <= W.dtype.type(self.half) else np.inf
+
+    def prox(self, W, t):
+        return np.clip(W, -self.half, self.half)
+
+
+class TestProjections:
+    @pytest.mark.parametrize(
+        "penalty", [Ball(), Ball(7.0), Simplex(), Simplex(0.1), Cube()], ids=str
+    )
+    def test_accepted(self, penalty):
+        check_penalty(penalty)
+
+    @pytest.mark.parametrize(
+        ("base", "changed", "says"),
+        [
+            (Ball, {"tol": 0.0}, r"got inf for V = .*compare with a tolerance in value"),
+            (
+                Cube,
+                {"value": lambda self, W: 0.0},
+                r"must be inf where prox\(W, 0\), the projection, moves W; got 0 at W = \[\[",
+            ),
+            (
+                Ball,
+                {"prox": lambda self, W, t: Ball.prox(self, W, t) * W.dtype.type(0.999)},
+                r"does not minimize .* at W = .* has [\d.e-]+, and .* has [\d.e-]+, less by more",
+            ),
+            (
+                Cube,
+                {"prox": lambda self, W, t: Cube.prox(self, W, t) + W.dtype.type(1e-9) * (W < 0.2)},
+                r"must leave V = prox\(W, 0\) where it is, up to rounding, .*moves it by 1e-09",
+            ),
+        ],
+    )
+    def test_what_is_wrong(self, base, changed, says):
+        tol = changed.pop("tol", None)
+        penalty = Ball(tol=tol) if tol is not None else broken(base, **changed)
+        with pytest.raises(AssertionError, match=says):
+            check_penalty(penalty)
+
+    def test_fit_ends_inside(self):
+        model = MDLAMRegressor(hidden_layer_sizes=(4,), penalty=Ball(1.1), max_iter=20)
+        model.fit(X, NUMBERS)
+        assert [Ball(1.1).value(W) for W in model.coefs_] == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("says", WRONG_PENALTIES)
