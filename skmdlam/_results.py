@@ -95,7 +95,7 @@ def keep_summary(estimator, run, summary):
     _keep_regularization(estimator, run)
 
 
-def keep_fit(estimator, result, monitor, solver, problem):
+def keep_fit(estimator, result, monitor, solver=None, problem=None):
     """Keep the weights and the curves of a fit, and warn of one that ended too early.
 
     Parameters
@@ -103,9 +103,9 @@ def keep_fit(estimator, result, monitor, solver, problem):
     estimator : estimator
     result : Result
     monitor : ValidationMonitor or None
-    solver : solver object
-    problem : Problem
-        What was minimized, in the units of the user.
+    solver : solver object, default=None
+    problem : Problem, default=None
+        What was minimized, in the units of the user; both tell whether features need scaling.
     """
     _keep_weights(estimator, result.coefs, result.intercepts, "fit")
     records = result.records

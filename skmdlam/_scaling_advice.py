@@ -57,7 +57,7 @@ def _scales(estimator, problem):
     mean, variance = columns["mean"], columns["square"] / columns["weight"]
     # Indicators, 0 or 1, are fine however rare they are.
     indicators = np.abs(variance - mean * (1.0 - mean)) <= 1e-6 * variance
-    varied = (variance > 1e-20 * mean**2) & ~indicators
+    varied = (variance > 1e-10 * mean**2) & ~indicators
     if not varied.any():
         return ""
     mean, std = np.abs(mean[varied]), np.sqrt(variance[varied])

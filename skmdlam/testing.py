@@ -556,10 +556,10 @@ def _check_prox_of_penalty(penalty, name, W, t, rng):
         inner, square = np.sum(moved * (W - other)), np.sum(moved**2)
         _that(
             square <= inner + 1e-12 * np.sum(W**2 + other**2),
-            f"{name}.prox is not that of a convex function: ||P - Q||^2 must be at most "
+            f"{name}.prox is not that of a convex function (||P - Q||^2 must be at most "
             "<P - Q, W - U> for P = prox(W, t), Q = prox(U, t); got "
-            f"{square:.6g} and {inner:.6g} at t = {t:g}, W = {_text(W)}, U = {_text(other)}. "
-            "If the penalty is not convex, set convex = False",
+            f"{square:.6g} and {inner:.6g} at t = {t:g}, W = {_text(W)}, U = {_text(other)}); "
+            "if the penalty is not convex, set convex = False",
         )
 
 

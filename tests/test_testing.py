@@ -298,6 +298,11 @@ class Ball(Penalty):
 
 
 @dataclass(frozen=True)
+class Strict(Ball):
+    tol: float = 0.0
+
+
+@dataclass(frozen=True)
 class Simplex(Penalty):
     """Each column is not negative and has this sum."""
 
@@ -328,16 +333,14 @@ class Cube(Penalty):
 
 
 class TestProjections:
-    @pytest.mark.parametrize(
-        "penalty", [Ball(), Ball(7.0), Simplex(), Simplex(0.1), Cube()], ids=str
-    )
+    @pytest.mark.parametrize("penalty", [Ball(), Simplex(), Cube()], ids=str)
     def test_accepted(self, penalty):
         check_penalty(penalty)
 
     @pytest.mark.parametrize(
         ("base", "changed", "says"),
         [
-            (Ball, {"tol": 0.0}, r"got inf for V = .*compare with a tolerance in value"),
+            (Strict, {}, r"got inf for V = .*compare with a tolerance in value"),
             (
                 Cube,
                 {"value": lambda self, W: 0.0},
@@ -356,11 +359,10 @@ class TestProjections:
         ],
     )
     def test_what_is_wrong(self, base, changed, says):
-        tol = changed.pop("tol", None)
-        penalty = Ball(tol=tol) if tol is not None else broken(base, **changed)
         with pytest.raises(AssertionError, match=says):
-            check_penalty(penalty)
+            check_penalty(broken(base, **changed))
 
+    @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
     def test_fit_ends_inside(self):
         model = MDLAMRegressor(hidden_layer_sizes=(4,), penalty=Ball(1.1), max_iter=20)
         model.fit(X, NUMBERS)

@@ -324,7 +324,20 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
         return found._replace(**named), found
 
     def unused_options(self, problem, **settings):
-        """Options that a fit to a problem would not use; see :meth:`Runs.unused_options`."""
+        """Return the options that a fit to a problem would not use.
+
+        Parameters
+        ----------
+        problem : Problem
+            What is minimized.
+        **settings
+            The attributes of :class:`~skmdlam.engine.records.Settings`.
+
+        Returns
+        -------
+        unused : dict
+            What uses it, by the name of an option that is not at its default.
+        """
         return RunsAtHand(self).unused_options(problem, Settings(**settings))
 
     def start(self, problem, coefs, intercepts, **settings):
