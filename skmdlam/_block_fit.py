@@ -97,7 +97,7 @@ def _fit(estimator, blocks, validation, limits):
         all_of_them.release()
         sizes, total = _sizes(piles)
     n = sum(sizes)
-    said = f"{n:,} samples of {blocks.n_blocks} blocks, dealt again to {len(sizes)}"
+    said = f"{n:,} samples of {blocks.n_blocks} blocks, shuffled into {len(sizes)}"
     say(estimator.verbose, said, clock)
     check_calibrate(estimator, target, n)
     some = n > limits.driver_rows
@@ -220,8 +220,8 @@ def _check_solver(estimator, solver):
         )
     if estimator.early_stopping and not estimator.shuffle:
         raise ValueError(
-            "early_stopping=True with shuffle=False sets the last samples apart, and blocks have "
-            "no last ones once they are dealt: give X_val and y_val, or use shuffle=True."
+            "early_stopping=True with shuffle=False holds out the last samples, and blocks have "
+            "no order once they are shuffled: give X_val and y_val, or use shuffle=True."
         )
 
 

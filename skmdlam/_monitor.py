@@ -71,7 +71,7 @@ class ValidationMonitor:
         if self._must_score and not np.isfinite(score):
             raise ValueError(
                 f"early_stopping=True: the score on {data.X.shape[0]} validation samples is "
-                f"{score}. Set more samples apart (validation_fraction) or choose another "
+                f"{score}. Hold out more samples (validation_fraction) or choose another "
                 "scoring."
             )
         # Together, so that an interrupt leaves curves of one length.

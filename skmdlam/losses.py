@@ -1121,6 +1121,6 @@ def get_loss(loss, quantile=0.5):
     if isinstance(loss, str) and loss in REGRESSION_LOSSES:
         return Quantile(quantile) if loss == Quantile.name else REGRESSION_LOSSES[loss]()
     raise ValueError(
-        f"Unknown loss {loss!r}: known are {', '.join(map(repr, REGRESSION_LOSSES))}, "
-        f"and instances of Loss.{did_you_mean(loss, REGRESSION_LOSSES, 'loss')}"
+        f"Unknown loss {loss!r}: expected one of {', '.join(map(repr, REGRESSION_LOSSES))}, "
+        f"or an instance of Loss.{did_you_mean(loss, REGRESSION_LOSSES, 'loss')}"
     )

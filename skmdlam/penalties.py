@@ -257,7 +257,7 @@ class Box(Penalty):
                 f"lower and upper must be numbers with lower <= upper, got {lower!r} and {upper!r}."
             )
         if lower == np.inf or upper == -np.inf:
-            raise ValueError(f"The box from {lower!r} to {upper!r} holds no number.")
+            raise ValueError(f"The box from {lower!r} to {upper!r} is empty.")
 
     def _ends(self, W):
         # Rounded to the precision of W: what prox returns counts as inside.
@@ -347,6 +347,6 @@ def get_penalty(penalty, l1_ratio=0.5):
     if isinstance(penalty, str) and penalty in PENALTIES:
         return ElasticNet(l1_ratio) if penalty == ElasticNet.name else PENALTIES[penalty]()
     raise ValueError(
-        f"Unknown penalty {penalty!r}: known are {', '.join(map(repr, PENALTIES))}, None, "
-        f"and instances of Penalty.{did_you_mean(penalty, PENALTIES, 'penalty')}"
+        f"Unknown penalty {penalty!r}: expected one of {', '.join(map(repr, PENALTIES))}, None, "
+        f"or an instance of Penalty.{did_you_mean(penalty, PENALTIES, 'penalty')}"
     )
