@@ -116,9 +116,9 @@ def _prepare_on_device(estimator, X, y, sample_weight, target):
     largest = float(np.abs([X.min(axis=0), X.max(axis=0)]).max(initial=0.0))
     if not largest <= LARGEST_INPUT:
         raise ValueError(
-            f"X has missing values, infinite values or values beyond {LARGEST_INPUT:g}: on a device "
-            f"so many samples ({len(X)}) have to be complete and finite. Move X to NumPy, where gaps are "
-            "fine, or fill them."
+            f"X has missing values, infinite values or values beyond {LARGEST_INPUT:g}: so many "
+            f"samples on a device ({len(X)}) have to be complete and finite. Move X to NumPy, where "
+            "missing values are fine, or fill them."
         )
     n_samples = np.broadcast_to(read.X.dtype.type(0), (len(X), 1))
     weight = check_weight(sample_weight, n_samples)
