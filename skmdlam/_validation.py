@@ -117,8 +117,8 @@ def _prepare_on_device(estimator, X, y, sample_weight, target):
     if not largest <= LARGEST_INPUT:
         raise ValueError(
             f"X has missing values, infinite values or values beyond {LARGEST_INPUT:g}: so many "
-            f"samples on a device ({len(X)}) have to be complete and finite. Move X to NumPy, where "
-            "missing values are fine, or fill them."
+            f"samples on a device ({len(X)}) must be complete and finite. Move X to NumPy, which "
+            "takes missing values, or fill them."
         )
     n_samples = np.broadcast_to(read.X.dtype.type(0), (len(X), 1))
     weight = check_weight(sample_weight, n_samples)
