@@ -133,6 +133,7 @@ def check(seed):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", ".* has no effect")
         try:
             model.fit(X, y, sample_weight=weight)
             predicted = model.predict(X)

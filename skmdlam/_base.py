@@ -40,6 +40,7 @@ from ._encoding import (
     known_columns,
     n_inputs,
 )
+from ._hints import SOLVERS, changed_parameters, suggestions, warn_of_unused
 from ._linear import LinearMixin
 from ._monitor import Callbacks, ValidationMonitor
 from ._progress import Progress, told_to_stop
@@ -64,19 +65,16 @@ from ._version import __version__
 from .activations import ACTIVATIONS, Activation, get_activations
 from .encoding import PiecewiseLinearEncoder
 from .engine.constants import LIMITS
-from .engine.feasible import Feasible
 from .engine.loop.run import ConvertedRun, as_run, minimize
 from .engine.loop.side_by_side import side_by_side
 from .engine.members import parted, with_offsets
 from .engine.newton_steps import best_offset
 from .engine.problem import Problem, forward
-from .engine.relaxed import Relaxed
 from .engine.summary import DataSummary
 from .engine.target_units import TargetUnits
 from .penalties import PENALTIES, USUAL_ALPHA, Penalty, constrains, get_penalty
 
 DOCUMENTATION = "https://skmdlam.readthedocs.io/en/stable/"
-SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
 _SOLVER_METHODS = ["initial_weights", "rows_at_a_time", "start"]
 
 
@@ -197,6 +195,37 @@ class BaseMDLAM(
         "verbose": ["verbose"],
     }
 
+    def set_params(self, **params):
+        """Set parameters of the estimator and of the objects inside of it.
+
+        ``solver__momentum`` is the option of a solver object, ``penalty__upper``,
+        ``loss__delta``, ``activation__alpha`` and ``encoding__n_bins`` are those of other objects:
+        :class:`~sklearn.model_selection.GridSearchCV` searches over them. Solver, penalty, loss and
+        activation are replaced by a changed copy, so that neither a fitted model nor another
+        estimator with the same object changes. A name such as ``solver="feasible"`` has no options:
+        pass the object, ``solver=Feasible()``.
+
+        Parameters
+        ----------
+        **params : dict
+            Values by name.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            For a name that there is not, or an option that is not valid; nothing is set then.
+        """
+        return super().set_params(**changed_parameters(self, params))
+
+    def _validate_params(self):
+        with suggestions(self):
+            super()._validate_params()
+
     @abstractmethod
     def _make_target(self, goes_on):
         """Object of :mod:`._targets`; it knows the classes of a network that training goes on with.
@@ -307,6 +336,9 @@ class BaseMDLAM(
         check_calibrate(self, network.target, len(samples))
 
         def begin(problem, units, starts):
+            warn_of_unused(
+                self, network, problem, rng=rng, **self._settings(len(problem.Y), goes_on)
+            )
             run = self._start(network, problem, starts, rng, warm=goes_on)
             run = ConvertedRun(run, units.outer)
             keep_start(self, run, replace(samples, X=problem.X))
@@ -355,7 +387,7 @@ class BaseMDLAM(
         with self._blas_threads(network, problem):
             run = begin(problem, units, starts)
             result, monitor = self._minimize(run, units, validation, callbacks)
-        keep_fit(self, result, monitor)
+        keep_fit(self, result, monitor, network.solver, as_given)
         if self.calibrate and result.stop_reason != "interrupted":
             # A callback may have asked to stop: then the others stop there, too.
             stopped = result.stop_reason == "requested" and not self.early_stopping
@@ -375,6 +407,8 @@ class BaseMDLAM(
         refuse_stream(X)
         X, y, sample_weight = on_host(X), on_host(y, "y"), on_host(sample_weight, "sample_weight")
         network = self._resolve_network(goes_on)
+        if not goes_on:
+            warn_of_unused(self, network)
         dtype = self.coefs_[0].dtype if goes_on else None
         samples = prepare_chunk(self, X, y, sample_weight, network.target, classes, dtype)
         if goes_on:

@@ -16,6 +16,7 @@ from ._block_reading import Raw, facts_of, read_block
 from ._block_runs import start_on_blocks
 from ._block_scores import FromBlocks, with_scores
 from ._encoding import choose_columns
+from ._hints import warn_of_unused
 from ._inputs import kinds_of
 from ._monitor import Callbacks
 from ._progress import say
@@ -75,6 +76,7 @@ def _fit(estimator, blocks, validation, limits):
     callbacks = Callbacks(estimator, blocks, None, None)
     goes_on = estimator.warm_start and hasattr(estimator, "coefs_")
     network = estimator._resolve_network(goes_on)
+    warn_of_unused(estimator, network)
     target, name = network.target, type(estimator).__name__
     _check_solver(estimator, network.solver)
     facts = facts_of(estimator, blocks, target, goes_on)
@@ -96,7 +98,7 @@ def _fit(estimator, blocks, validation, limits):
         all_of_them.release()
         sizes, total = _sizes(piles)
     n = sum(sizes)
-    said = f"{n:,} samples of {blocks.n_blocks} blocks, dealt again to {len(sizes)}"
+    said = f"{n:,} samples of {blocks.n_blocks} blocks, shuffled into {len(sizes)}"
     say(estimator.verbose, said, clock)
     check_calibrate(estimator, target, n)
     some = n > limits.driver_rows
@@ -223,8 +225,8 @@ def _check_solver(estimator, solver):
         )
     if estimator.early_stopping and not estimator.shuffle:
         raise ValueError(
-            "early_stopping=True with shuffle=False sets the last samples apart, and blocks have "
-            "no last ones once they are dealt: give X_val and y_val, or use shuffle=True."
+            "early_stopping=True with shuffle=False holds out the last samples, and blocks have "
+            "no order once they are shuffled: give X_val and y_val, or use shuffle=True."
         )
 
 

@@ -75,7 +75,7 @@ class ValidationMonitor:
             why = f", and none of them is of the classes {missing}" if missing else ""
             raise ValueError(
                 f"early_stopping=True: the score on {data.X.shape[0]} validation samples is "
-                f"{score}{why}. Set more samples apart (validation_fraction) or choose another "
+                f"{score}{why}. Hold out more samples (validation_fraction) or choose another "
                 "scoring."
             )
         # Together, so that an interrupt leaves curves of one length.

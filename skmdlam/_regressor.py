@@ -358,7 +358,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
             what = "Call fit again: partial_fit and an interrupted fit learn no such thing."
         return (
             "return_std=True needs a complete fit with calibrate=True, which learns the standard "
-            f"deviation from samples that are left out. {what}"
+            f"deviation from held-out samples. {what}"
         )
 
     def __sklearn_tags__(self):

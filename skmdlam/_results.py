@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from ._monitor import LARGEST
+from ._scaling_advice import why_not_converged
 from .engine.moments import pulled_in
 from .engine.reductions import Rows
 from .engine.summary import DataSummary
@@ -94,7 +95,7 @@ def keep_summary(estimator, run, summary):
     _keep_regularization(estimator, run)
 
 
-def keep_fit(estimator, result, monitor):
+def keep_fit(estimator, result, monitor, solver=None, problem=None):
     """Keep the weights and the curves of a fit, and warn of one that ended too early.
 
     Parameters
@@ -102,6 +103,9 @@ def keep_fit(estimator, result, monitor):
     estimator : estimator
     result : Result
     monitor : ValidationMonitor or None
+    solver : solver object, default=None
+    problem : Problem, default=None
+        What was minimized, in the units of the user; both tell whether features need scaling.
     """
     _keep_weights(estimator, result.coefs, result.intercepts, "fit")
     records = result.records
@@ -118,16 +122,9 @@ def keep_fit(estimator, result, monitor):
     estimator.best_loss_ = min(estimator.loss_curve_ + kept, default=np.inf)
     estimator.stop_reason_ = result.stop_reason
     _keep_validation(estimator, monitor)
-    if result.stop_reason == "max_iter":
-        message = (
-            f"The solver did {estimator.n_iter_} iterations (max_iter={estimator.max_iter}) and "
-            f"has not converged: raise max_iter, or tol (now {estimator.tol:g})."
-        )
-    elif result.stop_reason == "interrupted":
-        message = f"Training interrupted by user after {estimator.n_iter_} iterations."
-    else:
-        return
-    warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel_of_user())
+    message = why_not_converged(estimator, result, solver, problem)
+    if message is not None:
+        warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel_of_user())
 
 
 def keep_chunk(estimator, run, record):

@@ -201,7 +201,7 @@ class ClassTarget:
             )
             raise ValueError(
                 f"warm_start=True needs the target of the previous fit, {before}; y has {now}. "
-                "Set warm_start=False to start afresh."
+                "Set warm_start=False to train from scratch."
             )
         self._know(classes, multilabel)
 

@@ -38,7 +38,8 @@ def check_calibrate(estimator, target, n):
         )
     if n < 2:
         raise ValueError(
-            "calibrate=True leaves samples out, and needs two with a weight; there is 1 sample."
+            "calibrate=True holds out samples: it needs at least 2 of positive weight; got 1 "
+            "sample."
         )
 
 
@@ -131,7 +132,7 @@ def left_out(problem, folds, fit, clip, tuned=TUNED):
         of_all.append(output(within_range(reader, few.X[:])))
     if not np.isfinite(outputs).all():
         raise FloatingPointError(
-            "Predictions of samples that were left out are beyond the range of floating point: "
+            "Predictions of held-out samples are beyond the range of floating point: "
             "scale X and y, or set calibrate=False."
         )
     return LeftOut(folds, outputs, np.array(of_all, dtype=float), few.rows.normalized())

@@ -101,7 +101,9 @@ def _prepare_on_device(estimator, X, y, sample_weight, target):
         dtype = np.float64 if target.numeric else None
         y = check_array(y, accept_sparse="csr", ensure_2d=False, dtype=dtype, input_name="y")
         if y.shape[0] != len(X):
-            raise ValueError(f"X and y must have as many samples; got {len(X)} and {y.shape[0]}.")
+            raise ValueError(
+                f"X and y must have the same number of samples; got {len(X)} and {y.shape[0]}."
+            )
     few = slice(0, min(len(X), _READ_ON_HOST))
     y_few = None if y is None else y[few]
     read = prepare(estimator, X[few], y_few, None, copy.deepcopy(target))
@@ -114,9 +116,9 @@ def _prepare_on_device(estimator, X, y, sample_weight, target):
     largest = float(np.abs([X.min(axis=0), X.max(axis=0)]).max(initial=0.0))
     if not largest <= LARGEST_INPUT:
         raise ValueError(
-            f"X has gaps, infinite numbers or ones beyond {LARGEST_INPUT:g}: on a device so many "
-            f"samples ({len(X)}) have to be complete and finite. Move X to NumPy, where gaps are "
-            "fine, or fill them."
+            f"X has missing values, infinite values or values beyond {LARGEST_INPUT:g}: so many "
+            f"samples on a device ({len(X)}) must be complete and finite. Move X to NumPy, which "
+            "takes missing values, or fill them."
         )
     n_samples = np.broadcast_to(read.X.dtype.type(0), (len(X), 1))
     weight = check_weight(sample_weight, n_samples)
@@ -198,7 +200,8 @@ def prepare_validation(estimator, X, y, sample_weight, target, training):
     )
     if X.shape[0] != y.shape[0]:
         raise ValueError(
-            f"X_val and y_val must have as many samples; got {X.shape[0]} and {y.shape[0]}."
+            "X_val and y_val must have the same number of samples; got "
+            f"{X.shape[0]} and {y.shape[0]}."
         )
     weight = check_weight(sample_weight, X, name="sample_weight_val")
     try:
@@ -319,14 +322,14 @@ def check_warm_start(estimator, loss, sizes):
     if 1 not in (before, estimator.n_networks) and before != estimator.n_networks:
         raise ValueError(
             f"The previous fit averages {before} networks, and n_networks={estimator.n_networks}: "
-            "warm_start=True goes on with the same number, or with all of their units as one "
-            "network. Set warm_start=False to start afresh."
+            "warm_start=True continues with the same number, or with all of their units as one "
+            "network. Set warm_start=False to train from scratch."
         )
     if loss.out_activation != estimator.out_activation_:
         raise ValueError(
             "warm_start=True needs the out_activation_ of the previous fit, "
             f"{estimator.out_activation_!r}; {type(loss).__name__} has {loss.out_activation!r}. "
-            "Set warm_start=False to start afresh."
+            "Set warm_start=False to train from scratch."
         )
     found, inputs = _layer_sizes(estimator), estimator._inputs
     # As many columns as the first layer has inputs are other ones than it was made for.
@@ -336,7 +339,7 @@ def check_warm_start(estimator, loss, sizes):
             found = [inputs.n_features, *found[1:]]
         raise ValueError(
             f"warm_start=True needs the layer sizes of the previous fit, {found}; this fit has "
-            f"{sizes}{_times(estimator)}. Set warm_start=False to start afresh."
+            f"{sizes}{_times(estimator)}. Set warm_start=False to train from scratch."
         )
 
 
@@ -353,13 +356,13 @@ def check_next_chunk(estimator, loss, sizes):
         )
     if loss.out_activation != estimator.out_activation_:
         raise ValueError(
-            f"partial_fit goes on with out_activation_={estimator.out_activation_!r}, and "
+            f"partial_fit continues with out_activation_={estimator.out_activation_!r}, and "
             f"{type(loss).__name__} has {loss.out_activation!r}: fit, or start with a clone."
         )
     found = _layer_sizes(estimator)
     if found != sizes:
         raise ValueError(
-            f"partial_fit goes on with the layer sizes it began with, {found}; "
+            f"partial_fit continues with the layer sizes it began with, {found}; "
             f"hidden_layer_sizes={estimator.hidden_layer_sizes!r}{_times(estimator)} asks for "
             f"{sizes}."
         )

@@ -19,7 +19,9 @@ from numbers import Real
 import numpy as np
 from scipy.special import expit, logit
 
+from ._parameters import Parameters
 from ._renamed import renamed
+from ._suggestions import did_you_mean
 
 __all__ = [
     "ACTIVATIONS",
@@ -43,7 +45,7 @@ _MAX_DOUBLINGS = 100
 _ULP = np.finfo(np.float64).eps
 
 
-class Activation:
+class Activation(Parameters):
     r"""Base class of activations: elementwise nondecreasing functions :math:`h(z)`.
 
     A subclass has to define :meth:`function` and :meth:`derivative`, and `infimum` and `supremum`
@@ -1055,6 +1057,7 @@ def get_activation(activation):
     known = ", ".join(repr(name) for name in ACTIVATIONS)
     raise ValueError(
         f"Unknown activation {activation!r}: expected an Activation instance or one of {known}."
+        f"{did_you_mean(activation, ACTIVATIONS, 'activation')}"
     )
 
 

@@ -14,7 +14,9 @@ from numbers import Real
 import numpy as np
 from scipy.special import expit
 
+from ._parameters import Parameters
 from ._renamed import renamed
+from ._suggestions import did_you_mean
 
 __all__ = [
     "REGRESSION_LOSSES",
@@ -41,7 +43,7 @@ _MOST_DOUBLINGS, _HALVINGS, _ENOUGH_ROWS = 60, 40, 1000
 _LARGEST = 1e150
 
 
-class Loss:
+class Loss(Parameters):
     r"""Base class of convex losses :math:`R(z, y)` of the network's output z and the target y.
 
     A subclass has to define :meth:`value` and :meth:`gradient`. All other methods have defaults.
@@ -1152,6 +1154,6 @@ def get_loss(loss, quantile=0.5):
     if isinstance(loss, str) and loss in REGRESSION_LOSSES:
         return Quantile(quantile) if loss == Quantile.name else REGRESSION_LOSSES[loss]()
     raise ValueError(
-        f"Unknown loss {loss!r}: known are {', '.join(map(repr, REGRESSION_LOSSES))}, "
-        "and instances of Loss."
+        f"Unknown loss {loss!r}: expected one of {', '.join(map(repr, REGRESSION_LOSSES))}, "
+        f"or an instance of Loss.{did_you_mean(loss, REGRESSION_LOSSES, 'loss')}"
     )

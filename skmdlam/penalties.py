@@ -11,6 +11,9 @@ from numbers import Real
 
 import numpy as np
 
+from ._parameters import Parameters
+from ._suggestions import did_you_mean
+
 __all__ = [
     "L1",
     "L2",
@@ -29,7 +32,7 @@ __all__ = [
 USUAL_ALPHA = 1e-4
 
 
-class Penalty:
+class Penalty(Parameters):
     r"""Base class of penalties :math:`\Omega(W)` on a weight matrix.
 
     A subclass has to define :meth:`value` and :meth:`prox`. The objective adds
@@ -269,7 +272,7 @@ class Box(Penalty):
                 f"lower and upper must be numbers with lower <= upper, got {lower!r} and {upper!r}."
             )
         if lower == np.inf or upper == -np.inf:
-            raise ValueError(f"The box from {lower!r} to {upper!r} holds no number.")
+            raise ValueError(f"The box from {lower!r} to {upper!r} is empty.")
 
     def _ends(self, W):
         # Rounded to the precision of W: what prox returns counts as inside.
@@ -373,6 +376,6 @@ def get_penalty(penalty, l1_ratio=0.5):
     if isinstance(penalty, str) and penalty in PENALTIES:
         return ElasticNet(l1_ratio) if penalty == ElasticNet.name else PENALTIES[penalty]()
     raise ValueError(
-        f"Unknown penalty {penalty!r}: known are {', '.join(map(repr, PENALTIES))}, None, "
-        "and instances of Penalty."
+        f"Unknown penalty {penalty!r}: expected one of {', '.join(map(repr, PENALTIES))}, None, "
+        f"or an instance of Penalty.{did_you_mean(penalty, PENALTIES, 'penalty')}"
     )

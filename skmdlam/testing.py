@@ -108,19 +108,30 @@ def check_loss(loss, *, draw_target=None, seed=0):
                 f"{np.dtype(dtype)}; got {np.shape(result)} and {np.asarray(result).dtype}",
             )
         for result, method in ((value, "value"), (gradient, "gradient"), (link, "inverse_link")):
-            _that(np.isfinite(result).all(), f"{name}.{method} is not finite everywhere")
+            bad = ~np.isfinite(result).reshape(len(z), -1).all(axis=1)
+            at = f" at z = {_text(z_[bad][0])}, y = {_text(y_[bad][0])}" if bad.any() else ""
+            _that(not bad.any(), f"{name}.{method} must be finite; it is not{at}")
     value, gradient = loss.value(z, y), loss.gradient(z, y)
-    _that(value.min() >= 0.0, f"{name}.value is negative: {value.min():g}")
+    i = int(value.argmin())
+    _that(
+        value[i] >= 0.0,
+        f"{name}.value must not be negative; got {value[i]:g} at z = {_text(z[i])}, "
+        f"y = {_text(y[i])}",
+    )
     for size in (1e-3, 0.1, 1.0, 4.0):
         other = z + size * rng.standard_normal(z.shape)
         above = loss.value(other, y) - value
         tangent = np.sum(gradient * (other - z), axis=1)
         rounding = 1e-12 * (1.0 + np.abs(value) + np.abs(loss.value(other, y)))
-        low = (above - tangent + rounding).min()
+        low = above - tangent + rounding
+        i = int(low.argmin())
         _that(
-            low >= 0.0,
-            f"{name}: the tangent given by gradient(z, y) is above value(z, y) by {-low:.3g}: the "
-            "gradient is wrong, or the loss is not convex in z",
+            low[i] >= 0.0,
+            f"{name}: the tangent given by gradient(z, y) is above value(z, y) by {-low[i]:.3g}: "
+            "the gradient is wrong, or the loss is not convex in z. At y = "
+            f"{_text(y[i])}, z = {_text(z[i])} the value is {value[i]:.6g} and the gradient "
+            f"{_text(gradient[i])}, at z = {_text(other[i])} the value is "
+            f"{value[i] + above[i]:.6g}, and the tangent {value[i] + tangent[i]:.6g}",
         )
     for rho in (1e-3, 0.1, 1.0, 30.0, 1e4):
         _check_prox_of_loss(loss, name, z, y, rho, rng)
@@ -139,8 +150,15 @@ def check_penalty(penalty, *, seed=0):
     Raises
     ------
     AssertionError
-        If it violates the interface of :class:`~skmdlam.penalties.Penalty`; the message says what
-        is wrong.
+        That says which promise of :class:`~skmdlam.penalties.Penalty` does not hold, at which
+        weights, what was found and what was expected.
+
+    Notes
+    -----
+    A constraint is a penalty whose ``prox(W, t)`` is the projection, whatever t is, and whose
+    ``value(W)`` is zero inside and infinite outside. Projecting twice may change the result by
+    rounding, relative 1e-12. What ``prox`` returns must count as inside: ``value`` needs a
+    tolerance for rounding, also in float32, such as ``norm <= radius * (1 + 1e-5)``.
 
     Examples
     --------
@@ -165,11 +183,15 @@ def check_penalty(penalty, *, seed=0):
             _that(not np.shares_memory(V, W), f"{name}.prox(W, {t:g}) returns W itself, no copy")
             _that(np.array_equal(W, before), f"{name}.prox(W, {t:g}) changes W")
             value = penalty.value(V)
-            _that(isinstance(value, float), f"{name}.value(W) must be a float; got {value!r}")
+            _that(
+                isinstance(value, float | int),
+                f"{name}.value(W) must be a number, a float; got {value!r}",
+            )
             _that(
                 np.isfinite(value) and value >= 0.0,
-                f"{name}.value of what prox(W, {t:g}) returned must be finite and not negative; "
-                f"got {value!r}",
+                f"{name}.value(V) must be finite and not negative for what prox returned; got "
+                f"{value!r} for V = prox(W, {t:g}) = {_text(V)} of {np.dtype(dtype)}, "
+                f"W = {_text(W)}{_on_the_edge(penalty, V, value)}",
             )
     for t in (0.0, 1e-6, 1e-3, 0.1, 0.5, 1.0, 3.0, 7.0, 1e3):
         for scale in (1e-3, 1.0, 30.0):
@@ -188,7 +210,11 @@ def _that(holds, otherwise):
 def _check_copies(instance):
     """Estimators are cloned, stored and sent to other processes with it."""
     name = repr(instance)
-    _that(" at 0x" not in name, f"{name}: its repr must show its parameters, not its address")
+    _that(
+        " at 0x" not in name,
+        f"{name}: its repr must show its parameters, not its address: define __repr__, or use a "
+        "dataclass",
+    )
     copies = [copy.deepcopy(instance)]
     try:
         copies.append(pickle.loads(pickle.dumps(instance)))
@@ -243,7 +269,9 @@ def _check_values(activation, name, rng):
     straight = np.allclose(activation.value(3.0 * z), 3.0 * activation.value(z), rtol=1e-9, atol=0)
     _that(
         straight or not activation.homogeneous,
-        f"{name}.homogeneous is {activation.homogeneous}, but h(3 z) is not 3 h(z)",
+        f"{name}.homogeneous is {activation.homogeneous}, but h(3 z) is not 3 h(z): at z = "
+        f"{z[0, 0]:.6g} they are {activation.value(3.0 * z)[0, 0]:.6g} and "
+        f"{3.0 * activation.value(z)[0, 0]:.6g}",
     )
 
 
@@ -261,7 +289,11 @@ def _check_slopes(activation, name):
             f"{name}.derivative(z, a) must have the shape and dtype of z, {z.shape} and "
             f"{np.dtype(dtype)}; got {slope.shape} and {slope.dtype}",
         )
-        _that((slope >= 0).all(), f"{name}.derivative is negative")
+        _that(
+            (slope >= 0).all(),
+            f"{name}.derivative must not be negative; it is {_first(slope, slope < 0)} at z = "
+            f"{_first(z, slope < 0)}",
+        )
     slope = activation.derivative(z, a)
     if not activation.exact_derivative:
         return
@@ -374,12 +406,12 @@ def check_joint(activation, v, p, rho, tau, eps, rng, count=160):
     gap = np.abs(a.astype(np.float64) - h.astype(np.float64))
     _that(
         (gap <= eps * (1 + 2 * ulp) + 2 * ulp * np.abs(h)).all(),
-        f"{name}.joint leaves the tube |a - h(z)| <= eps",
+        f"{name}.joint must keep |a - h(z)| <= eps = {eps:g}; the largest is {gap.max():.6g}",
     )
 
     # never beaten
     z, a, v, p, h = (x.ravel().astype(np.float64) for x in (z, a, v, p, h))
-    ours = rho / 2 * (z - v) ** 2 + tau / 2 * (a - p) ** 2
+    own = rho / 2 * (z - v) ** 2 + tau / 2 * (a - p) ** 2
     others = _rivals(activation, v, p, rho, tau, eps, rng, count)
     with np.errstate(under="ignore"):
         other_h = activation.value(others)
@@ -402,13 +434,18 @@ def check_joint(activation, v, p, rho, tau, eps, rng, count=160):
         + 8 * (rho + tau * slope**2) * (ulp * size_z) ** 2
         + 8 * rho * np.abs(z - v) * ulp * np.abs(v)
     )
-    worse = ours - best - allowed
+    worse = own - best - allowed
     i = worse.argmax()
     _that(
         worse[i] <= 0,
         f"{name}.joint is beaten at v={v[i]!r} p={p[i]!r} rho={rho!r} tau={tau!r} eps={eps!r}: "
-        f"z={z[i]!r} costs {ours[i]!r}, z={others[i, at[i]]!r} costs {best[i]!r}",
+        f"z={z[i]!r} costs {own[i]:.9g}, z={others[i, at[i]]!r} costs {best[i]:.9g}",
     )
+
+
+def _text(values):
+    """An array in one line."""
+    return np.array2string(np.asarray(values), precision=6, separator=", ").replace("\n", "")
 
 
 def _first(values, where):
@@ -438,26 +475,32 @@ def _check_prox_of_loss(loss, name, v, y, rho, rng):
     best = cost(z)
     slack = 1e-12 * (best + np.abs(y).sum(axis=1) + 1.0)
     for radius in (1e-7, 1e-4, 1e-2, 0.3, 3.0):
-        for centre in (z, v, z + 0.1 * (v - z)):
+        for center in (z, v, z + 0.1 * (v - z)):
             noise = rng.standard_normal(v.shape)
             for direction in (noise, noise * (rng.random(v.shape) < 0.3)):
-                other = centre + radius * (1e-3 + np.abs(z - v).max()) * direction
+                other = center + radius * (1e-3 + np.abs(z - v).max()) * direction
                 better = best - cost(other) - slack
                 i = int(better.argmax())
                 _that(
                     better[i] <= 0.0,
                     f"{name}.prox is beaten at v={v[i]}, y={y[i]}, rho={rho:g}: z={z[i]} costs "
-                    f"{best[i]!r}, z={other[i]} costs {best[i] - better[i] - slack[i]!r}",
+                    f"{best[i]:.9g}, z={other[i]} costs {best[i] - better[i] - slack[i]:.9g}",
                 )
     single = loss.prox(v.astype(np.float32), y.astype(np.float32), rho)
     _that(single.dtype == np.float32, f"{name}.prox of float32 must be float32; got {single.dtype}")
     started = loss.prox(v, y, rho, start=z + 1.0)
     _that(
         np.allclose(started, z, rtol=1e-9, atol=1e-9),
-        f"{name}.prox(v, y, rho, start) depends on start",
+        f"{name}.prox(v, y, rho, start) must not depend on start; at rho = {rho:g} it differs by "
+        f"{np.abs(started - z).max():.3g} with start = prox(v, y, rho) + 1",
     )
     alone = np.concatenate([loss.prox(v[[i]], y[[i]], rho) for i in range(3)])
-    _that(np.allclose(alone, z[:3], rtol=1e-9, atol=1e-9), f"{name}.prox mixes samples")
+    _that(
+        np.allclose(alone, z[:3], rtol=1e-9, atol=1e-9),
+        f"{name}.prox mixes samples: one sample alone gives {_text(alone[0])}, and among others "
+        f"{_text(z[0])}; at rho = {rho:g} the largest such difference is "
+        f"{np.abs(alone - z[:3]).max():.3g}",
+    )
 
 
 # -- penalties ------------------------------------------------------------------------------------
@@ -485,25 +528,55 @@ def _check_prox_of_penalty(penalty, name, W, t, rng):
             np.where(sparse, W, V),
             np.where(sparse, 0.0, V),
         ]
+    rounding = 1e-12 * max(scale, np.abs(V).max())
     for rival in rivals:
         # Made feasible by a projection, whose own rivals are compared at t = 0.
-        rival = penalty.prox(rival, 0.0)
+        rival, point = penalty.prox(rival, 0.0), rival
         _that(
             cost(rival) >= best - slack,
-            f"{name}.prox(W, {t:g}) is beaten at W={W.tolist()}: {V.tolist()} costs {best!r}, "
-            f"{rival.tolist()} costs {cost(rival)!r}",
+            f"{name}.prox(W, {t:g}) does not minimize t value(V) + ||V - W||^2 / 2 at "
+            f"W = {_text(W)}: V = {_text(V)} has {best:.9g}, and {_text(rival)} has "
+            f"{cost(rival):.9g}, less by more than rounding, {slack:.2g}",
+        )
+        moved = np.abs(rival - point).max()
+        _that(
+            moved <= 1e-3 * (1.0 + np.abs(point).max()) or penalty.value(point) == np.inf,
+            f"{name}.value(W) must be inf where prox(W, 0), the projection, moves W; got "
+            f"{penalty.value(point):.9g} at W = {_text(point)}, which it moves by {moved:.3g}",
         )
     projected = penalty.prox(V, 0.0)
-    _that(np.array_equal(projected, V), f"{name}.prox(V, 0) moves a V that prox returned")
+    moved = np.abs(projected - V).max()
+    _that(
+        moved <= rounding,
+        f"{name}.prox(V, 0), the projection, must leave V = prox(W, {t:g}) where it is, up to "
+        f"rounding, {rounding:.2g}; it moves it by {moved:.3g}, from {_text(V)} to "
+        f"{_text(projected)}, for W = {_text(W)}",
+    )
     if penalty.convex:
         other = scale * rng.standard_normal((4, 3))
         moved = V - penalty.prox(other, t)
-        inner = np.sum(moved * (W - other))
+        inner, square = np.sum(moved * (W - other)), np.sum(moved**2)
         _that(
-            np.sum(moved**2) <= inner + 1e-12 * np.sum(W**2 + other**2),
-            f"{name}.prox is not that of a convex function (two points move apart); if that is "
-            "what it should be, set convex = False",
+            square <= inner + 1e-12 * np.sum(W**2 + other**2),
+            f"{name}.prox is not that of a convex function (||P - Q||^2 must be at most "
+            "<P - Q, W - U> for P = prox(W, t), Q = prox(U, t); got "
+            f"{square:.6g} and {inner:.6g} at t = {t:g}, W = {_text(W)}, U = {_text(other)}); "
+            "if the penalty is not convex, set convex = False",
         )
+
+
+def _on_the_edge(penalty, V, value):
+    """What to do about a projection whose result does not count as inside."""
+    if value != np.inf:
+        return ""
+    moved = np.abs(penalty.prox(V, 0.0) - V).max()
+    eps = np.finfo(V.dtype).eps
+    if not moved <= 64 * eps * (1.0 + np.abs(V).max()):
+        return ""
+    return (
+        f". prox(V, 0) moves it by {moved:.2g}, so it is inside up to rounding: compare with a "
+        "tolerance in value, such as norm <= radius * (1 + 1e-5)"
+    )
 
 
 def _check_declared(penalty, name, rng):
@@ -512,14 +585,15 @@ def _check_declared(penalty, name, rng):
         turned = np.linalg.qr(rng.standard_normal((5, 5)))[0] @ W
         _that(
             np.isclose(penalty.value(turned), penalty.value(W), rtol=1e-9),
-            f"{name}.rotation_invariant is True, but value(Q W) is not value(W)",
+            f"{name}.rotation_invariant is True, but value(Q W) is {penalty.value(turned):.9g} and "
+            f"value(W) is {penalty.value(W):.9g} at W = {_text(W)}",
         )
     if penalty.ridge is not None:
         expected = 0.5 * penalty.ridge * np.sum(W**2)
         _that(
             np.isclose(penalty.value(W), expected, rtol=1e-12),
-            f"{name}.ridge is {penalty.ridge}, but value(W) is {penalty.value(W)!r}, not "
-            f"{expected!r}",
+            f"{name}.ridge is {penalty.ridge}, but value(W) is {penalty.value(W):.9g}, not "
+            f"{expected:.9g}",
         )
     if penalty.by_rows:
         t = np.array([0.0, 0.1, 1.0, 3.0, 50.0])[:, None]
@@ -527,11 +601,12 @@ def _check_declared(penalty, name, rng):
         alone = np.vstack([penalty.prox(W[[j]], float(t[j, 0])) for j in range(5)])
         _that(
             np.allclose(together, alone, rtol=1e-12, atol=1e-15),
-            f"{name}.by_rows is True, but prox(W, t) with a t for each row is not the prox of the "
-            "rows",
+            f"{name}.by_rows is True, but prox(W, t) with a t for each row differs by "
+            f"{np.abs(together - alone).max():.3g} from the prox of each row at W = {_text(W)}",
         )
         parts = sum(penalty.value(W[[j]]) for j in range(5))
         _that(
             np.isclose(parts, penalty.value(W), rtol=1e-9),
-            f"{name}.by_rows is True, but value(W) is not the sum of the values of its rows",
+            f"{name}.by_rows is True, but value(W) is {penalty.value(W):.9g} and the values of its "
+            f"rows sum to {parts:.9g} at W = {_text(W)}",
         )

@@ -487,7 +487,7 @@ BAD_VALIDATION = {
     "features": ({**VAL, "X_val": X[:9, :3]}, has("X_val", "3 features", "expecting 4")),
     "one dimension": ({**VAL, "X_val": X[:9, 0]}, has("X_val", "Expected 2D array")),
     "none": ({"X_val": X[:0], "y_val": LABELS[:0]}, has("X_val", "0 sample(s)")),
-    "lengths": ({**VAL, "y_val": LABELS[:8]}, has("as many samples", "9 and 8")),
+    "lengths": ({**VAL, "y_val": LABELS[:8]}, has("same number of samples", "9 and 8")),
     "strings": ({**VAL, "X_val": text(X[:9])}, has("X_val holds strings", STRINGS)),
     **{
         f"huge, {sign:+}": (

@@ -1100,6 +1100,7 @@ class TestEarlyStopping:
             np.testing.assert_array_equal(W, V)
 
     @both_and_every_solver
+    @pytest.mark.filterwarnings("ignore:shuffle=False has no effect")
     def test_score_is_of_rows_that_training_did_not_see(self, estimator, solver):
         parameters = {
             "validation_fraction": 0.25,
@@ -1757,6 +1758,7 @@ class TestOptionsMatter:
 
     @each_solver
     @pytest.mark.parametrize("none", [None, "none"])
+    @pytest.mark.filterwarnings("ignore:alpha=5.0 has no effect")
     def test_no_penalty(self, estimator, none, solver):
         assert_same_weights(
             fit(estimator, penalty=none, alpha=5.0, **solver),

@@ -700,6 +700,6 @@ def test_what_is_done_before_the_first_iteration_is_said(capsys):
     with pytest.warns(ConvergenceWarning):
         fit_blocks(model, blocks_of(X, y, [200, 300]))
     first, second, *rest = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"600 samples of 3 blocks, dealt again to 1: [\d.]+ s", first)
+    assert re.fullmatch(r"600 samples of 3 blocks, shuffled into 1: [\d.]+ s", first)
     assert re.fullmatch(r"Prepared: [\d.]+ s", second)
     assert rest[0].startswith("Iteration 1")

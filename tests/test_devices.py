@@ -406,7 +406,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("parameters", "words"),
         [
-            ({"penalty": "l1"}, "L1 has kinks"),
+            ({"penalty": "l1"}, "L1 is non-smooth"),
             ({"activation": _Bent()}, "activation _Bent is not one"),
             ({"solver": "relaxed"}, "only solver='feasible' can fit it"),
         ],
@@ -447,11 +447,13 @@ class TestErrors:
         for value, dtype in ((np.nan, float), (-np.inf, np.float32), (1e200, float)):
             spoilt = self.X.numpy().astype(dtype)
             spoilt[-1, 3] = value
-            with pytest.raises(ValueError, match="X has gaps, infinite numbers or ones beyond 1e"):
+            with pytest.raises(
+                ValueError, match="X has missing values, infinite values or values beyond 1e"
+            ):
                 regressor().fit(torch.from_numpy(spoilt), self.y)
         with pytest.raises(ValueError, match="have columns of categories: move X to NumPy"):
             regressor(categorical_features=[1]).fit(self.X, self.y)
-        with pytest.raises(ValueError, match="as many samples; got 250 and 200"):
+        with pytest.raises(ValueError, match="same number of samples; got 250 and 200"):
             regressor().fit(self.X, self.y[:200])
 
 

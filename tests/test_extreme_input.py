@@ -108,6 +108,7 @@ def test_penalties(penalty, dtype, solver):
 
 
 @every_solver
+@pytest.mark.filterwarnings("ignore:epsilon=.* has no effect")
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("scale", "epsilon"), [(1e-12, 1e12), (1e12, 1e-12)])
 def test_weights_and_epsilon(scale, epsilon, dtype, solver):

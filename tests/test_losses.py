@@ -514,7 +514,7 @@ class TestGetLoss:
 
     @pytest.mark.parametrize("wrong", ["squared", "", None, 3, Huber, ["huber"]])
     def test_unknown(self, wrong):
-        message = re.escape(f"Unknown loss {wrong!r}: known are 'squared_error', 'absolute_error'")
+        message = re.escape(f"Unknown loss {wrong!r}: expected one of 'squared_error', ")
         with pytest.raises(ValueError, match=message):
             get_loss(wrong)
 

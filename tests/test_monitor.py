@@ -201,7 +201,7 @@ class TestValidationData:
             ({"y_val": NUMBERS}, "y_val is given without X_val"),
             ({"sample_weight_val": WEIGHT}, "sample_weight_val is given without X_val"),
             ({"X_val": X[:, :2], "y_val": NUMBERS}, "X_val: X has 2 features"),
-            ({"X_val": X[:5], "y_val": NUMBERS[:4]}, "as many samples; got 5 and 4"),
+            ({"X_val": X[:5], "y_val": NUMBERS[:4]}, "same number of samples; got 5 and 4"),
             ({"X_val": np.full_like(X, np.inf), "y_val": NUMBERS}, "X_val contains infinity"),
             ({"X_val": X, "y_val": np.where(NUMBERS > 0, np.inf, 0.0)}, "y_val contains infinity"),
             ({"X_val": X.astype(str), "y_val": NUMBERS}, "X_val holds strings"),

@@ -126,7 +126,9 @@ class TestLosses:
             assert np.mean(model.predict(X) > NOISY) == pytest.approx(quantile, abs=0.07)
 
     def test_quantile_of_other_losses_is_not_used(self):
-        one, other = fit(NOISY, tol=1e-2), fit(NOISY, tol=1e-2, quantile=0.9)
+        one = fit(NOISY, tol=1e-2)
+        with pytest.warns(UserWarning, match=r"quantile=0.9 has no effect"):
+            other = fit(NOISY, tol=1e-2, quantile=0.9)
         np.testing.assert_array_equal(one.predict(X), other.predict(X))
         median = fit(NOISY, loss="quantile", tol=1e-2)
         expected = fit(NOISY, loss=Quantile(0.5), tol=1e-2)

@@ -182,7 +182,9 @@ WRONG_ACTIVATIONS = {
         Softsign, function=lambda self, z: -z / (1 + np.abs(z)), supremum=2.0, infimum=-2.0
     ),
     r"derivative\(z, a\) is": broken(Softsign, derivative=lambda self, z, a: 1.0 - np.abs(a)),
-    "derivative is negative": broken(Softsign, derivative=lambda self, z, a: -np.ones_like(a)),
+    "derivative must not be negative": broken(
+        Softsign, derivative=lambda self, z, a: -np.ones_like(a)
+    ),
     "shape and dtype of z": broken(Softsign, function=lambda self, z: z.astype(float)),
     "outside of its infimum": broken(Softsign, supremum=0.5),
     "no copy": broken(Activation, function=lambda self, z: z),
@@ -203,7 +205,7 @@ WRONG_ACTIVATIONS = {
     "joint is beaten": broken(
         Tanh, _joint_z=lambda self, v, p, rho, tau, eps: np.where(np.abs(v) < 3, v, 0.99 * v)
     ),
-    "leaves the tube": broken(
+    r"must keep \|a - h\(z\)\| <= eps": broken(
         Tanh, joint=lambda self, v, p, rho, tau, eps: (v.copy(), self.value(v) + 2 * eps + 1e-3)
     ),
     "homogeneous is True": broken(Softsign, homogeneous=True),
@@ -233,13 +235,13 @@ WRONG_LOSSES = {
     ),
     "is beaten": broken(AbsoluteError, prox=lambda self, v, y, rho, start=None: 0.5 * (v + y)),
     "a double for each sample": broken(SquaredError, value=lambda self, z, y: (z - y) ** 2),
-    "is negative": broken(
+    "value must not be negative": broken(
         SquaredError, value=lambda self, z, y: SquaredError.value(self, z, y) - 1.0
     ),
     "gradient.* shape and dtype": broken(
         SquaredError, gradient=lambda self, z, y: (z - y).astype(float)
     ),
-    "depends on start": broken(
+    "must not depend on start": broken(
         SquaredError,
         prox=lambda self, v, y, rho, start=None: (
             SquaredError.prox(self, v, y, rho) if start is None else start
@@ -264,8 +266,8 @@ def test_wrong_loss(says):
 
 WRONG_PENALTIES = {
     "is not a Penalty": L1,
-    "is beaten": broken(L1, prox=lambda self, W, t: W / (1.0 + float(np.max(t)))),
-    "must be a float": broken(L2, value=lambda self, W: np.float32(0.5 * (W**2).sum())),
+    "does not minimize": broken(L1, prox=lambda self, W, t: W / (1.0 + float(np.max(t)))),
+    "must be a number, a float": broken(L2, value=lambda self, W: np.float32(0.5 * (W**2).sum())),
     "no copy": broken(L2, prox=lambda self, W, t: W),
     "changes W": broken(L1, prox=lambda self, W, t: np.multiply(W, 0.5, out=W).copy()),
     "rotation_invariant is True": broken(L1, rotation_invariant=True),
@@ -276,6 +278,95 @@ WRONG_PENALTIES = {
     "finite and not negative": broken(L2, value=lambda self, W: -0.5 * float((W**2).sum())),
     "shape and dtype of W": broken(L2, prox=lambda self, W, t: W.astype(float) / (1.0 + t)),
 }
+
+
+@dataclass(frozen=True)
+class Ball(Penalty):
+    """The projection onto a ball, as a constraint is written."""
+
+    radius: float = 0.8
+    tol: float = 1e-5
+    rotation_invariant = True
+
+    def value(self, W):
+        inside = np.linalg.norm(W.astype(float)) <= self.radius * (1.0 + self.tol)
+        return 0.0 if inside else np.inf
+
+    def prox(self, W, t):
+        norm = np.linalg.norm(W.astype(float))
+        return (W * (self.radius / max(norm, self.radius))).astype(W.dtype)
+
+
+@dataclass(frozen=True)
+class Strict(Ball):
+    tol: float = 0.0
+
+
+@dataclass(frozen=True)
+class Simplex(Penalty):
+    """Each column is not negative and has this sum."""
+
+    total: float = 2.5
+
+    def value(self, W):
+        off = np.abs(W.sum(axis=0, dtype=float) - self.total).max()
+        return 0 if (W >= 0).all() and off <= 1e-5 else np.inf
+
+    def prox(self, W, t):
+        V, columns = W.astype(float), np.arange(W.shape[1])
+        high = -np.sort(-V, axis=0)
+        shifts = (np.cumsum(high, axis=0) - self.total) / np.arange(1, len(V) + 1)[:, np.newaxis]
+        shift = shifts[(high > shifts).sum(axis=0) - 1, columns]
+        return np.maximum(V - shift, 0.0).astype(W.dtype)
+
+
+@dataclass(frozen=True)
+class Cube(Penalty):
+    half: float = 0.3
+    by_rows = True
+
+    def value(self, W):
+        return 0.0 if np.abs(W).max(initial=0.0) <= W.dtype.type(self.half) else np.inf
+
+    def prox(self, W, t):
+        return np.clip(W, -self.half, self.half)
+
+
+class TestProjections:
+    @pytest.mark.parametrize("penalty", [Ball(), Simplex(), Cube()], ids=str)
+    def test_accepted(self, penalty):
+        check_penalty(penalty)
+
+    @pytest.mark.parametrize(
+        ("base", "changed", "says"),
+        [
+            (Strict, {}, r"got inf for V = .*compare with a tolerance in value"),
+            (
+                Cube,
+                {"value": lambda self, W: 0.0},
+                r"must be inf where prox\(W, 0\), the projection, moves W; got 0 at W = \[\[",
+            ),
+            (
+                Ball,
+                {"prox": lambda self, W, t: Ball.prox(self, W, t) * W.dtype.type(0.999)},
+                r"does not minimize .* at W = .* has [\d.e-]+, and .* has [\d.e-]+, less by more",
+            ),
+            (
+                Cube,
+                {"prox": lambda self, W, t: Cube.prox(self, W, t) + W.dtype.type(1e-9) * (W < 0.2)},
+                r"must leave V = prox\(W, 0\) where it is, up to rounding, .*moves it by 1e-09",
+            ),
+        ],
+    )
+    def test_what_is_wrong(self, base, changed, says):
+        with pytest.raises(AssertionError, match=says):
+            check_penalty(broken(base, **changed))
+
+    @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+    def test_fit_ends_inside(self):
+        model = MDLAMRegressor(hidden_layer_sizes=(4,), penalty=Ball(1.1), max_iter=20)
+        model.fit(X, NUMBERS)
+        assert [Ball(1.1).value(W) for W in model.coefs_] == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("says", WRONG_PENALTIES)

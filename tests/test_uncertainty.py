@@ -292,7 +292,7 @@ class TestErrors:
             model.predict(made(3)[0], return_std=True)
 
     def test_one_sample_cannot_be_left_out(self):
-        with pytest.raises(ValueError, match="needs two with a weight; there is 1 sample"):
+        with pytest.raises(ValueError, match="at least 2 of positive weight; got 1 sample"):
             MDLAMRegressor(calibrate=True).fit([[1.0], [2.0]], [1.0, 2.0], [1.0, 0.0])
 
     def test_beyond_floating_point(self):

@@ -277,5 +277,15 @@ class Constants:
     tuned: Tuned = Tuned()
     limits: Limits = Limits()
 
+    def __repr__(self):
+        """Only what differs: the options of a solver are listed by ``get_params``."""
+        changed = []
+        for part, usual in (("tuned", Tuned()), ("limits", Limits())):
+            own = vars(getattr(self, part)).items()
+            new = [f"{key}={value!r}" for key, value in own if value != getattr(usual, key)]
+            if new:
+                changed.append(f"{part}={type(usual).__name__}({', '.join(new)})")
+        return f"Constants({', '.join(changed)})"
+
 
 TUNED, LIMITS, CONSTANTS = Tuned(), Limits(), Constants()

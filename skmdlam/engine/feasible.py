@@ -128,6 +128,8 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
     constants: Constants = field(default=CONSTANTS, repr=False)
 
     name = "feasible"
+    # Parameters of the estimator that this solver has no use for, and what uses them.
+    unused = {"epsilon": "solver='relaxed' ends with it; here every constraint is tight"}
 
     def __post_init__(self):
         check_number("activity_alpha", self.activity_alpha, "[0, inf)", optional=True)
@@ -286,6 +288,23 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
             return Regularization(**named), None
         found = estimate()
         return found._replace(**named), found
+
+    def unused_options(self, problem, **settings):
+        """Return the options that a fit to a problem would not use.
+
+        Parameters
+        ----------
+        problem : Problem
+            What is minimized.
+        **settings
+            The attributes of :class:`~skmdlam.engine.records.Settings`.
+
+        Returns
+        -------
+        unused : dict
+            What uses it, by the name of an option that is not at its default.
+        """
+        return RunsAtHand(self).unused_options(problem, Settings(**settings))
 
     def start(self, problem, coefs, intercepts, **settings):
         """Start a run, an iterator of records, one for each iteration.

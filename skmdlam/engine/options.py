@@ -8,6 +8,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from .._parameters import Parameters
+from .._suggestions import did_you_mean
 from .constants import CONSTANTS
 
 
@@ -58,7 +60,9 @@ def check_flag(option, value):
 def check_choice(option, value, choices):
     """Refuse what is not among the choices, names or None; the rest as :func:`check_number`."""
     if not (value is None or isinstance(value, str)) or value not in choices:
-        _refuse(option, value, f"one of {', '.join(map(repr, choices))}")
+        names = [choice for choice in choices if choice is not None]
+        hint = did_you_mean(value, names, option)
+        _refuse(option, value, f"one of {', '.join(map(repr, choices))}", hint)
 
 
 def check_kind(option, value, kind):
@@ -71,8 +75,8 @@ def _is_flag(value):
     return isinstance(value, bool | np.bool_)
 
 
-def _refuse(option, value, allowed):
-    raise ValueError(f"{option} must be {allowed}; got {value!r}.")
+def _refuse(option, value, allowed, hint=""):
+    raise ValueError(f"{option} must be {allowed}; got {value!r}.{hint}")
 
 
 def first_given(*values):
@@ -80,8 +84,8 @@ def first_given(*values):
     return next((value for value in values if value is not None), None)
 
 
-class StoredOptions:
-    """A solver that stores its options, and the tuned numbers only where they are other ones."""
+class StoredOptions(Parameters):
+    """Options by name; stored are they, and the tuned numbers only where they are other ones."""
 
     def __getstate__(self):
         state = dict(vars(self))

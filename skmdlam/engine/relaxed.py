@@ -102,6 +102,8 @@ class Relaxed(StoredOptions):
     constants: Constants = field(default=CONSTANTS, repr=False)
 
     name = "relaxed"
+    # Features are taken as they are: where their scales are far apart, a run is slow or stalls.
+    needs_scaled_features = True
 
     def __post_init__(self):
         for option, choices in _CHOICES.items():

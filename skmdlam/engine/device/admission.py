@@ -35,7 +35,7 @@ def check_problem_on_device(problem, device):
     if problem.alpha is None or not problem.quadratic:
         name = type(problem.penalty).__name__
         raise ValueError(
-            f"The penalty {name} has kinks, which steps on a device do not know: "
+            f"The penalty {name} is non-smooth, which is not supported on a device: "
             f"use penalty='l2' or None, or {instead}."
         )
     check_kernels(problem.activations, problem.loss)

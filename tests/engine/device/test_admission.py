@@ -33,8 +33,8 @@ def test_problems(tools):
     check_problem_on_device(problem, "cuda")
     for other, words in (
         (replace(problem, X=sp.csr_array(problem.X)), "X is sparse"),
-        (replace(problem, penalty=get_penalty("l1")), "L1 has kinks"),
-        (replace(problem, alpha=None, penalty=get_penalty("l1")), "has kinks"),
+        (replace(problem, penalty=get_penalty("l1")), "L1 is non-smooth"),
+        (replace(problem, alpha=None, penalty=get_penalty("l1")), "is non-smooth"),
         (replace(problem, loss=_Mine()), "loss _Mine"),
     ):
         with pytest.raises(ValueError, match=words):
