@@ -21,11 +21,12 @@ GRAM[0, 3] = GRAM[3, 0] = np.nan
         (GRAM.astype("f4"), True),
         (np.asfortranarray(GRAM), True),
         (np.triu(GRAM), False),
-        (np.where(np.tri(30, k=-1), -0.0, 0.0), False),  # the same numbers, other bits
+        (np.where(np.tri(30, k=-1), -0.1, 0.1) * GRAM, False),  # nor but for the sign
         (np.where(np.eye(30), 1, 0), False),
         (A, False),
         (np.zeros((0, 0)), False),
-        (np.zeros((30, 30, 30)), False),
+        (np.zeros((30, 30, 30)), True),
+        (np.where(np.tri(30, k=-1), -0.0, 0.0), True),  # the same numbers, other bits
     ],
 )
 def test_bit_for_bit(matrix, halved):

@@ -15,6 +15,7 @@ from .admission import admitted
 from .frame import Frame
 from .inputs.decompositions import input_of, row_weights
 from .inputs.stored import basis_of_summary
+from .loop.compact import compact_layer, inner_weights
 from .loop.run import ComposedRun
 from .loop.running_average import NOTHING_FOLLOWED, RunningAverage
 from .loop.schedules import WarmUp
@@ -267,7 +268,10 @@ def _resume(chunk, state):
     rng = None
     if chunk.n > 1:  # the order of a single sample draws nothing
         rng = np.random.RandomState(0)
-        rng.set_state(state.rng)
+        if "seed" in state.rng:
+            rng.seed(state.rng["seed"])
+        else:  # of an older version
+            rng.set_state(state.rng)
     V, averages, velocities = (
         [layer[name].astype(dtype) for layer in state.layers]
         for name, dtype in (("V", chunk.dtype), ("average", float), ("velocity", chunk.dtype))
@@ -305,6 +309,13 @@ def _resume(chunk, state):
         {name: getattr(state, name) for name in counts},
         followed if same_loss else dict(NOTHING_FOLLOWED),
     )
+
+
+def _seed_of(rng):
+    """What the generator of the next chunk begins with: a number in place of 624."""
+    drawn = np.random.RandomState(0)
+    drawn.set_state(rng.get_state())
+    return {"seed": int(drawn.randint(np.iinfo(np.int32).max))}
 
 
 def _run(chunk, position, clock):
@@ -363,23 +374,21 @@ class StreamRun(ComposedRun):
         """What the run of the next chunk needs, in arrays and numbers."""
         chunk, position, step, judge = self._chunk, self._position, self.step, self.judge
         units = position.units
+        target = {"moments": tuple(units.moments), "shift": units.shift, "scale": units.scale}
+        # The average is what the user has, up to rounding: then files hold it once.
+        averages = inner_weights(units.basis, target, *self.weights())
         layers = [
-            layer.as_arrays() | {"average": average}
-            for layer, average in zip(position.network.layers, judge.averages, strict=True)
+            compact_layer(layer.as_arrays(), average)
+            for layer, average in zip(position.network.layers, averages, strict=True)
         ]
-        rng = position.rng
         return StreamState(
-            summary=chunk.summary,
+            summary=chunk.summary.compact(),
             basis=units.basis,
-            target={
-                "moments": tuple(units.moments),
-                "shift": units.shift,
-                "scale": units.scale,
-            },
+            target=target,
             loss=loss_key(chunk.problem.loss),
             layers=layers,
             dormant=position.dormant,
-            rng=position.rng_state if rng is None else rng.get_state(legacy=False),
+            rng=position.rng_state if position.rng is None else _seed_of(position.rng),
             estimated=position.prepared.estimated,
             weight_at=units.weight_at,
             steps=step.steps,

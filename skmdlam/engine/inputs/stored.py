@@ -23,6 +23,20 @@ def basis_as_arrays(basis):
     }
 
 
+def basis_without_factors(arrays):
+    """The same arrays with the source alone of what follows from it, to be stored."""
+    source = arrays["own"].get("source")
+    return arrays if source is None else arrays | {"own": {"source": source}}
+
+
+def basis_with_factors(arrays):
+    """The inverse of :func:`basis_without_factors`."""
+    if list(arrays["own"]) != ["source"]:
+        return arrays
+    columns, dtype = Columns(**arrays["columns"]), np.dtype(arrays["dtype"])
+    return basis_as_arrays(RotatedBasis.of_halves(columns, dtype, *arrays["own"]["source"]))
+
+
 def basis_from_arrays(arrays):
     """The inverse of :func:`basis_as_arrays`."""
     basis = object.__new__(_KINDS[arrays["kind"]])
@@ -71,6 +85,5 @@ def basis_of_summary(summary, dtype, dtype_of_X, *, rotate, tuned=TUNED, limits=
     if not rotate:
         return AxesBasis(columns, dtype, values, vectors)
     least = _LEAST_VARIANCE * values.max(initial=0.0)
-    return RotatedBasis(
-        columns, dtype, np.maximum(values, max(least, np.finfo(float).tiny)), vectors
-    )
+    values = np.maximum(values, max(least, np.finfo(float).tiny))
+    return RotatedBasis.of_halves(columns, dtype, values, vectors.astype(np.float16))
