@@ -2,7 +2,7 @@
 
 from ._inputs import InputColumns
 from ._reader import Reader
-from ._stored_streams import packed_stream, unpacked_stream
+from ._stored_streams import packed, packed_stream, unpacked, unpacked_stream
 from .engine.inputs.kinds import Kinds
 from .engine.inputs.levels import CodeColumn, OneHotBlock, TiedNumbers
 from .engine.inputs.pieces import Curve, Pieces
@@ -30,6 +30,8 @@ def plain_state(state):
     if isinstance(state.get("_stream"), dict):
         weights = state.get("coefs_"), state.get("intercepts_")
         state["_stream"] = packed_stream(state["_stream"], *weights)
+    if state.get("_sample") is not None:
+        state["_sample"] = packed(state["_sample"])
     if isinstance(state.get("_reader"), Reader):
         state["_reader"] = state["_reader"].__getstate__()
     if isinstance(inputs, InputColumns):
@@ -56,6 +58,8 @@ def with_columns(state):
     if isinstance(state.get("_stream"), dict):
         weights = state.get("coefs_"), state.get("intercepts_")
         state["_stream"] = unpacked_stream(state["_stream"], *weights)
+    if state.get("_sample") is not None:
+        state["_sample"] = unpacked(state["_sample"])
     if isinstance(reader, dict):
         state["_reader"] = Reader(**reader)
     if isinstance(inputs, dict):

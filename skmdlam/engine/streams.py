@@ -375,20 +375,29 @@ class StreamRun(ComposedRun):
         chunk, position, step, judge = self._chunk, self._position, self.step, self.judge
         units = position.units
         target = {"moments": tuple(units.moments), "shift": units.shift, "scale": units.scale}
-        # The average is what the user has, up to rounding: then files hold it once.
-        averages = inner_weights(units.basis, target, *self.weights())
-        layers = [
-            compact_layer(layer.as_arrays(), average)
-            for layer, average in zip(position.network.layers, averages, strict=True)
-        ]
+        compact, summary = chunk.limits.stream_compact, chunk.summary
+        layers = [layer.as_arrays() for layer in position.network.layers]
+        if compact:
+            # The average is what the user has, up to rounding: then files hold it once.
+            averages = inner_weights(units.basis, target, *self.weights())
+            layers = [*map(compact_layer, layers, averages)]
+            summary = summary.compact()
+        else:
+            layers = [
+                layer | {"average": average}
+                for layer, average in zip(layers, judge.averages, strict=True)
+            ]
+        rng = position.rng_state
+        if position.rng is not None:
+            rng = _seed_of(position.rng) if compact else position.rng.get_state(legacy=False)
         return StreamState(
-            summary=chunk.summary.compact(),
+            summary=summary,
             basis=units.basis,
             target=target,
             loss=loss_key(chunk.problem.loss),
             layers=layers,
             dormant=position.dormant,
-            rng=position.rng_state if position.rng is None else _seed_of(position.rng),
+            rng=rng,
             estimated=position.prepared.estimated,
             weight_at=units.weight_at,
             steps=step.steps,

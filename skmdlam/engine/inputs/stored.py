@@ -86,4 +86,6 @@ def basis_of_summary(summary, dtype, dtype_of_X, *, rotate, tuned=TUNED, limits=
         return AxesBasis(columns, dtype, values, vectors)
     least = _LEAST_VARIANCE * values.max(initial=0.0)
     values = np.maximum(values, max(least, np.finfo(float).tiny))
+    if not limits.stream_compact:
+        return RotatedBasis(columns, dtype, values, vectors)
     return RotatedBasis.of_halves(columns, dtype, values, vectors.astype(np.float16))
