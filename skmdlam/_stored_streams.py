@@ -50,7 +50,9 @@ def unpacked_stream(state, coefs, intercepts):
     averages = [layer.get("average") for layer in layers]
     if any(average is None for average in averages):
         found = _averages(state, coefs, intercepts)
-        averages = [one if kept is None else kept for kept, one in zip(averages, found, strict=True)]
+        averages = [
+            one if kept is None else kept for kept, one in zip(averages, found, strict=True)
+        ]
     layers = [
         _unpacked_layer(layer, average) for layer, average in zip(layers, averages, strict=True)
     ]

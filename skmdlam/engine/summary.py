@@ -141,7 +141,8 @@ class DataSummary:
         """The same with covariances in the precision that files hold."""
         if self.joint is None:
             return self
-        square = self.joint.square.astype(np.float32)
+        with np.errstate(over="ignore"):
+            square = self.joint.square.astype(np.float32)
         if not np.isfinite(square).all():
             return self
         return replace(self, joint=replace(self.joint, square=square.astype(float)))

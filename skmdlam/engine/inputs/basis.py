@@ -227,20 +227,6 @@ class RotatedBasis(Basis):
         self._standard = (vectors * root * columns.vary[:, None]).astype(self.dtype)
         self.variance = values * metric
 
-    @classmethod
-    def of_halves(cls, columns, dtype, values, halves):
-        """From eigenvectors in half precision, brought back to a rotation.
-
-        Files hold these and the eigenvalues, ``source``, in place of what follows from them.
-        """
-        vectors = halves.astype(float)
-        for _ in range(2):  # the error is squared each time (Newton-Schulz)
-            gram = vectors.T @ vectors
-            vectors = vectors @ (1.5 * np.eye(len(gram)) - 0.5 * gram)
-        basis = cls(columns, dtype, values, vectors)
-        basis.source = values, halves
-        return basis
-
     @property
     def size(self):
         return self.variance.shape[0]

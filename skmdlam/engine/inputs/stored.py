@@ -34,7 +34,21 @@ def basis_with_factors(arrays):
     if list(arrays["own"]) != ["source"]:
         return arrays
     columns, dtype = Columns(**arrays["columns"]), np.dtype(arrays["dtype"])
-    return basis_as_arrays(RotatedBasis.of_halves(columns, dtype, *arrays["own"]["source"]))
+    return basis_as_arrays(_rotated_by_halves(columns, dtype, *arrays["own"]["source"]))
+
+
+def _rotated_by_halves(columns, dtype, values, halves):
+    """A basis by eigenvectors in half precision, brought back to a rotation.
+
+    Files hold these and the eigenvalues, ``source``, in place of what follows from them.
+    """
+    vectors = halves.astype(float)
+    for _ in range(2):  # the error is squared each time (Newton-Schulz)
+        gram = vectors.T @ vectors
+        vectors = vectors @ (1.5 * np.eye(len(gram)) - 0.5 * gram)
+    basis = RotatedBasis(columns, dtype, values, vectors)
+    basis.source = values, halves
+    return basis
 
 
 def basis_from_arrays(arrays):
@@ -88,4 +102,4 @@ def basis_of_summary(summary, dtype, dtype_of_X, *, rotate, tuned=TUNED, limits=
     values = np.maximum(values, max(least, np.finfo(float).tiny))
     if not limits.stream_compact:
         return RotatedBasis(columns, dtype, values, vectors)
-    return RotatedBasis.of_halves(columns, dtype, values, vectors.astype(np.float16))
+    return _rotated_by_halves(columns, dtype, values, vectors.astype(np.float16))

@@ -29,12 +29,6 @@ def in_half(x):
     return np.ldexp(half.astype(x.dtype), exponent)
 
 
-def in_single(x):
-    """An array rounded to single precision, in its own type, where its numbers fit in."""
-    single = x.astype(np.float32)
-    return single.astype(x.dtype) if np.isfinite(single).all() else x
-
-
 def grid_of(V, average):
     """Step of the grid that running weights are rounded to: a power of two; None without one.
 
