@@ -267,10 +267,8 @@ def _resume(chunk, state):
     """Go on from a state, which stays what it is."""
     rng = None
     if chunk.n > 1:  # the order of a single sample draws nothing
-        rng = np.random.RandomState(0)
-        if "seed" in state.rng:
-            rng.seed(state.rng["seed"])
-        else:  # of an older version
+        rng = np.random.RandomState(state.rng.get("seed", 0))
+        if "seed" not in state.rng:  # of an older version
             rng.set_state(state.rng)
     V, averages, velocities = (
         [layer[name].astype(dtype) for layer in state.layers]
@@ -309,13 +307,6 @@ def _resume(chunk, state):
         {name: getattr(state, name) for name in counts},
         followed if same_loss else dict(NOTHING_FOLLOWED),
     )
-
-
-def _seed_of(rng):
-    """What the generator of the next chunk begins with: a number in place of 624."""
-    drawn = np.random.RandomState(0)
-    drawn.set_state(rng.get_state())
-    return {"seed": int(drawn.randint(np.iinfo(np.int32).max))}
 
 
 def _run(chunk, position, clock):
@@ -358,7 +349,7 @@ class StreamRun(ComposedRun):
             regularization=position.prepared.regularization,
             estimated=position.prepared.estimated,
         )
-        self._chunk, self._position = chunk, position
+        self._chunk, self._position, self._seed = chunk, position, None
 
     def __next__(self):
         if not self.iteration:
@@ -369,6 +360,12 @@ class StreamRun(ComposedRun):
 
     def weights(self):
         return self._position.units.targets.outer(*super().weights())
+
+    def _next_seed(self):
+        """What the generator of the next chunk begins with: a number in place of 624."""
+        if self._seed is None:  # the same one each time
+            self._seed = int(self._position.rng.randint(np.iinfo(np.int32).max))
+        return {"seed": self._seed}
 
     def state(self):
         """What the run of the next chunk needs, in arrays and numbers."""
@@ -389,7 +386,7 @@ class StreamRun(ComposedRun):
             ]
         rng = position.rng_state
         if position.rng is not None:
-            rng = _seed_of(position.rng) if compact else position.rng.get_state(legacy=False)
+            rng = self._next_seed() if compact else position.rng.get_state(legacy=False)
         return StreamState(
             summary=summary,
             basis=units.basis,
