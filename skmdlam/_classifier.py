@@ -340,7 +340,7 @@ class MDLAMClassifier(ClassifierMixin, BaseMDLAM):
     *Streams.* :meth:`partial_fit` learns data chunk by chunk, by itself or after a fit, with solver
     "feasible" only. ``loss_curve_`` then has an entry for each call, the loss on its chunk before
     that was learned, and may rise; ``loss_`` is the last one and ``best_loss_`` the smallest;
-    ``stop_reason_`` is "partial_fit". With an ``encoding`` up to 1,000 samples are kept until
+    ``stop_reason_`` is "partial_fit". With an ``encoding`` up to 400 samples are kept until
     5,000 have been seen. From the hundredth on they choose the encoder, and again, for "auto" never
     a coarser one, whenever twice as many have been seen; before, columns are plain or, with an
     encoding that is asked for, have the knots of the first chunk. The weights are converted, so

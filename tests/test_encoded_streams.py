@@ -86,14 +86,17 @@ class TestWhen:
         assert model.coefs_[0].shape[0] == len(model.encoder_.get_feature_names_out())
 
     def test_chosen_anew_at_each_doubling(self):
-        model, encoders = make(), []
+        model, encoders, kept = make(), [], []
         for start in range(0, 1000, 50):
             feed(model, [50], start=start)
             if model.encoder_ is not None and model.encoder_ not in [e for _, e in encoders]:
                 encoders.append((start + 50, model.encoder_))
+                kept.append(model._sample["X"].astype(float))
         assert [seen for seen, _ in encoders] == [100, 200, 400, 800]
-        for seen, encoder in encoders:  # of all that was seen: the sample has place for it
-            expected = PiecewiseLinearEncoder(encoder.n_bins).fit(X[:seen])
+        for rows, (seen, encoder) in zip(kept, encoders, strict=True):
+            if seen <= TUNED.stream_sample:  # all that was seen: the sample has place for it
+                np.testing.assert_array_equal(rows, X[:seen])
+            expected = PiecewiseLinearEncoder(encoder.n_bins).fit(rows)
             for found, knots in zip(encoder.knots_, expected.knots_, strict=True):
                 np.testing.assert_array_equal(found, knots)
 
