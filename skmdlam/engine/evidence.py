@@ -123,8 +123,8 @@ def effective_columns(X):
     """
     inner = X @ X.T
     seen = float(inner.trace()) ** 2 / max(float(np.vdot(inner, inner)), np.finfo(float).tiny)
-    share = 1.0 / max(seen, 1.0) - 1.0 / len(X)
-    return min(1.0 / share, X.shape[1]) if share > 0 else float(X.shape[1])
+    fraction = 1.0 / max(seen, 1.0) - 1.0 / len(X)
+    return min(1.0 / fraction, X.shape[1]) if fraction > 0 else float(X.shape[1])
 
 
 def leave_one_out(X, Y, tuned=TUNED):

@@ -243,10 +243,12 @@ def tested_scores(scored, fit, tuned):
         return scored
     problem, held_out = scored.posed(), scored.folds[0].fold == 0
     output, others = fit(problem.some(~held_out)), problem.some(held_out)
-    share = others.rows.normalized()
+    normalized = others.rows.normalized()
 
     def mean_loss(X):
-        return float(share @ problem.loss.value(output(X).astype(float), others.Y.astype(float)))
+        return float(
+            normalized @ problem.loss.value(output(X).astype(float), others.Y.astype(float))
+        )
 
     with_it = mean_loss(others.X)
     for score in doubtful:

@@ -113,8 +113,8 @@ def priced_run(
     """A run without the penalty, then proximal sweeps with it from there.
 
     J of the second has, in place of ``alpha sum_l penalty(W_l)``, the sum of :class:`PricedRows`
-    over all layers, whose price is ``V share / curvature`` times ``tuned.input_price`` for an input
-    and ``tuned.unit_price`` for a unit, in the unit of the loss; V and share as in
+    over all layers, whose price is ``V phi / curvature`` times ``tuned.input_price`` for an input
+    and ``tuned.unit_price`` for a unit, in the unit of the loss; V and the noise fraction phi as in
     :func:`~skmdlam.engine.regularization.estimate_regularization`, and the mean curvature of the
     loss in an output. What a useless input gains by following the noise is of that order, whatever
     the number of samples: as in Akaike's criterion, it has to gain more. What is of use pays as

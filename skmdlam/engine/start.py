@@ -174,12 +174,12 @@ def lsuv(V, layer_input, activations, weight=None):
     if len(flat) < DEEP and not any(flat):
         return
     a = layer_input()
-    share = np.full(len(a), 1.0 / len(a)) if weight is None else weight / weight.sum()
+    normalized = np.full(len(a), 1.0 / len(a)) if weight is None else weight / weight.sum()
     for layer, W in enumerate(V):
         z = a @ W[:-1]
         goal = 3.0 if layer < len(flat) and flat[layer] else 1.0
-        mean = share @ z
-        spread = float(np.sqrt(np.mean(share @ (z - mean) ** 2)))
+        mean = normalized @ z
+        spread = float(np.sqrt(np.mean(normalized @ (z - mean) ** 2)))
         # Samples that are all alike have a spread of rounding errors.
         if 1e-4 * float(np.abs(z).max(initial=0.0)) < spread < np.inf:
             W[:-1] *= goal / spread

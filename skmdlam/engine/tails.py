@@ -56,9 +56,9 @@ class Tails:
             weights[rows], _ = block(x, ones[rows], self.median, self.limit, columns.inverse_std)
         return weights
 
-    def share(self, share):
+    def reweighted(self, normalized):
         """Sample weights times ``omega``, which sum to one as the given ones do."""
-        weights = share * self.weights
+        weights = normalized * self.weights
         return weights / weights.sum()
 
     def pulled_in(self, x):
@@ -162,16 +162,16 @@ def _limits_by_column(x, weight, tuned):
     x.sum_duplicates()
     m, d = x.shape
     stored = np.diff(x.indptr)
-    column, share = np.repeat(np.arange(d), stored), weight[x.indices]
-    absent = np.maximum(weight.sum() - np.bincount(column, share, d), 0.0)
+    column, weights = np.repeat(np.arange(d), stored), weight[x.indices]
+    absent = np.maximum(weight.sum() - np.bincount(column, weights, d), 0.0)
     # A column without zeros has a weight of zeros that is exactly zero, not one of rounding.
     zeros = np.flatnonzero((stored < m) & (absent > 0))
     value = np.concatenate([x.data, np.zeros(zeros.size)])
-    column, share = np.concatenate([column, zeros]), np.concatenate([share, absent[zeros]])
-    median = _quantile(value, column, share, 0.5, d)
+    column, weights = np.concatenate([column, zeros]), np.concatenate([weights, absent[zeros]])
+    median = _quantile(value, column, weights, 0.5, d)
     away = np.abs(value - median[column])
     counts = away > 0
-    spread = _quantile(away[counts], column[counts], share[counts], tuned.tail_quantile, d)
+    spread = _quantile(away[counts], column[counts], weights[counts], tuned.tail_quantile, d)
     # Of a few values the largest are far by chance.
     enough = np.bincount(column, counts, d) >= tuned.tail_least
     limit = np.where(enough & (spread > 0), tuned.tail_factor * spread, np.inf)

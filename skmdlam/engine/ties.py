@@ -163,10 +163,10 @@ def _curve(x, n_pieces):
 
 def _left(A, y, weight, tuned):
     """What weighted ridge regression on some columns leaves of y."""
-    share = weight / weight.sum()
-    A = A - share @ A
-    y = y - share @ y
-    gram = A.T @ (A * share[:, None])
+    normalized = weight / weight.sum()
+    A = A - normalized @ A
+    y = y - normalized @ y
+    gram = A.T @ (A * normalized[:, None])
     eigenvalue = max(float(gram.trace()) / max(len(gram), 1), _TINY)  # the mean
     gram.flat[:: len(gram) + 1] += tuned.ties_ridge * eigenvalue
-    return y - A @ np.linalg.solve(gram, A.T @ (share * y))
+    return y - A @ np.linalg.solve(gram, A.T @ (normalized * y))

@@ -188,8 +188,8 @@ class Descent(SweepMethod):
             size = float(difference @ image)
             if not (size > 0 and np.isfinite(size)):
                 break
-            share = float(mixture @ image) / size
-            mixture = mixture - min(max(share, 0.0), 1.0) * difference
+            fraction = float(mixture @ image) / size
+            mixture = mixture - min(max(fraction, 0.0), 1.0) * difference
         self.stuck = True
         return refused
 

@@ -73,8 +73,8 @@ class StackedStep:
         output, target, out = values.flat(values.output, Y, values.D_output)
         curvature = loss.output_step(output, target, rhos[0], max(factors) / m, out, scale)
         if min(factors) < max(factors):
-            share = np.divide(factors, max(factors)).astype(out.dtype)
-            values.D_output *= share[:, None, None]
+            relative = np.divide(factors, max(factors)).astype(out.dtype)
+            values.D_output *= relative[:, None, None]
         return [curvature] * k
 
     @staticmethod
