@@ -14,7 +14,7 @@ class BatchSizes:
         problem : Problem
             What is minimized.
         settings : Settings
-            Where ``batch_size`` is None the choice is ours: of up to 5,000 samples in up to 500
+            Where ``batch_size`` is None it is chosen: of up to 5,000 samples in up to 500
             dense columns and for up to two hidden layers sweeps generalize better, and cost two
             to four times as much. Of curves that is so up to 150,000 numbers. Up to 64
             samples, copies counted, are one batch, which is as good and less sensitive to rounding.

@@ -49,9 +49,9 @@ def slopes_of_levels(scored, categories, folds, steps, tuned=TUNED):
         fraction, column, k = _most(crossed, numbers, asked, weight)
         if not fraction > tuned.slope_gain:
             continue
-        x, step, insists = numbers[:, column], asked[:, k], curvature[:, k]
+        x, step, curvature_k = numbers[:, column], asked[:, k], curvature[:, k]
         slope = np.divide(step, x, out=np.zeros(len(x)), where=np.abs(x) > _NEAR)
-        steep, table, _ = crossed.fit(slope, insists * x**2)
+        steep, table, _ = crossed.fit(slope, curvature_k * x**2)
         left = weight[:, k] @ np.square(step - steep * x)
         gain = 1.0 - float(left) / float(weight[:, k] @ np.square(step))
         if gain > tuned.slope_gain:

@@ -11,10 +11,10 @@ _ROUNDING = 10.0
 # Steps to the best constant, of which one of this share of a unit is the last.
 _CLOSE = 1e-10
 _STEPS = 20
-# An offset of a loss with kinks is no further than that, and is halved down to rounding.
+# An offset of a non-smooth loss is no further than that, and is halved down to rounding.
 _FURTHEST = 8.0
 _HALVINGS = 40
-# What a loss with kinks is smoothed over, in the same unit, and this in quartiles of a normal.
+# What a non-smooth loss is smoothed over, in the same unit, and this in quartiles of a normal.
 _SHIFTS = np.linspace(-1.5, 1.5, 13)
 _QUARTILES = 1.349
 _STILL_SEEN = 1e-7  # of a target in single or double precision
@@ -53,7 +53,7 @@ def from_constant(problem):
     asked : ndarray of shape (n, K)
         The step that each sample asks for, in each output.
     curvature : ndarray of shape (n, K)
-        How much it insists.
+        Curvature of the loss there, the weight of the working response.
     """
     return from_outputs(problem, np.broadcast_to(best_constant(problem), problem.Y.shape))
 

@@ -174,7 +174,7 @@ class AveragedStep(LayerwiseStep):
 
     ::
 
-        M  <-  b M + (mean of the weights after the round - V),    b = 1 - sum of squares of their weights
+        M  <-  b M + (mean of the weights after the round - V),   b = 1 - sum of squared weights
         V  <-  V + b M + (mean of the weights after the round - V)
 
     In the mean a block has the weight that its samples have of those of the round: k blocks of the

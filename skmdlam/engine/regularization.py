@@ -24,7 +24,7 @@ _MEDIAN_TO_DEVIATION = 1.4826
 class Regularization(NamedTuple):
     """Strengths of the unit-free penalties on activity, columns and upper layers, in samples.
 
-    ``ratio`` is the one of :class:`Noise`; it is not a number where nobody has looked at the noise,
+    ``ratio`` is the one of :class:`Noise`; it is not a number where the noise was not estimated,
     or nothing can be told. ``gradient_noise`` is V times the noise fraction, over the curvature of
     the loss, see :func:`estimate_regularization`.
     """

@@ -41,7 +41,7 @@ DEEP = 3
 
 
 def looks_linear(sizes, rng, dtype, activations):
-    """Glorot's start, with deep stacks of ramps made straight: units in pairs of opposite sign.
+    """Glorot's start, with deep stacks of ramps made linear: units in pairs of opposite sign.
 
     Random layers of relu units turn all samples to one direction, and what is left after a dozen of
     them says nothing. With units in pairs that compute u and -u, and the next layer weighing them
@@ -156,7 +156,7 @@ def lsuv(V, layer_input, activations, weight=None):
     """Bring every pre-activation of a net to mean 0 and a useful spread, layer by layer (LSUV).
 
     A deep net of Glorot's start says nearly the same for all samples; a logistic layer, or another
-    one of small slope, needs a spread of 3 to be more than a straight line. Shallow nets without
+    one of small slope, needs a spread of 3 to be more than linear. Shallow nets without
     such a layer are left alone.
 
     Parameters

@@ -104,9 +104,9 @@ def _of_samples(X, columns, normalized, dtype, limits):
     """The dual form of a large sparse X: nothing of samples times columns is stored."""
     X = columns.scaled(X, float)
     center = columns.inverse_std * columns.mean
-    along, root = X @ center, np.sqrt(normalized)
+    on_center, root = X @ center, np.sqrt(normalized)
     kernel = (X @ X.T).toarray()
-    kernel += float(center @ center) - along - along[:, None]
+    kernel += float(center @ center) - on_center - on_center[:, None]
     kernel *= root * root[:, None]
     values, vectors = scipy.linalg.eigh(kernel, overwrite_a=True, check_finite=False)
     keep = not_negligible(values)
@@ -123,7 +123,7 @@ def _sketched(X, columns, normalized, dtype, rng, size, limits):
     Q = rng.standard_normal((d, size))
     for _ in range(limits.sketch_rounds + 1):
         Q, _ = scipy.linalg.qr(Q, mode="economic", overwrite_a=True, check_finite=False)
-        image, small = _moments_along(X, columns, Q, normalized)
+        image, small = _projected_moments(X, columns, Q, normalized)
         Q_last, Q = Q, image
     values, vectors = scipy.linalg.eigh(small, check_finite=False)
     keep = not_negligible(values)
@@ -133,7 +133,7 @@ def _sketched(X, columns, normalized, dtype, rng, size, limits):
     return LeadingBasis(columns, dtype, values, vectors, bulk, total)
 
 
-def _moments_along(X, columns, Q, normalized):
+def _projected_moments(X, columns, Q, normalized):
     """``C Q`` and ``Q' C Q``; a sparse X is never centered, nor stored dense."""
     n, (d, size) = X.shape[0], Q.shape
     sparse, center = sp.issparse(X), 0.0

@@ -79,7 +79,7 @@ class StackedStep:
 
     @staticmethod
     def _move(layer, decreases, factors):
-        """V_l of each: the least-squares step towards z_l + D_l, with momentum."""
+        """V_l of each: the least-squares step toward z_l + D_l, with momentum."""
         layer.commit(
             [
                 None if decrease is None else one.limit.length(decrease / (factor * factor))
