@@ -24,11 +24,23 @@ BRITISH = re.compile(
         |artefacts?|analys(e|ed|ing)|learnt|towards|(kilo|milli|centi)?metres?)""",
     re.VERBOSE,
 )
-PRIVATE = (
-    "what layers say, what the layers say, what the network says, a stream that turns, by heart, "
-    "made up, made tables, asks nobody, it complains, it stands still, losses of your own, "
-    "samples of your own, less adam's, slow controls, hangs on"
-).split(", ")
+PRIVATE = [
+    "what layers say",
+    "what the layers say",
+    "what the network says",
+    "a stream that turns",
+    "by heart",
+    "made up",
+    "made tables",
+    "asks nobody",
+    "it complains",
+    "it stands still",
+    "losses of your own",
+    "samples of your own",
+    "less adam's",
+    "slow controls",
+    "hangs on",
+]
 
 
 @functools.cache
