@@ -51,12 +51,12 @@ def regularization():
     axis.plot(1.0, score(), "*", color="black", markersize=16, label='activity_alpha="auto"')
     axis.set(
         xscale="log",
-        ylim=(-0.25, 0.6),
+        ylim=(-0.25, 0.85),
         xlabel="strength of the penalty",
         ylabel="R², 5-fold cross-validation",
         title="diabetes: 442 samples, 10 features, 100 hidden units",
     )
-    axis.legend(loc="lower right", bbox_to_anchor=(0.93, 0.03))
+    axis.legend(loc="upper left")
     return figure
 
 
@@ -94,30 +94,34 @@ def levels():
 def encoding():
     """Effects of two features: the truth, and networks with and without the encoding."""
     rng = np.random.default_rng(0)
-    X = rng.lognormal(size=(600, 3))
-    y = np.log(X[:, 0]) + (X[:, 1] > 1.0) + 0.1 * rng.normal(size=600)
+    X = np.column_stack([rng.uniform(0, 24, 1000), rng.lognormal(3, 1.2, 1000)])
+
+    def rush(hour):
+        return 3.0 * (abs(hour - 8) < 1) + 2.0 * (abs(hour - 17) < 1.5)
+
+    y = rush(X[:, 0]) + np.log(X[:, 1]) + 0.3 * rng.normal(size=1000)
     models = {"auto": ("-", BLUE), None: ("--", ORANGE)}
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.8), layout="constrained")
     fitted = {
-        name: MDLAMRegressor(hidden_layer_sizes=(20,), encoding=name, random_state=0).fit(
-            X[:400], y[:400]
+        name: MDLAMRegressor(hidden_layer_sizes=(30,), encoding=name, random_state=0).fit(
+            X[:600], y[:600]
         )
         for name in models
     }
-    for j, (axis, effect) in enumerate(zip(axes, (np.log, lambda x: x > 1.0), strict=True)):
-        grid = np.linspace(*np.quantile(X[:, j], [0.01, 0.98]), 400)
+    for j, (axis, effect) in enumerate(zip(axes, (rush, np.log), strict=True)):
+        grid = np.linspace(*np.quantile(X[:, j], [0.005, 0.98]), 400)
         truth = effect(grid).astype(float)
         axis.plot(grid, truth - truth.mean(), color=GRAY, linewidth=5, alpha=0.5, label="truth")
         for name, (style, color) in models.items():
             at = np.tile(np.median(X, axis=0), (400, 1))
             at[:, j] = grid
             curve = fitted[name].predict(at)
-            score = fitted[name].score(X[400:], y[400:])
-            label = f"encoding={name!r}, test R² {score:.3f}"
+            score = fitted[name].score(X[600:], y[600:])
+            label = f"encoding={name!r}: test R² {score:.2f}"
             axis.plot(grid, curve - curve.mean(), linestyle=style, color=color, label=label)
-        axis.set(xlabel=f"x{j}", title=["log(x0)", "1 where x1 > 1"][j])
+        axis.set(xlabel=["hour of the day", "income"][j])
     axes[0].set_ylabel("effect on the prediction")
-    axes[0].legend(loc="lower right")
+    axes[1].legend(loc="lower right")
     return figure
 
 
