@@ -6,10 +6,9 @@ OLD and NEW are folders that hold a package ``skmdlam``, for example two worktre
 repository. Every configuration is fitted in a process of its own version, with one BLAS thread, and
 all that a fit leaves in numbers is compared: weights, curves, strengths, predictions. The script
 ends with status 1 where bits differ, or with ``--tolerance`` where a difference is larger than so
-many times the largest number. It is the gate for changes that only move code: "equal bits" is said
-of a change when this says it.
+many times the largest number. It is the check for changes that only move code.
 
-``--time`` also measures the processor time of a step of mini-batches, of a sweep of the full batch
+``--time`` also measures the processor time of a mini-batch step, of a full-batch iteration
 and of a whole fit, alternating between the versions, and prints the medians and their ratios.
 """
 

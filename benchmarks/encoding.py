@@ -1,21 +1,22 @@
-"""Columns as curves: what the encoding, its choice and what goes with it give.
+"""Piecewise linear encoding: what it gains, how it is chosen, and ablations.
 
     python benchmarks/encoding.py --data DIR [DIR ...] [--sizes N [N ...]] [--seeds N]
 
-The tables of ``benchmarks/tabular.py``, split as there, of 20,000 samples at most. The first
-100, 300 and 800 training rows are fitted, and "all" of them. The variants are plain columns, ranks,
-8 or 16 pieces everywhere, 8 pieces beside the column itself in place of its rank, and what
-``encoding="auto"`` chooses from the first four; then "auto" with one thing changed: the noise told
-by the likelihood in place of leave-one-out errors, curves that gain nothing from the number of
-samples, the full batch up to 5,000 rows whatever the number of encoded columns, ``clip=False``.
+The data sets of ``benchmarks/tabular.py``, split as there, of 20,000 samples at most. The first
+100, 300 and 800 training samples are fitted, and "all" of them. The variants are no encoding
+("plain"), ranks, 8 or 16 pieces for all data sets, 8 pieces together with the feature itself
+instead of its rank, and what ``encoding="auto"`` chooses from the first four; then "auto" with one
+change: the noise estimated by the likelihood instead of leave-one-out errors, no bonus for
+encodings that grows with the number of samples, full-batch mode up to 5,000 samples whatever the
+number of encoded columns, ``clip=False``.
 
-Scores are accuracy and R²; the skill is R², or one minus the log-loss over that of the frequencies
-of the classes, 0 where it is less. "even" and "odd" are every second table in the order of the
-folders, two halves that should agree. What fits in the same way is fitted once: what was chosen is
-one of the variants.
+Scores are accuracy and R²; the skill is R², or one minus the log-loss relative to that of the class
+frequencies, and 0 where that is negative. "even" and "odd" are every second data set in the order
+of the folders, two halves that should agree. Equal fits are made once: what was chosen is one of
+the variants.
 
-Last, the invariance: the first ``--map-rows`` training rows (800 and 15,000) of the tables of the
-first folder, whose standardized columns go through exp, cube and their ranks.
+Last, invariance: the first ``--map-rows`` training samples (800 and 15,000) of the data sets of the
+first folder, whose standardized features are transformed by exp, cube and ranks.
 
 Writes ``README.md``, ``scores.csv`` and ``maps.csv`` into ``benchmarks/results/encoding``
 (``--out``).
@@ -48,6 +49,13 @@ from skmdlam import Feasible, PiecewiseLinearEncoder
 from skmdlam.engine.constants import CONSTANTS
 
 ALL, MOST_ROWS = "all", 20_000
+# Variants as they are shown, by their name in scores.csv.
+SHOWN = {
+    "plain": "no encoding",
+    "8 pieces and the column": "8 pieces and the feature",
+    "auto, no gain of n": "auto, no bonus for n",
+    "auto, full batch": "auto, full-batch mode",
+}
 PLAIN, AUTO = "plain", "auto"
 FIXED = {
     PLAIN: None,
@@ -199,8 +207,13 @@ def measure_maps(task, X, y, rows, seed):
 
 
 def mean_of(rows, key):
-    """Mean over the tables, and over the seeds."""
+    """Mean over the data sets, and over the seeds."""
     return np.mean([row[key] for row in rows])
+
+
+def shown(method):
+    """Name of a variant as it is shown."""
+    return SHOWN.get(method, method)
 
 
 def sizes_of(rows):
@@ -212,10 +225,10 @@ def methods_of(rows):
 
 
 def means(rows, key):
-    """A line for each variant: the mean of both halves and of all tables, for each size."""
-    header, lines = ["variant"], {method: [method] for method in methods_of(rows)}
+    """A line for each variant: the mean of both halves and of all data sets, for each size."""
+    header, lines = ["variant"], {method: [shown(method)] for method in methods_of(rows)}
     for size in sizes_of(rows):
-        header += [f"{size}: even", "odd", "together"]
+        header += [f"{size}: even", "odd", "all"]
         for method, line in lines.items():
             chosen = [row for row in rows if row["size"] == size and row["method"] == method]
             parts = [[row for row in chosen if row["half"] == half] for half in HALVES]
@@ -229,7 +242,8 @@ def parts(rows):
         (row["size"], row["method"], row["table"], row["seed"], row["half"]): row["score"]
         for row in rows
     }
-    header, lines = ["auto over"], {m: [m] for m in methods_of(rows) if m != AUTO}
+    header = ["auto minus"]
+    lines = {m: [shown(m)] for m in methods_of(rows) if m != AUTO}
     for size in sizes_of(rows):
         header += [f"{size}: even", "odd", "better", "worse"]
         for method, line in lines.items():
@@ -250,7 +264,7 @@ def seconds_table(rows):
     """Processor time of all fits of a variant, a seed."""
     n_seeds = len({row["seed"] for row in rows})
     lines = [
-        [method]
+        [shown(method)]
         + [
             f"{sum(r['seconds'] for r in rows if (r['size'], r['method']) == key) / n_seeds:.1f}"
             for key in ((size, method) for size in sizes_of(rows))
@@ -263,7 +277,7 @@ def seconds_table(rows):
 def choices(rows):
     """How often each encoding was chosen."""
     lines = [
-        [method, size]
+        [shown(method), size]
         + [
             sum((r["size"], r["method"], r["pieces"]) == (size, method, T) for r in rows)
             for T in NAMES
@@ -271,23 +285,23 @@ def choices(rows):
         for method in (AUTO, NO_GAIN)
         for size in sizes_of(rows)
     ]
-    return table(["choice", "rows", *FIXED], lines)
+    return table(["choice", "training samples", *map(shown, FIXED)], lines)
 
 
 def details(rows):
-    """Scores of each table with the most rows, means over the seeds."""
-    shown = (*FIXED, COLUMN, AUTO)
+    """Scores of each data set with the most samples, means over the seeds."""
+    methods = (*FIXED, COLUMN, AUTO)
     rows = [row for row in rows if row["size"] == sizes_of(rows)[-1]]
     lines = []
     for name in dict.fromkeys(row["table"] for row in rows):
         of_it = [row for row in rows if row["table"] == name]
-        scores = (mean_of([r for r in of_it if r["method"] == m], "score") for m in shown)
+        scores = (mean_of([r for r in of_it if r["method"] == m], "score") for m in methods)
         lines.append([name, of_it[0]["rows"], *map(number, scores)])
-    return table(["table", "training rows", *shown], lines)
+    return table(["data set", "training samples", *map(shown, methods)], lines)
 
 
 def invariance(maps):
-    """Differences of each map from the columns as they are, and the largest."""
+    """Differences of each transformation from the features as they are, and the largest."""
     names = list(dict.fromkeys(row["table"] for row in maps))
     score = {
         (name, key): mean_of([r for r in maps if (r["table"], r["map"]) == (name, key)], "score")
@@ -308,12 +322,12 @@ def invariance(maps):
     same, encoded = np.abs(worst) <= WITHIN, np.array(encoded)
     place = int(np.argmax(np.abs(worst)))
     text = (
-        f"{same.sum()} of {len(names)} tables keep their score within {number(WITHIN)} under all "
-        f"maps; the worst is {names[place]}, {worst[place]:+.4f}. Of the {encoded.sum()} whose "
-        f"columns are encoded under every map {same[encoded].sum()} do: where plain columns are "
-        "chosen for one of them the others are other columns.\n"
+        f"the score of {same.sum()} of {len(names)} data sets stays within {number(WITHIN)} under "
+        f"all transformations; the largest change is {worst[place]:+.4f} ({names[place]}). Among "
+        f"the {encoded.sum()} data sets that are encoded under each of them, {same[encoded].sum()} "
+        "stay within it: without encoding, transformed features are other features.\n"
     )
-    return text + "\n" + table(["table", first, *others, "pieces chosen"], lines)
+    return text + "\n" + table(["data set", first, *others, "pieces chosen"], lines)
 
 
 def read(path):
@@ -330,106 +344,113 @@ def read(path):
 
 
 REPORT = """\
-# Columns as curves
+# Piecewise linear encoding
 
 Command: `{command}`
 
 {machine}
 
-{tables} tables{left_out}, {seeds} split(s), {threads} thread(s); times are those of the
-processor. Scores are accuracy or R². Variants that come to the same fit share it and its time.
-"even" and "odd" are every second table in the order of the folders.
+{tables} data sets{left_out}, {seeds} split(s), {threads} thread(s); times are processor times.
+Scores are accuracy or R². Variants that lead to the same fit share it and its time. "even" and
+"odd" are every second data set in the order of the folders.
 
-## Mean test score by number of training rows
+## Mean test score by number of training samples
 
 {scores}
 ## Mean skill
 
-R², or one minus the log-loss over that of the frequencies of the classes; 0 where it is less.
+R², or one minus the log-loss relative to that of the class frequencies; 0 where that is negative.
 
 {skills}
-## What "auto" gives over each variant
+## Gain of "auto" over each variant
 
-In thousandths of the score; "better" and "worse" are numbers of fits more than .005 apart.
+In thousandths of the score; "better" and "worse" count the fits that differ by more than 0.005.
 
 {parts}
-## Seconds of all fits together
+## Total seconds of all fits
 
 {seconds}
-## What was chosen
+## Encodings that "auto" chose
+
+Number of data sets.
 
 {choices}
-## Any increasing map of the columns
+## Increasing transformations of the features
 
-The tables of the first folder, standardized columns through each map; "pieces chosen" are those of
-each fit, 0 for plain columns. A test row of a small table may be .005 or more.
+The data sets of the first folder, standardized features under each transformation; "pieces chosen"
+are those of each fit, 0 without encoding. A single test sample of a small data set may count 0.005
+or more.
 
 {maps}
-## Each table, {last} training rows
+## Each data set, {last} training samples
 
 {details}
 {learned}
 {tried}"""
 
 LEARNED = """\
-## What was learned
+## Findings
 
-One split: what differs by .001 or .002 is hardly told apart.
+One split: differences of 0.001 or 0.002 are hardly significant.
 
-* Neither plain columns nor one number of pieces for all tables is good at every size: pieces
-  everywhere lose on few rows of the odd half, plain columns on many rows of both. What is chosen is
-  above plain columns on both halves at every size.
-* The gain of n seems to count where there are many rows: without it fewer tables are encoded with
-  all rows, four score .005 less and none as much more. With 100 and 300 rows its skill is a little
-  lower, at about the same score.
-* Leave-one-out errors tell the noise better on the odd half with all rows. Most of that is one
-  table with heavy-tailed targets (check_times); elsewhere both are alike within .002.
-* 8 pieces everywhere beside ranks score up to .005 less than beside the column itself. Ranks are
-  there because they are the same under any increasing map.
-* The choice is not: plain columns are other columns under a map, so other pieces may win. Where
-  pieces or ranks were chosen for all of the maps scores hardly change.
-* The full batch up to 5,000 rows for any number of encoded columns costs time and gives nothing.
-* ``clip=False`` changes little here: test rows come from the same tables. Clipping is for rows
-  far outside.
+* Neither no encoding nor one number of pieces for all data sets is good at every size: with pieces
+  everywhere the odd half loses at few samples, without encoding both halves lose at many. "auto" is
+  above no encoding on both halves at every size.
+* The bonus for n matters at many samples: without it fewer data sets are encoded with all samples,
+  four score 0.005 less and none as much more. With 100 and 300 samples the skill is a little lower
+  with it, at about the same score.
+* Estimating the noise by leave-one-out errors is better on the odd half with all samples. Most of
+  that is one data set with heavy-tailed targets (check_times); elsewhere both agree within 0.002.
+* 8 pieces everywhere together with ranks score up to 0.005 less than together with the feature
+  itself. Ranks are used because they are invariant under increasing transformations.
+* The choice is not invariant: without encoding, transformed features are other features, so another
+  number of pieces may win. Where pieces or ranks were chosen under all transformations scores
+  hardly change.
+* Full-batch mode up to 5,000 samples for any number of encoded columns costs time and gains
+  nothing.
+* ``clip=False`` changes little here, as test and training samples have the same distribution.
+  Clipping is for samples far outside.
 """
 
 # What the search for these rules found on the way; these fits are not kept.
 TRIED = """\
 ## What was tried and did not help
 
-Means over some of these tables, one split, while other rules still changed;
-the fits are not kept.
+Means over some of these data sets, one split, while other rules still changed; the fits are not
+kept.
 
-* The column itself in place of its rank beside the pieces: .8684 against .8700 (46 tables, without
-  two outlying ones, choice by leave-one-out errors). Columns under exp, cube or rank then keep
-  their score on 11 of 20 tables in place of 18.
-* The choice by the marginal likelihood: .8614 (skill .664) against .8631 (.6665) by leave-one-out
-  errors. It takes heavy-tailed targets (check_times) for rough functions: R² .35 in place of .50.
-* The noise ratio by the likelihood on encoded columns: .8617 against .8639 on 32 tables without
-  check_times, .8318 against .8423 with it.
-* Smaller pieces beside the column, .25 and .5 of the standardized ones: .8448 and .8462 against
-  .8491, at 2,000 rows.
-* A scale for each column from the likelihood (automatic relevance determination, 12 steps of
-  L-BFGS on 400 rows): .8471 against .8443 on 33 tables, nearly all of it from one table.
-  uci_parkinsons goes from .989 to .998, fried from .957 to .961, deliveries from .915 to .925, but
-  online_shoppers from .908 to .896, wine_quality from .379 to .362, beijing_pm25 from .780 to .747.
-  Few rows overfit it, and a fit takes .15 s more.
-* Strengths of the penalties times .3 and 3 on encoded columns: ``column_alpha`` .8185 and .8155,
-  ``upper_alpha`` .8215 and .8192, ``activity_alpha`` .8213 and .8220, all as they are .8222 (20
-  tables). The best ``column_alpha`` of each table would give .008 more, but no rule in n, noise and
-  number of columns finds it: on 111 subsets of 100 to 15,000 rows .8265 against .8253 on all, and
-  .7953 against .796 on the half left out.
-* One price for all pieces of a column, the logarithm of their sum: .8487 against .8527 (7 tables).
-* The full batch up to 5,000 rows on encoded columns: .8612 against .8610 in 1.5 times the time (16
-  tables).
-* 300 or 400 rows in three blocks for the choice, in place of six blocks of 200: the same within
-  .001, in up to twice the time.
+* The feature itself instead of its rank together with the pieces: 0.8684 against 0.8700
+  (46 data sets, without two outliers, choice by leave-one-out errors). The score is then invariant
+  under exp, cube or ranks on 11 of 20 data sets instead of 18.
+* The choice by the marginal likelihood: 0.8614 (skill 0.664) against 0.8631 (0.6665) by
+  leave-one-out errors. It mistakes heavy-tailed targets (check_times) for rough functions: R² 0.35
+  instead of 0.50.
+* The noise ratio by the likelihood on encoded columns: 0.8617 against 0.8639 on 32 data sets
+  without check_times, 0.8318 against 0.8423 with it.
+* Smaller scales of the pieces, 0.25 and 0.5 of the standardized ones: 0.8448 and 0.8462 against
+  0.8491, with 2,000 samples.
+* A scale for each feature from the likelihood (automatic relevance determination, 12 steps of
+  L-BFGS on 400 samples): 0.8471 against 0.8443 on 33 data sets, nearly all of it from one.
+  uci_parkinsons goes from 0.989 to 0.998, fried from 0.957 to 0.961, deliveries from 0.915 to
+  0.925, but online_shoppers from 0.908 to 0.896, wine_quality from 0.379 to 0.362, beijing_pm25
+  from 0.780 to 0.747. It overfits few samples, and a fit takes 0.15 s more.
+* Strengths of the penalties times 0.3 and 3 on encoded columns: ``column_alpha`` 0.8185 and 0.8155,
+  ``upper_alpha`` 0.8215 and 0.8192, ``activity_alpha`` 0.8213 and 0.8220, all as they are 0.8222
+  (20 data sets). The best ``column_alpha`` of each data set would give 0.008 more, but no rule in
+  n, noise and number of features finds it: on 111 subsets of 100 to 15,000 samples 0.8265 against
+  0.8253 on all, and 0.7953 against 0.796 on the half that was held out.
+* One penalty for all pieces of a feature, the logarithm of their sum: 0.8487 against 0.8527 (7 data
+  sets).
+* Full-batch mode up to 5,000 samples on encoded columns: 0.8612 against 0.8610 in 1.5 times the
+  time (16 data sets).
+* 300 or 400 samples in three blocks for the choice, instead of six blocks of 200: the same within
+  0.001, in up to twice the time.
 """
 
 
 def arguments_parser():
     parser = tables_parser(__doc__)
-    parser.add_argument("--only", nargs="+", help="names of the tables to use")
+    parser.add_argument("--only", nargs="+", help="names of the data sets to use")
     parser.add_argument(
         "--leave-out", nargs="+", default=[], metavar="NAME", help="not with all rows: slow ones"
     )
@@ -504,7 +525,7 @@ def main(arguments=None):
         seconds=seconds_table(rows),
         choices=choices(rows),
         maps="\n".join(
-            f"At most {most} training rows: {invariance([r for r in maps if r['most'] == most])}"
+            f"At most {most} training samples: {invariance([r for r in maps if r['most'] == most])}"
             for most in options.map_rows
         ),
         last=options.sizes[-1],

@@ -1,9 +1,10 @@
 """Time of a step and of an epoch on a device, beside Adam of PyTorch with a CUDA graph of its own.
 
-Both see the same samples (made ones: 10 classes from a random network of depth 2) and the same
-sizes of batches, in single precision without TF32. Adam's step, forward, backward and fused update,
-is recorded as one graph, the strongest control. Half of our epochs are decay, and so is Adam's
-linear decay over all of its epochs; its learning rate is the best of three on held-out samples.
+Both see the same synthetic samples (10 classes from a random network of depth 2) and the same batch
+sizes, in single precision without TF32. Adam's step, forward, backward and fused update,
+is recorded as one graph, the strongest baseline. Half of the epochs of skmdlam are the step-size
+decay phase; Adam has linear decay over all of its epochs, and its learning rate is the best of
+three on held-out samples.
 
     python benchmarks/gpu.py                      # where there is a GPU
     python benchmarks/gpu.py --device cpu --quick # does it run?

@@ -1,4 +1,4 @@
-"""Workers that are killed: every fit of Dask collections must end as if nothing had happened.
+"""Loss of workers: every fit of Dask collections must end as if no worker had been killed.
 
     python benchmarks/kills.py [--runs 20] [--seed 0] [--workers 2]
 
@@ -6,13 +6,14 @@ A LocalCluster of processes with one thread each, which start again when they di
 
 - one task: what is small is fitted by one worker, as in memory;
 - mini-batches, and all samples in one batch, block by block;
-- categories: a frame whose levels have scores, which are sums over blocks, in mini-batches;
+- categories: a data frame whose categories are target-encoded, by sums over blocks, in
+  mini-batches;
 - predictions of a collection, which are lazy.
 
-Each kind is done once undisturbed. Then, run after run, one of the workers gets SIGKILL at a moment
-that is drawn at random from the time that this took, whatever it is at. The tables say when that
-was, what the worker was at (the names of its tasks), and whether every weight and intercept, or
-every prediction, is the same bit for bit. So that small data are worked on block by block, the
+Each kind is done once without failure. Then, run after run, one of the workers gets SIGKILL at a
+moment that is drawn at random from the time that this took, whatever it is at. The tables say when
+that was, what the worker was at (the names of its tasks), and whether every weight and intercept,
+or every prediction, is the same bit for bit. So that small data are worked on block by block, the
 limits above which they are in use are made small here.
 
 Writes ``README.md`` and ``scores.csv`` into ``benchmarks/results/kills`` (``--out``), and ends with
@@ -228,14 +229,15 @@ def main(arguments=None):
         ]
         for row in rows
     ]
-    header = ["work", "the worker was at", "killed after", "undisturbed", "with it", "result"]
+    header = ["work", "task of the worker", "killed after (s)", "seconds without failure"]
+    header += ["seconds with failure", "result"]
     report = (
-        f"# Workers that are killed\n\nCommand: `{command_line(__file__, arguments)}`\n\n"
-        f"{environment()}, dask {dask.__version__}\n\n{N:,} rows x {D} in {N_BLOCKS} blocks, "
-        f"{options.workers} workers, one of them killed in each of {len(rows)} runs; times in "
-        "seconds from the beginning. A worker that has died starts again, which takes a few "
-        f"seconds. In {same} of {len(rows)} runs all weights, or all predictions, are those of "
-        f"the undisturbed work, bit for bit.\n\n{table(header, lines)}"
+        f"# Loss of workers\n\nCommand: `{command_line(__file__, arguments)}`\n\n"
+        f"{environment()}, dask {dask.__version__}\n\n{N:,} samples x {D} features in {N_BLOCKS} "
+        f"blocks, {options.workers} workers, one of which is killed in each of {len(rows)} runs. A "
+        f"killed worker is restarted, which takes a few seconds. In {same} of {len(rows)} runs all "
+        "weights, or all predictions, are bitwise those without failure.\n\n"
+        f"{table(header, lines)}"
     )
     print(report)
     write_results(options.out, report, rows)

@@ -5,10 +5,10 @@
 DIR/graphs holds ``cora.npz``, ``citeseer.npz``, ``coauthor_cs.npz`` and the published accuracies,
 ``paper_tables.csv``. Writes into ``benchmarks/results/paper`` (``--out``)
 
-- ``README.md``: the paper's Tables 4 and 5 beside ours, what each ingredient adds, other
+- ``README.md``: the paper's Tables 4 and 5 and measured ones, an ablation, other
   methods on the same inputs, and the time of an epoch in the row space of X and outside it;
-- ``accuracy.csv``, ``others.csv``: every accuracy of every seed, ours and other methods';
-- ``objectives.csv``, ``objectives.png``: the objectives F and J over the sweeps.
+- ``accuracy.csv``, ``others.csv``: every accuracy of every seed, of skmdlam and of other methods;
+- ``objectives.csv``, ``objectives.png``: the objectives F and J by epoch.
 
 ``--quick`` does one seed on the smallest graph and prints the report instead, in a minute or two.
 ``paper_page.py`` does all of this and the paper's figures, and makes a page of them.
@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
-from report import environment, number, spread, table
+from report import environment, number, spread, table, write_page
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import ParameterGrid
@@ -235,7 +235,7 @@ def settings_of(dataset, published):
 
 
 def summary(published, runs_by_dataset, scores):
-    """A row for each data set: the last epoch at the reference rho, and the controls."""
+    """A row for each data set: the last epoch at the reference rho, and the baselines."""
     rows = []
     for dataset, runs in runs_by_dataset.items():
         setting = REFERENCE_RHO[dataset], 100.0
@@ -256,7 +256,7 @@ def summary(published, runs_by_dataset, scores):
 
 
 def compare_with_published(number_of_table, dataset, published, runs):
-    """A row for each parameter value and epoch: published, then ours by method."""
+    """A row for each parameter value and epoch: published, then measured by method."""
     rows = []
     for entry in published:
         if entry["table"] != number_of_table or entry["dataset"] != dataset:
@@ -290,7 +290,7 @@ def shortfalls(published, runs_by_dataset):
 
 
 def take_apart(runs_by_dataset):
-    """A row for each combination of ingredients: test accuracy, F and J after the last epoch."""
+    """A row for each ablation: test accuracy, F and J after the last epoch."""
     header, rows = ["", *(f"{TITLES[d]}: test, F, J" for d in runs_by_dataset)], []
     for name in INGREDIENTS:
         cells = []
@@ -389,7 +389,7 @@ def compare_with_others(scores_by_dataset):
                     f"{score.seconds:.2g}",
                 ]
             )
-    return table(["", "chosen", "validation", "test", "seconds a fit"], rows)
+    return table(["", "chosen", "validation", "test", "seconds per fit"], rows)
 
 
 # -- the row space --------------------------------------------------------------------------------
@@ -441,7 +441,7 @@ def compare_speed(speeds):
         ]
         for dataset, ((n, d), speed) in speeds.items()
     ]
-    header = ["", "X", "all columns", "row space", "one column", "ratio", "ratio of first layers"]
+    header = ["", "X", "all features", "row space", "one feature", "ratio", "ratio of first layers"]
     return table([*header, "first epoch", "difference"], rows)
 
 
@@ -455,7 +455,7 @@ def plot_objectives(path, runs_by_dataset):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    colours = dict(zip(RHOS, ("#0072B2", "#E69F00", "#009E73"), strict=True))  # Okabe and Ito
+    colors = dict(zip(RHOS, ("#0072B2", "#E69F00", "#009E73"), strict=True))  # Okabe and Ito
     figure, axes = plt.subplots(
         len(RELAXED),
         len(runs_by_dataset),
@@ -467,19 +467,20 @@ def plot_objectives(path, runs_by_dataset):
     )
     for row, method in zip(axes, RELAXED, strict=True):
         for axis, (dataset, runs) in zip(row, runs_by_dataset.items(), strict=True):
-            for rho, colour in colours.items():
+            for rho, color in colors.items():
                 run = runs[Setting(method, rho, 100.0)][0]
-                sweeps = run.curve("iteration")
-                axis.plot(sweeps, run.curve("objective"), color=colour, label=f"F, rho {rho:g}")
-                axis.plot(sweeps, run.curve("loss"), "--", color=colour, label=f"J, rho {rho:g}")
+                epochs = run.curve("iteration")
+                axis.plot(epochs, run.curve("objective"), color=color, label=f"F, rho {rho:g}")
+                axis.plot(epochs, run.curve("loss"), "--", color=color, label=f"J, rho {rho:g}")
             axis.set(yscale="log", title=f"{TITLES[dataset]}, {method}")
             axis.grid(alpha=0.3)
     for axis in axes[-1]:
         axis.set_xlabel("epoch")
     for row in axes:
-        row[0].set_ylabel("objective per sample")
+        row[0].set_ylabel("objective per sample (log scale)")
     handles = axes[0, 0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=2 * len(runs_by_dataset))
+    title = "F: relaxed objective, J: training objective of the network"
+    figure.legend(*handles, title=title, loc="outside lower center", ncols=2 * len(runs_by_dataset))
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
@@ -531,14 +532,14 @@ Alternating Optimization", Neurocomputing, 2022. Its third graph, Pubmed, is mis
 
 Two hidden layers of {hidden} ReLU units, alpha {alpha}, epsilon halved each epoch from epsilon0
 down to {epsilon}, {epochs} epochs, a start from N(0, 0.1^2). Inputs [M^4 H, M^3 H, M^2 H, M H, H]
-with M = D^-1/2 (A+I) D^-1/2 + I, unnormalised. Accuracy on the test nodes: mean ± standard
+with M = D^-1/2 (A+I) D^-1/2 + I, not normalized. Accuracy on the test nodes: mean ± standard
 deviation over {seeds} random start(s) on one split. For Cora and Citeseer that is the public split;
 on Coauthor CS the paper drew another one, so that only roughly the same accuracy can be expected.
 
 *Algorithm 1* takes the blocks of the paper one by one; *joint block*, what ``solver="relaxed"``
 does by default, moves the pre-activations and activations of a hidden layer together. *feasible* is
-the default solver, in mini-batches: it has no epsilon, rho is only where it starts, and its own
-schedule ends it after at most 180 epochs; its last accuracy stands at the later ones.
+the default solver, in mini-batch mode: it has no epsilon, rho is only its initial value, and its
+own schedule ends it earlier; its last accuracy is repeated for the later epochs.
 
 ## Summary
 
@@ -546,41 +547,42 @@ Test accuracy after {epochs} epochs with the rho that is best in the paper's Tab
 {reference_rho}. The last three columns are from "Other methods" below.
 
 {summary}
-Settings of the two tables whose mean stays below the published value at epoch {epochs}, with ours
-and the published one:
+Settings of the two tables whose mean accuracy is below the published one at epoch {epochs}, with
+both (measured, published):
 
 {shortfalls}
 ## Table 4: rho (epsilon0 100)
 {table_4}
 ## Table 5: epsilon0 (rho {table_5_rho})
 {table_5}
-## What each ingredient adds
+## Ablation
 
-After {epochs} epochs, F and J per sample, means over the starts; rho
+After {epochs} epochs. F, the relaxed objective, and J, the training objective of the network, per
+sample, means over the random starts; rho
 {reference_rho}.
 
 {ingredients}
-A lower F is no promise of a more accurate network. A J far above F says that the network has not
-caught up with its own targets z and a.
+A lower F does not imply a more accurate network. A J far above F shows that the constraints are not
+yet satisfied: the forward pass is far from the variables z and a.
 
 ## Other methods on the same inputs
 
-A strong control: the inputs hold averages over four hops of neighbours already, so that even a
-linear model is good on them. Parameters in the column "chosen" have the best accuracy on the 500
+Strong baselines: the features already are averages over four hops of neighbors, so that even a
+linear model is accurate. Parameters in the column "chosen" have the best accuracy on the 500
 validation nodes, with the first start; then every start is tested. MLPClassifier has the same
-layers and may take {epochs} epochs. *feasible, defaults* has nothing but
+layers and may take {epochs} epochs. *feasible, defaults* sets only
 ``hidden_layer_sizes=({hidden}, {hidden})``; *penalty* chooses either ``alpha`` or
 ``activity_alpha``. Seconds are processor time.
 
 {others}
 ## An epoch in the row space of X
 
-With fewer nodes than columns and an L2 penalty, the sweeps are carried out in coordinates of the
+With fewer nodes than features and an L2 penalty, the epochs are carried out in coordinates of the
 row space of X. Milliseconds of processor time, medians over the epochs of three runs each, in turns
-in one process; joint block. An epoch with a single column of X shows what all layers but the first
-cost, whatever X is; without it the first layers alone compare. The first epoch in the row space
-includes finding the coordinates. F and J differ by no more than the last column, relatively, in any
-epoch.
+in one process; joint block. An epoch with a single feature shows the cost of all layers but the
+first, whatever X is; subtracting it compares the first layers alone. The first epoch in the row
+space includes computing the coordinates. The last column is the largest relative difference of F
+and J in any epoch.
 
 {speed}
 ## Objectives
@@ -588,7 +590,7 @@ epoch.
 ![F and J over the epochs](objectives.png)
 
 F falls within every stage of constant epsilon; while epsilon shrinks, in the first 17 epochs, it
-may rise from one stage to the next. J comes from a forward pass and is not what is minimised.
+may rise from one stage to the next. J comes from a forward pass and is not what is minimized.
 """
 
 
@@ -677,8 +679,7 @@ def experiment(options):
     )
     print(report)
     if options.out is not None:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "README.md").write_text(report, encoding="utf-8")
+        write_page(options.out, report)
         write_csv(
             options.out / "accuracy.csv",
             ["dataset", *Setting._fields, "seed", *(f"epoch{epoch}" for epoch in CHECKPOINTS)],

@@ -4,8 +4,8 @@
 
 DIR is that of ``paper.py``, which this runs first, for the tables. Then it measures
 
-- *curves*: training and test accuracy over 200 epochs, of our solvers and of gradient descent (GD),
-  Adadelta, Adagrad and Adam in PyTorch, where that is installed;
+- *curves*: training and test accuracy over 200 epochs, of the solvers of skmdlam and of gradient
+  descent (GD), Adadelta, Adagrad and Adam in PyTorch, where that is installed;
 - *seconds*: processor time of 50 epochs against the number of hidden units and against rho.
 
 Writes into ``benchmarks/results/paper_page`` (``--out``): ``README.rst``, the page, with
@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 import paper
-from report import command_line, environment, number, rst_table, spread
+from report import RESULTS, command_line, environment, number, rst_table, spread, write_page
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
@@ -35,8 +35,7 @@ from skmdlam.activations import ReLU
 from skmdlam.engine.problem import forward
 from skmdlam.engine.start import glorot
 
-RESULTS = Path(__file__).parent / "results"
-# Learning rates to choose from; the paper's for Cora, .01, .01, .005 and .001, lie within.
+# Learning rates to choose from; the paper's for Cora, 0.01, 0.01, 0.005 and 0.001, lie within.
 RIVALS = {
     "GD": (1e-3, 1e-2, 1e-1, 1.0),
     "Adadelta": (1e-2, 1e-1, 1.0, 10.0),
@@ -48,7 +47,7 @@ SEEN = (1, 2, 4, 6, 8, 10, 15, 20, 30, *range(40, 201, 20))
 TIMED_EPOCHS = 50
 UNITS = (100, 200, 400, 700, 1000)
 RHOS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-# Okabe and Ito's colours, ours drawn through and the others not.
+# Okabe and Ito's colors, those of skmdlam with solid lines and the others not.
 STYLES = {
     "joint block": ("#0072B2", "-"),
     "Algorithm 1": ("#56B4E9", "-"),
@@ -238,16 +237,16 @@ def plot_curves(rows, field, path):
         layout="constrained",
     )
     for column, dataset in zip(axes.T, datasets, strict=True):
-        for method, (colour, line) in STYLES.items():
+        for method, (color, line) in STYLES.items():
             epochs, seconds, accuracy = mean_curve(rows, dataset, method, field)
-            look = {"color": colour, "linestyle": line, "linewidth": 1.6}
+            look = {"color": color, "linestyle": line, "linewidth": 1.6}
             for axis, x in zip(column, (epochs, seconds), strict=True):
                 axis.plot(x, accuracy, label=method, **look)
                 if epochs and epochs[-1] < paper.EPOCHS:
-                    axis.plot(x[-1], accuracy[-1], "o", color=colour, markersize=5, zorder=3)
+                    axis.plot(x[-1], accuracy[-1], "o", color=color, markersize=5, zorder=3)
         column[0].set(title=paper.TITLES[dataset], xlabel="epoch", xscale="log")
         column[0].set_xticks([1, 10, 100], ["1", "10", "100"])
-        column[1].set(xscale="log", xlabel="seconds of processor time")
+        column[1].set(xscale="log", xlabel="processor time (seconds)")
         for axis in column:
             axis.grid(alpha=0.3)
             axis.set_ylim(0, 1.02)
@@ -269,7 +268,7 @@ def plot_seconds(rows, path):
 
     figure, axes = plt.subplots(1, 2, figsize=(9.5, 4.2), sharey=True, layout="constrained")
     for dataset in datasets_of(rows):
-        colour, marker = MARKERS[dataset]
+        color, marker = MARKERS[dataset]
         for method, line in zip(paper.RELAXED, ("--", "-"), strict=True):
             runs = [row for row in rows if row["dataset"] == dataset and row["method"] == method]
             more_units, other_rho = runs[: len(UNITS)], runs[len(UNITS) :]
@@ -279,12 +278,12 @@ def plot_seconds(rows, path):
             ):
                 x = [float(row[name]) for row in part]
                 y = [float(row["seconds"]) for row in part]
-                axis.plot(x, y, color=colour, marker=marker, linestyle=line, label=label)
+                axis.plot(x, y, color=color, marker=marker, linestyle=line, label=label)
     axes[0].set(
         xscale="log",
         yscale="log",
         xlabel="units in each of the two hidden layers",
-        ylabel=f"seconds of {TIMED_EPOCHS} epochs",
+        ylabel=f"processor time of {TIMED_EPOCHS} epochs (seconds)",
     )
     axes[0].set_xticks(UNITS, map(str, UNITS))
     axes[0].minorticks_off()
@@ -318,7 +317,7 @@ def read_runs(path):
 
 
 def sensitivity(number_of_table, published, runs_by_dataset):
-    """Four rows for each graph and value of the parameter: published, and ours by method."""
+    """Four rows for each graph and value of the parameter: published, and measured by method."""
     parts = []
     for dataset, runs in runs_by_dataset.items():
         rows = []
@@ -347,7 +346,7 @@ class Ends(NamedTuple):
 
 
 def ends_of(rows):
-    """{(data set, method): Ends}; near is a test accuracy of .99 of the last one."""
+    """{(data set, method): Ends}; near is a test accuracy of 0.99 of the last one."""
     groups = {}
     for row in rows:
         group = groups.setdefault((row["dataset"], row["method"]), {})
@@ -396,8 +395,9 @@ def sooner(rows):
     if not names:
         return ""
     return (
-        f"With their rate chosen, by {len(RIVALS[names[0]])} fits each, these are near their end\n"
-        f"sooner than the joint block on every graph: {', '.join(names)}.\n"
+        f"With the learning rate chosen, by {len(RIVALS[names[0]])} fits each, these reach 99 %\n"
+        f"of their final test accuracy sooner than the joint block on every graph: "
+        f"{', '.join(names)}.\n"
     )
 
 
@@ -428,9 +428,9 @@ The paper's tables and figures
 ==============================
 
 J. Wang, H. Li, L. Zhao, "Accelerated Gradient-free Neural Network Training by Multi-convex
-Alternating Optimization", Neurocomputing 487, 130-143, 2022 (arXiv 1811.04187), done again with
-skmdlam. ``python benchmarks/paper_page.py --data DIR`` makes this page and all that is on it. What
-is here was made by
+Alternating Optimization", Neurocomputing 487, 130-143, 2022 (arXiv 1811.04187), repeated with
+skmdlam. ``python benchmarks/paper_page.py --data DIR`` makes this page. Its results were measured
+by
 
 {made}
 
@@ -438,28 +438,28 @@ Two hidden layers of {hidden} ReLU units on three citation graphs; inputs
 [M^4 H, M^3 H, M^2 H, M H, H] with M = D^-1/2 (A+I) D^-1/2 + I, as in the paper; alpha {alpha},
 {epochs} epochs. *Algorithm 1* is the paper's, with the momentum that it describes; *joint block*,
 what ``solver="relaxed"`` does by default, moves the pre-activations and activations of a hidden
-layer together; *feasible* is our default solver, in mini-batches. It has no epsilon, rho is only
-where it starts, and its own schedule ends it after at most 180 epochs: later columns repeat its
-last accuracy.
+layer together; *feasible* is the default solver, in mini-batch mode. It has no epsilon, rho is only
+its initial value, and its own schedule ends it earlier: later columns repeat its last accuracy.
 
-What is not as in the paper
----------------------------
+Differences from the paper
+--------------------------
 
-- The graph Pubmed is missing: its features could not be had.
+- The graph Pubmed is missing: its features were not available.
 - Cora and Citeseer have their public split. On Coauthor CS the paper drew another one, so that
   only roughly the same accuracy can be expected.
-- Published numbers are single ones; ours are means ± standard deviations over random starts.
+- Published numbers are single ones; measured ones are means ± standard deviations over random
+  starts.
 - The authors' released script differs from their Algorithm 1; in particular its momentum is
-  always zero. Ours works, which changes every number: mostly for the better, on Citeseer for the
-  worse where rho is large. Test accuracy that stays below the published one at epoch {epochs}, with
-  ours and the published one:
+  always zero. In skmdlam it is not, which changes every number: mostly for the better, on Citeseer
+  for the worse where rho is large. Settings whose test accuracy is below the published one at epoch
+  {epochs}, with both (measured, published):
 
 {shortfalls}
-- The numbers behind the paper's figures were not at hand: the same comparisons are measured anew.
-- Figures 1 and 2 leave out dlADMM, of which there is no implementation at hand. Learning rates of
+- The numbers behind the paper's figures were not available: the same comparisons are measured here.
+- Figures 1 and 2 leave out dlADMM, of which no implementation was available. Learning rates of
   the others are the best ones on the 500 validation nodes, after the last epoch of one start, of
-  four each ({rates}). They minimise the same objective, from Glorot's start; ours, except
-  *feasible*, start from the paper's N(0, 0.1^2).
+  four each ({rates}). They minimize the same objective, from Glorot's initialization; the solvers
+  of skmdlam, except *feasible*, start from the paper's N(0, 0.1^2).
 
 Table 4: rho
 ------------
@@ -471,8 +471,8 @@ deviation of {table_seeds} starts.
 Table 5: epsilon
 ----------------
 
-Test accuracy; rho is {table_5_rho}. *feasible* is the same in all rows of a graph, because it knows
-no epsilon.
+Test accuracy; rho is {table_5_rho}. *feasible* is the same in all rows of a graph, as it has no
+epsilon.
 
 {table_5}
 Figure 1: training accuracy
@@ -482,9 +482,10 @@ Figure 1: training accuracy
    :alt: Training accuracy of seven methods over epochs and over seconds, a column for each graph.
 
 Means of {curve_seeds} starts, above against epochs and below against seconds of processor time. A
-dot is where the default solver ends on its own. Epochs are not alike: one of *feasible* is five
+dot shows where the default solver ends on its own. Epochs differ: one of *feasible* is five
 batches, one of all others a single step on all nodes. PyTorch computes in float32 with all
-columns, ours in float64 in the row space of X (*feasible*: float32), on one thread each.{missing}
+features, skmdlam in float64 in the row space of X (*feasible*: float32), on one thread
+each.{missing}
 
 Figure 2: test accuracy
 -----------------------
@@ -492,7 +493,7 @@ Figure 2: test accuracy
 .. image:: test.png
    :alt: Test accuracy of the same methods over epochs and over seconds.
 
-At the end of each curve; "To 99%" are the seconds until the test accuracy is first as high as .99
+At the end of each curve; "To 99%" are the seconds until the test accuracy is first as high as 0.99
 of the last one. Seconds are medians.
 {sooner}
 {last_epochs}
@@ -622,7 +623,7 @@ def main(arguments=None):
             rows = measure_seconds(folder, options.datasets)
             keep(options.out, "seconds", rows, {"command": command, "machine": machine})
     text = page(options.data, options.tables, options.out)
-    (options.out / "README.rst").write_text(text, encoding="utf-8")
+    write_page(options.out, text, "README.rst")
     print(text)
     return text
 

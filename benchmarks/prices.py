@@ -1,12 +1,12 @@
-"""What an input should pay for its use, with penalties at their automatic strength.
+"""Strength of penalty="l1" and penalty="group" on each feature, relative to the automatic one.
 
     python benchmarks/prices.py [--data DIR] [--only NAME ...] [--seeds N] [--threads N]
 
-The first 2,000 training rows of each table in DIR (see ``benchmarks/tabular.py``; without it those
-bundled with scikit-learn), and 600 of them with useless normal inputs besides, as many as there are
-and 20 at least. ``penalty="group"`` and ``"l1"`` on the full batch with four prices
-(``Tuned.input_price``), against the fit with "l2", which pays none: the difference in the test
-score, and which share of the inputs ends with no weight at all.
+The first 2,000 training samples of each data set in DIR (see ``benchmarks/tabular.py``; without it
+those bundled with scikit-learn), and 600 of them with additional useless normal features, as many
+as there are and 20 at least. ``penalty="group"`` and ``"l1"`` in full-batch mode with four
+strengths (``Tuned.input_price``), against the fit with "l2": the difference in the test score, and
+which fraction of the features ends with no weight at all.
 
 Writes ``README.md`` and ``scores.csv`` into ``benchmarks/results/prices`` (``--out``).
 """
@@ -30,7 +30,7 @@ PENALTIES, PRICES = ("group", "l1"), (1.0, 2.0, 3.0, 5.0)
 
 
 def with_useless(X, X_test, seed):
-    """Both with normal columns besides, and how many those are."""
+    """Both with additional normal features, and the number of these."""
     rng = np.random.RandomState(seed)
     n_useless = max(LEAST_USELESS, X.shape[1])
     wider = [np.hstack([A, rng.standard_normal((len(A), n_useless))]) for A in (X, X_test)]
@@ -38,7 +38,7 @@ def with_useless(X, X_test, seed):
 
 
 def model_of(task, penalty, price, seed):
-    """Make an estimator with this price of an input."""
+    """Make an estimator with this strength."""
     tuned = CONSTANTS.tuned if price is None else replace(CONSTANTS.tuned, input_price=price)
     kind = MDLAMClassifier if task == "classification" else MDLAMRegressor
     return kind(
@@ -50,7 +50,7 @@ def model_of(task, penalty, price, seed):
 
 
 def measure(name, task, X, y, seed):
-    """Rows of all prices, on a table as it is and with useless inputs."""
+    """Rows of all strengths, on a data set as it is and with useless features."""
     X, X_test, y, y_test = split(task, X, y, seed)
     rows = []
     for n_rows, useless in ((ROWS, False), (FEW_ROWS, True)):
@@ -81,9 +81,15 @@ def measure(name, task, X, y, seed):
 
 
 def report(rows):
-    """A table of means for each penalty and price, with and without useless inputs."""
-    parts = [f"# Prices of inputs\n\n`{command_line(__file__)}`\n\n{environment()}\n"]
-    for useless, title in ((False, "Tables as they are"), (True, "With useless inputs")):
+    """A table of means for each penalty and strength, with and without useless features."""
+    parts = [
+        "# Strength of sparsity-inducing penalties\n\n"
+        f"Command: `{command_line(__file__)}`\n\n{environment()}\n\n"
+        'Test scores (accuracy or R²) are compared with those of `penalty="l2"`; weights and '
+        "features are those of the first layer, as fractions of their number. The default strength "
+        f"is {CONSTANTS.tuned.input_price:g}.\n"
+    ]
+    for useless, title in ((False, "Original data sets"), (True, "With useless features")):
         lines = []
         for penalty in PENALTIES:
             for price in PRICES:
@@ -100,15 +106,15 @@ def report(rows):
                     [f"{penalty}, {price:g}", number(means[0], 4), number(worst, 3)]
                     + [number(mean, 2) for mean in means[1:]]
                 )
-        header = ["penalty, price", "mean score less that of l2", "worst", "weights zero"]
-        header += ["inputs dropped"] if not useless else ["others dropped", "useless dropped"]
+        header = ["penalty, strength", "mean score minus that of l2", "worst", "zero weights"]
+        header += ["features dropped"] if not useless else ["others dropped", "useless dropped"]
         parts.append(f"## {title}\n\n{table(header, lines)}")
     return "\n".join(parts)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--data", type=Path, help="folder of tables")
+    parser.add_argument("--data", type=Path, help="folder of data sets")
     parser.add_argument("--only", nargs="+", help="names of some of them")
     parser.add_argument("--seeds", type=int, default=1, help="number of splits (1)")
     parser.add_argument("--threads", type=int, default=1, help="threads of BLAS (1)")

@@ -1,27 +1,31 @@
-"""Frames as they come, with categories and gaps: ours in one line, and the usual ways.
+"""Data frames with categories and missing values: skmdlam as it is, and the usual pipelines.
 
     python benchmarks/raw_tables.py [--data DIR [DIR ...]] [--splits N] [--methods NAME ...]
 
-Tables (``NAME.csv`` in DIR) and frames that are made here, which need no data, are described in
-``benchmarks/raw_tables_data.py``. Tables are split 75/25, stratified for classes; a made frame is
-made anew for each split. The methods, none tuned, all of them ``random_state=split``:
+Real data frames (``NAME.csv`` in DIR) and synthetic ones, which need no files, are described in
+``benchmarks/raw_tables_data.py``. Real ones are split 75/25, stratified for classification;
+synthetic ones are drawn anew for each split. The methods, none tuned, all with
+``random_state=split``:
 
 - **skmdlam**: ``MDLAM*().fit(frame, y)``, nothing before it.
 - **skmdlam, ColumnTransformer** and **MLP, ColumnTransformer**: the usual preprocessing before
-  MDLAM* and MLP*: numbers through ``SimpleImputer(strategy="median", add_indicator=True)`` and
-  StandardScaler, texts through ``OneHotEncoder(handle_unknown="ignore")`` (a gap is a level),
-  dense, as the encoding of numbers needs it.
-- **skmdlam, TargetEncoder** and **HistGradientBoosting, TargetEncoder**: texts through
-  TargetEncoder, which is cross-fitted; for ours also StandardScaler, and numbers as above.
-- **HistGradientBoosting**: texts as pandas categories, ``categorical_features="from_dtype"``.
-  Columns of more than 255 levels in the training rows, which it refuses, get ordinal codes, which
-  it takes for numbers; levels that training never saw are gaps there.
-- **CatBoost**: texts are ``cat_features``, in which it takes no gaps: they are the text "missing",
-  as its documentation advises. Gaps in numbers are left to it; it reads them as the lowest value,
-  also where training had none, on which "gaps at predict only" is lost.
+  MDLAM* and MLP*: numeric features through ``SimpleImputer(strategy="median", add_indicator=True)``
+  and StandardScaler, categorical ones through ``OneHotEncoder(handle_unknown="ignore")`` (a missing
+  value is a category), dense, as the encoding of numeric features needs it.
+- **skmdlam, TargetEncoder** and **HistGradientBoosting, TargetEncoder**: categorical features
+  through TargetEncoder, which is cross-fitted; for skmdlam also StandardScaler, and numeric
+  features as above.
+- **HistGradientBoosting**: categorical features as pandas categories,
+  ``categorical_features="from_dtype"``. Features with more than 255 categories in the training
+  data, which it refuses, get ordinal codes, which it takes for numbers; unknown categories are
+  missing values there.
+- **CatBoost**: categorical features are ``cat_features``, in which it takes no missing values:
+  these are the category "missing", as its documentation advises. Missing numbers are left to it; it
+  reads them as the lowest value, also where there were none in training, which explains its score
+  where values are missing in the test data only.
 
-The targets of a regression are standardized on the training rows, for every method alike: MLP*
-needs it. Scores are accuracy or R² on the test rows. Times are processor time of ``fit``,
+The targets of a regression are standardized on the training data, for every method alike: MLP*
+needs it. Scores are accuracy or R² on the test data. Times are processor time of ``fit``,
 preprocessing included, in one process with one thread; they are compared across runs, so let the
 machine be the same.
 

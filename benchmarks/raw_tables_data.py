@@ -1,32 +1,32 @@
-"""The frames of benchmarks/raw_tables.py: tables as they come, and frames that are made.
+"""The data frames of benchmarks/raw_tables.py, real and synthetic.
 
-Tables are files ``NAME.csv`` in the folders given with ``--data``. What is done to them:
+Real data frames are files ``NAME.csv`` in the folders given with ``--data``. What is done to them:
 
 =============  ================  ==================================================================
-table          target            choices
+data frame     target            choices
 =============  ================  ==================================================================
 credit_data    Status, classes   none
 hotel_rates    avg_price_...     ``arrival_date`` is left out: ``arrival_date_num`` is the same date
 lending_club   Class, classes    none
-mpg            mpg, a number     ``name`` stays: a text with a level for nearly each row
-penguins       species, classes  the two rows with nothing but gaps stay
+mpg            mpg, a number     ``name`` stays: a category for nearly each row
+penguins       species, classes  the two rows without any value stay
 stroke         stroke, classes   none; 5% are of the class 1, so that accuracies hardly differ
 titanic        survived, classes ``alive``, the target in words, is left out; the columns that say
                                  the same twice (``class``, ``embark_town``, ...) stay
 wa_churn       churn, classes    none
-adult_raw      income, classes   the file has no header, ``?`` is a gap; ``fnlwgt`` and
+adult_raw      income, classes   the file has no header, ``?`` is missing; ``fnlwgt`` and
                                  ``education_num`` stay
 =============  ================  ==================================================================
 
-Columns that pandas reads as texts are categories; whole numbers and booleans are numbers, also
-where they are codes (``pclass``, the 0/1 columns of wa_churn). No row is left out and no gap is
-filled.
+Columns that pandas reads as strings are categorical; integers and booleans are numeric, also where
+they are codes (``pclass``, the 0/1 columns of wa_churn). No row is left out and no missing value is
+filled in.
 
-Frames that are made have a target that is known, so that ``best possible`` is the score of
-:math:`E[y | x]`. Where it is a sum over levels, ``levels estimated`` is the score when all but the
-effects of the levels is known and these are estimated in the best way, by their posterior means
-(for classes, modes) given the training rows, with their true variance and that of the noise. A
-method that pools levels well and learns the rest comes near to it.
+The distribution of synthetic data is known, so that ``best possible`` is the score of
+:math:`E[y | x]`. Where the target is a sum of effects of categories, ``levels estimated`` is the
+score when all but these effects is known and they are estimated in the best way, by their posterior
+means (for classification, modes) given the training data, with their true variance and that of the
+noise. A method that pools categories well and learns the rest comes near to it.
 """
 
 from typing import NamedTuple
@@ -97,7 +97,7 @@ def standardized(y_train, y_test):
     return (y_train - mean) / unit, (y_test - mean) / unit
 
 
-# -- frames that are made -------------------------------------------------------------------------
+# -- synthetic data frames ------------------------------------------------------------------------
 
 
 def zipf(rng, n, levels):
@@ -204,7 +204,7 @@ def levels_slopes(rng, train=6_000, test=4_000, levels=150):
 
 
 def levels_useless(rng, train=4_000, test=4_000):
-    """1,500 levels that say nothing, beside eight that do."""
+    """1,500 irrelevant categories, beside eight relevant ones."""
     n = train + test
     x, ticket, kind = rng.normal(size=(n, 4)), zipf(rng, n, 1_500), rng.integers(0, 8, n)
     smooth = np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2]
@@ -315,5 +315,5 @@ MADE = {
 
 
 def make(name, seed):
-    """Return the parts of a made frame; another seed is another frame of its kind."""
+    """Return the parts of a synthetic frame; another seed is another frame of its kind."""
     return MADE[name](np.random.default_rng([list(MADE).index(name), seed]))

@@ -1,8 +1,8 @@
 """What benchmarks/raw_tables.py reports. Rows are those of ``scores.csv``, a fit each.
 
-Ours is compared with each of the others; as long as it has no fits, the first method that has.
-Scores are means over the splits of a frame, of which what is below zero counts as zero. Times are
-processor time, and are compared across runs.
+skmdlam is compared with each of the others; without fits of it, the first method that has some.
+Scores are means over the splits of a data frame; negative ones count as zero. Times are processor
+time, and are compared across runs.
 """
 
 import numpy as np
@@ -22,14 +22,33 @@ STYLES = {
     "CatBoost": ("v", "#E69F00"),
 }
 TITLES = {
-    "tables": "Tables as they come",
-    "levels": "Levels: frames that are made, whose best is known",
-    "gaps": "Gaps: frames that are made, whose best is known",
+    "tables": "Real data frames",
+    "levels": "Synthetic data frames with many categories",
+    "gaps": "Synthetic data frames with missing values",
+}
+# Data frames and scores as they are shown, by their name in scores.csv.
+NAMES = {
+    "levels, Zipf": "Zipf-distributed categories",
+    "levels, few rows each": "few samples per category",
+    "levels, two columns": "two categorical features",
+    "levels with slopes": "slopes by category",
+    "levels that say nothing": "irrelevant categories",
+    "levels, classes": "categories, classification",
+    "levels, one-hot by hand": "one-hot features",
+    "gaps at random": "missing completely at random",
+    "gaps that tell": "informative missing values",
+    "gaps at predict only": "missing in the test data only",
+    "levels estimated": "category effects estimated",
 }
 
 
+def shown(name):
+    """Name of a data frame or of a score as it is shown."""
+    return NAMES.get(name, name)
+
+
 def fitted(rows):
-    """Return the methods with fits, ours first, and the known scores, in order of appearance."""
+    """Return the methods with fits, skmdlam first, and the known scores, in order of appearance."""
     names = list(dict.fromkeys(row["method"] for row in rows))
     methods = [name for name in names if name not in KNOWN]
     return sorted(methods, key=lambda name: name != OURS), [name for name in KNOWN if name in names]
@@ -38,7 +57,7 @@ def fitted(rows):
 def complete(rows):
     """Rows that can be compared, their methods, and {method left out: number of its splits}.
 
-    The splits are those of the first method, ours where it has fits; the others have all of them.
+    The splits are those of the first method; the others have all of them.
     """
     splits = {}
     for row in rows:
@@ -97,12 +116,12 @@ def summary(rows):
         "method",
         "mean score",
         "mean log-loss",
-        "times the best",
+        "times best",
         f"{first} minus it ± standard error",
         f"wins/ties/losses of {first}",
-        "its worst",
+        "worst difference",
         "median time ratio",
-        "seconds for all",
+        "seconds of all fits",
     ]
     return table(header, lines)
 
@@ -113,10 +132,10 @@ def details(rows, field="score", digits=3):
     values = means(rows, field)
     names = [*methods, *known] if field == "score" else methods
     lines = [
-        [name, *(number(by_method.get(method), digits) for method in names)]
+        [shown(name), *(number(by_method.get(method), digits) for method in names)]
         for name, by_method in values.items()
     ]
-    return table(["frame", *names], lines)
+    return table(["data frame", *map(shown, names)], lines)
 
 
 def provenance(runs):
@@ -128,11 +147,12 @@ def page(rows, runs):
     """Return the report, in Markdown."""
     splits = sorted({row["seed"] for row in rows})
     text = (
-        f"# Frames with categories and gaps, as they come\n\n{provenance(runs)}\n"
-        f"Mean of {len(splits)} split(s); scores are accuracy or R², of which what is below zero "
-        "counts as zero. Times are processor time of a fit with one thread, preprocessing "
-        "included, compared across runs. What the methods and frames are is in the docstrings of "
-        "`benchmarks/raw_tables.py` and `benchmarks/raw_tables_data.py`.\n\n"
+        f"# Data frames with categories and missing values\n\n{provenance(runs)}\n"
+        f"Means over {len(splits)} split(s). Scores are accuracy or R²; negative ones count as "
+        "zero. A difference of 0.003 or less is a tie. Times are processor time of a fit with one "
+        "thread, preprocessing included, compared across runs. The methods and data frames are "
+        "described in the docstrings of `benchmarks/raw_tables.py` and "
+        "`benchmarks/raw_tables_data.py`. MLP is `MLPClassifier` or `MLPRegressor` (Adam).\n\n"
         "![scores](scores.png)\n"
     )
     for folder, some in parts(rows).items():
@@ -143,8 +163,9 @@ def page(rows, runs):
         text += f"\nScores:\n\n{details(some)}\nSeconds:\n\n{details(some, 'seconds', 2)}"
     if any(row["method"] in KNOWN for row in rows):
         text += (
-            "\nBest possible is the score of the expectation of the target; levels estimated is "
-            "that of the best estimate of the levels' effects when all else is known.\n"
+            '\n"Best possible" is the score of the conditional expectation of the target; '
+            '"category effects estimated" is that of the best estimate of the effects of the '
+            "categories when all else is known.\n"
         )
     return text
 
@@ -162,23 +183,24 @@ def draw(rows, path):
         len(folders), figsize=(9, 1.2 + 0.8 * len(folders) + 0.36 * sum(counts)),
         height_ratios=counts, layout="constrained", squeeze=False,
     )  # fmt: skip
-    shown = {}
+    handles = {}
     for axes, (folder, some) in zip(panels[:, 0], folders.items(), strict=True):
         scores = means(some, "score")
         for height, by_method in enumerate(scores.values()):
             if KNOWN[0] in by_method:
-                shown[KNOWN[0]] = axes.plot(by_method[KNOWN[0]], height, "|k", ms=16)[0]
+                handles[KNOWN[0]] = axes.plot(by_method[KNOWN[0]], height, "|k", ms=16)[0]
             for method, (mark, color) in reversed(STYLES.items()):
                 if method in by_method:
                     value = by_method[method]
                     dot = axes.plot(value, height, mark, color=color, ms=7, mec="w", mew=0.6)
-                    shown[method] = dot[0]
-        axes.set_yticks(range(len(scores)), scores)
+                    handles[method] = dot[0]
+        axes.set_yticks(range(len(scores)), map(shown, scores))
         axes.set(title=TITLES[folder], ylim=(len(scores) - 0.5, -0.5))
         axes.grid(alpha=0.3)
-    panels[-1, 0].set_xlabel("accuracy or R²")
-    names = [name for name in (*STYLES, *KNOWN) if name in shown]
-    handles = [shown[name] for name in names]
-    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
+    panels[-1, 0].set_xlabel("test score (accuracy or R²)")
+    names = [name for name in (*STYLES, *KNOWN) if name in handles]
+    figure.legend(
+        [handles[name] for name in names], names, loc="outside lower center", ncols=3, frameon=False
+    )  # fmt: skip
     figure.savefig(path, dpi=120)
     plt.close(figure)

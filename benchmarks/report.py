@@ -15,6 +15,8 @@ from threadpoolctl import threadpool_info
 
 import skmdlam
 
+RESULTS = Path(__file__).resolve().parent / "results"
+
 
 def tables_parser(description):
     """Return a parser with the option of folders of tables."""
@@ -48,14 +50,12 @@ def rst_table(header, rows):
 
 
 def number(value, digits=3):
-    """Return a number without its leading zero, ``.805``; a dash where there is none."""
-    if value is None:
-        return "-"
-    return f"{value:.{digits}f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.{digits}f}"
+    """Return a number with so many digits, ``0.805``; a dash where there is none."""
+    return "-" if value is None else f"{value:z.{digits}f}"
 
 
 def spread(values, digits=3):
-    """Return mean and standard deviation of repeated measurements, ``.805 ± .012``."""
+    """Return mean and standard deviation of repeated measurements, ``0.805 ± 0.012``."""
     mean = number(np.mean(values), digits)
     return f"{mean} ± {number(np.std(values, ddof=1), digits)}" if len(values) > 1 else mean
 
@@ -83,10 +83,30 @@ def environment():
     )
 
 
+def with_summary(folder, report):
+    """Return a report whose first paragraph is the summary of a folder of ``results``.
+
+    That is the sentence of ``results/summaries.tsv``, which is written by hand; a test compares its
+    numbers with those of the report. A report for another folder stays as it is.
+    """
+    if folder.resolve().parent != RESULTS:
+        return report
+    with (RESULTS / "summaries.tsv").open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        summaries = {row["name"]: row["summary"] for row in rows}
+    title, _, rest = report.partition("\n\n")
+    return f"{title}\n\n{summaries[folder.name]}\n\n{rest}"
+
+
+def write_page(folder, report, name="README.md"):
+    """Write a report, with its summary, into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(with_summary(folder, report), encoding="utf-8")
+
+
 def write_results(folder, report, rows):
     """Write a report as ``README.md`` and the rows behind it as ``scores.csv`` into a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "README.md").write_text(report, encoding="utf-8")
+    write_page(folder, report)
     write_rows(folder / "scores.csv", rows)
 
 

@@ -1,11 +1,11 @@
-"""Robustness: random legal configurations, from mild to absurd. Nothing may rise or overflow.
+"""Robustness: random legal configurations, from mild to extreme, must not rise or overflow.
 
     python benchmarks/robustness.py [--configurations 1000] [--first 0] [--threads N]
 
 Each configuration draws a solver, a loss, a penalty, an activation for each layer, 0 to 8 hidden
 layers, rho from 1e-8 to 1e8, alpha from 0 to 1e3, epsilon, activity_alpha, a batch size, weights,
 a floating type, dense or sparse data, and a scale from 1e-8 to 1e8 for the columns of X and for the
-target. It is fitted for a few sweeps with warnings as they come. What must hold:
+target. It is fitted for a few iterations, with any warnings. What must hold:
 
 - J does not rise on all samples (``loss_curve_`` of solver "feasible" with ``batch_size=None``, for
   activations and losses along whose slopes it descends), nor F of solver "relaxed" as long as
@@ -188,8 +188,9 @@ def report(rows, arguments):
         "# Random legal configurations\n",
         f"Command: `{command_line('robustness.py', arguments)}`\n",
         f"{environment()}\n",
-        f"{len(rows)} configurations in {sum(row['seconds'] for row in rows):.0f} seconds. What is "
-        "drawn and what must hold is in the docstring of the script.\n",
+        f"{len(rows)} configurations in {sum(row['seconds'] for row in rows):.0f} seconds. The "
+        'docstring of the script says what is drawn and what must hold. "Rises" are those of the '
+        'training objective, "not finite" infinite or NaN weights or predictions.\n',
         table(["Solver", "Configurations", "Rises", "Not finite", "Faults of any kind"], summary),
     ]
     if faulty:

@@ -1,26 +1,26 @@
-"""Large tables: Dask on one machine, what more workers bring, what averages of weights lose.
+"""Large data: Dask on one machine, the effect of more workers, the cost of averaging weights.
 
     python benchmarks/scale.py [--data DIR] [--parts PART ...] [--resume]
 
-*Rows* (``--rows``): 10^5, 10^6 and 10^7 rows of 50 columns with five classes, of a teacher: five
-functions of 40 tanh units and sines of single columns, and noise. They are made once, in files of
-100,000 rows (single precision), which Dask reads when it needs them: ``dask.delayed(np.load)``. A
-LocalCluster of two processes with a thread each fits ``skmdlam.dask.MDLAMClassifier``; beside it
-``MLPClassifier.partial_fit`` with the same hidden layer and ``SGDClassifier.partial_fit`` go
-through the same files, one thread, until they have had ``--control-epochs`` passes. Each fit is a
-process of its own. Its memory is that of all its processes (client with scheduler, workers,
-nannies): the sum of their resident sets, sampled ten times a second; what they share is counted in
-each.
+*Rows* (``--rows``): 10^5, 10^6 and 10^7 samples of 50 features with five classes, synthetic: five
+functions of 40 tanh units and sines of single features, and noise. They are drawn once, into files
+of 100,000 samples (single precision), which Dask reads when it needs them:
+``dask.delayed(np.load)``. A LocalCluster of two processes with a thread each fits
+``skmdlam.dask.MDLAMClassifier``; beside it ``MLPClassifier.partial_fit`` with the same hidden layer
+and ``SGDClassifier.partial_fit`` go through the same files, one thread, until they have had
+``--control-epochs`` passes. Each fit is a process of its own. Its memory is that of all its
+processes (client with scheduler, workers, nannies): the sum of their resident sets, sampled ten
+times a second; what they share is counted in each.
 
-*Workers* (``--workers``): the table of 10^6 rows with 1, 2, 4 and 8 workers. Weights must have
-equal bits. The work of tasks is what Dask's task stream says of the fit with one worker, the bytes
-are the lengths of the arguments and results of the rounds. This machine has few processors: the
-speed-up is **computed**, not measured.
+*Workers* (``--workers``): 10^6 samples with 1, 2, 4 and 8 workers. Weights must be bitwise equal.
+The work of tasks is what Dask's task stream says of the fit with one worker, the bytes are the
+lengths of the arguments and results of the rounds. This machine has few processors: the speed-up is
+**computed**, not measured.
 
-*Paths*: tables of ``--data`` (letter, adult, cal_housing), cut into piles of about 2,000 rows,
-stepped on 1, 2, 4 and 8 side by side, whatever their size, beside the local fit; and a made table
-of two million rows of 30 columns beside its local fit. Here blocks are in one process, one after
-another: the same weights as with as many workers.
+*Paths*: data sets of ``--data`` (letter, adult, cal_housing), cut into piles of about 2,000
+samples, fitted on 1, 2, 4 and 8 parallel paths whatever their size, and locally; and synthetic data
+of two million samples of 30 features, in the same ways. Here blocks are in one process, one after
+another: the weights are those of as many workers.
 
 Writes ``README.md`` and a table of each part into ``benchmarks/results/scale`` (``--out``). With
 ``--resume`` fits that are there are kept.
@@ -45,7 +45,15 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # read when NumPy is imported, here and by the workers
 
 import numpy as np  # noqa: E402
-from report import command_line, environment, number, table, tables_parser, write_rows  # noqa: E402
+from report import (  # noqa: E402
+    command_line,
+    environment,
+    number,
+    table,
+    tables_parser,
+    write_page,
+    write_rows,
+)
 from sklearn.exceptions import ConvergenceWarning  # noqa: E402
 from sklearn.linear_model import SGDClassifier  # noqa: E402
 from sklearn.neural_network import MLPClassifier  # noqa: E402
@@ -371,7 +379,7 @@ def estimator(task, seed, **options):
 
 
 def paths_part(options, rows):
-    """Tables, whatever their size, on several paths beside the local fit."""
+    """Data sets, whatever their size, on several paths and locally."""
     for folder in options.data:
         for name, task, X, y in data_sets(folder, options.tables):
             for seed in range(options.seeds):
@@ -384,7 +392,7 @@ def paths_part(options, rows):
 
 
 def large_part(options, rows):
-    """A made table of two million rows, in the piles of the defaults, beside the local fit."""
+    """Two million synthetic samples, in the piles of the defaults, and locally."""
     n = options.large_rows
     data = *made(n, 0, 30), *made(TEST, TEST_SEED, 30)
     n_piles = -(-data[0].size // LIMITS.pile_numbers)
@@ -418,7 +426,7 @@ def timed(rows, about, task, data, n_piles, **given):
 
 
 def rows_page(rows):
-    """A line for each fit of many rows."""
+    """A line for each fit of many samples."""
     lines = []
     for row in sorted(rows, key=lambda row: row["n"]):
         peak = row["peak"] / GIB
@@ -433,14 +441,14 @@ def rows_page(rows):
                 f"{row['load']:.0f}",
             ]
         )
-    header = ["rows, fit", "epochs", "seconds", "processor seconds", *EPOCHS.values()]
+    header = ["samples, fit", "epochs", "seconds", "processor seconds", *EPOCHS.values()]
     return table([*header, "test score", "peak, GiB", "load"], lines)
 
 
 EPOCHS = {
-    "epoch seconds": "seconds an epoch",
-    "epoch processor seconds": "processor seconds an epoch",
-    "first epoch": "seconds up to the end of the first epoch",
+    "epoch seconds": "seconds per epoch",
+    "epoch processor seconds": "processor seconds per epoch",
+    "first epoch": "seconds until the end of the first epoch",
 }
 
 
@@ -449,7 +457,7 @@ def or_dash(value, digits=1):
 
 
 def ratios(rows):
-    """What ten times the rows cost: a line for each fit."""
+    """The cost of ten times the samples: a line for each fit."""
     lines = []
     for fit in dict.fromkeys(row["fit"] for row in rows):
         of = {row["n"]: row for row in rows if row["fit"] == fit}
@@ -510,9 +518,9 @@ def workers_page(rows):
                 f"{one / computed_seconds(rows[0], row['workers']):.2f}",
             ]
         )
-    header = ["workers", "bits of one worker", "test score", "averages, of paths"]
-    header += ["MiB of weights", "MiB between workers", "seconds here", "processor seconds"]
-    return table([*header, "peak, GiB", "speed-up, computed"], lines)
+    header = ["workers", "bitwise equal to one", "test score", "averages, of paths"]
+    header += ["MiB of weights", "MiB between workers", "seconds", "processor seconds"]
+    return table([*header, "peak, GiB", "speed-up, estimated"], lines)
 
 
 def work_page(row):
@@ -524,20 +532,30 @@ def work_page(row):
         if busy + other > 0.05
     ]
     work = sum(sum(each[1:3]) for each in json.loads(row["tasks"]).values())
-    lines.append(["no task", "", f"{row['seconds'] - work:.2f}", "", ""])
-    header = ["function", "calls", "seconds of work", "of transfers and disk", "MiB of results"]
+    lines.append(["outside of tasks", "", f"{row['seconds'] - work:.2f}", "", ""])
+    header = [
+        "function",
+        "calls",
+        "seconds of work",
+        "seconds of transfer and disk",
+        "MiB of results",
+    ]
     return table(header, lines)
 
 
 def paths_page(rows):
-    """A line for each table: mean scores, and by how much paths differ from the local fit."""
+    """A line for each data set: mean scores, and by how much paths differ from the local fit."""
     lines = []
     for name in dict.fromkeys(row["table"] for row in rows):
         of = {(row["paths"], row["seed"]): row for row in rows if row["table"] == name}
         seeds = [seed for paths, seed in of if paths == 0]
         local = {seed: of[0, seed]["score"] for seed in seeds}
         found = {k: [of[k, seed] for seed in seeds if (k, seed) in of] for k in (0, *PATHS)}
-        line = [name, len(seeds), max(row["piles"] for row in of.values())]
+        line = [
+            name.replace("made", "synthetic"),
+            len(seeds),
+            max(row["piles"] for row in of.values()),
+        ]
         line.append(number(np.mean(list(local.values())), 4))
         for k in PATHS:
             gains = [row["score"] - local[row["seed"]] for row in found[k]]
@@ -548,32 +566,33 @@ def paths_page(rows):
             ]
             line.append(" ".join(means))
         lines.append(line)
-    header = ["table", "seeds", "piles", "local fit", *(f"{paths} paths" for paths in PATHS)]
+    header = ["data set", "seeds", "piles", "local fit"]
+    header += [f"{paths} path{'s' * (paths > 1)}" for paths in PATHS]
     return table([*header, "epochs", "processor seconds"], lines)
 
 
 def page(options, arguments, found):
-    """The report; its last section, what was learned, is written by hand and kept."""
-    text = f"""# Large tables: Dask
+    """The report; its last section, the findings, is written by hand and kept."""
+    text = f"""# Large data with Dask
 
 Command: `{command_line(__file__, arguments)}`
 
 {environment()}
 
-All processes have one thread. The machine was shared: "load" is the number of processes that
-wanted a processor at the end of a fit, with 2 there are; processor seconds depend on it much less.
+All processes have one thread. The machine was shared: "load" is the number of runnable processes at
+the end of a fit, on 2 processors; processor seconds depend on it much less.
 """
     if found["rows"]:
         text += f"""
-## Many rows on one machine
+## Many samples on one machine
 
-{COLUMNS} columns, {CLASSES} classes, one hidden layer of {HIDDEN[0]}, files of {BLOCK:,} rows in
-single precision, {TEST:,} rows to test. Dask: 2 processes of {options.memory} and one of client and
-scheduler. "Few epochs" are {options.epochs}, of plain columns (`encoding=None`). The controls go
-over the files by `partial_fit` until they score as the best of these or had enough passes.
+{COLUMNS} features, {CLASSES} classes, one hidden layer of {HIDDEN[0]} units, files of {BLOCK:,}
+samples in single precision, {TEST:,} test samples. Dask: 2 processes of {options.memory} and one of
+client and scheduler. "Few epochs" are {options.epochs}, with `encoding=None`. The baselines go over
+the files by `partial_fit`.
 
 {rows_page(found["rows"])}
-### Ten times the rows
+### Ten times the samples
 
 {ratios(found["rows"])}"""
     if found["workers"]:
@@ -581,22 +600,24 @@ over the files by `partial_fit` until they score as the best of these or had eno
         text += f"""
 ## Several workers
 
-{one["n"]:,} rows, few epochs. The speed-up is computed, from the work of the tasks of one worker
-and 1 GB/s for the weights; this machine has {os.cpu_count()} processors.
+{one["n"]:,} samples, few epochs. The speed-up is estimated, not measured, from the work of the
+tasks of one worker and a bandwidth of 1 GB/s for the weights; this machine has {os.cpu_count()}
+processors.
 
 {workers_page(found["workers"])}
-### The work of one worker
+### Work of one worker by task
 
 {work_page(one)}"""
     rows = found["paths"] + found["large"]
     if rows:
         text += f"""
-## What averages lose
+## Cost of averaging weights
 
-Test score, accuracy or R². In thousandths: blocks stepped on 1, 2, 4 and 8 side by side, less the
-local fit. The small tables, at their defaults, would be fitted in one task, which is the local fit:
-here they are cut into piles against that. {options.large_epochs} epochs at most for the made table,
-without encoding. Epochs and processor seconds: local, then the paths in their order.
+Test scores, accuracy or R²; for 1, 2, 4 and 8 parallel paths the difference from the local fit, in
+thousandths. By default the small data sets would be fitted in one task, which is the local fit;
+here they are cut into piles nevertheless. The synthetic data have {options.large_epochs} epochs at
+most and no encoding. Epochs and processor seconds are those of the local fit, then of the paths in
+order.
 
 {paths_page(rows)}"""
     return text + learned(options.out / "README.md")
@@ -604,7 +625,7 @@ without encoding. Epochs and processor seconds: local, then the paths in their o
 
 def learned(path):
     """The section of the report that is there."""
-    mark = "\n## What was learned\n"
+    mark = "\n## Findings\n"
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     return mark + text.partition(mark)[2]
 
@@ -649,7 +670,9 @@ def arguments_parser():
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--large-rows", type=int, default=2_000_000)
     parser.add_argument("--large-epochs", type=int, default=30)
-    parser.add_argument("--folder", type=Path, help="for the made files; else one that is removed")
+    parser.add_argument(
+        "--folder", type=Path, help="for the synthetic files; else one that is removed"
+    )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "scale")
     parser.add_argument("--resume", action="store_true")
     return parser
@@ -669,9 +692,8 @@ def main(arguments=None):
             for rows in MAKERS[part](options, found[part]):
                 keys = dict.fromkeys(key for row in rows for key in row)
                 write_rows(files[part], [dict.fromkeys(keys, "") | row for row in rows])
-    options.out.mkdir(parents=True, exist_ok=True)
     report = page(options, arguments, found)
-    (options.out / "README.md").write_text(report, encoding="utf-8")
+    write_page(options.out, report)
     print(report)
 
 

@@ -5,7 +5,7 @@
 Three tables. *Epochs*: processor seconds of an epoch against the bare matrix products of the same
 shapes in the same process (X W and X' D of the first layer, a W, a' D and D W' of the others, batch
 by batch, in the type in which the solver computes), for growing n, d, width and depth, and
-MLPClassifier's epoch beside it. The three take turns, and the shortest of each counts, which is the
+an epoch of MLPClassifier. The three take turns, and the shortest of each counts, which is the
 one that other processes disturbed least. *Profile*: where the time of an epoch goes. *Memory*: peak
 resident memory of a process that fits the data against one that only makes them, as a multiple of
 the size of X.
@@ -25,7 +25,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from report import command_line, environment, number, table
+from report import command_line, environment, number, table, write_page
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
@@ -144,7 +144,14 @@ def epochs_table(options):
             )  # fmt: skip
             print(rows[-1], flush=True)
     return table(
-        ["grows", *BASE, "seconds an epoch", "times bare products", "times adam's epoch"], rows
+        [
+            "varied",
+            *BASE,
+            "seconds per epoch",
+            "relative to bare products",
+            "relative to MLP (Adam)",
+        ],
+        rows,
     )
 
 
@@ -182,7 +189,7 @@ class Stopwatch:
 
 
 def profile_table(options):
-    """Shares of an epoch, in multiples of the bare products."""
+    """Parts of an epoch, in multiples of the bare matrix products."""
     rows = []
     for shape in PROFILED[:1] if options.quick else PROFILED:
         shape = {**BASE, **shape}
@@ -255,13 +262,15 @@ def main(arguments=None):
         machine = environment()
     report = (
         f"# Scaling\n\nCommand: `{command_line(__file__, arguments)}`\n\n{machine}\n\n"
-        f"Batches of {BATCH}, {CLASSES} classes.\n\n{epochs}\n"
-        "Where an epoch goes, in multiples of its bare products (with a stopwatch in every "
-        f"part, so that the sum is a little more than above).\n\n{profile}\n{memory}"
+        f'n samples, d features, {CLASSES} classes, batches of {BATCH}; "bare products" are the '
+        f'matrix products of an epoch alone, "MLP (Adam)" an epoch of `MLPClassifier`.\n\n'
+        f"{epochs}\n"
+        "Where the time of an epoch is spent, in multiples of its bare products (each part is "
+        f"timed, so the sum is a little more than above).\n\n{profile}\n"
+        f"Peak memory of a fit beyond that of the data.\n\n{memory}"
     )
     print(report)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "README.md").write_text(report, encoding="utf-8")
+    write_page(options.out, report)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,26 @@
-"""Several networks in one fit: what their mean gives, and what it costs.
+"""Several networks in one fit: what averaging them gains, and what it costs.
 
-    python benchmarks/several_networks.py --data DIR [DIR ...] [--resume] [--only TABLE [TABLE ...]]
+    python benchmarks/several_networks.py --data DIR [DIR ...] [--resume] [--only NAME [NAME ...]]
 
-*Accuracy.* The tables of ``benchmarks/tabular.py``, split as there, everything at its default:
-``n_networks`` of 1, 2, 4 and 8, and two controls. "width 400" is one network of
+*Accuracy.* The data sets of ``benchmarks/tabular.py``, split as there, with default settings:
+``n_networks`` of 1, 2, 4 and 8, and two baselines. "width 400" is one network of
 ``hidden_layer_sizes=(400,)``, which has as many weights as four; "4 fits averaged" is the mean of
-the decision functions of four fits of one network, from four seeds, whose times add up. These four
-fits are also the ones that "1 network" stands for, so that a gain over their mean is not the luck
-of a seed; the first of them starts as the first member of the others does. Without ``--data`` the
+the decision functions of four fits of one network, from four seeds, whose times are added. "1
+network" is the mean over these four fits, so that a gain over it is not the luck of a seed; the
+first of them has the same initialization as the first member of the others. Without ``--data`` the
 data sets bundled with scikit-learn are used.
 
-*Times.* Made tables of ``--shapes``, ``make_friedman1`` and ``make_classification`` with three
-classes, fitted by 1, 2, 4 and 8 networks in turn, again and again with other data and other seeds,
-so that the drift of the machine's speed is the same for all. Each network ends when its own
-schedule says so, hence the second figure, time over the epochs of all networks together.
+*Times.* Synthetic data of ``--shapes``, ``make_friedman1`` and ``make_classification`` with three
+classes, fitted by 1, 2, 4 and 8 networks in turn, repeatedly with other data and other seeds, so
+that the drift of the machine's speed is the same for all. Each network ends when its own schedule
+says so, hence the second measure, time per epoch and network.
 
-All times are processor times. Scores are accuracy or R². "even" and "odd" are every second table in
-the order of the folders, two halves that should agree.
+All times are processor times. Scores are accuracy or R². "even" and "odd" are every second data set
+in the order of the folders, two halves that should agree.
 
 Writes ``README.md``, ``scores.csv`` and ``times.csv`` into ``benchmarks/results/several_networks``
 (``--out``); each fit is written as soon as it is done. With ``--resume`` the fits that are there
-are kept and only those that lack are made; ``--refit METHOD`` makes those of a method again. What
+are kept and only the missing ones are made; ``--refit METHOD`` makes those of a method again. What
 ``--parts`` leaves out is reported as it is in the files.
 """
 
@@ -33,7 +33,15 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from report import command_line, environment, number, table, tables_parser, write_rows
+from report import (
+    command_line,
+    environment,
+    number,
+    table,
+    tables_parser,
+    write_page,
+    write_rows,
+)
 from sklearn.datasets import make_classification, make_friedman1
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, log_loss, r2_score
@@ -56,6 +64,11 @@ SETTINGS = {
     "defaults": {},
     "batches of 200, plain columns": {"batch_size": 200, "encoding": None},
     "full batch, plain columns": {"batch_size": None, "encoding": None},
+}
+# Settings as they are shown, by their name in times.csv.
+SHOWN = {
+    "batches of 200, plain columns": "batches of 200, encoding=None",
+    "full batch, plain columns": "full batch, encoding=None",
 }
 FULL_BATCH_ROWS = 5_000  # at most, to be timed with all of them in a batch
 
@@ -319,17 +332,17 @@ def costs(rows):
             "fit",
             "seconds of all fits",
             "over one network",
-            "median of the tables",
+            "median over data sets",
             "predict, over one network",
-            "median of the tables",
-            "epochs of all networks, median of the tables",
+            "median over data sets",
+            "epochs of all networks, median",
         ],
         lines,
     )
 
 
 def details(rows):
-    """A line for each table: scores, and log-loss of one and of four networks."""
+    """A line for each data set: scores, and log-loss of one and of four networks."""
     scores, losses = values_of(rows, "score"), values_of(rows, "log-loss")
     seconds = values_of(rows, "seconds")
     methods = methods_of(rows)
@@ -341,12 +354,12 @@ def details(rows):
             both = [found.get(name, {}).get(method) for method in (ONE, four)]
             line += [number(value) for value in both]
         lines.append(line)
-    header = ["table", *methods, "log-loss of 1", "of 4", "seconds of 1", "of 4"]
+    header = ["data set", *methods, "log-loss of 1", "of 4", "seconds of 1", "of 4"]
     return table(header, lines)
 
 
 def times_table(rows):
-    """A line for each made table and setting: medians, and ratios within the repetitions."""
+    """A line for each shape and setting: medians, and ratios within the repetitions."""
     cells = dict.fromkeys((row["task"], row["n"], row["d"], row["setting"]) for row in rows)
     all_k = list(NETWORKS.values())
     lines = []
@@ -360,7 +373,7 @@ def times_table(rows):
         if not seeds:
             continue
         task, n, d, setting = cell
-        line = [setting, task, f"{n:,} x {d}", len(seeds)]
+        line = [SHOWN.get(setting, setting), task, f"{n:,} x {d}", len(seeds)]
         line += [f"{np.median([of[k, s]['seconds'] for s in seeds]):.2f}" for k in all_k]
         line.append(f"{np.median([of[8, s]['seconds'] / of[1, s]['seconds'] for s in seeds]):.2f}")
         each = {
@@ -370,8 +383,14 @@ def times_table(rows):
         line.append(f"{8 * each[8] / each[1]:.2f}")
         line += [f"{np.median([of[k, s]['epochs'] / k for s in seeds]):.0f}" for k in (1, 8)]
         lines.append(line)
-    header = ["setting", "task", "table", "repetitions", *(f"{k}: seconds" for k in all_k)]
-    header += ["8 over 1", *(f"{k}: ms an epoch and network" for k in all_k)]
+    header = [
+        "setting",
+        "task",
+        "samples x features",
+        "repetitions",
+        *(f"{k}: seconds" for k in all_k),
+    ]
+    header += ["8 over 1", *(f"{k}: ms per epoch and network" for k in all_k)]
     header += ["8 over 1, as many epochs", "epochs of 1", "of each of 8"]
     return table(header, lines)
 
@@ -388,38 +407,39 @@ Command: `{command}`
 ACCURACY = """\
 ## Accuracy
 
-{tables} tables, {splits} split(s), defaults. Scores are accuracy or R², means over the splits; the
-log-loss is a mean over the {classes} classifications. "1 network" is the mean over {singles} seeds.
-"even" and "odd" are every second table in the order of the folders.
+{tables} data sets, {splits} split(s), default settings. Scores are accuracy or R², means over the
+splits; the log-loss is a mean over the {classes} classifications. "1 network" is the mean over
+{singles} seeds, "4 fits averaged" the mean of four separate fits, "width 400" a single network of
+400 hidden units. "even" and "odd" are every second data set in the order of the folders.
 
 ### Mean test score
 
 {means}
-### Over one network, the mean of its seeds
+### Gain over one network, the mean of its seeds
 
-In thousandths of the score; tied is what differs by {tie} at most.
+In thousandths of the score; "tied" is a difference of at most {tie}.
 
 {over_mean}
-### Over one network of the same seed
+### Gain over one network of the same seed
 
 {over_first}
 {further}### Time
 
-Of the processor. "Over one network" is beside the mean fit of one.
+Processor time. "Over one network" is relative to the mean fit of one.
 
 {costs}
-### Each table
+### Each data set
 
 {details}
 """
 
 FURTHER = """\
-### Of more splits
+### More splits
 
-{tables} tables, means over {splits} splits. Over one network, the mean of its seeds:
+{tables} data sets, means over {splits} splits. Gain over one network, the mean of its seeds:
 
 {over_mean}
-Over one network of the same seed:
+Gain over one network of the same seed:
 
 {over_first}
 """
@@ -427,34 +447,35 @@ Over one network of the same seed:
 TIMES = """\
 ## Time
 
-Made tables; medians over the repetitions, of processor seconds. "8 over 1" is the median of the
+Synthetic data; medians of processor seconds over the repetitions. "8 over 1" is the median of the
 ratios within the repetitions; "as many epochs" is what it would be if all networks had the same
-number of epochs: 8 times the ratio of the times an epoch and network.
+number of epochs: 8 times the ratio of the times per epoch and network.
 
 {times}
 """
 
 LEARNED = """\
-## What was learned
+## Findings
 
-* The mean of four networks of one fit is as good as that of four fits, .0023 above one on 48
-  tables: that they see the same batches in the same order costs nothing. Two networks have two
-  thirds of it, eight hardly more than four.
-* It is not the same everywhere: .004 for numbers, .001 for classes; the median is .0003. Half of
-  the tables do not move: their networks predict the same from every start. Most of the mean is from
-  few (wine_quality .029, beijing_pm25 .027, vehicle .015, kin8nm .010).
-* On four of the seven tables that are worse by more than .001 the mean of four other fits is better
-  than one network: with one split that is the luck of starts and of test rows.
-* The log-loss of the mean of four fits is below the mean of these same four on every table, as it
-  must be: it is convex. That of four networks is compared with other starts and batches; where it
-  is above, then by .0005 at most but for cnae9 (.0036), where fits of one network scatter from
-  .285 to .293 with the order of the batches.
+* Four networks in one fit are as good as four fits averaged, 0.0023 above one network on 48 data
+  sets: using the same batches in the same order costs nothing. Two networks have two thirds of the
+  gain, eight hardly more than four.
+* The gain varies: 0.004 for regression, 0.001 for classification; the median is 0.0003. Half of the
+  data sets do not change: their networks predict the same from every initialization. Most of the
+  mean gain is from few data sets (wine_quality 0.029, beijing_pm25 0.027, vehicle 0.015, kin8nm
+  0.010).
+* On four of the seven data sets that are worse by more than 0.001 the mean of four other fits is
+  better than one network: with one split that is due to the initialization and the test samples.
+* The log-loss of four fits averaged is below the mean of these four on every data set, as it must
+  be by convexity. Four networks have other initializations and batches; where their log-loss is
+  higher, it is by at most 0.0005 except for cnae9 (0.0036), where fits of one network range from
+  0.285 to 0.293 with the order of the batches.
 * One network with as many weights is better on the first folder and worse on the second
   (deliveries, hotel_rates), and takes longer.
-* Mini-batches share what a call costs, not the arithmetic: 8 networks take four to six times the
-  time of one. With the full batch there is hardly anything to share, seven times.
-* The times of the tables are from before full-batch sweeps took blocks that fit the cache, those
-  of the made tables from after it.
+* In mini-batch mode networks share the overhead of calls, not the arithmetic: 8 networks take four
+  to six times the time of one. In full-batch mode there is hardly anything to share: seven times.
+* The times of the data sets were measured before full-batch iterations were blocked for the cache,
+  those of synthetic data after that.
 """
 
 
@@ -525,7 +546,7 @@ def shape(text):
 
 def arguments_parser():
     parser = tables_parser(__doc__)
-    parser.add_argument("--only", nargs="+", metavar="TABLE", help="names of the tables to use")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="names of the data sets to use")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument(
         "--methods", nargs="+", choices=list(OPTIONS), default=list(OPTIONS), metavar="METHOD"
@@ -537,7 +558,7 @@ def arguments_parser():
         nargs="+",
         default=[(5_000, 20), (15_000, 50)],
         metavar="NxD",
-        help="made tables to time",
+        help="shapes of the synthetic data to time",
     )
     parser.add_argument("--repetitions", type=int, default=5, help="of the times")
     parser.add_argument("--threads", type=int, default=1, help="BLAS and OpenMP threads")
@@ -583,8 +604,7 @@ def main(arguments=None):
         report = page(options, arguments, found["accuracy"], found["times"])
     if not any(found.values()):
         parser.error(f"no data set of that name in a folder: {options.only}")
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "README.md").write_text(report, encoding="utf-8")
+    write_page(options.out, report)
     print(report)
 
 

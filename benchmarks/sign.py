@@ -1,15 +1,15 @@
-"""Nets of step units: accuracy of ``activation="sign"`` beside what else trains them, or does not.
+"""Networks of step units: accuracy of ``activation="sign"``, and of other ways to train them.
 
     python benchmarks/sign.py [--data DIR] [--only NAME ...] [--seeds N] [--threads N]
 
-Data: scikit-learn's digits, two moons with noise of .25, and with ``--data`` four of the tables of
-``benchmarks/tabular.py``. 75/25 splits, inputs standardised, one and two hidden layers of 100.
+Data: scikit-learn's digits, two moons with noise of 0.25, and with ``--data`` four data sets of
+``benchmarks/tabular.py``. 75/25 splits, features standardized, one and two hidden layers of 100.
 
 - skmdlam, sign and tanh, and sign with ``solver="relaxed"`` (its joint block), up to 2,000 samples.
 - Random sign units: the first layer as drawn, the last one by LogisticRegression with C chosen by
-  3-fold CV, RidgeCV for numbers. One hidden layer only.
+  3-fold CV, RidgeCV for regression. One hidden layer only.
 - Where PyTorch is installed, Adam with the straight-through estimator (gradient where |z| <= 1) for
-  200 epochs, the rate falling as a cosine, at learning rates .001 and .01.
+  200 epochs with cosine decay of the learning rate from 0.001 or 0.01.
 
 Writes into ``benchmarks/results/sign`` (``--out``): ``README.md`` and ``scores.csv``.
 """
@@ -42,12 +42,15 @@ METHODS = [
     "skmdlam, tanh",
     "relaxed, sign",
     "random sign units",
-    *(f"Adam, straight-through, {number(rate)}" for rate in RATES),
+    *(f"Adam, straight-through, rate {rate:g}" for rate in RATES),
 ]
+
+# Methods as they are shown, by their name in scores.csv.
+NAMES = {"relaxed, sign": 'skmdlam, sign, solver="relaxed"'}
 
 
 def load(name, folder):
-    """Inputs, targets (class codes or standardised numbers), and whether they are classes."""
+    """Inputs, targets (class codes or standardized numbers), and whether they are classes."""
     if name == "digits":
         return *load_digits(return_X_y=True), True
     if name == "moons":
@@ -110,15 +113,15 @@ def straight_through(data, net, classes, seed, rate):
 
     inputs, targets = torch.as_tensor(X).float(), torch.as_tensor(y)
     targets = targets if classes else targets.float()
-    optimiser = torch.optim.Adam([p for layer in layers for p in layer.parameters()], lr=rate)
+    optimizer = torch.optim.Adam([p for layer in layers for p in layer.parameters()], lr=rate)
     size = 200 if len(X) >= 2000 else max(20, min(100, len(X) // 5))
     steps = EPOCHS * -(-len(X) // size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(EPOCHS):
         for rows in torch.randperm(len(X)).split(size):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss(output(inputs[rows]), targets[rows]).backward()
-            optimiser.step()
+            optimizer.step()
             schedule.step()
     with torch.no_grad():
         z = output(torch.as_tensor(X_test).float()).numpy()
@@ -159,7 +162,8 @@ def report_tables(rows):
             found = [values(column, data=name, layers=layers, method=m) for m in methods]
             show = spread if column == "score" else lambda v, digits: number(np.mean(v), digits)
             lines.append([name, layers, *(show(v, digits) if v else "-" for v in found)])
-        parts.append(table(["data", "hidden layers", *methods], lines))
+        header = ["data set", "hidden layers", *(NAMES.get(m, m) for m in methods)]
+        parts.append(table(header, lines))
     return parts
 
 
@@ -167,7 +171,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, help="folder of tables, NAME.npz with X and y")
+    parser.add_argument("--data", type=Path, help="folder of data sets, NAME.npz with X and y")
     parser.add_argument("--only", nargs="+", help="names of the data sets to use")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1, help="BLAS threads")
@@ -204,8 +208,8 @@ def main(arguments=None):
     version = "" if torch is None else f", torch {torch.__version__}"
     score_table, seconds_table = report_tables(rows)
     report = (
-        f"# Nets of step units\n\nCommand: `{command_line(__file__, arguments)}`\n\n"
-        f"{machine}{version}\n\nTest score (accuracy, R2 on kin8nm), mean and standard deviation "
+        f"# Networks of step units\n\nCommand: `{command_line(__file__, arguments)}`\n\n"
+        f"{machine}{version}\n\nTest score (accuracy, R² on kin8nm), mean and standard deviation "
         f"over {options.seeds} splits.\n\n{score_table}\nSeconds of a fit.\n\n{seconds_table}"
     )
     print(report)

@@ -1,15 +1,15 @@
-"""How strong the column penalty should be, by the noise in the targets.
+"""Strength of the feature penalty by the noise in the targets.
 
     python benchmarks/strengths.py [--data DIR] [--seeds N] [--threads N]
 
-Subsets of 300, 1,000, 3,000 and 9,000 rows (less than a table's 80 %; three quarters of it where
-that is less) of the tables in DIR (see ``benchmarks/tabular.py``), of those bundled with
-scikit-learn, and of four made ones in which most columns are useless; up to 8,000 other rows test.
-Inputs are standardised, and targets of a regression. Each is fitted with six values of
-``Feasible(column_alpha=...)`` and with the automatic one, all else by default, and stands beside
-the ratio of noise to process that decides about the automatic one. That ratio decides about the
-schedule too: two more fits have the cool-down of clear targets and the patience of noisy ones
-whatever it is. Controls: Adam with
+Subsets of 300, 1,000, 3,000 and 9,000 samples (less than 80 % of a data set; three quarters of it
+where that is less) of the data sets in DIR (see ``benchmarks/tabular.py``), of those bundled with
+scikit-learn, and of four synthetic ones in which most features are useless; up to 8,000 other
+samples are for the test. Features are standardized, and targets of a regression. Each is fitted
+with six values of ``Feasible(column_alpha=...)`` and with the automatic one, all else by default.
+The estimated ratio of noise to signal, which decides about the automatic value, is shown with them.
+That ratio decides about the schedule too: two more fits have the step-size decay phase of low-noise
+targets and the patience of high-noise ones whatever it is. Baselines: Adam with
 ``early_stopping=True``, and a linear model (RidgeCV, LogisticRegression), which is hard to beat
 where there is much noise.
 
@@ -40,7 +40,13 @@ import matplotlib.pyplot as plt
 ROWS, TEST_ROWS, MADE_ROWS = (300, 1000, 3000, 9000), 8000, 6000
 STRENGTHS = (0.0, 0.75, 1.5, 3.0, 6.0, 12.0)
 USUAL, AUTOMATIC = "0.75", "auto"
-# What the noise decides about the schedule, decided otherwise.
+# Methods as they are shown, by their name in scores.csv.
+NAMES = {
+    "auto, cool-down 30": "auto, decay phase 30",
+    "adam, stopped early": "MLP (Adam), early stopping",
+    "linear": "linear model",
+}
+# Settings of the schedule that otherwise depend on the noise.
 SCHEDULES = {"cool-down 30": Feasible(cool_down=30), "patience 3": Feasible(patience=3)}
 
 
@@ -62,7 +68,7 @@ def made():
 
 
 def all_tables(folder, only):
-    """Yield those of a folder, if there is one, the bundled and the made ones."""
+    """Yield those of a folder, if there is one, the bundled and the synthetic ones."""
     if folder is not None:
         yield from data_sets(folder, only)
     yield from data_sets(None, only)
@@ -70,7 +76,7 @@ def all_tables(folder, only):
 
 
 def subsets(X, y, task, seeds):
-    """Yield (seed, train, test) of every size, standardised."""
+    """Yield (seed, train, test) of every size, standardized."""
     for rows in ROWS:
         last = rows > 0.8 * len(X)
         n = int(0.75 * len(X)) if last else rows
@@ -102,7 +108,7 @@ def methods(task, seed):
 
 
 def measure(name, task, X, y, seeds):
-    """Rows of one table: a row for each size, seed and method."""
+    """Rows of one data set: a row for each size, seed and method."""
     rows = []
     for seed, (X_train, y_train), (X_test, y_test) in subsets(X, y, task, seeds):
         for method, model in methods(task, seed):
@@ -123,7 +129,7 @@ def measure(name, task, X, y, seeds):
 
 
 def summary(rows):
-    """Means over seeds: a dict for each table and size, in the order of the ratio."""
+    """Means over seeds: a dict for each data set and size, in the order of the ratio."""
     groups = {}
     for row in rows:
         groups.setdefault((row["table"], row["rows"]), []).append(row)
@@ -155,7 +161,7 @@ def details(found):
     others = [method for method in found[0]["scores"] if method != USUAL]
     lines = [
         [
-            one["table"],
+            one["table"].replace("made:", "synthetic:"),
             one["rows"],
             f"{one['ratio']:.3g}",
             f"{one['strength']:.2f}",
@@ -164,14 +170,15 @@ def details(found):
         ]
         for one in found
     ]
-    header = ["table", "rows", "ratio", "auto is", f"score at {USUAL}", *others]
+    header = ["data set", "samples", "noise ratio", "auto is", f"score at {USUAL}"]
+    header += [NAMES.get(method, method) for method in others]
     return table(header, lines)
 
 
 def means(found):
     """Mean gains by range of the ratio; single ones count as 30 thousandths at most."""
     ranges = ((0.0, 0.1), (0.1, 0.5), (0.5, np.inf))
-    kinds = (("real", False), ("made", True))
+    kinds = (("real", False), ("synthetic", True))
     others = [method for method in found[0]["scores"] if method != USUAL]
     lines = []
     for kind, is_made in kinds:
@@ -186,9 +193,9 @@ def means(found):
                     np.mean(np.clip([gain(one, method) for one in part], -30, 30))
                     for method in others
                 ]
-                title = f"{kind}, ratio {low:g} to {high:g}"
+                title = f"{kind}, noise ratio {low:g} to {high:g}"
                 lines.append([title, len(part), *(f"{value:+.1f}" for value in gains)])
-    return table(["tables", "subsets", *others], lines)
+    return table(["data sets", "subsets", *(NAMES.get(m, m) for m in others)], lines)
 
 
 def draw(found, path):
@@ -201,30 +208,30 @@ def draw(found, path):
                 [one["ratio"] for one in part],
                 [np.clip(gain(one, method), -60, 60) for one in part],
                 s=20, c=colour, marker=marker, alpha=0.7, lw=0,
-                label="made tables" if is_made else "real tables",
+                label="synthetic data" if is_made else "real data",
             )  # fmt: skip
         axis.axhline(0.0, c="0.6", lw=1, zorder=0)
         axis.set_xscale("log")
-        axis.set_xlabel("noise / process")
+        axis.set_xlabel("noise / signal (estimated)")
         axis.set_title(f"column_alpha = {method}")
-    axes[0].set_ylabel(f"score over that at {USUAL}, thousandths\n(beyond 60: drawn at 60)")
+    axes[0].set_ylabel(f"gain in test score over {USUAL},\nthousandths (clipped at ± 60)")
     axes[0].legend(loc="lower right")
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=120)
     plt.close(figure)
 
 
 REPORT = """\
-# Strength of the column penalty
+# Strength of the feature penalty
 
 Command: `{command}`
 
 {machine}
 
-Test scores (accuracy, R²), means over {seeds} draw(s), {threads} thread(s). "ratio" is noise over
-process, from which the automatic strength ("auto is") comes. The last columns are differences from
-the score at {usual}, in thousandths. The rule was fitted to subsets of these very tables, in part
-with these draws: what this page shows is that the ratio tells where the penalty helps, not what
-the rule gains elsewhere.
+Test scores (accuracy, R²), means over {seeds} draw(s), {threads} thread(s). "Noise ratio" is the
+estimated ratio of noise to signal, which determines the automatic strength ("auto is"). The other
+columns are differences from the score at `column_alpha` {usual}, in thousandths. The rule was
+fitted to subsets of these data sets, in part with these draws: this page shows that the ratio
+predicts where the penalty helps, not what the rule gains on other data.
 
 {means}
 Differences beyond 30 thousandths count as 30 in these means.
@@ -239,7 +246,7 @@ def main(arguments=None):
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, help="folder with INDEX.tsv and NAME.npz")
-    parser.add_argument("--only", nargs="+", help="names of the tables to use")
+    parser.add_argument("--only", nargs="+", help="names of the data sets to use")
     parser.add_argument("--seeds", type=int, default=2, help="number of draws")
     parser.add_argument("--threads", type=int, default=1, help="BLAS and OpenMP threads")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "strengths")

@@ -1,17 +1,17 @@
-"""Recovered support: which inputs does a penalty leave, when it is known which ones matter?
+"""Recovered support: which features does a penalty select, when the relevant ones are known?
 
     python benchmarks/support.py [--seeds N] [--threads N]
 
-1,000 rows for training, 1,000 to choose ``alpha`` and 4,000 for the test, of 30 normal inputs,
-5 of which matter: regression and classification, linear and not (sin, an absolute value, a product
-of two inputs, a threshold). ``penalty="group"`` and ``penalty="l1"``, 50 hidden units, over a grid
-of alpha. An input counts as selected when one of its weights is not zero, exactly. "Top 5" is the
-share of inputs that matter among the five with the largest norms of weights.
+1,000 samples for training, 1,000 to choose ``alpha`` and 4,000 for the test, of 30 normal features,
+5 of which are relevant: regression and classification, linear and nonlinear (sin, an absolute
+value, a product of two features, a threshold). ``penalty="group"`` and ``penalty="l1"``, 50 hidden
+units, over a grid of alpha. A feature counts as selected when any of its weights is not exactly
+zero. "Top 5" is the fraction of relevant features among the five with the largest norms of weights.
 
-Beside them, with as long a grid each: Lasso or LogisticRegression with l1; MLPRegressor or
+Baselines, with as long a grid each: Lasso or LogisticRegression with l1; MLPRegressor or
 MLPClassifier (Adam, early stopping), whose l2 penalty cannot select; and the permutation importance
-of a random forest on the rows that choose, where an input counts when its mean over 5 permutations
-is above two standard deviations.
+of a random forest on the validation samples, where a feature counts when its mean over 5
+permutations is above two standard deviations.
 
 Of each path the one alpha is reported that an analyst would take: the largest whose validation
 score is within one standard error of the best one (as in glmnet).
@@ -54,11 +54,20 @@ ALPHAS = {
     "linear, l1": np.geomspace(1.0, 300.0, 9),
     "MLP, l2": np.geomspace(1e-3, 300.0, 9),
 }
-COLOURS = {"group": "#0072b2", "l1": "#e69f00", "linear, l1": "#009e73", "MLP, l2": "#cc79a7"}
+COLORS = {"group": "#0072b2", "l1": "#e69f00", "linear, l1": "#009e73", "MLP, l2": "#cc79a7"}
+
+# Methods as they are shown, by their name in scores.csv.
+NAMES = {
+    "group": 'skmdlam, "group"',
+    "l1": 'skmdlam, "l1"',
+    "linear, l1": "linear, l1",
+    "MLP, l2": "MLP (Adam), l2",
+    "forest, permutation": "random forest, permutation importance",
+}
 
 
 def data(problem, seed):
-    """Draw training, validation and test rows: three pairs (X, y)."""
+    """Draw training, validation and test samples: three pairs (X, y)."""
     rng = np.random.RandomState(seed)
     X = rng.standard_normal((2 * ROWS + TEST_ROWS, INPUTS))
     if problem.startswith("linear"):
@@ -75,7 +84,7 @@ def data(problem, seed):
 
 
 def model_of(method, problem, alpha, seed):
-    """Make an estimator; the linear ones count alpha beside a sum over rows, as ours do."""
+    """Make an estimator; alpha of the linear ones goes with a sum over samples, as in skmdlam."""
     regression = problem.endswith("regression")
     if method == "linear, l1":
         if regression:
@@ -103,19 +112,19 @@ def model_of(method, problem, alpha, seed):
 
 
 def importance(model):
-    """Norm of the weights of each input; exactly zero where the model does not use it."""
+    """Norm of the weights of each feature; exactly zero where the model does not use it."""
     if hasattr(model, "coefs_"):
         return np.linalg.norm(model.coefs_[0], axis=1)
     return np.linalg.norm(np.atleast_2d(model.coef_), axis=0)
 
 
 def share_of_top(sizes):
-    """Share of relevant inputs among the five largest."""
+    """Fraction of relevant features among the five largest."""
     return float(np.mean(np.argsort(-sizes, kind="stable")[:RELEVANT] < RELEVANT))
 
 
 def recovery(used):
-    """Precision and recall of the inputs that are used; the precision of none is 1."""
+    """Precision and recall of the features that are used; the precision of none is 1."""
     right = used[:RELEVANT].sum()
     return float(right / used.sum()) if used.any() else 1.0, float(right / RELEVANT)
 
@@ -200,19 +209,19 @@ def draw(rows, path):
             def mean(key, part=part, alphas=alphas):
                 return [np.mean([r[key] for r in part if r["alpha"] == a]) for a in alphas]
 
-            top.plot(alphas, mean("precision"), "o-", ms=4, c=COLOURS[method],
-                     label=f"{method}, precision")  # fmt: skip
-            top.plot(alphas, mean("recall"), "s--", ms=4, c=COLOURS[method], mfc="white",
-                     label=f"{method}, recall")  # fmt: skip
-            bottom.plot(alphas, mean("test"), "o-", ms=4, c=COLOURS[method], label=method)
+            top.plot(alphas, mean("precision"), "o-", ms=4, c=COLORS[method],
+                     label=f"{NAMES[method]}, precision")  # fmt: skip
+            top.plot(alphas, mean("recall"), "s--", ms=4, c=COLORS[method], mfc="white",
+                     label=f"{NAMES[method]}, recall")  # fmt: skip
+            bottom.plot(alphas, mean("test"), "o-", ms=4, c=COLORS[method], label=NAMES[method])
         for method, style in (
             ("linear, l1", "-."),
             ("MLP, l2", ":"),
             ("forest, permutation", "--"),
         ):
             score = np.mean([row["test"] for row in choices(rows, problem, method)])
-            label = "forest" if method.startswith("forest") else f"{method}, chosen"
-            bottom.axhline(score, ls=style, lw=1.5, c=COLOURS.get(method, "0.4"), label=label)
+            label = f"{NAMES[method]}, chosen alpha" if method in ALPHAS else NAMES[method]
+            bottom.axhline(score, ls=style, lw=1.5, c=COLORS.get(method, "0.4"), label=label)
         top.set_title(problem)
         top.set_ylim(-0.04, 1.06)
         top.axhline(RELEVANT / INPUTS, c="0.8", lw=1, zorder=0)
@@ -220,13 +229,18 @@ def draw(rows, path):
         bottom.set_xlabel("alpha")
         low = min(np.max(line.get_ydata()) for line in bottom.lines)
         bottom.set_ylim(max(min(low - 0.1, 0.5), bottom.get_ylim()[0]), None)
-    axes[0, 0].set_ylabel("selected inputs")
-    axes[1, 0].set_ylabel("test score (R2, accuracy)")
-    axes[0, 0].annotate("precision of all inputs", (0.3, RELEVANT / INPUTS), (0, -11),
+    axes[0, 0].set_ylabel("precision and recall\nof the selected features")
+    axes[1, 0].set_ylabel("test score (R² or accuracy)")
+    axes[0, 0].annotate("precision of all features", (0.3, RELEVANT / INPUTS), (0, -11),
                         textcoords="offset points", color="0.5", fontsize=8)  # fmt: skip
-    axes[0, 0].legend(fontsize=8, loc="center left")
-    axes[1, 2].legend(fontsize=8, loc="lower left")
-    figure.savefig(path, dpi=110)
+    for axis, place, n_columns in ((axes[0, 0], "upper", 4), (axes[1, 0], "lower", 5)):
+        figure.legend(
+            *axis.get_legend_handles_labels(),
+            loc=f"outside {place} center",
+            ncols=n_columns,
+            frameon=False,
+        )
+    figure.savefig(path, dpi=120)
     plt.close(figure)
 
 
@@ -237,23 +251,25 @@ Command: `{command}`
 
 {machine}
 
-{rows} training rows of {inputs} standard normal inputs, {relevant} of which matter; {seeds} draws
-of the data, {threads} BLAS thread(s). Mean (and standard deviation of the test score) over the
-draws, at the largest alpha within one standard error of the best score on {rows} validation rows.
-An input counts as selected when one of its weights is not zero, exactly; "Top 5" is the share of
-inputs that matter among the five of the largest weights (of the forest: importance).
+{rows} training samples of {inputs} standard normal features, {relevant} of which are relevant;
+{seeds} draws of the data, {threads} BLAS thread(s). Mean (and standard deviation of the test score)
+over the draws, at the largest alpha within one standard error of the best score on {rows}
+validation samples. A feature counts as selected when any of its weights is not exactly zero; "Top
+5" is the fraction of relevant features among the five with the largest norms of weights (random
+forest: the largest importance).
 
 {tables}
-Lasso and LogisticRegression are the right model for the linear problems, and cannot fit the others.
-The l2 penalty of an MLP selects nothing. A random forest with permutation importance is the strong
-control where the signal is not linear: it selects better there, with a lower score.
+Lasso and LogisticRegression are the right models for the linear problems, and cannot fit the
+others. The l2 penalty of an MLP selects nothing. A random forest with permutation importance is the
+strongest baseline on the nonlinear problems: it selects better there, with a lower score.
 
-Where the signal is linear "group" finds the inputs that matter and has the score of the linear
-model. Where it is not, no alpha does both: at the best score every input is still in use, and what
-drops the useless ones drops the product of two inputs first. The fault is in the objective and
-not in the search: from weights that use nothing but the right inputs J falls by taking the others
-in. The norms of the weights still rank the inputs ("Top 5"): select by them and fit again. "l1"
-removes weights and not inputs, so that inputs go later.
+On the linear problems "group" selects exactly the relevant features, with about the score of the
+linear model. On the nonlinear ones no alpha does both: at the best score every feature is still in
+use, and an alpha that drops the irrelevant features drops the product of two features first. The
+cause is the training objective and not the optimization: from weights that use only the relevant
+features the objective decreases by including the others. The norms of the weights still rank the
+features ("Top 5"): select by them and fit again. "l1" removes weights rather than features, so it
+drops features at a larger alpha.
 
 ![support](support.png)
 """
@@ -283,13 +299,12 @@ def main(arguments=None):
             def mean(key, best=best):
                 return number(float(np.mean([row[key] for row in best])), 2)
 
-            ours = "ours, " if method in ("group", "l1") else ""
             lines.append([
-                ours + method, spread([row["test"] for row in best]), mean("precision"),
+                NAMES[method], spread([row["test"] for row in best]), mean("precision"),
                 mean("recall"), mean("top"),
                 number(float(np.mean([row["selected"] for row in best])), 1), mean("seconds"),
             ])  # fmt: skip
-        header = ["Method", "Test score", "Precision", "Recall", "Top 5", "Inputs", "Seconds"]
+        header = ["Method", "Test score", "Precision", "Recall", "Top 5", "Selected", "Seconds"]
         tables.append(f"## {problem.capitalize()}\n\n{table(header, lines)}")
     text = REPORT.format(
         command=command_line("support.py", arguments),

@@ -1,4 +1,4 @@
-"""Tables: our defaults against MLPClassifier, its fair controls, gradient boosting and RealMLP.
+"""Tabular data: skmdlam, MLPClassifier and MLPRegressor, gradient boosting and RealMLP.
 
     python benchmarks/tabular.py --data DIR [DIR ...] [--threads N]
 
@@ -9,17 +9,17 @@ sets bundled with scikit-learn are used. Several folders are reported together a
 Every data set is split 75/25 (stratified for classification), once for each of ``--seeds``; with
 ``--max-rows N``, of N samples at most, the first of ``RandomState(0).permutation``. All inputs go
 through StandardScaler and regression targets are standardized on the training samples, for every
-method alike. Nothing is tuned for a data set; the one exception is the control "adam, alpha by
+method alike. Nothing is tuned for a data set; the one exception is the baseline "adam, alpha by
 CV", whose search is part of its time. Fits alternate between the methods in one process with a
 fixed number of threads, so that ratios of times hold when the machine's speed drifts.
 
 Writes into ``benchmarks/results/tabular`` (``--out``): ``README.md``, ``table.txt`` (for the
 README of the package), ``scores.csv``, ``runs.csv`` and the figures ``overview.png``,
-``differences.png`` and ``scatter.png``. ``scores.csv`` is written after every data set. With
-``--resume`` the fits in it are kept and only those that it lacks are made; ``--refit METHOD``
-makes those of a method again. Ratios of times are taken within a run only, so refit, beside a
-method that changed, those whose times it is to be compared with. The slow controls, on one split
-only, are in ``benchmarks/results/controls``.
+``outcomes.png``, ``differences.png`` and ``scatter.png``. ``scores.csv`` is written after every
+data set. With ``--resume`` the fits in it are kept and only those that it lacks are made; ``--refit
+METHOD`` makes those of a method again. Ratios of times are taken within a run only, so refit,
+beside a method that changed, those whose times it is to be compared with. The slow baselines, on
+one split only, are in ``benchmarks/results/controls``.
 
 CatBoost needs the optional package catboost, RealMLP torch and pytabkit; all three are in the
 extra ``benchmarks``.
@@ -103,7 +103,7 @@ METHODS = {
 # Libraries that start threads of their own, and the packages that they are in.
 OPTIONAL = {"CatBoost": catboost, "RealMLP": realmlp}
 PACKAGES = {"CatBoost": ["catboost"], "RealMLP": ["torch", "pytabkit"]}
-# Ablations: our options.
+# Ablations: options of skmdlam.
 VARIANTS = {"plain": {"encoding": None}}
 CHOICES = [*METHODS, *VARIANTS, *OPTIONAL]
 

@@ -10,22 +10,47 @@ from report import number, rst_table, table
 MARGIN = 0.003
 OURS, BASELINE = "skmdlam", "adam"
 RIVALS = ("CatBoost", "gradient boosting", BASELINE)  # the first that was fitted has a figure
-# The methods of the figure and table of the README: name in full, short name, mark, color.
-HEADLINE = {
-    OURS: ("skmdlam", "skmdlam", "o", "#0072B2"),
-    "plain": ("skmdlam, ``encoding=None``", "skmdlam, no encoding", "P", "#56B4E9"),
-    BASELINE: ("``MLP*`` (Adam)", "MLP (Adam)", "s", "#D55E00"),
-    "gradient boosting": ("``HistGradientBoosting*``", "HistGradient\nBoosting", "^", "#009E73"),
-    "CatBoost": ("CatBoost", "CatBoost", "v", "#E69F00"),
-    "RealMLP": ("RealMLP", "RealMLP", "D", "#CC79A7"),
+# Methods as they are shown, by their name in scores.csv.
+NAMES = {
+    "plain": "skmdlam, encoding=None",
+    BASELINE: "MLP (Adam)",
+    "lbfgs": "MLP (L-BFGS)",
+    "adam, early stopping": "MLP (Adam), early stopping",
+    "adam, alpha by CV": "MLP (Adam), alpha by CV",
+    "gradient boosting": "HistGradientBoosting",
 }
+# The methods of the figure and table of the README: name in full, mark, color.
+HEADLINE = {
+    OURS: ("skmdlam", "o", "#0072B2"),
+    "plain": ("skmdlam, ``encoding=None``", "P", "#2A8FC9"),
+    BASELINE: ("``MLP*`` (Adam)", "s", "#D55E00"),
+    "gradient boosting": ("``HistGradientBoosting*``", "^", "#00805C"),
+    "CatBoost": ("CatBoost", "v", "#A66F00"),
+    "RealMLP": ("RealMLP", "D", "#B0598C"),
+}
+BREAKS = {"plain": "skmdlam,\nencoding=None", "gradient boosting": "HistGradient\nBoosting"}
+OUTCOMES = {"wins": "#0072B2", "ties": "#D4D4D4", "losses": "#D55E00"}
+FIGURES = """
+![Mean test score and total fit time](overview.png)
+
+![Wins, ties and losses](outcomes.png)
+
+![Differences on each data set](differences.png)
+
+![Differences and time ratios in comparison with MLP (Adam)](scatter.png)
+"""
 STYLES = {"classification": ("o", "#0072B2"), "regression": ("^", "#D55E00")}
+
+
+def shown(method):
+    """Name of a method as it is shown."""
+    return NAMES.get(method, method)
 
 
 def complete(rows):
     """Rows that can be compared, their methods, and {method left out: number of its splits}.
 
-    These are the splits with fits of ours and of adam, and the methods with a fit on each of them.
+    These are the splits fitted by skmdlam and MLP (Adam), and the methods with a fit on each.
     """
     splits = {}
     for row in rows:
@@ -81,12 +106,12 @@ def ratio_text(rows, method, other):
     count = len(means(rows, "score"))
     text = f"{ratio:.0f}" if ratio >= 10 else number(ratio, 1 if ratio >= 1 else 2)
     if ratio < 0.1:
-        text = f"{ratio:.2g}".replace("0.", ".", 1)
+        text = f"{ratio:.2g}"
     return text if pairs == count else f"{text} ({pairs} of {count})"
 
 
 def differences(rows, method, other):
-    """Score of a method minus that of another on each data set, an array."""
+    """Return the score of a method minus that of another on each data set, an array."""
     return np.array([s[method] - s[other] for s in means(rows, "score").values()])
 
 
@@ -102,23 +127,23 @@ def standard_error(difference):
 
 
 def signed(value, digits=3):
-    """Return a number with its sign, ``+.012``."""
-    return ("-" if value < 0 else "+") + number(abs(value), digits)
+    """Return a number with its sign, ``+0.012``."""
+    return f"{value:+z.{digits}f}"
 
 
 def summary(rows):
-    """One line a method: mean score, wins/ties/losses against adam, total time against adam's."""
+    """One line a method: mean score, outcomes and times in comparison with MLP (Adam)."""
     rows, methods, _ = complete(rows)
     scores, loss = means(rows, "score"), means(rows, "training loss")
     lines = []
     for method in methods:
         difference = differences(rows, method, BASELINE)
         pairs = times(rows, method, BASELINE)
-        ratio = np.array([own / adams for own, adams in pairs.values()])
+        ratio = np.array([own / other for own, other in pairs.values()])
         some = f" ({len(pairs)} of {len(scores)})" if 0 < len(pairs) < len(scores) else ""
         lines.append(
             [
-                method,
+                shown(method),
                 number(float(np.mean([s[method] for s in scores.values()])), 4),
                 outcomes(difference),
                 number(float(difference.min())),
@@ -131,18 +156,18 @@ def summary(rows):
     header = [
         "method",
         "mean test score",
-        f"wins/ties/losses at {MARGIN}",
+        f"wins/ties/losses against {shown(BASELINE)}",
         "worst difference",
-        "total time / adam's",
-        "median ratio",
-        "largest ratio",
+        f"total time / {shown(BASELINE)}",
+        "median time ratio",
+        "largest time ratio",
         "mean training loss",
     ]
     return table(header, lines)
 
 
 def against_each(rows):
-    """One line a method: our score minus its score, and our time over its time."""
+    """One line a method: score of skmdlam minus its score, time of skmdlam over its time."""
     rows, methods, _ = complete(rows)
     lines = []
     for method in methods:
@@ -152,19 +177,19 @@ def against_each(rows):
         error = standard_error(difference)
         lines.append(
             [
-                method,
+                shown(method),
                 f"{signed(difference.mean(), 4)} ± {number(error, 4)}",
                 outcomes(difference),
                 f"{signed(difference.min())} to {signed(difference.max())}",
                 ratio_text(rows, OURS, method),
             ]
         )
-    header = ["against", "mean difference ± standard error", "our wins/ties/losses"]
-    return table([*header, "differences", "total time, ours / its"], lines)
+    header = ["method", f"{OURS} minus it ± standard error", f"wins/ties/losses of {OURS}"]
+    return table([*header, "range of differences", f"total time of {OURS} / its"], lines)
 
 
 def gap(rows):
-    """Say how much of the way from adam's mean score to RealMLP's ours goes."""
+    """Say how much of the gap between MLP (Adam) and RealMLP skmdlam closes."""
     scores = means(rows, "score").values()
     table = np.array([[s[method] for method in (BASELINE, "RealMLP", OURS)] for s in scores])
 
@@ -174,17 +199,17 @@ def gap(rows):
 
     low, high, own = table.mean(axis=0)
     text = (
-        f"From the mean of {BASELINE}, {number(low, 4)}, to that of RealMLP, {number(high, 4)}, "
-        f"{OURS}, with {number(own, 4)}, goes {share(table):.0%} of the way"
+        f"Between the mean scores of {shown(BASELINE)}, {number(low, 4)}, and RealMLP, "
+        f"{number(high, 4)}, {OURS}, with {number(own, 4)}, closes {share(table):.0%} of the gap"
     )
     if len(table) > 2:
         shares = [share(np.delete(table, left_out, axis=0)) for left_out in range(len(table))]
-        text += f"; without any one of the tables, {min(shares):.0%} to {max(shares):.0%}"
+        text += f"; with any one data set left out, {min(shares):.0%} to {max(shares):.0%}"
     return text + ".\n"
 
 
 def details(rows):
-    """Test score of every method on every data set, and our time against adam's."""
+    """Test score of every method on every data set, and the ratio of times to MLP (Adam)."""
     rows, methods, _ = complete(rows)
     scores, pairs = means(rows, "score"), times(rows, OURS, BASELINE)
     lines = [
@@ -195,7 +220,8 @@ def details(rows):
         ]
         for name in scores
     ]
-    return table(["data set", *methods, f"time {OURS} / {BASELINE}"], lines)
+    header = ["data set", *map(shown, methods), f"time of {OURS} / {shown(BASELINE)}"]
+    return table(header, lines)
 
 
 def parts(rows):
@@ -238,8 +264,9 @@ def provenance(runs):
     lines = [f"- Run {run['run']}: `{run['command']}`. {run['machine']}\n" for run in runs]
     return (
         f"The fits are of {len(runs)} runs. Ratios of times are taken within a run, over the "
-        "tables that it has both methods on; a dash says that no run has, and overview.png leaves "
-        "out such a method.\n\n" + "".join(lines)
+        "data sets on which it fitted both methods (their number is in brackets where these are "
+        "not all); a dash says that there is no such run, and overview.png leaves out such a "
+        "method.\n\n" + "".join(lines)
     )
 
 
@@ -248,47 +275,55 @@ def page(rows, runs, found, below=None):
     used = len({row["data set"] for row in rows})
     rows, methods, partial = complete(rows)
     compared = len({row["data set"] for row in rows})
-    which = f"{compared} of {found} tables"
-    title = "Tables" if compared == found else f"Tables: {compared} of {found}"
+    which = f"{compared} of {found} data sets"
+    title = "Tabular data sets"
+    if compared != found:
+        title += f": {compared} of {found}"
     if below:
-        which += f" (those with fewer than {below:,} rows)"
+        which += f" (those with fewer than {below:,} samples)"
     splits = sorted(
         {len({r["seed"] for r in rows if r["data set"] == n}) for n in means(rows, "score")}
     )
     largest = runs[-1]["max rows"]
     folders = parts(rows)
+    searched = " (but for alpha where it is searched)" if "adam, alpha by CV" in methods else ""
     text = (
         f"# {title}\n\n{provenance(runs)}\n"
-        f"{which}, every row of this page on all of them; mean over "
-        f"{' to '.join(map(str, splits[:1] + splits[1:][-1:]))} split(s); scores are accuracy or "
-        f"R², of which what is below zero counts as zero. Times are of one process, "
-        f"{runs[-1]['threads']} thread(s)."
+        f"{which}, all methods on each of them at their default settings{searched}; means over "
+        f"{' to '.join(map(str, splits[:1] + splits[1:][-1:]))} split(s). Scores are accuracy or "
+        f"R²; negative ones count as zero. A difference of {MARGIN} or less is a tie. Times are of "
+        f"one process with {runs[-1]['threads']} thread(s). MLP is `MLPClassifier` or "
+        "`MLPRegressor`. Default settings of skmdlam were tuned on these data sets, so expect "
+        "somewhat optimistic results."
     )
     if largest:
-        text += f" Of larger tables {int(largest):,} random rows are used, training and test."
+        text += f" Of larger data sets {int(largest):,} random samples are used, training and test."
     if used > compared:
-        text += f" {used - compared} other(s) have no fits of both {OURS} and {BASELINE} yet."
+        text += (
+            f" {used - compared} other(s) have no fits of both {OURS} and {shown(BASELINE)} yet."
+        )
     for method, count in partial.items():
-        text += f" Left out: {method}, which has {count} of the splits."
+        text += f" Left out: {shown(method)}, which has {count} of the splits."
     text += "\n\n"
     if len(folders) == 1:
         text += f"{summary(rows)}\n{details(rows)}\n"
         text += f"## {OURS} against each of the others\n\n{against_each(rows)}"
     else:
-        text += f"## All together\n\n{summary(rows)}\n{against_each(rows)}"
+        text += f"## All data sets\n\n{summary(rows)}\n{against_each(rows)}{FIGURES}"
         for folder, part in folders.items():
             count = len(means(part, "score"))
-            text += f"\n## {folder}: {count} {'table' if count == 1 else 'tables'}\n\n"
+            text += f"\n## {folder}: {count} {'data set' if count == 1 else 'data sets'}\n\n"
             text += f"{summary(part)}\n{details(part)}\n{against_each(part)}"
     if "RealMLP" in methods:
         text += (
-            f"\n{gap(rows)}\nRealMLP chooses the epoch of its weights on a fifth of the training "
-            "rows, which it holds out."
+            f"\n{gap(rows)}\nRealMLP holds out a fifth of the training samples and keeps the "
+            "weights of the epoch that is best on them."
         )
     if {"RealMLP", "CatBoost"} & set(methods):
         text += (
-            "\nCategories come one-hot and all inputs are standardized, for every method alike: "
-            "the treatment of categories that CatBoost and RealMLP have is idle here.\n"
+            "\nFor every method alike, categories are one-hot encoded and all features are "
+            "standardized, so the treatment of categories by CatBoost and RealMLP is not used "
+            "here. Data frames with categories are in benchmarks/results/raw_tables.\n"
         )
     return text
 
@@ -300,6 +335,7 @@ def draw(rows, threads, folder):
     matplotlib.use("Agg")
     rows, methods, _ = complete(rows)
     overview(rows, methods, threads, folder / "overview.png")
+    wins_and_losses(rows, [m for m in RIVALS if m in methods], folder / "outcomes.png")
     rival = next(method for method in RIVALS if method in methods)
     dots(rows, rival, folder / "differences.png")
     scatter(rows, folder / "scatter.png")
@@ -346,43 +382,82 @@ def overview(rows, methods, threads, path):
 
     scores = means(rows, "score")
     points, bars = [], []
+    counts = {len(times(rows, m, OURS)) for m in HEADLINE if m in methods} - {0, len(scores)}
+    partly = f"\nRatios of times are over {min(counts)} data sets or more" if counts else ""
     for method in (m for m in HEADLINE if m in methods):
         ratio = total_ratio(rows, method, OURS)
         if ratio is not None:
             mean = np.mean([s[method] for s in scores.values()])
-            points.append((ratio, mean, *HEADLINE[method][1:]))
+            name = BREAKS.get(method, shown(method)) + f"\n{mean:.3f}"
+            points.append((ratio, mean, name, *HEADLINE[method][1:]))
             bars.append(standard_error(differences(rows, OURS, method)))
-    figure, axes = plt.subplots(figsize=(8, 4.5), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7, 4.3), layout="constrained")
     for (x, y, _, marker, color), bar in zip(points, bars, strict=True):
         axes.errorbar(
-            x, y, yerr=bar or None, fmt=marker, color=color, ms=10, capsize=4, elinewidth=1.4
+            x, y, yerr=bar or None, fmt=marker, color=color, ms=12, capsize=5, elinewidth=1.8
         )
     axes.axhline(points[0][1], color="0.8", lw=1, ls="--", zorder=0)
     axes.set_xscale("log")
-    axes.margins(x=0.25, y=0.12)
+    axes.margins(x=0.35, y=0.12)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter("")
-    cpu = "single thread" if threads == 1 else f"{threads} threads"
-    axes.set_xlabel("total fit time, relative to skmdlam", fontsize=12)
-    axes.set_ylabel("mean test score (accuracy or R²)", fontsize=12)
-    axes.set_title(f"{len(scores)} data sets, default settings, {cpu}", fontsize=13)
+    cpu = "one thread" if threads == 1 else f"{threads} threads"
+    axes.set_xlabel("total fit time relative to skmdlam (log scale)", fontsize=13)
+    axes.set_ylabel("mean test score (accuracy or R²)", fontsize=13)
+    axes.set_title(f"{len(scores)} tabular data sets, default settings, {cpu}", fontsize=14)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=11)
+    axes.tick_params(labelsize=12)
     axes.grid(axis="x", color="0.92", lw=0.8)
     figure.supxlabel(
-        "Bars: ± 1 standard error of the mean difference from skmdlam across data sets",
-        x=0.99, ha="right", fontsize=9.5, color="0.35",
+        "Bars: ± 1 standard error of the mean paired difference from skmdlam" + partly,
+        x=0.99, ha="right", multialignment="right", fontsize=10.5, color="0.35",
     )  # fmt: skip
     names = [(x, y, name, color) for x, y, name, _, color in points]
     ends = [(x, y - bar, y + bar) for (x, y, *_), bar in zip(points, bars, strict=True)]
-    annotate(axes, names, boxes(axes, ends), fontsize=11.5, weight="bold")
-    figure.savefig(path, dpi=120)
+    annotate(axes, names, boxes(axes, ends), fontsize=13, weight="bold", linespacing=1.0)
+    for text in axes.texts:
+        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.0})
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+
+
+def wins_and_losses(rows, rivals, path):
+    """Number of data sets on which skmdlam wins, ties and loses, a bar a rival."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 1.3 + 0.5 * len(rivals)), layout="constrained")
+    for height, rival in enumerate(reversed(rivals)):
+        left = 0
+        counts = map(int, outcomes(differences(rows, OURS, rival)).split("/"))
+        for (label, color), count in zip(OUTCOMES.items(), counts, strict=True):
+            axes.barh(
+                height, count, left=left, height=0.7, color=color,
+                label=label if height == 0 else None,
+            )  # fmt: skip
+            if count:
+                axes.text(
+                    left + count / 2, height, count, ha="center", va="center",
+                    fontsize=13, color="black" if label == "ties" else "white", weight="bold",
+                )  # fmt: skip
+            left += count
+    axes.set_yticks(range(len(rivals)), [f"against {shown(r)}" for r in reversed(rivals)])
+    axes.set_xlabel("number of data sets", fontsize=12)
+    axes.set_xlim(0, left)
+    axes.tick_params(labelsize=12, left=False)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    handles, labels = axes.get_legend_handles_labels()
+    labels[1] += f" (within {MARGIN})"
+    figure.legend(
+        handles, labels, title="Mean test score of skmdlam, default settings",
+        frameon=False, fontsize=12, title_fontsize=14, loc="outside upper center", ncols=3,
+    )  # fmt: skip
+    figure.savefig(path, dpi=150)
     plt.close(figure)
 
 
 def dots(rows, rival, path):
-    """Our test score minus that of a rival, sorted: a dot a data set, a line over its splits."""
+    """Test score of skmdlam minus that of a rival, sorted: a dot a data set, a line its splits."""
     import matplotlib.pyplot as plt
 
     tasks = {row["data set"]: row["task"] for row in rows}
@@ -406,19 +481,20 @@ def dots(rows, rival, path):
     axes.axvline(mean, color="0.3", lw=1.2, ls="--", zorder=0, label=f"mean, {mean:+.4f}")
     axes.set_yticks(range(len(names)), names, fontsize=9)
     axes.set_ylim(-0.7, len(names) - 0.3)
-    name = HEADLINE[rival][1].replace("\n", "")
-    axes.set_xlabel(f"test score (accuracy or R²), skmdlam minus {name}", fontsize=11)
+    axes.plot([], [], color="0.5", lw=1.2, label="range over splits")
+    axes.set_xlabel(f"test score (accuracy or R²), skmdlam minus {shown(rival)}", fontsize=11)
     axes.grid(axis="y", color="0.94", lw=0.8)
     axes.set_axisbelow(True)
-    figure.legend(frameon=False, fontsize=10, loc="outside upper center", ncols=4)
+    figure.legend(frameon=False, fontsize=10, loc="outside upper center", ncols=3)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
 
 def scatter(rows, path):
-    """Our score minus adam's against our time over adam's, a point a data set."""
+    """Score minus that of MLP (Adam) against the ratio of times, a point a data set."""
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     scores, pairs = means(rows, "score"), times(rows, OURS, BASELINE)
     tasks = {row["data set"]: row["task"] for row in rows}
@@ -435,15 +511,19 @@ def scatter(rows, path):
     axes.axvline(1.0, color="0.6", linestyle="--", linewidth=1)
     axes.set(
         xscale="log",
-        xlabel="fit time, skmdlam / Adam",
-        ylabel="test score (accuracy or R²), skmdlam minus Adam",
-        title="Defaults against MLPClassifier and MLPRegressor (Adam)",
+        xlabel=f"fit time, skmdlam / {shown(BASELINE)}",
+        ylabel=f"test score (accuracy or R²),\nskmdlam minus {shown(BASELINE)}",
+        title=f"Default settings, in comparison with {shown(BASELINE)}",
     )
-    legend = axes.legend(frameon=False, fontsize=8)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter("")
+    axes.spines[["top", "right"]].set_visible(False)
+    legend = axes.legend(frameon=False, fontsize=10)
     # Names of those that stand out, the furthest first.
     named = [(*p, "black") for p in points if abs(p[1]) > 2 * MARGIN]
     named.sort(key=lambda point: -abs(point[1]))
     marks = boxes(axes, [(x, y, y) for x, y, _ in points])
-    annotate(axes, named, [*marks, legend.get_window_extent()], everywhere=False, fontsize=8)
+    annotate(axes, named, [*marks, legend.get_window_extent()], everywhere=False, fontsize=9)
     figure.savefig(path, dpi=120)
     plt.close(figure)

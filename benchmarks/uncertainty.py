@@ -1,26 +1,26 @@
-"""Calibration: what standard deviations cover, and how sure of themselves classes are.
+"""Calibration of predicted standard deviations and of class probabilities.
 
     python benchmarks/uncertainty.py --data DIR [DIR ...] [--sizes N [N ...]] [--resume]
 
-The tables of ``benchmarks/tabular.py``, split as there. The first 300, 1,000 and 4,000 training
-rows are fitted, and 3,000 test rows at most are predicted. "even" and "odd" are every second table
-of a task in the order of the folders.
+The data sets of ``benchmarks/tabular.py``, split as there. The first 300, 1,000 and 4,000 training
+samples are fitted, and 3,000 test samples at most are predicted. "even" and "odd" are every second
+data set of a task in the order of the folders.
 
-*Numbers.* Shares of the test rows inside of the central intervals of 50, 80 and 95 % of a normal
+*Regression.* Coverage of the test targets by the central 50, 80 and 95 % intervals of a normal
 distribution with the mean and the standard deviation that ``predict(X, return_std=True)`` gives,
 for one network and for four. The interval score is the mean over the three levels of the width
 plus 2/(1 - level) times the distance of targets outside (Gneiting and Raftery, 2007), in units of
-the spread of the targets: lower is better. Controls: one standard deviation for all, that of the
-training residuals and that of the left-out ones; GaussianProcessRegressor (RBF and white noise) on
-the same 300 rows; where MAPIE is installed its split conformal intervals around our network and
-around gradient boosting, a fourth of the rows held out. Under "shift" the fifth of the rows
-furthest along the longer tail of the first principal component is what is predicted, and was never
-seen.
+the spread of the targets: lower is better. Baselines: a constant standard deviation, that of the
+training residuals and that of the cross-validated ones; GaussianProcessRegressor (RBF and white
+noise) on the same 300 samples; where MAPIE is installed its split conformal intervals around
+skmdlam and around gradient boosting, a fourth of the samples held out. Under "shift" the fifth of
+the samples furthest along the longer tail of the first principal component is predicted, and never
+in the training data.
 
-*Classes.* Log-loss and the expected calibration error (of the most probable class, 15 bins of
-equal counts) with and without the temperature.
+*Classification.* Log-loss and the expected calibration error (of the most probable class, 15 bins
+of equal counts) with and without the temperature.
 
-One network and four are calibrated by the same left-out samples, so these are predicted once;
+One network and four are calibrated by the same cross-validated predictions, made once;
 "fit" is the time of a fit with ``calibrate=False``, "calibrated" of one with it.
 
 Writes ``README.md``, ``scores.csv`` and ``classes.csv`` into ``benchmarks/results/uncertainty``
@@ -69,6 +69,8 @@ RESIDUALS, LEFT_OUT = "training residuals, constant", "left-out errors, constant
 GAUSSIAN = "Gaussian process"
 CONFORMAL, CONFORMAL_TREES = "MAPIE split, our network", "MAPIE split, gradient boosting"
 METHODS = (ONE, FOUR, RESIDUALS, LEFT_OUT, GAUSSIAN, CONFORMAL, CONFORMAL_TREES)
+# Methods as they are shown, by their name in scores.csv.
+NAMES = {LEFT_OUT: "cross-validated errors, constant", CONFORMAL: "MAPIE split, skmdlam"}
 
 
 class SharedFolds:
@@ -231,12 +233,13 @@ def classes(X, y, rows, seed):
 # -- the report -----------------------------------------------------------------------------------
 
 COVER = [f"cover {level:.0%}" for level in LEVELS]
+COVERAGE = [f"coverage of {level:.0%}" for level in LEVELS]
 
 
 def coverage_table(rows):
-    """Mean coverage, mean distance of a table from the level, interval score; halves and all."""
-    header = ["method", "rows", "tables", *(f"{level:.0%}" for level in LEVELS)]
-    header += ["even", "odd", "off by, a table", "off in fifths", "interval score", "R²"]
+    """Mean coverage, mean distance of a data set from the level, interval score; halves and all."""
+    header = ["method", "samples", "data sets", *(f"{level:.0%}" for level in LEVELS)]
+    header += ["even", "odd", "mean error", "mean error in fifths", "interval score", "R²"]
     lines = []
     keys = dict.fromkeys((row["size"], row["method"]) for row in rows)
     for key in sorted(keys, key=lambda key: (int(key[0]), METHODS.index(key[1]))):
@@ -254,13 +257,24 @@ def coverage_table(rows):
         )
         shown = ["-" if np.isnan(value) else number(value) for value in means]
         covered = [number(v) for v in cover.mean(axis=0)]
-        lines.append([key[1], key[0], len(chosen), *covered, *parts, off, *shown])
+        lines.append(
+            [NAMES.get(key[1], key[1]), key[0], len(chosen), *covered, *parts, off, *shown]
+        )
     return table(header, lines)
 
 
 def class_table(rows):
-    """Means over the tables, and on how many T lowers the log-loss."""
-    header = ["networks", "half", "tables", "log-loss", "with T", "ECE", "with T", "T other than 1"]
+    """Means over the data sets, and on how many T lowers the log-loss."""
+    header = [
+        "networks",
+        "half",
+        "data sets",
+        "log-loss",
+        "with T",
+        "ECE",
+        "with T",
+        "T other than 1",
+    ]
     header += ["lower", "higher", "worst"]
     lines = []
     for method in NETWORKS:
@@ -282,7 +296,7 @@ def class_table(rows):
 def time_table(rows, class_rows):
     """Seconds of processor time, and medians of ratios."""
     lines = []
-    for task, some in (("numbers", rows), ("classes", class_rows)):
+    for task, some in (("regression", rows), ("classification", class_rows)):
         for method in NETWORKS:
             for size in dict.fromkeys(row["size"] for row in some):
                 chosen = [r for r in some if (r["method"], r["size"]) == (method, size)]
@@ -293,27 +307,27 @@ def time_table(rows, class_rows):
                     ratio = np.median(calibrated / fit)
                     sums = (f"{part.sum():.1f}" for part in (fit, calibrated))
                     lines.append([task, method, size, *sums, f"{ratio:.2f}"])
-    return table(["task", "networks", "rows", "fit", "calibrated", "ratio (median)"], lines)
+    return table(["task", "networks", "samples", "fit", "calibrated", "ratio (median)"], lines)
 
 
 def details(rows, size):
-    """Each table with the most rows."""
+    """Each data set with the most samples."""
     lines = []
     for row in rows:
         if row["size"] == size and row["method"] in NETWORKS:
             cover = (number(row[name]) for name in COVER)
             lines.append([row["table"], row["method"], row["rows"], *cover, number(row["score"])])
-    return table(["table", "method", "training rows", *COVER, "R²"], lines)
+    return table(["data set", "method", "training samples", *COVERAGE, "R²"], lines)
 
 
 def class_details(rows):
-    """The same for classes."""
+    """The same for classification."""
     lines = [
         [row["table"], row["method"], row["rows"], f"{row['T']:.2f}"]
         + [number(row[name], 4) for name in ("loss", "loss with T", "ece", "ece with T")]
         for row in rows
     ]
-    header = ["table", "method", "training rows", "T", "log-loss", "with T", "ECE", "with T"]
+    header = ["data set", "method", "training samples", "T", "log-loss", "with T", "ECE", "with T"]
     return table(header, lines)
 
 
@@ -324,70 +338,76 @@ Command: `{command}`
 
 {machine}
 
-One split, {threads} thread(s); times are those of the processor. "even" and "odd" are every second
-table of a task in the order of the folders.
+One split, {threads} thread(s); times are processor times. "even" and "odd" are every second data
+set of a task in the order of the folders.
 
-## Numbers: shares inside of intervals, new rows from the same tables
+## Regression: coverage of intervals, new samples from the same distribution
 
-"off by" is the mean distance of a table from 50, 80 and 95 %; "off in fifths" that of 80 % in
-fifths of the rows by their standard deviation.
+"mean error" is the mean distance of the coverage on a data set from 50, 80 and 95 %; "mean error in
+fifths" that from 80 % in fifths of the samples by their standard deviation. A lower interval score
+is better.
 
 {random}
-## Numbers under shift
+## Regression under distribution shift
 
-The rows furthest along the first principal component are predicted and were never seen.
-**Nothing holds.**
+The samples furthest along the first principal component are predicted; there are none of these in
+the training data. **No method keeps its nominal coverage.**
 
 {shift}
-## Classes, {last} training rows at most
+## Classification, {last} training samples at most
+
+T is the temperature, ECE the expected calibration error. "lower" and "higher" count the data sets
+whose log-loss changes by more than 0.1 % with T, "worst" is the largest relative increase.
 
 {classes}
 ## Time
 
-Seconds of all fits, processor time. Four further fits of a single network are what calibration
-costs, ten of fewer than 2,000 rows; encoding and start are those of the fit.
+Total processor seconds of all fits. Calibration needs four further fits of a single network, ten
+with fewer than 2,000 samples; their encoding and initialization are those of the fit.
 
 {times}
-## Each table, {last} training rows at most
+## Each data set, {last} training samples at most
 
 {details}
 {class_details}
 {learned}"""
 
 LEARNED = """\
-## What was learned
+## Findings
 
-* On average over the tables coverage is within .03 of 50, 80 and 95 % at every size, for one
-  network and for four, on both halves but for 50 % of one network: .535 on the even one with 300
-  rows, .532 on the odd one with 4,000. Of a single table it is off by .02 to .04.
-* 95 % intervals hold .93: the factor is that of the median, and errors have heavier tails than a
-  normal distribution. A conformal interval holds 95 % better and is wider: its score is higher.
-* Training residuals are too small and a constant is too wide in the middle: left-out errors alone
-  hold .60 to .64 of 50 %.
-* With ten folds in place of four coverage is .512, .805, .933 in place of .535, .820, .941 with
-  1,000 rows and one network: three fourths of few rows predict worse than all. It takes twice as
-  long.
-* A temperature below 1 is most frequent: on clear tables the networks are too careful. It was worse
-  on one table, with 673 training and 225 test rows: by 8 %, and by 23 % before the samples counted
-  as if one more had any label.
-* Errors beyond 30 robust standard deviations count less, so that a single one does not make the
-  variance. On one table (uci_keggdirected) they are many, and 50 % intervals hold .63 (.56 before).
-* Shift: no method here holds, conformal intervals neither.
+* On average over the data sets coverage is within 0.03 of 50, 80 and 95 % at every size, for one
+  network and for four, on both halves except for the 50 % intervals of one network: 0.535 on the
+  even half with 300 samples, 0.532 on the odd one with 4,000. On a single data set it is off by
+  0.02 to 0.04 in the mean.
+* 95 % intervals cover 0.93: the scale is fitted to the median, and errors have heavier tails than a
+  normal distribution. Conformal intervals cover 95 % better, with a higher (worse) interval score.
+* Training residuals are too small, and a constant is too wide in the middle: the 50 % intervals of
+  constant cross-validated errors cover 0.60 to 0.64.
+* With ten folds instead of four coverage is 0.512, 0.805, 0.933 instead of 0.535, 0.820, 0.941 with
+  1,000 samples and one network: with three fourths of few samples predictions are worse than with
+  all. It takes twice as long.
+* A temperature below 1 is most frequent: on low-noise data sets the networks are underconfident.
+  The temperature was worse on one data set, with 673 training and 225 test samples: by 8 %, and by
+  23 % before one pseudo-sample of any label was added.
+* Errors beyond 30 robust standard deviations are downweighted, so that a single one does not
+  determine the variance. On one data set (uci_keggdirected) they are many, and 50 % intervals cover
+  0.63 (0.56 before).
+* Under distribution shift no method here keeps its coverage, conformal intervals included.
 
 ## What was tried and did not help
 
-On some of these tables, before the folds and strengths were what they are; the fits are not kept.
+On some of these data sets, with earlier folds and penalties; the fits are not kept.
 
-* The posterior of the last layer's least squares, with the members' spread or without: it is blind
-  to what the hidden layer has overfitted. Coverage of 80 and 95 %: .79 and .90.
-* The quantiles of the left-out ratios in place of the normal ones: .52, .82, .95 (a distribution
-  that is not normal has no place in ``return_std``).
-* A factor from the second moment in place of the median: .58, .85, .95.
-* A gamma head whose ridge grows with the samples: alpha = 1 is best with 300 rows, .1 to .3 with
-  4,000, so it is 400 over their number.
-* The spread of the members on rows that they were trained on, to tell what four gain over one: it
-  is too small, and 50 % intervals hold .54.
-* Shrinking the logits by the variance of the last layer (Laplace): log-loss .217 in place of .211.
+* The least-squares posterior of the last layer, with or without the variance between members: it
+  ignores overfitting by the hidden layer. Coverage of 80 and 95 %: 0.79 and 0.90.
+* The quantiles of the cross-validated ratios instead of the normal ones: 0.52, 0.82, 0.95
+  (``return_std`` cannot express a distribution that is not normal).
+* A scale from the second moment instead of the median: 0.58, 0.85, 0.95.
+* A gamma regression with a ridge penalty that grows with the samples: alpha = 1 is best with 300
+  samples, 0.1 to 0.3 with 4,000, so it is 400 divided by their number.
+* The variance between members on training samples, to estimate what four gain over one: it is too
+  small, and 50 % intervals cover 0.54.
+* Shrinking the logits by the variance of the last layer (Laplace): log-loss 0.217 instead of 0.211.
 """
 
 
@@ -408,7 +428,7 @@ def read(path):
 
 def arguments_parser():
     parser = tables_parser(__doc__)
-    parser.add_argument("--only", nargs="+", help="names of the tables to use")
+    parser.add_argument("--only", nargs="+", help="names of the data sets to use")
     parser.add_argument("--sizes", type=int, nargs="+", default=[300, 1000, 4000])
     parser.add_argument("--threads", type=int, default=1, help="BLAS and OpenMP threads")
     parser.add_argument("--resume", action="store_true", help="keep the fits of the csv files")

@@ -1,12 +1,13 @@
-"""Units: columns multiplied by anything from 1e-6 to 1e6, and no scaler.
+"""Scale invariance: features multiplied by factors from 1e-6 to 1e6, and no scaler.
 
     python benchmarks/units.py --data DIR [--threads N]
 
-Every column of X is multiplied by 10^u, u uniform in [-6, 6], and a regression's target by 1e6.
-The test score of a fit on that, with no scaler, should be the one on the data as they come: for
-our defaults, for ours with ``alpha=1e-4`` (MLPClassifier's; it stands beside weights in the user's
-units), and for MLPClassifier and MLPRegressor, whose score with StandardScaler and a standardised
-target stands beside it. Data as in tabular.py, one 75/25 split.
+Every feature is multiplied by 10^u, u uniform in [-6, 6], and the target of a regression by 1e6.
+The test score of a fit on that, without a scaler, should be the one on the original data: for
+skmdlam at its default settings, with ``alpha=1e-4`` (the default of MLPClassifier; it multiplies
+the penalty on the weights in the original feature units), and for MLPClassifier and MLPRegressor,
+which are compared with their own score after StandardScaler and with a standardized target. Data as
+in tabular.py, one 75/25 split.
 
 Writes ``README.md`` and ``scores.csv`` into ``benchmarks/results/units`` (``--out``).
 """
@@ -71,9 +72,19 @@ def measure(name, task, X, y, seed):
 
 
 PAIRS = {
-    "ours, defaults": ("ours", "ours, other units"),
-    "ours, alpha 1e-4": ("ours, alpha 1e-4", "ours, alpha 1e-4, other units"),
-    f"{MLP}, against standardised": ("MLP, standardised", "MLP, other units"),
+    "skmdlam, defaults": ("ours", "ours, other units"),
+    "skmdlam, alpha=1e-4": ("ours, alpha 1e-4", "ours, alpha 1e-4, other units"),
+    f"{MLP}, against standardized": ("MLP, standardised", "MLP, other units"),
+}
+# Columns as they are shown, by their name in scores.csv.
+NAMES = {
+    "ours": "skmdlam",
+    "ours, other units": "skmdlam, rescaled",
+    "ours, alpha 1e-4": "skmdlam, alpha=1e-4",
+    "ours, alpha 1e-4, other units": "skmdlam, alpha=1e-4, rescaled",
+    "MLP, standardised": "MLP (Adam), standardized",
+    "MLP": "MLP (Adam)",
+    "MLP, other units": "MLP (Adam), rescaled",
 }
 
 
@@ -83,7 +94,7 @@ def shown(value):
 
 
 def summary(rows):
-    """A line for each method: how much a change of units changes the test score."""
+    """A line for each method: how much rescaling changes the test score."""
     lines = []
     for name, (before, after) in PAIRS.items():
         drops = np.array([row[before] - max(row[after], -1.0) for row in rows])
@@ -104,26 +115,26 @@ def summary(rows):
 def details(rows):
     names = list(rows[0])[2:]
     lines = [[row["data set"], *(shown(row[name]) for name in names)] for row in rows]
-    return table(["data set", *names], lines)
+    return table(["data set", *(NAMES[name] for name in names)], lines)
 
 
 REPORT = """\
-# Units
+# Scale invariance
 
 Command: `{command}`
 
 {machine}
 
-Test score (accuracy or R²) of fits without a scaler, on the data as they come and in "other
-units": every column multiplied by 10^u, u uniform in [-6, 6], a regression's target by 1e6. One
-split. "MLP" is `MLPClassifier` or `MLPRegressor`; "standardised" is with StandardScaler, and a
+Test score (accuracy or R²) of fits without a scaler, on the original data and "rescaled": every
+feature multiplied by 10^u, u uniform in [-6, 6], and the target of a regression by 1e6. One split.
+"MLP (Adam)" is `MLPClassifier` or `MLPRegressor`; "standardized" is with StandardScaler, and a
 target of mean 0 and variance 1.
 
 {summary}
 {details}
-`alpha` stands beside weights in the user's units: for a column multiplied by 1e-6 they are a
-million times larger, and so is what the penalty takes from them. The default, "auto", is 0 here,
-and nothing else in the fit knows the units.
+`alpha` multiplies the penalty on the weights in the original feature units: the weights of a
+feature that is multiplied by 1e-6 are a million times larger, and so is their penalty. The default,
+"auto", is 0 here, and the other penalties are scale-invariant.
 """
 
 

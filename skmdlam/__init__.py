@@ -11,7 +11,8 @@ from ._path_display import RegularizationPathDisplay
 from ._public import TRUSTED_TYPES
 from ._regressor import MDLAMRegressor
 from ._version import __version__
-from .display import ConvergenceDisplay, WeightsDisplay
+from ._weights_display import WeightsDisplay
+from .display import ConvergenceDisplay
 from .encoding import PiecewiseLinearEncoder
 from .engine.feasible import Feasible
 from .engine.relaxed import Relaxed

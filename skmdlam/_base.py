@@ -40,6 +40,7 @@ from ._encoding import (
     known_columns,
     n_inputs,
 )
+from ._linear import LinearMixin
 from ._monitor import Callbacks, ValidationMonitor
 from ._progress import Progress, told_to_stop
 from ._range import keep_range
@@ -151,7 +152,9 @@ def _has_rare_events(Y):
     return np.minimum(events, len(Y) - events).min() < LIMITS.best_offset_events
 
 
-class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseMDLAM(
+    HiddenFeaturesMixin, LinearMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+):
     """Fit and forward pass; subclasses say what the target is, and predict."""
 
     # Where the HTML representation links to; pyproject.toml has the same address.
@@ -292,7 +295,12 @@ class BaseMDLAM(HiddenFeaturesMixin, CallbackSupportMixin, BaseEstimator, metacl
         if self.early_stopping and validation is None:
             strata = network.target.strata(samples.y) if self.shuffle else None
             samples, validation = split_validation(
-                samples, self.validation_fraction, self.shuffle, strata, rng
+                samples,
+                self.validation_fraction,
+                self.shuffle,
+                strata,
+                rng,
+                events=not network.target.numeric,
             )
             if hasattr(validation.X, "taken"):  # scored by NumPy
                 validation = replace(validation, X=validation.X[:])

@@ -22,7 +22,7 @@ from ._progress import say
 from ._range import column_means, ends_of, keep_range
 from ._results import keep_summary, summary_of
 from ._uncertainty import check_calibrate
-from ._validation import Samples, n_held_out, prepare_validation
+from ._validation import Samples, n_held_out, needed_for_training, prepare_validation
 from .engine.blocks import Part, tree_sum
 from .engine.constants import LIMITS
 from .engine.feasible import Feasible
@@ -89,9 +89,10 @@ def _fit(estimator, blocks, validation, limits):
     sizes, total = _sizes(piles)
     if estimator.early_stopping and validation is None:
         share = _share_apart(estimator, sum(sizes), limits)
-        apart = piles.each(last_rows, [(share,)] * len(sizes))
+        events = not target.numeric
+        apart = piles.each(rows_apart, [(share, events)] * len(sizes))
         validation = samples_of(Part.joined(apart), target)
-        piles, all_of_them = piles.mapped(without_last, share), piles
+        piles, all_of_them = piles.mapped(without_those_apart, share, events), piles
         all_of_them.release()
         sizes, total = _sizes(piles)
     n = sum(sizes)
@@ -146,14 +147,18 @@ def first_rows(part, n):
     return part.take(slice(0, n))
 
 
-def last_rows(part, share):
-    """The samples that are set apart for validation."""
-    return part.take(slice(part.n - _n_apart(part.n, share), part.n))
+def rows_apart(part, share, events):
+    """The samples that are set apart for validation.
+
+    They are the last ones. With ``events``, which says that targets are indicators, those that a
+    pile has no others like stay with it.
+    """
+    return part.take(_split(part, share, events)[1])
 
 
-def without_last(part, share):
+def without_those_apart(part, share, events):
     """The others."""
-    return part.take(slice(0, part.n - _n_apart(part.n, share)))
+    return part.take(_split(part, share, events)[0])
 
 
 def ends_of_part(part):
@@ -248,9 +253,17 @@ def _share_apart(estimator, n, limits):
     return min(n_held_out(estimator.validation_fraction, n), limits.driver_rows) / n
 
 
-def _n_apart(n, share):
-    """That share of a pile, not one more for rounding."""
-    return min(n, int(np.ceil(n * share * (1.0 - 1e-12))))
+def _split(part, share, events):
+    """Which samples of a pile stay, and which are set apart."""
+    # Not one more for rounding.
+    first = part.n - min(part.n, int(np.ceil(part.n * share * (1.0 - 1e-12))))
+    stay, apart = slice(0, first), slice(first, part.n)
+    if events and 0 < first < part.n:
+        needed = needed_for_training(part.Y[stay], part.Y[apart])
+        if needed.any():
+            rows = np.arange(part.n)
+            return np.r_[rows[stay], rows[apart][needed]], rows[apart][~needed]
+    return stay, apart
 
 
 def _type_of_steps(estimator, solver, problem, facts):

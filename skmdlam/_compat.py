@@ -1,5 +1,6 @@
 """The only file that imports private or version-dependent parts of scikit-learn."""
 
+import sklearn
 from sklearn.base import _clone_parametrized, _fit_context
 from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils._set_output import _wrap_data_with_container
@@ -27,6 +28,12 @@ def callback_context(estimator, max_subtasks):
     if not hasattr(estimator, "_init_callback_context"):
         return None
     return estimator._init_callback_context(max_subtasks=max_subtasks)
+
+
+def with_classes(scorer, classes):
+    """Call a scorer that takes ``labels``, as metrics of the probabilities of all classes do."""
+    with sklearn.config_context(enable_metadata_routing=True):  # else it takes no such argument
+        return scorer(labels=classes)
 
 
 class _OutputNames:
@@ -61,5 +68,6 @@ __all__ = [
     "_clone_parametrized",
     "_fit_context",
     "callback_context",
+    "with_classes",
     "with_column_names",
 ]

@@ -1,6 +1,5 @@
-"""Plot of what a network makes of single features."""
+"""Plot of the effects of single features."""
 
-import contextlib
 import copy
 from dataclasses import dataclass
 
@@ -8,7 +7,6 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.base import is_classifier
 from sklearn.utils import Bunch, check_array, check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from ._encoding import level_names, seen_by_network
 from ._feature_panels import (
@@ -16,90 +14,110 @@ from ._feature_panels import (
     check_panels,
     few_ticks,
     is_at_left,
+    log_if_skewed,
     make_panels,
     mark_along_axis,
     names_of_features,
     places_of_features,
+    shortened,
 )
 from ._frames import table_of
 from ._inputs import block_name
 from ._reader import Reader
 from ._validation import refuse_strings
-from .display import _COLORS, _is_integer, _long_names, _pyplot
+from .display import (
+    _COLORS,
+    _check_choice,
+    _is_integer,
+    _long_names,
+    _pyplot,
+    check_has_weights,
+    names_of_columns,
+    suggestion,
+    unwrapped,
+)
 
 _RESPONSES = ("auto", "predict_proba", "decision_function")
 # Values of a feature up to which each has a marker.
 _FEW_VALUES = 12
 # Levels of a category that have room in a panel, and letters of their names.
 _MOST_LEVELS, _MOST_LETTERS = 12, 14
+# Positive values have a log scale where the last decile is so many times the first.
+_SKEWED = 30.0
 # Of the panels of partial dependence and of curves.
 _HEIGHTS = (1.0, 0.7)
 
 
 class FeatureEffectDisplay:
-    r"""What a network makes of single features: partial dependence, and the curves of its units.
+    r"""Effects of single features: partial dependence, and contributions to the hidden units.
 
-    For each feature there are two panels. The upper one is partial dependence: the mean prediction
-    of samples in which this feature is set to one value after another. The lower one shows what the
-    first layer makes of the feature, before other features come in: for the hidden units that use
-    it most, the curve
+    There are two axes for each feature. The upper one shows its partial dependence: the mean
+    prediction over samples in which the feature is set to one value after another. The lower one
+    shows its contributions to the pre-activations of the first layer. For the hidden units that
+    depend most on the feature, the contribution as a function of it is
 
     .. math::
 
         c_{jk}(x) = \sum_{s \in S_j} W_{sk}\, \varphi_s(x) - \text{mean over the samples},
 
-    where :math:`S_j` are the encoded columns of feature j, its rank and its pieces,
-    :math:`\varphi_s` is what they are as functions of the feature, and W is ``coefs_[0]``. Without
-    an encoding it is a straight line.
+    where :math:`S_j` are the encoded columns of feature j, :math:`\varphi_s` is column s as a
+    function of the feature, and W is ``coefs_[0]``. It is a straight line for a feature that is not
+    encoded.
 
-    Features that are categories have a point for each of their levels, at most twelve, the most
-    frequent ones first. Gaps are a level named "missing" in these; in numbers they are left out.
+    A category has a point for each of its levels, for at most twelve, the most frequent ones first.
+    Missing values are a level named "missing" there. For a numeric feature with missing values a
+    dotted line shows the mean prediction with the feature missing.
 
-    These curves are exact. The pre-activation of hidden unit k in the first layer is the sum of its
-    curves over all features plus a constant, its mean over the samples:
-    :math:`z_k(x) = \bar z_k + \sum_j c_{jk}(x_j)`. What follows the first layer mixes units and
-    features, so partial dependences do not add up to the prediction, but for networks without
-    hidden layers and with the identity as link: there both panels show the same curve.
+    The contributions are exact: :math:`z_k(x) = \bar z_k + \sum_j c_{jk}(x_j)` is the
+    pre-activation of unit k, where :math:`\bar z_k` is its mean over the samples. Partial
+    dependences do not add up to the prediction, because the layers after the first one combine
+    features. In a network without hidden layers whose output activation is the identity they do,
+    and both axes show the same curve.
 
-    Make one with :meth:`from_estimator`, which draws it too, and draw it again with :meth:`plot`.
+    Create one with :meth:`from_estimator`, and redraw it with :meth:`plot`.
 
     Parameters
     ----------
     effects : list of :class:`~sklearn.utils.Bunch`
         For each feature that is shown:
 
-        - ``feature``, ``name``: its index and its name; of one-hot columns that are read as one
+        - ``feature``, ``name``: its index and its name; for one-hot columns that are read as one
           category (see ``features`` of :meth:`from_estimator`) the indices, and "first..last";
-        - ``grid_values``: ndarray of shape (n_values,), increasing; of a category the levels, the
-          most frequent one first, of one-hot columns their indices;
-        - ``level_names``: names of the levels, None for numbers;
-        - ``n_levels``: how many levels the samples have, shown or not, 0 for numbers;
+        - ``grid_values``: ndarray of shape (n_values,), increasing; for a category the levels, the
+          most frequent one first, for one-hot columns their indices;
+        - ``level_names``: names of the levels, None for numeric features;
+        - ``n_levels``: number of levels among the samples, shown or not, 0 for numeric features;
         - ``average``: ndarray of shape (n_values,), the partial dependence at these values;
-        - ``units``: ndarray of int of shape (n_units,), the hidden units that use it most, first
-          the one whose curve has the largest standard deviation over the samples times the norm of
+        - ``missing``: float, the partial dependence for a missing value; None for a category, and
+          if no sample has one;
+        - ``units``: ndarray of int of shape (n_units,), the hidden units that depend most on it,
+          ordered by the standard deviation of the contribution over the samples times the norm of
           the outgoing weights of the unit;
-        - ``curves``: ndarray of shape (n_values, n_units), the curves of these units;
-        - ``knots``: ndarray, those of the encoding; empty for a plain feature and a category;
-        - ``deciles``: ndarray of shape (9,), of the samples without gaps; empty for a category.
+        - ``curves``: ndarray of shape (n_values, n_units), the contributions to these units;
+        - ``knots``: ndarray, those of the encoding; empty for a feature that is not encoded;
+        - ``deciles``: ndarray of shape (9,), of the samples without missing values; empty for a
+          category.
     response : str, default="prediction"
-        What is averaged; for the label.
+        What is averaged, for the label.
 
     Attributes
     ----------
     ax_ : ndarray of matplotlib Axes of shape (n_shown, 2)
-        For each feature the panel of the partial dependence, and that of the curves.
+        For each feature the axes of the partial dependence, and of the contributions.
     figure_ : matplotlib Figure
-        The figure that holds the axes.
+        Figure containing the axes.
     lines_ : list of matplotlib Line2D
         Partial dependence, a line for each feature.
+    missing_lines_ : list of matplotlib Line2D
+        Partial dependence for missing values, None for a feature without any.
     curve_lines_ : list of list of matplotlib Line2D
-        For each feature the curves of its units.
+        For each feature the contributions to units.
     deciles_ : list of matplotlib LineCollection
         For each feature the deciles of the samples, short lines on the horizontal axis.
 
     See Also
     --------
-    EncodingDisplay : The pieces that the curves are made of.
+    EncodingDisplay : The encoding of the features.
     sklearn.inspection.PartialDependenceDisplay : Partial dependence of any estimator, of pairs of
         features, and of single samples.
 
@@ -122,17 +140,20 @@ class FeatureEffectDisplay:
     def plot(self, ax=None, *, line_kw=None, curve_kw=None):
         """Draw the effects.
 
-        Panels of one kind have the same vertical axis, so that features can be compared.
+        Axes of one kind have the same vertical limits, so that features can be compared. The
+        horizontal axis has a log scale if the values are positive and the ninth decile is more than
+        thirty times the first.
 
         Parameters
         ----------
         ax : array of matplotlib Axes, default=None
-            Where to draw: two for each feature, of shape (n_shown, 2) or in this order. None makes
-            a new figure.
+            Axes to draw in, two for each feature, of shape (n_shown, 2) or in this order. None
+            creates a new figure.
         line_kw : dict, default=None
-            Passed to :meth:`matplotlib.axes.Axes.plot` for the partial dependence.
+            Keyword arguments passed to :meth:`matplotlib.axes.Axes.plot` for the partial
+            dependence.
         curve_kw : dict, default=None
-            The same for the curves of the units.
+            The same for the contributions.
 
         Returns
         -------
@@ -145,6 +166,7 @@ class FeatureEffectDisplay:
         self.ax_ = make_panels(plt, ax, len(self.effects), _HEIGHTS)
         self.figure_ = self.ax_[0, 0].figure
         self.lines_, self.curve_lines_, self.deciles_ = [], [], []
+        self.missing_lines_ = []
         line_kw, curve_kw = _long_names(line_kw or {}), _long_names(curve_kw or {})
         for (upper, lower), effect in zip(self.ax_, self.effects, strict=True):
             levels = effect.get("level_names")
@@ -154,16 +176,21 @@ class FeatureEffectDisplay:
             if levels is not None:  # they have no order
                 style["linestyle"] = "none"
             self.lines_ += upper.plot(x, effect.average, **style | line_kw)
+            self.missing_lines_.append(_draw_missing(upper, effect))
             self.curve_lines_.append(self._draw_curves(lower, effect, x, curve_kw))
             self.deciles_.append(mark_along_axis(lower, effect.deciles))
-            upper.set_title(effect.name, fontsize=10)
+            upper.set_title(shortened(effect.name), fontsize=10)
             upper.tick_params(labelbottom=False)
-            if levels is None:
-                few_ticks(lower, x)
-            else:
+            if levels is not None:
                 _level_ticks(lower, levels, effect.n_levels)
+            elif few or not log_if_skewed(lower, *effect.deciles[[0, -1]], x, _SKEWED):
+                few_ticks(lower, x)
         for axes, values in zip(self.ax_.T, ("average", "curves"), strict=True):
-            limits = _limits([effect[values] for effect in self.effects])
+            shown = [effect[values] for effect in self.effects]
+            if values == "average":
+                missing = [effect.get("missing") for effect in self.effects]
+                shown += [np.array([value]) for value in missing if value is not None]
+            limits = _limits(shown)
             for axis in axes:
                 axis.set_ylim(limits)
                 if not is_at_left(axis):
@@ -171,7 +198,7 @@ class FeatureEffectDisplay:
         for upper, lower in self.ax_:
             if is_at_left(upper):
                 upper.set_ylabel(f"partial dependence:\n{self.response}", fontsize=9)
-                lower.set_ylabel("unit curves", fontsize=9)
+                lower.set_ylabel("contribution\nto units", fontsize=9)
         return self
 
     @classmethod
@@ -198,72 +225,72 @@ class FeatureEffectDisplay:
         Parameters
         ----------
         estimator : estimator
-            Fitted :class:`MDLAMClassifier` or :class:`MDLAMRegressor`, with or without an
-            ``encoder_``; MLPClassifier and MLPRegressor are shown too. Of a search it is the best
-            estimator. Of a Pipeline it is the last step: the features are those that the steps
-            before it make of X.
+            Fitted :class:`MDLAMClassifier` or :class:`MDLAMRegressor`, or another estimator with
+            ``coefs_`` such as MLPClassifier. For a search its ``best_estimator_`` is used. For a
+            Pipeline the last step is used, and the features are the outputs of the steps before.
+            For a TransformedTargetRegressor it is the regressor, which predicts the transformed
+            target.
         X : {array-like, data frame} of shape (n_samples, n_features)
-            Samples to average over: the training samples, or others like them. Categories and gaps
-            may be there as in training.
+            Samples to average over, such as the training samples, in the form that ``estimator``
+            takes, with categories and missing values.
         features : int, str or sequence of these, default=None
-            Features to show, by index or name. None takes the six whose curves are largest: by
-            the root of the sum over units of the squares by which units are ranked. Of many
-            one-hot columns that the estimator reads as one category, those that ``input_names_``
-            knows as "first..last", none has a curve of its own: they are shown together by this
-            name.
+            Features to show, by index or name. None is the six with the largest contributions: by
+            the root of the sum over units of the squares by which units are ordered. One-hot
+            columns that the estimator reads as one category, which ``input_names_`` names
+            "first..last", are shown together by this name.
         target : int or str, default=None
-            Which output. Of a classifier it is a class label, needed with more than two classes;
-            for two classes None is the second one. Of several targets, or labels that do not
-            exclude each other, it is an index, and needed.
+            Output to show. For a classifier this is a class, required with more than two; with
+            two classes None is the second. With several targets, or in multilabel classification,
+            it is an index, and required.
         response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
-            What is averaged for a classifier; "auto" is "predict_proba". For a regressor it is the
+            Method of a classifier to average; "auto" is "predict_proba". For a regressor it is the
             prediction.
         n_units : int or None, default=8
-            Curves to show for a feature, at most; None is all.
+            Maximal number of units whose contributions are shown; None is all.
         percentiles : tuple of float, default=(0.01, 0.99)
-            Of each number the values are shown that lie between these quantiles of the samples.
+            Lower and upper quantile of the values of a numeric feature that are shown.
         grid_resolution : int, default=60
             Number of values of a feature, besides knots: half of them quantiles of the samples,
-            half evenly spaced. A feature of fewer values has all of them.
+            half evenly spaced. A feature with fewer values has all of them.
         subsample : int or None, default=1000
-            Samples that partial dependence is averaged over, and that curves are centered and
-            ranked by, drawn from X where there are more; None takes all.
+            Number of samples to average over, drawn from X if there are more; None uses all.
         random_state : int, RandomState instance or None, default=0
-            What they are drawn from.
+            Determines which samples are drawn.
         feature_names : sequence of str of length n_features, default=None
-            Names of all features. None takes those that the estimator was fitted with, and x0, x1,
-            ... where there were none.
+            Names of all features. None uses those that the estimator was fitted with, or the
+            previous steps of the Pipeline give them, else x0, x1, ...
         ax : array of matplotlib Axes, default=None
-            Where to draw: two for each feature. None makes a new figure.
+            Axes to draw in, two for each feature. None creates a new figure.
         line_kw : dict, default=None
-            Passed to :meth:`matplotlib.axes.Axes.plot` for the partial dependence.
+            Keyword arguments passed to :meth:`matplotlib.axes.Axes.plot` for the partial
+            dependence.
         curve_kw : dict, default=None
-            The same for the curves of the units.
+            The same for the contributions.
 
         Returns
         -------
         display : FeatureEffectDisplay
-            What was drawn; its ``effects`` has the numbers.
+            Object that stores the effects and the matplotlib objects.
 
         Raises
         ------
         ValueError
-            When X is sparse, a feature or the target is not known, a feature has no values or no
-            curve of its own, or an option is not valid.
+            If X is sparse, a feature or the target is not known, a feature has no values or is one
+            of several columns that are read as one category, or an option is not valid.
         sklearn.exceptions.NotFittedError
-            When the estimator is not fitted.
+            If the estimator is not fitted.
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
 
         Notes
         -----
         Partial dependence is that of :func:`sklearn.inspection.partial_dependence` with
-        ``kind="average"``, ``method="brute"`` and categories in ``categorical_features``, at values
-        of our own and over the subsample.
+        ``kind="average"``, ``method="brute"`` and categories in ``categorical_features``, at other
+        grid values and over the subsample.
 
         Examples
         --------
-        The features whose curves are largest, and one output of three:
+        The features with the largest contributions, for one class of three:
 
         >>> from sklearn.datasets import load_iris
         >>> from skmdlam import FeatureEffectDisplay, MDLAMClassifier
@@ -307,6 +334,9 @@ class FeatureEffectDisplay:
                 deciles = np.quantile(x, np.arange(0.1, 1.0, 0.1))
             else:
                 grid, values, deciles = own.codes, own.values, np.empty(0)
+            missing = None
+            if own is None and np.isnan(X[:, j]).any():
+                (missing,) = _partial_dependence(predict, layer, j, np.array([np.nan]))
             units = np.argsort(-layer.spread[j], kind="stable")[:n_units]
             effects.append(
                 Bunch(
@@ -316,6 +346,7 @@ class FeatureEffectDisplay:
                     level_names=None if own is None else own.names,
                     n_levels=0 if own is None else own.n_levels,
                     average=_partial_dependence(predict, layer, j, grid),
+                    missing=missing,
                     units=units,
                     curves=layer.curves(j, grid)[:, units],
                     knots=layer.knots[j],
@@ -418,22 +449,13 @@ class _FirstLayer:
 
 def _network_and_inputs(estimator, X, names):
     """The network inside of a search or a pipeline, what it sees of X, and names of that."""
-    if isinstance(estimator, type):
-        raise ValueError(f"estimator must be fitted; got the class {estimator.__name__}.")
-    check_is_fitted(estimator)
-    if hasattr(estimator, "best_estimator_"):
-        return _network_and_inputs(estimator.best_estimator_, X, names)
-    if hasattr(estimator, "steps"):
-        before, last = estimator[:-1], estimator.steps[-1][1]
-        if len(before.steps):
-            X = before.transform(X)
-            if names is None:
-                with contextlib.suppress(AttributeError):  # a step knows no names
-                    names = list(before.get_feature_names_out())
-        return _network_and_inputs(last, X, names)
-    if not hasattr(estimator, "coefs_"):
-        raise ValueError(f"{type(estimator).__name__} has no coefs_, weights by layer, to show.")
-    return estimator, X, names
+    model, before = unwrapped(estimator)
+    check_has_weights(model)
+    if before and names is None:
+        names = names_of_columns(model, before)
+    for steps in before:
+        X = steps.transform(X)
+    return model, X, names
 
 
 def _checked(X, model):
@@ -515,8 +537,8 @@ def _refuse_parts(shown, blocks, names):
         if asked:
             name = block_name(block, names)
             raise ValueError(
-                f"features: {', '.join(asked)} is one of the columns of zeros and ones that are "
-                f"read as one category: ask for {name!r}."
+                f"features: {', '.join(asked)} is one of the one-hot columns that are read as one "
+                f"category: ask for {name!r}."
             )
 
 
@@ -577,7 +599,10 @@ def _response(layer, target, method):
             )
         target = classes[-1]
     if target not in classes:
-        raise ValueError(f"target must be a class, of {_listed(classes)}; got {target!r}.")
+        near = suggestion(str(target), list(map(str, classes)))
+        raise ValueError(
+            f"target must be a class, of {_listed(classes)}; got {target!r}{near or '.'}"
+        )
     j = classes.index(target)
     name = f"{word} of {target}"
     if respond(X[:1]).ndim == 1:  # for two classes it is that of the second one
@@ -626,7 +651,7 @@ def _partial_dependence(predict, layer, j, grid):
 
 def _level_ticks(axis, names, n_levels):
     """Names of levels below a panel, and how many there are where not all have room."""
-    short = [_shortened(name) for name in names]
+    short = [shortened(name, _MOST_LETTERS) for name in names]
     options = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
     options = options if len(names) > 2 or max(map(len, short), default=0) > 8 else {}
     axis.set_xticks(range(len(names)), short, fontsize=8, **options)
@@ -635,12 +660,17 @@ def _level_ticks(axis, names, n_levels):
         axis.set_xlabel(f"{len(names)} most frequent of {n_levels:,} levels", fontsize=8)
 
 
-def _shortened(name):
-    """A long name without its middle: many names differ at their ends."""
-    if len(name) <= _MOST_LETTERS:
-        return name
-    half = _MOST_LETTERS // 2
-    return f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half + 1 :]}"
+def _draw_missing(axis, effect):
+    """The line of missing values, with its name inside of the axes; None where there are none."""
+    value, average = effect.get("missing"), effect.average
+    if value is None:
+        return None
+    # At the end where the curve is further away.
+    at_left = abs(average[0] - value) > abs(average[-1] - value)
+    x, side = (0.02, "left") if at_left else (0.98, "right")
+    at = axis.get_yaxis_transform()
+    axis.text(x, value, "missing", transform=at, ha=side, va="bottom", fontsize=8)
+    return axis.axhline(value, color="0.2", linestyle=":", linewidth=1.6)
 
 
 def _limits(values):
@@ -653,11 +683,7 @@ def _limits(values):
 
 
 def _check_options(response_method, n_units, percentiles, grid_resolution, subsample):
-    if response_method not in _RESPONSES:
-        raise ValueError(
-            f"response_method must be one of {', '.join(map(repr, _RESPONSES))}; got "
-            f"{response_method!r}."
-        )
+    _check_choice("response_method", response_method, _RESPONSES)
     for name, value, least in (("n_units", n_units, 1), ("subsample", subsample, 2)):
         if value is not None and not (_is_integer(value) and value >= least):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Plot of the pieces that an encoder makes of columns."""
+"""Plot of the encoded values of features."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -7,52 +7,58 @@ from ._feature_panels import (
     MOST_SHOWN,
     few_ticks,
     is_at_left,
+    log_if_skewed,
     make_panels,
     mark_along_axis,
     names_of_features,
     places_of_features,
+    shortened,
 )
-from .display import _COLORS, _long_names, _pyplot, _unwrapped
+from .display import _COLORS, _long_names, _pyplot, names_of_columns, unwrapped
 from .encoding import PiecewiseLinearEncoder
 
 # Evenly spaced values of a column at which its pieces are drawn, besides knots and quantiles.
 _N_VALUES = 200
+# Positive knots have a log scale where the last inner one is so many times the first.
+_SKEWED = 10.0
 
 
 class EncodingDisplay:
-    """Pieces of a piecewise-linear encoding, each of which rises from 0 to 1 between two knots.
+    """Encoded values of a piecewise-linear encoding, by feature.
 
-    Make one with :meth:`from_encoder`, which draws it too, and draw it again with :meth:`plot`.
+    Each bin of a feature is encoded by a function that rises from 0 to 1 between two knots.
+
+    Create one with :meth:`from_estimator`, and redraw it with :meth:`plot`.
 
     Parameters
     ----------
-    knots : list of ndarray of shape (n_pieces + 1,)
-        For each feature that is shown where its pieces begin and end, increasing.
+    knots : list of ndarray of shape (n_bins + 1,)
+        For each feature that is shown the edges of its bins, increasing.
     values : list of ndarray of shape (n_values,)
-        Some values of each feature, increasing.
-    pieces : list of ndarray of shape (n_values, n_pieces)
-        Its pieces at these values.
+        Values of each feature, increasing.
+    pieces : list of ndarray of shape (n_values, n_bins)
+        Encoded values at these.
     feature_names : sequence of str, default=None
         Names of these features; None is x0, x1, ...
     gaps : sequence of bool, default=None
-        Which of them had gaps among the training samples. A gap is 0 in all pieces, and 1 in a
-        column of its own, which the title of the panel tells of. None is none.
+        Which of them had missing values in training. A missing value is 0 in all bins, and 1 in an
+        indicator column, which the title mentions. None is none.
 
     Attributes
     ----------
     ax_ : ndarray of matplotlib Axes of shape (n_shown,)
-        A panel for each feature.
+        Axes of each feature.
     figure_ : matplotlib Figure
-        The figure that holds the axes.
+        Figure containing the axes.
     lines_ : list of list of matplotlib Line2D
-        For each feature its pieces.
+        For each feature a line for each bin.
     marks_ : list of matplotlib LineCollection
         For each feature its knots, short lines on the horizontal axis.
 
     See Also
     --------
     PiecewiseLinearEncoder : The encoding.
-    FeatureEffectDisplay : What a network has made of the pieces.
+    FeatureEffectDisplay : What a network learned of the features.
 
     Examples
     --------
@@ -61,7 +67,7 @@ class EncodingDisplay:
     >>> x = np.array([0.0, 1.0, 4.0])
     >>> display = EncodingDisplay([x], [x], [np.array([[0, 0], [1, 0], [1, 1]])]).plot()
     >>> display.ax_[0].get_title()
-    'x0: 2 pieces'
+    'x0: 2 bins'
     """
 
     def __init__(self, knots, values, pieces, *, feature_names=None, gaps=None):
@@ -72,14 +78,17 @@ class EncodingDisplay:
         self.gaps = gaps
 
     def plot(self, ax=None, *, line_kw=None):
-        """Draw the pieces.
+        """Draw the encoded values.
+
+        The horizontal axis has a log scale if the values are positive and most of the bins would be
+        too narrow to be seen.
 
         Parameters
         ----------
         ax : matplotlib Axes or array of Axes, default=None
-            Where to draw: one for each feature. None makes a new figure.
+            Axes to draw in, one for each feature. None creates a new figure.
         line_kw : dict, default=None
-            Passed to :meth:`matplotlib.axes.Axes.plot` for every piece.
+            Keyword arguments passed to :meth:`matplotlib.axes.Axes.plot` for every bin.
 
         Returns
         -------
@@ -100,10 +109,12 @@ class EncodingDisplay:
             self.lines_.append(self._draw_pieces(axis, values, pieces, options))
             self.marks_.append(mark_along_axis(axis, knots))
             n_pieces = len(knots) - 1
-            title = f"{name}: {n_pieces} piece{'s' if n_pieces > 1 else ''}"
-            axis.set_title(title + (", gaps" if has_gaps else ""), fontsize=10)
+            title = f"{shortened(name)}: {n_pieces} bin{'s' if n_pieces > 1 else ''}"
+            axis.set_title(title + (" + missing" if has_gaps else ""), fontsize=10)
             axis.set_ylim(-0.1, 1.05)  # the marks are below the lines
-            few_ticks(axis, knots)
+            inner = np.asarray(knots)[[1, -2]]
+            if n_pieces < 3 or not log_if_skewed(axis, *inner, knots, _SKEWED):
+                few_ticks(axis, knots)
             axis.margins(x=0.02)
             axis.set_yticks([0, 0.5, 1], ["0", "0.5", "1"] if is_at_left(axis) else [])
             if is_at_left(axis):
@@ -111,41 +122,42 @@ class EncodingDisplay:
         return self
 
     @classmethod
-    def from_encoder(cls, encoder, features=None, *, feature_names=None, ax=None, line_kw=None):
-        """Draw the pieces of a fitted encoder, or of the one inside of a fitted estimator.
+    def from_estimator(cls, estimator, features=None, *, feature_names=None, ax=None, line_kw=None):
+        """Draw the encoding of a fitted estimator, or of a fitted encoder.
 
         Parameters
         ----------
-        encoder : PiecewiseLinearEncoder or estimator
-            A fitted encoder, or a fitted :class:`MDLAMClassifier` or :class:`MDLAMRegressor`, whose
-            ``encoder_`` is taken. Of a Pipeline it is the last step, of a search its best
-            estimator.
+        estimator : estimator or PiecewiseLinearEncoder
+            A fitted :class:`MDLAMClassifier` or :class:`MDLAMRegressor`, whose ``encoder_`` is
+            used, or a fitted encoder. For a Pipeline the last step is used, for a search its
+            ``best_estimator_``.
         features : int, str or sequence of these, default=None
-            Features to show, by index or name. None takes the first six that have pieces. Those of
-            an estimator are the columns of its X and, by name, the scores that it gives to levels
-            of categories, such as "city_score"; see ``input_names_``. Categories have no pieces.
-        feature_names : sequence of str, one for each feature, default=None
-            Names of all columns of X. None takes those that the encoder, or the estimator, was
-            fitted with, and x0, x1, ... where there were none.
+            Features to show, by index or name. None is the first six with at least one bin. The
+            features are the columns that the estimator was fitted on and, by name, the scores
+            of categories with many levels, such as "city_score"; see ``input_names_``. Other
+            categories have no bins.
+        feature_names : sequence of str of length n_features, default=None
+            Names of all features. None uses those that the estimator was fitted with, or the
+            previous steps of the Pipeline give them, else x0, x1, ...
         ax : matplotlib Axes or array of Axes, default=None
-            Where to draw: one for each feature. None makes a new figure.
+            Axes to draw in, one for each feature. None creates a new figure.
         line_kw : dict, default=None
-            Passed to :meth:`matplotlib.axes.Axes.plot` for every piece.
+            Keyword arguments passed to :meth:`matplotlib.axes.Axes.plot` for every bin.
 
         Returns
         -------
         display : EncodingDisplay
-            What was drawn.
+            Object that stores the encoded values and the matplotlib objects.
 
         Raises
         ------
         ValueError
-            When the estimator has plain columns, a feature is not known, or it has no pieces:
-            it is a category, or has one or two values.
+            If the features of the estimator are not encoded, a feature is not known, or it has no
+            bins: it is a category, or has at most two values.
         sklearn.exceptions.NotFittedError
-            When the encoder is not fitted.
+            If the estimator is not fitted.
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
 
         Examples
         --------
@@ -153,10 +165,14 @@ class EncodingDisplay:
         >>> from skmdlam import EncodingDisplay, PiecewiseLinearEncoder
         >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
         >>> encoder = PiecewiseLinearEncoder(n_bins=4).fit(X)
-        >>> display = EncodingDisplay.from_encoder(encoder, ["age", "bmi"])
+        >>> display = EncodingDisplay.from_estimator(encoder, ["age", "bmi"])
         >>> [len(lines) for lines in display.lines_]
         [4, 4]
         """
+        encoder, before = unwrapped(estimator)
+        if feature_names is None and before:
+            check_is_fitted(encoder)
+            feature_names = names_of_columns(encoder, before)
         encoder, inside, categories = _encoder_of(encoder)
         names, column_of = _columns(encoder, inside, feature_names)
         made = encoder._pieces
@@ -168,7 +184,9 @@ class EncodingDisplay:
         if features is None:
             shown = list(with_pieces)[:MOST_SHOWN]
             if not shown:
-                raise ValueError("No feature has pieces: each has one or two values.")
+                raise ValueError(
+                    "No feature has bins: all are categories, or have at most two values."
+                )
         else:
             shown = places_of_features(features, names)
         _check_have_pieces(shown, with_pieces, names, categories, column_of)
@@ -187,6 +205,32 @@ class EncodingDisplay:
         )
         return display.plot(ax=ax, line_kw=line_kw)
 
+    @classmethod
+    def from_encoder(cls, encoder, features=None, *, feature_names=None, ax=None, line_kw=None):
+        """Same as :meth:`from_estimator`.
+
+        Parameters
+        ----------
+        encoder : PiecewiseLinearEncoder or estimator
+            A fitted encoder, or an estimator that has one.
+        features : int, str or sequence of these, default=None
+            Features to show, by index or name.
+        feature_names : sequence of str of length n_features, default=None
+            Names of all features.
+        ax : matplotlib Axes or array of Axes, default=None
+            Axes to draw in, one for each feature.
+        line_kw : dict, default=None
+            Keyword arguments passed to :meth:`matplotlib.axes.Axes.plot` for every bin.
+
+        Returns
+        -------
+        display : EncodingDisplay
+            Object that stores the encoded values and the matplotlib objects.
+        """
+        return cls.from_estimator(
+            encoder, features, feature_names=feature_names, ax=ax, line_kw=line_kw
+        )
+
     @staticmethod
     def _draw_pieces(axis, values, pieces, options):
         lines = []
@@ -198,7 +242,6 @@ class EncodingDisplay:
 
 def _encoder_of(encoder):
     """The encoder, or that of an estimator; what it encodes of the estimator's X; categories."""
-    encoder = _unwrapped(encoder)
     check_is_fitted(encoder)
     if isinstance(encoder, PiecewiseLinearEncoder):
         if getattr(encoder, "_is_inside", False):
@@ -211,8 +254,8 @@ def _encoder_of(encoder):
         raise ValueError(f"{name} has no encoder_: pass a fitted PiecewiseLinearEncoder.")
     if encoder.encoder_ is None:
         raise ValueError(
-            f"This {name} has plain columns, without pieces: its encoder_ is None. "
-            'encoding="piecewise" encodes them.'
+            f"This {name} has no encoding to show: its encoder_ is None. "
+            'Fit it with encoding="piecewise".'
         )
     mask = encoder.is_categorical_
     categories = () if mask is None else np.flatnonzero(mask).tolist()
@@ -240,17 +283,17 @@ def _check_have_pieces(shown, with_pieces, names, categories, column_of):
     plain = [place for place in shown if place not in with_pieces]
     levels = [names[place] for place in plain if place in categories]
     if levels:
-        raise ValueError(f"{', '.join(levels)}: no pieces to show, these are categories.")
+        raise ValueError(f"{', '.join(levels)}: no bins to show, these are categories.")
     coded = [names[place] for place in plain if column_of[place] is None]
     if coded:
         raise ValueError(
-            f"{', '.join(coded)}: no pieces to show, these are columns of zeros and ones that are "
-            "read as one category."
+            f"{', '.join(coded)}: no bins to show, these are one-hot columns that are read as "
+            "one category."
         )
     if plain:
         raise ValueError(
-            f"{', '.join(names[place] for place in plain)}: no pieces to show, the encoder passes "
-            "on features of one or two values."
+            f"{', '.join(names[place] for place in plain)}: no bins to show, features "
+            "of at most two values are not encoded."
         )
 
 

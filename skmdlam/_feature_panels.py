@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .display import _is_integer
+from .display import _is_integer, suggestion
 
 # So many features are shown where nobody says which.
 MOST_SHOWN = 6
 _FEW_TICKS = 4
+_MOST_LETTERS = 22
 
 
 def names_of_features(feature_names, model, n_features):
@@ -41,7 +42,8 @@ def _place(feature, names):
         if feature in names:
             return names.index(feature)
         some = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-        raise ValueError(f"features: there is no {feature!r} among {some}.")
+        near = suggestion(feature, names)
+        raise ValueError(f"features: there is no {feature!r} among {some}{near or '.'}")
     if not _is_integer(feature) or not 0 <= feature < len(names):
         raise ValueError(
             f"features must be names, or indices from 0 to {len(names) - 1}; got {feature!r}."
@@ -82,13 +84,14 @@ def make_panels(plt, ax, n_features, heights=(1.0,)):
         figsize=(max(2.9 * across + 0.4, 5.2), 2.2 * sum(heights) * down + 0.6),
         layout="constrained",
     )
-    cells = figure.add_gridspec(down, across, hspace=0.1)
-    axes = np.empty((n_features, len(heights)), dtype=object)
+    # One grid, so that panels of a row are equally high whatever is written below them.
+    n_rows = len(heights)
+    cells = figure.add_gridspec(n_rows * down, across, height_ratios=list(heights) * down)
+    axes = np.empty((n_features, n_rows), dtype=object)
     for place in range(n_features):
-        cell = cells[place // across, place % across]
-        parts = cell.subgridspec(len(heights), 1, height_ratios=heights, hspace=0.0)
-        for row in range(len(heights)):
-            axes[place, row] = figure.add_subplot(parts[row], sharex=axes[place, 0])
+        for row in range(n_rows):
+            cell = cells[place // across * n_rows + row, place % across]
+            axes[place, row] = figure.add_subplot(cell, sharex=axes[place, 0])
     return axes
 
 
@@ -102,9 +105,54 @@ def few_ticks(axis, values):
     """Ticks that have room in a narrow panel: at all values of a feature, where they are few."""
     if len(values) <= _FEW_TICKS:
         axis.set_xticks(values, [f"{value:g}" for value in values])
-    else:
-        whole = bool(np.equal(np.floor(values), values).all())
-        axis.locator_params(axis="x", nbins=4, integer=whole)
+        return
+    whole = bool(np.equal(np.floor(values), values).all())
+    axis.locator_params(axis="x", nbins=4, integer=whole)
+    low, high = np.min(values), np.max(values)
+    if high - low > 0.01 * max(abs(low), abs(high)):  # else an offset is shorter
+        axis.xaxis.set_major_formatter(lambda x, _: _brief(x))
+
+
+def log_if_skewed(axis, low, high, values, ratio):
+    """Set a log scale, and its ticks, where positive values are crowded at the left end.
+
+    Parameters
+    ----------
+    axis : Axes
+    low, high : float
+        Ends of most of the values.
+    values : ndarray
+        All that is shown.
+    ratio : float
+        Of the high to the low end, from which on they are crowded.
+
+    Returns
+    -------
+    whether : bool
+    """
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    if not (np.min(values) > 0 and high > ratio * low):
+        return False
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(numticks=5))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_major_formatter(lambda x, _: _brief(x))
+    return True
+
+
+def _brief(x):
+    """A number without the zeros and signs of its exponent."""
+    mantissa, _, exponent = f"{x:.6g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if exponent else mantissa
+
+
+def shortened(name, most=_MOST_LETTERS):
+    """A long name without its middle: many names differ at their ends."""
+    if len(name) <= most:
+        return name
+    half = most // 2
+    return f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half + 1 :]}"
 
 
 def mark_along_axis(axis, values, **line_kw):

@@ -1,11 +1,12 @@
 """What watches a fit while it runs: the samples of validation, and scikit-learn's callbacks."""
 
 import copy
+from functools import partial
 
 import numpy as np
 from sklearn.metrics import check_scoring
 
-from ._compat import callback_context
+from ._compat import callback_context, with_classes
 from ._encoding import seen_by_network
 from ._reader import Reader
 from .engine.problem import forward
@@ -51,6 +52,7 @@ class ValidationMonitor:
         weight = validation.weight
         self._weight = {} if weight is None else {"sample_weight": weight}
         self._scorer = check_scoring(self._estimator, scoring=estimator.scoring)
+        self._names_classes = False  # to the scorer
         self.scores, self.losses, self.best = [], [], None
         self._best_score, self._idle = -np.inf, 0
 
@@ -60,7 +62,7 @@ class ValidationMonitor:
         estimator.coefs_, estimator.intercepts_ = run.weights()
         loss = self._loss()
         try:
-            score = float(self._scorer(estimator, data.X, data.y, **self._weight))
+            score = float(self._score())
         except TypeError as error:
             if "sample_weight" not in str(error):
                 raise
@@ -69,9 +71,11 @@ class ValidationMonitor:
                 "class_weight give the validation samples weights: choose another scoring."
             ) from error
         if self._must_score and not np.isfinite(score):
+            missing = self._missing_classes().tolist()
+            why = f", and none of them is of the classes {missing}" if missing else ""
             raise ValueError(
                 f"early_stopping=True: the score on {data.X.shape[0]} validation samples is "
-                f"{score}. Set more samples apart (validation_fraction) or choose another "
+                f"{score}{why}. Set more samples apart (validation_fraction) or choose another "
                 "scoring."
             )
         # Together, so that an interrupt leaves curves of one length.
@@ -89,6 +93,34 @@ class ValidationMonitor:
             run.cool_down()
             return False
         return True
+
+    def _score(self):
+        estimator, data = self._estimator, self._data
+        scorer = partial(self._scorer, estimator, data.X, data.y, **self._weight)
+        if self._names_classes:
+            return with_classes(scorer, estimator.classes_)
+        try:
+            return scorer()
+        except ValueError as error:
+            missing = self._missing_classes()
+            if not missing.size:
+                raise
+            try:  # metrics of probabilities want to be told what the columns are
+                score = with_classes(scorer, estimator.classes_)
+            except Exception:
+                raise ValueError(
+                    f"The scoring of {len(data)} validation samples failed; none of them is of the "
+                    f"classes {missing.tolist()}: {str(error).rstrip('.')}. Set more samples "
+                    "apart (validation_fraction), give X_val and y_val, or choose another scoring."
+                ) from error
+            self._names_classes = True
+            return score
+
+    def _missing_classes(self):
+        """Classes that no validation sample is of."""
+        if not hasattr(self._estimator, "classes_") or self._estimator._multilabel:
+            return np.array([])
+        return np.setdiff1d(self._estimator.classes_, self._data.y)
 
     def _loss(self):
         estimator, data = self._estimator, self._data
@@ -120,11 +152,11 @@ class Callbacks:
         self._sweep = None
         self._tell(self._context, "begin")
 
-    def _tell(self, context, when, run=None):
+    def _tell(self, context, when, attributes=None):
         if context is None:
             return False
-        state = {} if run is None else {"reconstruction_attributes": lambda: _state(run)}
-        return getattr(context, f"call_on_fit_task_{when}")(**self._arguments, **state)
+        tell = getattr(context, f"call_on_fit_task_{when}")
+        return tell(**self._arguments, reconstruction_attributes=attributes)
 
     def __enter__(self):
         return self
@@ -137,16 +169,16 @@ class Callbacks:
         """Say that a sweep begins."""
         if self._context is not None:
             self._sweep = self._context.subcontext(task_name="iteration")
-            self._tell(self._sweep, "begin", run)
+            self._tell(self._sweep, "begin", partial(_state, run))
 
     def after_sweep(self, run):
         """Say that it is over; true when a callback asks to stop."""
         sweep, self._sweep = self._sweep, None
-        return bool(self._tell(sweep, "end", run))
+        return bool(self._tell(sweep, "end", partial(_state, run)))
 
     def end(self):
-        """Say that the fit is over."""
-        self._tell(self._context, "end")
+        """Say that the fit is over, and the estimator fitted."""
+        self._tell(self._context, "end", {})
 
 
 def _state(run):

@@ -39,35 +39,36 @@ def regularization_path(
     y_test=None,
     return_estimator=False,
 ):
-    """Fit a network at many strengths of a penalty, from one that drops all inputs downwards.
+    """Compute the regularization path of a network, with warm starts along the path.
 
-    What :func:`~sklearn.linear_model.lasso_path` is for a linear model. Each fit starts from the
-    one before, on all samples at once (``batch_size=None``). Zero weights are a stationary point of
-    a network, so that the fits run from the smallest alpha, where the network is dense, to the
-    largest one, as in LassoNet [1]_; they are given in the order of ``lasso_path``, ``alphas``
-    decreasing.
+    This is to a network what :func:`~sklearn.linear_model.lasso_path` is to a linear model. Each
+    fit starts from the weights of the one before, in full-batch mode (``batch_size=None``). If all
+    weights are zero they are a stationary point of a network, so the fits are done from the
+    smallest alpha, where the network is dense, to the largest, as in LassoNet [1]_. They are
+    returned in the order of ``lasso_path``, with decreasing ``alphas``.
 
     Parameters
     ----------
     estimator : MDLAMClassifier or MDLAMRegressor
-        What is fitted; it is cloned. Its penalty takes weights to zero: "group", where all weights
-        of an input go together, "l1", "elasticnet", or a :class:`~skmdlam.penalties.Penalty` of
-        that kind. ``alpha``, ``batch_size`` and ``warm_start`` are set by the path. Penalties act
-        on weights in the units of X: scale the columns first. The inputs below are those of the
-        first layer, ``input_names_``: of a category its levels, and with an ``encoding`` that is
-        asked for (not "auto") the encoded columns.
+        Estimator to fit; it is cloned. Its penalty has to be sparsity-inducing: "group", which
+        drops all weights of a feature together, "l1", "elasticnet", or such a
+        :class:`~skmdlam.penalties.Penalty`. ``alpha``, ``batch_size`` and ``warm_start`` are set
+        by this function. The penalties act on weights in the units of X, so scale the features
+        first. The features below are the inputs of the first layer, ``input_names_``: for a
+        category one for each level, and with an ``encoding`` other than "auto" and None the encoded
+        columns.
     X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
         Training samples.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-        Their targets.
+        Target values.
     alphas : array-like of shape (n_alphas,), default=None
-        Strengths, positive and strictly decreasing. None is a grid of ``n_alphas``, evenly spaced
-        on a log scale, which ends with the first one that leaves no input.
+        Strengths of the penalty, positive and strictly decreasing. None is a grid of ``n_alphas``
+        values, evenly spaced on a log scale, that ends with the first one that drops all features.
     n_alphas : int, default=30
-        Number of strengths of the grid, at least 2. Not used with ``alphas``.
+        Number of values in the grid, at least 2. Ignored if ``alphas`` is given.
     eps : float, default=1e-3
-        Length of the grid: the smallest alpha over the largest, between 0 and 1. Not used with
-        ``alphas``.
+        Length of the path: the smallest alpha over the largest, between 0 and 1. Ignored if
+        ``alphas`` is given.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the training samples.
     X_test, y_test : array-likes, default=None
@@ -81,45 +82,45 @@ def regularization_path(
         With an entry, or a row, for each strength:
 
         alphas : ndarray of shape (n_alphas,)
-            Strengths, decreasing.
+            Strengths of the penalty, decreasing.
         coefs, intercepts : list of list of ndarray
             Weights and intercepts of each layer.
         norms : ndarray of shape (n_alphas, n_inputs)
-            Norms of the weights of each input in the first layer; exactly 0 where it is not used.
+            Norms of the weights of each feature in the first layer; exactly 0 for dropped features.
         n_features_used : ndarray of shape (n_alphas,)
-            Inputs with weights that are not zero.
+            Number of features with nonzero weights.
         losses : ndarray of shape (n_alphas,)
-            The training objective J, per unit of sample weight.
+            Training objective per unit of sample weight.
         n_iter : ndarray of shape (n_alphas,)
-            Sweeps of each fit.
+            Number of iterations of each fit.
         train_scores : ndarray of shape (n_alphas,)
             ``estimator.score`` on the training samples.
         test_scores : ndarray of shape (n_alphas,) or None
-            The same on the test samples, where they are given.
+            ``estimator.score`` on the test samples, if they are given.
         feature_names : ndarray of shape (n_inputs,) or None
-            Names of the inputs; None for plain columns of an array.
+            Names of the features; None if X was an array of numbers.
         estimators : list of estimators
-            With ``return_estimator=True``.
+            Only returned if ``return_estimator=True``.
 
     Raises
     ------
     ValueError
-        When a parameter is not valid, or the penalty does not take weights to zero.
+        If a parameter is not valid, or the penalty is not sparsity-inducing.
 
     Warns
     -----
     ConvergenceWarning
-        When ``max_iter`` sweeps were not enough for some of the fits.
+        If some of the fits have not converged in ``max_iter`` iterations.
 
     See Also
     --------
-    RegularizationPathDisplay : The plot of a path.
-    sklearn.linear_model.lasso_path : The path of a linear model.
+    RegularizationPathDisplay : Plot of a path.
+    sklearn.linear_model.lasso_path : Path of a linear model.
 
     Notes
     -----
-    The strengths of the other penalties in J are estimated once, and are the same on all of the
-    path. An input that was dropped may come back at a larger alpha, which is rare.
+    The strengths of the other penalties in the training objective are estimated once, and are the
+    same along the path. A feature that was dropped may come back at a larger alpha, which is rare.
 
     References
     ----------

@@ -5,36 +5,39 @@ import numpy as np
 from ._path import regularization_path
 from .display import _COLORS, _plain_numbers, _pyplot
 
-# Told apart by color-blind readers; as many inputs have a name in the legend.
+# Norms of less than so much of the largest one have no say in the order.
+_NEARLY_ZERO = 0.01
+# Lines that have a color more than once differ by these.
 _STYLES = ("-", "--", ":")
 
 
 class RegularizationPathDisplay:
-    """Norms of the weights of each input over the strength of a penalty, and the scores.
+    """Norms of the weights of each feature by the strength of a penalty, and scores.
 
-    Make one with :meth:`from_estimator`, which fits the path and draws it, or from a path that
-    :func:`regularization_path` has returned, and draw it with :meth:`plot`.
+    Create one with :meth:`from_estimator`, which fits the path, or from a path that
+    :func:`regularization_path` has returned; draw it with :meth:`plot`.
 
     Parameters
     ----------
     path : :class:`~sklearn.utils.Bunch`
-        What :func:`regularization_path` returns.
+        Returned by :func:`regularization_path`.
     feature_names : sequence of str, default=None
-        Names of the inputs. None takes those of the path: of the columns of a data frame and of
-        what was made of them, and x0, x1, ... for plain columns of an array.
+        Names of the features, which are the inputs of the first layer. None uses those of the
+        path, or x0, x1, ... if the training samples were an array.
 
     Attributes
     ----------
     ax_ : ndarray of matplotlib Axes of shape (2,)
-        Above the norms, below the scores.
+        Axes of the norms, and of the scores.
     figure_ : matplotlib Figure
-        The figure that holds the axes.
+        Figure containing the axes.
     lines_ : list of matplotlib Line2D
-        Norms, a line for each input in the order of the inputs.
+        Norms, a line for each feature.
     score_lines_ : list of matplotlib Line2D
-        Score on the training samples, and on the test samples where there are any.
+        Score on the training samples, and on the test samples if there are any.
     order_ : ndarray of int of shape (n_inputs,)
-        The inputs, the one that is dropped last first.
+        Indices of the features, the one that is dropped last first. Norms below a hundredth of the
+        largest one count as zero here.
 
     See Also
     --------
@@ -61,12 +64,12 @@ class RegularizationPathDisplay:
         Parameters
         ----------
         ax : sequence of two matplotlib Axes, default=None
-            Where to draw the norms, and the scores. None makes a new figure.
+            Axes for the norms and for the scores. None creates a new figure.
         n_named : int, default=7
-            So many of the inputs that are dropped last have a color and a name; the others are
-            gray.
+            Number of features with a color and a name, those that are dropped last; the others
+            are gray.
         line_kw : dict, default=None
-            Passed to :meth:`matplotlib.axes.Axes.plot` for the norms.
+            Keyword arguments passed to :meth:`matplotlib.axes.Axes.plot` for the norms.
 
         Returns
         -------
@@ -121,20 +124,20 @@ class RegularizationPathDisplay:
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Their targets.
         feature_names : sequence of str, default=None
-            Names of the inputs; see the class.
+            Names of the features; see the class.
         ax : sequence of two matplotlib Axes, default=None
-            Where to draw the norms, and the scores. None makes a new figure.
+            Axes for the norms and for the scores. None creates a new figure.
         n_named : int, default=7
-            Inputs with a color and a name, see :meth:`plot`.
+            Number of features with a color and a name, see :meth:`plot`.
         line_kw : dict, default=None
-            Passed to :meth:`matplotlib.axes.Axes.plot` for the norms.
+            Keyword arguments passed to :meth:`matplotlib.axes.Axes.plot` for the norms.
         **path_params : dict
-            Passed to :func:`regularization_path`: ``n_alphas``, ``X_test``, ``y_test``, ...
+            Parameters of :func:`regularization_path`: ``n_alphas``, ``X_test``, ``y_test``, ...
 
         Returns
         -------
         display : RegularizationPathDisplay
-            What was drawn; its ``path`` has the fits.
+            Object that stores the path and the matplotlib objects.
         """
         path = regularization_path(estimator, X, y, **path_params)
         return cls(path, feature_names=feature_names).plot(ax=ax, n_named=n_named, line_kw=line_kw)
@@ -147,15 +150,18 @@ class RegularizationPathDisplay:
             names = [f"x{j}" for j in range(n_features)]
         if len(names) != n_features:
             raise ValueError(
-                f"feature_names must hold a name for each of the {n_features} inputs; got "
+                f"feature_names must hold a name for each of the {n_features} features; got "
                 f"{len(names)}."
             )
         return list(names)
 
     def _order(self):
-        """Inputs by the largest alpha that uses them, then by their norms there and below."""
+        """Inputs by the largest alpha that uses them, then by their norms there and below.
+
+        What is all but zero is not used: some come back so for a while.
+        """
         norms = np.asarray(self.path.norms)
-        used = norms > 0
+        used = norms > _NEARLY_ZERO * norms.max(initial=0.0)
         last = np.where(used.any(axis=0), used.argmax(axis=0), len(norms))
         at_last = norms[np.minimum(last, len(norms) - 1), np.arange(norms.shape[1])]
         return np.lexsort((-at_last, last))
@@ -189,7 +195,7 @@ class RegularizationPathDisplay:
                 loc="center left",
                 bbox_to_anchor=(1, 0.5),
             )
-        axis.set_ylabel("norm of an input's weights")
+        axis.set_ylabel("norm of the weights\nof each feature")
         axis.set_ylim(0, None)
 
     def _draw_scores(self, axis):
@@ -202,6 +208,7 @@ class RegularizationPathDisplay:
                 path.alphas, path.test_scores, color="#0072B2", label="test samples"
             )
             best = int(np.argmax(path.test_scores))
+            n_best = path.n_features_used[best]
             axis.plot(
                 path.alphas[best],
                 path.test_scores[best],
@@ -210,7 +217,7 @@ class RegularizationPathDisplay:
                 markerfacecolor="white",
                 markeredgewidth=2,
                 color="#0072B2",
-                label=f"best: {path.n_features_used[best]} inputs",
+                label=f"best: {n_best} feature{'s' if n_best != 1 else ''}",
             )
         axis.set_ylabel("score")
         axis.legend(fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
@@ -222,4 +229,4 @@ class RegularizationPathDisplay:
         top = axis.secondary_xaxis("top")
         top.set_xticks(path.alphas[ticks], [str(n) for n in path.n_features_used[ticks]])
         top.set_xticks([], minor=True)
-        top.set_xlabel("inputs in use")
+        top.set_xlabel("number of features used")

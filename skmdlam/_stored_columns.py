@@ -2,6 +2,7 @@
 
 from ._inputs import InputColumns
 from ._reader import Reader
+from ._stored_streams import packed, unpacked
 from .engine.inputs.kinds import Kinds
 from .engine.inputs.levels import CodeColumn, OneHotBlock, TiedNumbers
 from .engine.inputs.pieces import Curve, Pieces
@@ -26,6 +27,8 @@ def plain_state(state):
     state : dict
     """
     state, inputs = dict(state), state.get("_inputs")
+    if isinstance(state.get("_stream"), dict):
+        state["_stream"] = packed(state["_stream"])
     if isinstance(state.get("_reader"), Reader):
         state["_reader"] = state["_reader"].__getstate__()
     if isinstance(inputs, InputColumns):
@@ -49,6 +52,8 @@ def with_columns(state):
         It is changed.
     """
     reader, inputs = state.get("_reader"), state.get("_inputs")
+    if isinstance(state.get("_stream"), dict):
+        state["_stream"] = unpacked(state["_stream"])
     if isinstance(reader, dict):
         state["_reader"] = Reader(**reader)
     if isinstance(inputs, dict):

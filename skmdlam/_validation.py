@@ -213,8 +213,13 @@ def prepare_validation(estimator, X, y, sample_weight, target, training):
     return Samples(X, y, Y, weight)
 
 
-def split_validation(samples, fraction, shuffle, strata, rng):
+def split_validation(samples, fraction, shuffle, strata, rng, *, events=False):
     """Hold out a part of the samples for early stopping.
+
+    Both parts have their share of each class where that is possible. Of classes that are too rare
+    for it, the training part gets the samples: it has every class, also where fewer samples than
+    the fraction says are held out for it. Only where each sample is a class of its own, or without
+    ``shuffle``, a class can be missing there.
 
     Parameters
     ----------
@@ -224,29 +229,77 @@ def split_validation(samples, fraction, shuffle, strata, rng):
     shuffle : bool
         Draw them; else they are the last ones.
     strata : ndarray of shape (n,) or None
-        Classes that both parts must have.
+        Classes.
     rng : numpy.random.RandomState
+    events : bool, default=False
+        Whether ``Y`` is an indicator matrix, of which the training part is to have both values.
 
     Returns
     -------
     training, validation : Samples
     """
     n = len(samples)
-    n_held_out(fraction, n)
-    try:
-        train, test = train_test_split(
-            np.arange(n),
-            test_size=fraction,
-            random_state=rng,
-            shuffle=shuffle,
-            stratify=strata,
-        )
-    except ValueError as error:  # too few samples of a class
-        raise ValueError(
-            f"early_stopping=True with validation_fraction={fraction} cannot put every class on "
-            f"both sides of the split of {n} samples: {error}"
-        ) from error
+    size = n_held_out(fraction, n)
+    options = {"test_size": fraction, "random_state": rng, "shuffle": shuffle}
+    if strata is None:
+        train, test = train_test_split(np.arange(n), **options)
+        if events and shuffle:
+            back = needed_for_training(samples.Y[train], samples.Y[test])
+            train, test = np.r_[train, test[back]], test[~back]
+    else:
+        _, codes = np.unique(strata, return_inverse=True)
+        codes = codes.ravel()
+        state = rng.get_state()
+        try:
+            train, test = train_test_split(np.arange(n), stratify=strata, **options)
+            rare = len(np.unique(codes[train])) <= codes.max()
+        except ValueError:  # a class of one sample, or more classes than samples held out
+            rare = True
+        if rare:
+            rng.set_state(state)
+            train, test = _split_rare(codes, size, rng)
     return samples.take(train), samples.take(test)
+
+
+def _split_rare(codes, size, rng):
+    """Draw samples of each class in proportion, by largest remainders, but not all of a class."""
+    n, counts = len(codes), np.bincount(codes)
+    order, room = rng.permutation(n), counts - 1
+    if not room.any():
+        return order[size:], order[:size]
+    size = min(size, room.sum())
+    ideal = size * counts / n
+    quota = np.minimum(ideal.astype(int), room)
+    by_remainder = np.lexsort((rng.permutation(len(counts)), quota - ideal))
+    while (left := size - quota.sum()) > 0:
+        quota[by_remainder[(quota < room)[by_remainder]][:left]] += 1
+    # By class, and in random order in each.
+    grouped = order[np.argsort(codes[order], kind="stable")]
+    first = np.cumsum(counts) - counts
+    held_out = np.arange(n) - first[codes[grouped]] < quota[codes[grouped]]
+    train, test = grouped[~held_out], grouped[held_out]
+    return rng.permutation(train), rng.permutation(test)
+
+
+def needed_for_training(Y_training, Y_validation):
+    """Which validation samples have a value of an indicator that no training sample has.
+
+    Parameters
+    ----------
+    Y_training, Y_validation : ndarray of shape (n, K)
+        Indicators.
+
+    Returns
+    -------
+    needed : ndarray of bool of shape (n_validation,)
+        One sample for each value that is missing. None is where all samples would be needed.
+    """
+    needed = np.zeros(len(Y_validation), dtype=bool)
+    for value in (0, 1):
+        found = Y_validation == value
+        missing = found.any(axis=0) & ~(Y_training == value).any(axis=0)
+        needed[found.argmax(axis=0)[missing]] = True
+    return needed & ~needed.all()
 
 
 def n_held_out(fraction, n):

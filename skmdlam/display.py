@@ -1,117 +1,134 @@
-"""Plots of fitted estimators: how they converged, and the weights that they found.
+"""Plots of fitted estimators: the curves of their training, and what all displays share.
 
 matplotlib is imported when something is drawn, never before.
 """
 
-import math
+import difflib
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
+from ._encoding import feature_names, level_names
+from ._inputs import block_name
 from ._monitor import LARGEST
 
 # Okabe and Ito: told apart by color-blind readers, and in print. Yellow is too pale for a line.
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_DIVERGING = "RdBu_r"
 _SCALES = ("auto", "log", "linear")
-_KINDS = ("image", "matrix", "sparsity")
-# Names of inputs and units are readable up to so many of them on an axis.
-_MOST_NAMES = 40
+# "auto" takes a log scale where the largest value is so many times the smallest one.
+_LOG_RANGE = 5.0
 _MOST_LETTERS = 60
+_SHORT_METRIC = 10
+# A legend of more entries is beside the axes.
+_MOST_INSIDE = 5
+_BESIDE = {"loc": "center left", "bbox_to_anchor": (1, 0.5)}
 
 
 class _Curve(NamedTuple):
     attribute: str
     panel: str
+    label: str
     style: str = "-"
     absent: str = "it was not recorded"
     best: bool = False
 
 
+_NO_VALIDATION = "the fit had no validation samples"
 _CURVES = {
-    "loss": _Curve("loss_curve_", "loss"),
-    "best_loss": _Curve("loss_curve_", "loss", "-.", best=True),
-    "objective": _Curve("objective_curve_", "loss", "--"),
+    "loss": _Curve("loss_curve_", "loss", "training objective"),
+    "best_loss": _Curve("loss_curve_", "loss", "best so far", "-.", best=True),
+    "objective": _Curve("objective_curve_", "loss", "objective of the solver", "--"),
     "validation_loss": _Curve(
-        "validation_loss_curve_", "loss", ":", "the fit had no validation samples"
+        "validation_loss_curve_", "loss", "validation loss", ":", _NO_VALIDATION
     ),
     "validation": _Curve(
-        "validation_scores_", "validation", absent="the fit had no validation samples"
+        "validation_scores_", "validation", "validation score", absent=_NO_VALIDATION
     ),
-    "rho": _Curve("rho_curve_", "rho"),
-    "gap": _Curve("gap_curve_", "gap"),
-    "epsilon": _Curve("epsilon_curve_", "epsilon"),
+    "rho": _Curve("rho_curve_", "rho", "rho"),
+    "gap": _Curve("gap_curve_", "gap", "constraint residual"),
+    "epsilon": _Curve("epsilon_curve_", "epsilon", "epsilon"),
 }
-_Y_LABELS = {
-    "loss": "loss, mean over samples",
-    "validation": "validation score",
-    "rho": "rho",
-    "gap": "gap of the constraints",
-    "epsilon": "epsilon",
-}
+_OBJECTIVE, _BATCH_LOSS = "training objective", "training loss,\naverage over mini-batches"
+_CHUNK_LOSS = "loss on each chunk\nbefore learning it"
+# Parameters that change the penalties in the training objective.
+_PENALTIES = ("alpha", "penalty", "l1_ratio", "activity_alpha")
 
 
 class ConvergenceDisplay:
-    """Curves of one fit or several over the epochs or sweeps.
+    """Training curves of one or several fitted estimators.
 
-    Make one with :meth:`from_estimator`, which draws it too, and draw it again with :meth:`plot`.
+    Curves share an axes only if they are values of the same quantity. The training objectives of
+    estimators with different losses, the mini-batch averages that MLPClassifier records, and
+    validation scores by different metrics are drawn in axes of their own, one below the other.
+
+    Create one with :meth:`from_estimator`, and redraw it with :meth:`plot`.
 
     Parameters
     ----------
     curves : dict of dict
-        For each name that the legend is to show a dict of its curves: ``{"loss": values, ...}``,
-        a value for each epoch. What :meth:`from_estimator` knows are the names of curves.
+        For each name in the legend a dict of its curves, ``{"loss": values, ...}``, with one value
+        per iteration. The keys are those that :meth:`from_estimator` takes as ``curves``.
     kept : dict, default=None
-        For each name the epoch, counted from 1, whose weights the fit has returned, or None where
-        it is the last one. It is marked.
+        For each name the iteration, counted from 1, whose weights the fit returned, or None if that
+        is the last one. It is marked.
+    quantities : dict of dict, default=None
+        For each name and curve what its values are, the label of the vertical axis, such as
+        ``{"fit": {"loss": "training objective"}}``. Curves of different quantities are drawn in
+        different axes. Curves that are not there have the usual label of their kind.
+    x_label : str, default="iteration"
+        Label of the horizontal axis.
 
     Attributes
     ----------
     ax_ : matplotlib Axes or ndarray of Axes
-        Where the curves are; an array, from top to bottom, where they need more than one panel.
+        Axes with the curves; an array, from top to bottom, if there is more than one quantity.
     figure_ : matplotlib Figure
-        The figure that holds the axes.
+        Figure containing the axes.
     lines_ : list of matplotlib Line2D
-        The curves: by panel, then by estimator in the order given.
+        The curves: by axes, then by estimator in the order given.
     marks_ : list of matplotlib Line2D
-        The marks of the epochs whose weights were kept, in the same order.
+        Marks of the iterations whose weights were returned, in the same order.
 
     See Also
     --------
-    WeightsDisplay : The weights that a fit found.
+    WeightsDisplay : Weights of a layer.
+    sklearn.model_selection.LearningCurveDisplay : Scores by the number of training samples.
 
     Examples
     --------
     >>> from skmdlam import ConvergenceDisplay
     >>> display = ConvergenceDisplay({"fit": {"loss": [3.0, 1.0, 0.5]}}, kept={"fit": 3})
-    >>> display.plot(scale="log").ax_.get_yscale()
+    >>> display.plot().ax_.get_yscale()
     'log'
     """
 
-    def __init__(self, curves, *, kept=None):
+    def __init__(self, curves, *, kept=None, quantities=None, x_label="iteration"):
         self.curves = curves
         self.kept = kept
+        self.quantities = quantities
+        self.x_label = x_label
 
     def plot(self, ax=None, *, scale="auto", line_kw=None):
         """Draw the curves.
 
-        Losses share a panel, and everything else has a panel of its own. In a panel of one
-        estimator colors tell curves apart; else colors tell the estimators apart, and line
-        styles the curves.
+        With one estimator in an axes, colors distinguish the curves. With several, colors
+        distinguish the estimators and line styles the curves.
 
         Parameters
         ----------
         ax : matplotlib Axes or sequence of Axes, default=None
-            Where to draw: one for each panel. None makes a new figure.
+            Axes to draw in, one for each quantity. None creates a new figure.
         scale : {"auto", "log", "linear"}, default="auto"
-            Of the vertical axes. "auto" is "log", but "linear" for scores and for curves with
-            negative values. A log scale leaves out zeros; the legend says where all are zero. A
-            loss that overflowed, which is the largest float in ``loss_curve_``, is left out too.
+            Scale of the vertical axes. "auto" is "log" if all values are positive and the largest
+            is at least five times the smallest; zeros are left out then, and the legend says which
+            curves are all zero. Scores are on a "linear" scale. A loss that overflowed, the largest
+            float in ``loss_curve_``, is left out.
         line_kw : dict, default=None
-            Passed to :meth:`matplotlib.axes.Axes.plot` for every curve.
+            Keyword arguments passed to :meth:`matplotlib.axes.Axes.plot` for every curve.
 
         Returns
         -------
@@ -134,66 +151,84 @@ class ConvergenceDisplay:
         else:
             axes = np.asarray(ax, dtype=object).ravel()
             if len(axes) != len(panels):
+                names = ", ".join(label.replace("\n", " ") for _, label in panels)
                 raise ValueError(
-                    f"ax must hold an Axes for each of the {len(panels)} panel(s) "
-                    f"({', '.join(panels)}); got {len(axes)}."
+                    f"ax must hold an Axes for each of the {len(panels)} quantities that cannot "
+                    f"share one ({names}); got {len(axes)}."
+                    if len(panels) > 1
+                    else f"ax must be a single Axes, for the {names}; got {len(axes)}."
                 )
             figure = axes[0].figure
 
         self.lines_, self.marks_, self._explained = [], [], set()
-        for axis, (panel, curves) in zip(axes, panels.items(), strict=True):
-            self._draw_panel(axis, panel, curves, scales[panel], line_kw or {})
-        axes[-1].set_xlabel("epoch or sweep")
+        for axis, ((panel, label), curves) in zip(axes, panels.items(), strict=True):
+            self._draw_panel(axis, curves, scales[panel, label], line_kw or {})
+            axis.set_ylabel(_with_all(label, {curve for _, curve, _ in curves}))
+        axes[-1].set_xlabel(self.x_label)
         self.ax_ = axes[0] if len(axes) == 1 else axes
         self.figure_ = figure
         return self
 
     @classmethod
     def from_estimator(cls, estimator, *, curves="loss", scale="auto", ax=None, line_kw=None):
-        """Draw the curves of fitted estimators.
+        """Draw the training curves of fitted estimators.
 
         Parameters
         ----------
         estimator : estimator, or list, tuple or dict of estimators
-            Fitted :class:`MDLAMClassifier` or :class:`MDLAMRegressor`; others that have the
-            attributes below, such as MLPClassifier, may stand beside them. Of a Pipeline it is the
-            last step, of a search its best estimator. The keys of a dict are the names in the
-            legend; without them it is the class, and the parameters that differ.
+            Fitted :class:`MDLAMClassifier` or :class:`MDLAMRegressor`; other estimators with the
+            attributes below, such as MLPClassifier, can be added. For a Pipeline the last step is
+            used, for a search its ``best_estimator_``. The keys of a dict are the names in the
+            legend; without them the legend shows the class and the parameters that differ.
         curves : str or sequence of str, default="loss"
-            Which curves, each from an attribute:
+            Curves to draw, each from a fitted attribute:
 
-            - "loss": ``loss_curve_``, the training objective J of the network after each epoch;
+            - "loss": ``loss_curve_``, the training objective per sample after each iteration;
             - "best_loss": the lowest entry of ``loss_curve_`` so far; it ends at ``best_loss_``;
-            - "objective": ``objective_curve_``, what the solver guards (F for "relaxed");
+            - "objective": ``objective_curve_``, what the solver minimizes; for "relaxed" this is
+              the objective of the relaxed problem;
             - "validation_loss": ``validation_loss_curve_``, the loss on the validation samples,
               without penalties;
-            - "validation": ``validation_scores_``, on the validation samples;
-            - "rho", "gap" and "epsilon": ``rho_curve_``, ``gap_curve_`` and ``epsilon_curve_``.
+            - "validation": ``validation_scores_``, the score on the validation samples;
+            - "rho", "gap" and "epsilon": ``rho_curve_``, ``gap_curve_`` (the residual of the
+              constraints) and ``epsilon_curve_``.
 
-            Estimators that lack one are left out of it, as long as another one has it. The epoch
-            whose weights were returned is marked: with ``early_stopping=True`` the first one with
-            the best score, else that of the lowest J, unless it is the last epoch.
+            Estimators that lack a curve are left out of it, as long as another one has it. The
+            iteration whose weights were returned is marked, unless it is the last one: with
+            ``early_stopping=True`` the first one with the best score, else the one with the lowest
+            training objective.
         scale : {"auto", "log", "linear"}, default="auto"
-            Of the vertical axes, see :meth:`plot`.
+            Scale of the vertical axes, see :meth:`plot`.
         ax : matplotlib Axes or sequence of Axes, default=None
-            Where to draw: one for each panel. None makes a new figure.
+            Axes to draw in, one for each quantity. None creates a new figure.
         line_kw : dict, default=None
-            Passed to :meth:`matplotlib.axes.Axes.plot` for every curve.
+            Keyword arguments passed to :meth:`matplotlib.axes.Axes.plot` for every curve.
 
         Returns
         -------
         display : ConvergenceDisplay
-            What was drawn.
+            Object that stores the curves and the matplotlib objects.
 
         Raises
         ------
         ValueError
-            When a curve is not known or no estimator has it, an estimator has none of them, or
-            ``ax`` has another number of panels.
+            If a curve is not known or no estimator has it, an estimator has none of them, or
+            ``ax`` has the wrong number of axes.
         sklearn.exceptions.NotFittedError
-            When an estimator is not fitted.
+            If an estimator is not fitted.
         ImportError
-            Without matplotlib.
+            If matplotlib is not installed.
+
+        Notes
+        -----
+        The training objective includes the penalties. Fits that differ in the parameters of the
+        penalties minimize different functions: they share an axes, whose label says that the
+        penalties differ, and only their shapes are comparable. The accuracy of fits with different
+        settings is compared by "validation".
+
+        :meth:`~MDLAMClassifier.partial_fit` appends the loss on each chunk before it was learned to
+        ``loss_curve_``; if the estimator was fitted before, the curve begins with the training
+        objective of that fit.
 
         Examples
         --------
@@ -201,27 +236,22 @@ class ConvergenceDisplay:
         >>> from sklearn.neural_network import MLPClassifier
         >>> from skmdlam import ConvergenceDisplay, MDLAMClassifier
         >>> X, y = load_iris(return_X_y=True)
-        >>> ours = MDLAMClassifier((20,), early_stopping=True, random_state=0).fit(X, y)
-        >>> theirs = MLPClassifier((20,), max_iter=1000, tol=1e-3, random_state=0).fit(X, y)
-        >>> display = ConvergenceDisplay.from_estimator([ours, theirs])
+        >>> model = MDLAMClassifier((20,), early_stopping=True, random_state=0).fit(X, y)
+
+        The training objective and the validation score, with the iteration whose weights were
+        returned:
+
+        >>> display = ConvergenceDisplay.from_estimator(model, curves=["loss", "validation"])
+        >>> [axis.get_ylabel() for axis in display.ax_]
+        ['training objective', 'validation accuracy']
+
+        MLPClassifier records averages over the mini-batches of an epoch, taken while the weights
+        change. They are not comparable to the training objective; validation scores are:
+
+        >>> mlp = MLPClassifier((20,), early_stopping=True, random_state=0, max_iter=500)
+        >>> display = ConvergenceDisplay.from_estimator([model, mlp.fit(X, y)], curves="validation")
         >>> [line.get_label() for line in display.lines_]
         ['MDLAMClassifier', 'MLPClassifier']
-
-        J after each epoch and the lowest so far; in mini-batches the first may rise:
-
-        >>> noisy = MDLAMClassifier((20,), batch_size=5, random_state=0).fit(X, y)
-        >>> display = ConvergenceDisplay.from_estimator(noisy, curves=["loss", "best_loss"])
-        >>> J, best = (line.get_ydata() for line in display.lines_)
-        >>> bool((best <= J).all() and best[-1] == noisy.best_loss_)
-        True
-
-        The validation score in a panel of its own, with the epoch whose weights were kept:
-
-        >>> display = ConvergenceDisplay.from_estimator(ours, curves=["loss", "validation"])
-        >>> [axis.get_ylabel() for axis in display.ax_]
-        ['loss, mean over samples', 'validation score']
-        >>> len(display.marks_)
-        2
         """
         curves = [curves] if isinstance(curves, str) else list(curves)
         if not curves:
@@ -243,24 +273,37 @@ class ConvergenceDisplay:
         for name, of in found.items():
             if not of:
                 raise ValueError(f"{name} has none of the curves {', '.join(curves)}.")
-        kept = {name: _kept_epoch(model) for name, model in named.items()}
-        return cls(found, kept=kept).plot(ax=ax, scale=scale, line_kw=line_kw)
+        display = cls(
+            found,
+            kept={name: _kept_iteration(model) for name, model in named.items()},
+            quantities=_quantities(named, found),
+            x_label=_x_label(named.values()),
+        )
+        return display.plot(ax=ax, scale=scale, line_kw=line_kw)
 
-    # -- panels -----------------------------------------------------------------------------------
+    # -- axes -------------------------------------------------------------------------------------
 
     def _panels(self):
-        """For each panel a list of (name, curve, values)."""
+        """For each kind and quantity, which is the label, a list of (name, curve, values)."""
         panels = {}
         order = {curve: None for of in self.curves.values() for curve in of}
         for curve in order:
             _check_choice("curves", curve, _CURVES)
-            panels.setdefault(_CURVES[curve].panel, [])
+            for name, of in self.curves.items():
+                if curve in of:
+                    panels.setdefault(self._panel_of(name, curve), [])
         for name, of in self.curves.items():
             for curve, values in of.items():
-                panels[_CURVES[curve].panel].append((name, curve, np.asarray(values, dtype=float)))
+                values = np.asarray(values, dtype=float)
+                panels[self._panel_of(name, curve)].append((name, curve, values))
         if not panels:
             raise ValueError("curves holds no curve to draw.")
         return panels
+
+    def _panel_of(self, name, curve):
+        kind = _CURVES[curve].panel
+        usual = _OBJECTIVE if kind == "loss" else _CURVES[curve].label
+        return kind, (self.quantities or {}).get(name, {}).get(curve, usual)
 
     @staticmethod
     def _scale_of(panel, panels, scale):
@@ -271,363 +314,180 @@ class ConvergenceDisplay:
             what = f"a value of {np.nanmin(values):.3g}" if negative else "no value above zero"
             raise ValueError(f'scale="log" cannot show {names}: {what}; use "linear" or "auto".')
         if scale == "auto":
-            scale = "linear" if panel == "validation" or negative or not positive else "log"
+            if panel[0] == "validation" or negative or not positive:
+                return "linear"
+            values = values[(values > 0) & (values < LARGEST)]
+            wide = values.size > 0 and values.max() >= _LOG_RANGE * values.min()
+            return "log" if wide else "linear"
         return scale
 
-    def _draw_panel(self, axis, panel, curves, scale, line_kw):
+    def _draw_panel(self, axis, curves, scale, line_kw):
         kinds = list(dict.fromkeys(curve for _, curve, _ in curves))
-        # The same estimator has the same color in every panel.
+        # The same estimator has the same color in every axes.
         everyone = list(self.curves)
         by_name = len(everyone) > 1
-        colors = _palette(len(everyone) if by_name else len(kinds))
+        n_colors = len(everyone) if by_name else len(kinds)
+        colors = _palette(n_colors)
+        already, handles = len(axis.lines), []
         for name, curve, values in curves:
-            color = colors[everyone.index(name) if by_name else kinds.index(curve)]
+            place = everyone.index(name) if by_name else kinds.index(curve)
+            color = colors[(place + already) % len(colors)]
             parts = [name] if by_name or len(kinds) == 1 else []
-            parts += [curve.replace("_", " ")] if len(kinds) > 1 else []
+            parts += [_CURVES[curve].label] if len(kinds) > 1 else []
             label = ", ".join(parts)
             if scale == "log" and not (values > 0).any():
                 label += " (all zero)"
             style = {"color": color, "linestyle": _CURVES[curve].style if by_name else "-"}
-            style |= {"label": label, **_long_names(line_kw)}
-            epochs = np.arange(1, len(values) + 1)
+            # One value alone makes no line.
+            style |= {"label": label, "marker": "o" if len(values) == 1 else None}
             shown = np.where(values < LARGEST, values, np.nan)
             shown = np.where(shown > 0, shown, np.nan) if scale == "log" else shown
-            (line,) = axis.plot(epochs, shown, **style)
-            self.lines_.append(line)
+            iterations = np.arange(1, len(values) + 1)
+            handles += axis.plot(iterations, shown, **(style | _long_names(line_kw)))
+        self.lines_ += handles
         axis.set_yscale(scale)
         if scale == "log":
             _plain_numbers(axis.yaxis)
-        axis.set_ylabel(_Y_LABELS[panel])
-        axis.xaxis.get_major_locator().set_params(integer=True)
-        handles = list(axis.lines[-len(curves) :])
-        for line, (name, _, values) in zip(list(handles), curves, strict=True):
-            epoch = (self.kept or {}).get(name)
-            if epoch is None or not 1 <= epoch <= len(values):
+        else:
+            axis.ticklabel_format(axis="y", scilimits=(-3, 5), useOffset=False)
+        axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        entries = _by_color_and_style(handles, curves) if by_name and len(kinds) > 1 else handles[:]
+        for line, (name, _, values) in zip(handles, curves, strict=True):
+            iteration = (self.kept or {}).get(name)
+            if iteration is None or not 1 <= iteration <= len(values):
                 continue
             (mark,) = axis.plot(
-                [epoch],
-                line.get_ydata()[epoch - 1 : epoch],
+                [iteration],
+                line.get_ydata()[iteration - 1 : iteration],
                 marker="o",
                 markersize=8,
                 markerfacecolor="white",
                 markeredgewidth=2,
                 linestyle="none",
                 color=line.get_color(),
-                label="weights kept",
+                label="returned weights",
                 zorder=3,
             )
             if self.marks_ == [] or self.marks_[-1].axes is not axis:
-                handles.append(mark)
+                entries.append(mark)
             self.marks_.append(mark)
-        # A legend for every panel would say the same thing again and again.
-        labels = {handle.get_label() for handle in handles}
+        # The same legend below every axes would say the same thing again and again.
+        labels = {entry.get_label() for entry in entries}
         if labels - self._explained:
-            beside = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if len(handles) > 6 else {}
-            axis.legend(handles=handles, fontsize="small", **beside)
+            if already:  # what somebody has drawn before
+                entries = axis.get_legend_handles_labels()[0]
+            axis.legend(
+                handles=entries,
+                fontsize="small",
+                **(_BESIDE if len(entries) > _MOST_INSIDE else {}),
+            )
             self._explained |= labels
-
-
-class WeightsDisplay:
-    """Weights of one layer: as images, as a matrix, or which of them are zero.
-
-    Make one with :meth:`from_estimator`, which draws it too, and draw it again with :meth:`plot`.
-
-    Parameters
-    ----------
-    coef : ndarray of shape (n_in, n_out)
-        Weights of a layer, a column for each of its units.
-    layer : int, default=0
-        Which layer that is, counted from the inputs; for the title.
-    feature_names : sequence of str, default=None
-        Names of the n_in inputs of the layer.
-
-    Attributes
-    ----------
-    ax_ : matplotlib Axes
-        Where the weights are.
-    figure_ : matplotlib Figure
-        The figure that holds the axes.
-    image_ : matplotlib AxesImage
-        What was drawn; for kind "image" all units are one image, with gaps between them.
-    colorbar_ : matplotlib Colorbar or None
-        Its scale; None for kind "sparsity", which has a legend.
-    units_ : ndarray of int
-        The units that are shown, in order.
-
-    See Also
-    --------
-    ConvergenceDisplay : The curves of a fit.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skmdlam import WeightsDisplay
-    >>> display = WeightsDisplay(np.eye(4)).plot(kind="sparsity")
-    >>> display.ax_.get_title()
-    'Layer 0: 12 of 16 weights are zero (75 %)'
-    """
-
-    def __init__(self, coef, *, layer=0, feature_names=None):
-        self.coef = coef
-        self.layer = layer
-        self.feature_names = feature_names
-
-    def plot(self, ax=None, *, kind="image", image_shape=None, n_units=None, image_kw=None):
-        """Draw the weights.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a new figure.
-        kind : {"image", "matrix", "sparsity"}, default="image"
-            "image": the incoming weights of each unit as an image, the units with the largest
-            weights first. "matrix": a row for each input, a column for each unit. "sparsity": which
-            entries of this matrix are not zero. Colors of the first two are symmetric around zero
-            and end where all but a hundredth of the weights do.
-        image_shape : (int, int), default=None
-            Rows and columns of an image, for kind "image"; its pixels are the inputs, row after
-            row. None is a square.
-        n_units : int, default=None
-            How many units to show, at most: those with the largest weights. None is 16 for kind
-            "image" and all for the others.
-        image_kw : dict, default=None
-            Passed to :meth:`matplotlib.axes.Axes.imshow`.
-
-        Returns
-        -------
-        display : WeightsDisplay
-            This object, with its attributes.
-        """
-        coef = np.asarray(self.coef)
-        if coef.ndim != 2 or 0 in coef.shape:
-            raise ValueError(f"coef must be a matrix with entries; got shape {coef.shape}.")
-        if self.feature_names is not None and len(self.feature_names) != coef.shape[0]:
-            raise ValueError(
-                f"feature_names must hold a name for each of the {coef.shape[0]} inputs of layer "
-                f"{self.layer}; got {len(self.feature_names)}."
-            )
-        _check_choice("kind", kind, _KINDS)
-        n_units = _check_n_units(n_units, kind, coef.shape[1])
-        image_shape = _check_image_shape(image_shape, kind, coef.shape[0])
-        plt = _pyplot(f"{type(self).__name__}.plot")
-
-        if not np.isfinite(coef).all():
-            raise ValueError("coef holds weights that are not finite.")
-        # Stable, so that ties stay in the order of the units.
-        units = np.argsort(-np.linalg.norm(coef, axis=0), kind="stable")[:n_units]
-        self.units_ = units if kind == "image" else np.sort(units)
-        if ax is None:
-            layout = "compressed" if kind == "image" else "constrained"  # images keep their aspect
-            _, ax = plt.subplots(layout=layout, figsize=(6.4, 5.4))
-        self.ax_, self.figure_ = ax, ax.figure
-        draw = {
-            "image": lambda W, kw: self._draw_images(W, image_shape, kw),
-            "matrix": self._draw_matrix,
-            "sparsity": self._draw_sparsity,
-        }[kind]
-        draw(coef[:, self.units_], image_kw or {})
-        return self
-
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator,
-        *,
-        layer=0,
-        kind="image",
-        image_shape=None,
-        n_units=None,
-        feature_names=None,
-        ax=None,
-        image_kw=None,
-    ):
-        """Draw the weights of one layer of a fitted estimator.
-
-        Parameters
-        ----------
-        estimator : estimator
-            Fitted :class:`MDLAMClassifier` or :class:`MDLAMRegressor`, or any other with
-            ``coefs_``. Of a Pipeline it is the last step, of a search its best estimator.
-        layer : int, default=0
-            Which layer, counted from the inputs; a negative number counts from the outputs.
-        kind : {"image", "matrix", "sparsity"}, default="image"
-            "image": the incoming weights of each unit as an image, the units with the largest
-            weights first. "matrix": a row for each input, a column for each unit. "sparsity": which
-            entries of this matrix are not zero. Colors of the first two are symmetric around zero
-            and end where all but a hundredth of the weights do.
-        image_shape : (int, int), default=None
-            Rows and columns of an image, for kind "image"; its pixels are the inputs, row after
-            row. None is a square.
-        n_units : int, default=None
-            How many units to show, at most: those with the largest weights. None is 16 for kind
-            "image" and all for the others.
-        feature_names : sequence of str, default=None
-            Names of the layer's inputs, shown where there are at most 40. None takes those that
-            the estimator was fitted with, ``input_names_`` where it has these; for plain columns of
-            an array numbers.
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a new figure.
-        image_kw : dict, default=None
-            Passed to :meth:`matplotlib.axes.Axes.imshow`.
-
-        Returns
-        -------
-        display : WeightsDisplay
-            What was drawn.
-
-        Raises
-        ------
-        ValueError
-            When there is no such layer or kind, or the image does not have as many pixels as the
-            layer has inputs.
-        sklearn.exceptions.NotFittedError
-            When the estimator is not fitted.
-        ImportError
-            Without matplotlib.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_digits
-        >>> from skmdlam import MDLAMClassifier, WeightsDisplay
-        >>> X, y = load_digits(return_X_y=True)
-        >>> model = MDLAMClassifier((20,), random_state=0).fit(X, y)
-        >>> display = WeightsDisplay.from_estimator(model, image_shape=(8, 8), n_units=9)
-        >>> len(display.units_)
-        9
-        """
-        model = _unwrapped(estimator)
-        check_is_fitted(model)
-        if not hasattr(model, "coefs_"):
-            raise ValueError(f"{type(model).__name__} has no coefs_, weights by layer, to show.")
-        n_layers = len(model.coefs_)
-        if not _is_integer(layer) or not -n_layers <= layer < n_layers:
-            raise ValueError(
-                f"layer must be an integer from 0 to {n_layers - 1}, or from -{n_layers} to -1; "
-                f"got {layer!r}."
-            )
-        layer = int(layer) % n_layers
-        if feature_names is None and layer == 0:
-            feature_names = names_of_inputs(model)
-        display = cls(model.coefs_[layer], layer=layer, feature_names=feature_names)
-        return display.plot(
-            ax=ax, kind=kind, image_shape=image_shape, n_units=n_units, image_kw=image_kw
-        )
-
-    # -- the three kinds --------------------------------------------------------------------------
-
-    def _draw_images(self, W, image_shape, image_kw):
-        rows, columns = image_shape
-        across = min(W.shape[1], math.ceil(math.sqrt(W.shape[1] * rows / columns)))
-        down = -(-W.shape[1] // across)
-        gap = max(1, round(0.1 * min(rows, columns)))
-        mosaic = np.full(
-            (down * (rows + gap) - gap, across * (columns + gap) - gap), np.nan, dtype=float
-        )
-        for place, weights in enumerate(W.T):
-            i, j = (rows + gap) * (place // across), (columns + gap) * (place % across)
-            mosaic[i : i + rows, j : j + columns] = weights.reshape(rows, columns)
-        self._draw_signed(mosaic, image_kw)
-        self.ax_.set_axis_off()
-        n_units = np.shape(self.coef)[1]
-        n_shown = len(self.units_)
-        which = f"all {n_units}" if n_shown == n_units else f"the {n_shown} largest of {n_units}"
-        self.ax_.set_title(f"Layer {self.layer}: weights of {which} units")
-
-    def _draw_matrix(self, W, image_kw):
-        self._draw_signed(W, {"aspect": "auto", **image_kw})
-        self._name_axes(W)
-        self.ax_.set_title(f"Layer {self.layer}: weights")
-
-    def _draw_sparsity(self, W, image_kw):
-        from matplotlib.colors import ListedColormap
-        from matplotlib.patches import Patch
-
-        colors = ["#F0F0F0", "#0072B2"]
-        options = {"aspect": "auto", "cmap": ListedColormap(colors), "vmin": 0, "vmax": 1}
-        self.image_ = self.ax_.imshow((W != 0).astype(float), **options | image_kw)
-        self.colorbar_ = None
-        self._name_axes(W)
-        labels = ("zero", "not zero")
-        patches = [
-            Patch(facecolor=color, edgecolor="0.6", label=label)
-            for color, label in zip(colors, labels, strict=True)
-        ]
-        self.ax_.legend(
-            handles=patches, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, frameon=False
-        )
-        zeros, share = np.count_nonzero(W == 0), 100 * np.mean(W == 0)
-        self.ax_.set_title(
-            f"Layer {self.layer}: {zeros:,} of {W.size:,} weights are zero ({share:.0f} %)"
-        )
-
-    def _draw_signed(self, values, image_kw):
-        """Colors symmetric around zero; a few huge weights would leave the others white."""
-        sizes = np.abs(values[np.isfinite(values) & (values != 0)])
-        limit = np.percentile(sizes, 99) if sizes.size else 1.0
-        options = {"cmap": _DIVERGING, "vmin": -limit, "vmax": limit}
-        self.image_ = self.ax_.imshow(values, **options | image_kw)
-        largest = sizes.max(initial=0.0)
-        self.colorbar_ = self.figure_.colorbar(
-            self.image_,
-            # As high as the weights, whatever their aspect.
-            cax=self.ax_.inset_axes([1.03, 0, 0.04, 1]),
-            label="weight",
-            extend="both" if largest > self.image_.norm.vmax else "neither",
-        )
-
-    def _name_axes(self, W):
-        n_in, n_units = W.shape
-        axis = self.ax_
-        names = self.feature_names
-        if names is not None and n_in <= _MOST_NAMES:
-            axis.set_yticks(range(n_in), list(names))
-        else:
-            axis.yaxis.get_major_locator().set_params(integer=True)
-        axis.set_ylabel("input" if self.layer == 0 else f"unit of layer {self.layer - 1}")
-        all_shown = n_units == np.shape(self.coef)[1]
-        if n_units <= _MOST_NAMES // 2 and not all_shown:
-            axis.set_xticks(range(n_units), self.units_)
-        else:
-            axis.xaxis.get_major_locator().set_params(integer=True)
-        axis.set_xlabel("unit" if all_shown else f"{n_units} largest units")
 
 
 # -- estimators -----------------------------------------------------------------------------------
 
 
-def _unwrapped(estimator):
-    """The network inside a pipeline or a search."""
+def unwrapped(estimator):
+    """The network inside of a pipeline or a search, and the steps before it, from the outside in.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A network, a Pipeline that ends with one, a search, or a TransformedTargetRegressor.
+
+    Returns
+    -------
+    model : estimator
+    before : list of Pipeline
+    """
+    before = []
     while True:
         if isinstance(estimator, type):
             raise ValueError(f"estimator must be fitted; got the class {estimator.__name__}.")
         if hasattr(estimator, "best_estimator_"):
             estimator = estimator.best_estimator_
+        elif hasattr(estimator, "cv_results_"):
+            raise ValueError(
+                f"This {type(estimator).__name__} was fitted with refit=False: there is no "
+                "best_estimator_ to show."
+            )
         elif hasattr(estimator, "steps"):
+            if len(estimator.steps) > 1:
+                before.append(estimator[:-1])
             estimator = estimator.steps[-1][1]
+        elif hasattr(estimator, "regressor_"):
+            estimator = estimator.regressor_
         else:
-            return estimator
+            return estimator, before
 
 
-def names_of_inputs(model):
+def check_has_weights(model):
+    """Refuse what is not fitted, or has no weights by layer."""
+    check_is_fitted(model)
+    if not hasattr(model, "coefs_"):
+        raise ValueError(f"{type(model).__name__} has no coefs_, weights by layer, to show.")
+
+
+def names_of_columns(model, before=()):
+    """Names of the columns that a network was fitted with; None for an array without names.
+
+    Parameters
+    ----------
+    model : estimator
+    before : list of Pipeline, default=()
+        Fitted steps that made its columns.
+    """
+    names = getattr(model, "feature_names_in_", None)
+    if names is not None or not before:
+        return names
+    for steps in before:
+        try:
+            names = steps.get_feature_names_out(names)
+        except (AttributeError, ValueError):  # a step knows no names
+            return None
+    return names if len(names) == getattr(model, "n_features_in_", len(names)) else None
+
+
+def names_of_inputs(model, before=()):
     """Names of the inputs of the first layer; None for plain columns without names."""
-    if getattr(model, "_inputs", None) is not None:
-        return model.input_names_
-    return getattr(model, "feature_names_in_", None)
+    names = names_of_columns(model, before)
+    inputs = getattr(model, "_inputs", None)
+    if inputs is None:
+        return names
+    names = feature_names(model) if names is None else list(names)
+    return inputs.names(names, level_names(model))
+
+
+def features_of_inputs(model, before=()):
+    """Name of the feature that each input of the first layer was made of; None for plain ones."""
+    inputs = getattr(model, "_inputs", None)
+    if inputs is None:
+        return None
+    names = names_of_columns(model, before)
+    names = feature_names(model) if names is None else list(names)
+    names += [block_name(block, names) for block in inputs.blocks]
+    return np.array(names, dtype=object)[inputs.source]
+
+
+def suggestion(name, names):
+    """The end of a message about a name that is much like one of some others, or its last part."""
+    # A column transformer puts the name of its step before that of a column.
+    known = {each.rpartition("__")[2]: each for each in names} | {each: each for each in names}
+    near = [known[each] for each in difflib.get_close_matches(str(name), known, n=1)]
+    return f", did you mean {near[0]!r}?" if near else ""
 
 
 def _named(estimator):
     """Estimators by the name that the legend shows."""
-    if isinstance(estimator, Mapping):
-        named = {str(name): _unwrapped(model) for name, model in estimator.items()}
-    else:
-        several = isinstance(estimator, list | tuple)
-        models = [_unwrapped(model) for model in (estimator if several else [estimator])]
-        named = dict(zip(_names(models), models, strict=True))
-    if not named:
+    several = isinstance(estimator, list | tuple | Mapping)
+    values = estimator.values() if isinstance(estimator, Mapping) else estimator
+    models = [unwrapped(model)[0] for model in (values if several else [estimator])]
+    if not models:
         raise ValueError("estimator must hold at least one fitted estimator; got none.")
-    for model in named.values():
+    for model in models:
         check_is_fitted(model)
-    return named
+    keys = map(str, estimator) if isinstance(estimator, Mapping) else _names(models)
+    return dict(zip(keys, models, strict=True))
 
 
 def _names(models):
@@ -664,18 +524,103 @@ def _values(model, curve):
     return np.minimum.accumulate(values).tolist() if _CURVES[curve].best else values
 
 
-def _kept_epoch(model):
-    """The epoch whose weights were returned, counted from 1; None where it is the last, or none.
+def _kept_iteration(model):
+    """The one whose weights were returned, counted from 1; None where it is the last one, or none.
 
     With early stopping it is the first one with the best validation score. Else the validation
     samples were only watched, and it is the one whose J is that of the weights, ``loss_``.
     """
     scores = _values(model, "validation") if getattr(model, "early_stopping", False) else None
     if scores is not None:
-        return int(np.argmax(scores)) + 1
+        best = int(np.argmax(scores)) + 1
+        return best if best < len(scores) else None
     curve = _values(model, "loss")
     found = [] if curve is None else np.flatnonzero(np.equal(curve, getattr(model, "loss_", None)))
     return int(found[-1]) + 1 if len(found) and found[-1] < len(curve) - 1 else None
+
+
+# -- what curves are the values of ----------------------------------------------------------------
+
+
+def _quantities(named, found):
+    """For each name and curve the label of what its values are: the same label, the same axes."""
+    losses = {name: _loss_of(model) for name, model in named.items()}
+    metrics = {name: _metric_of(model) for name, model in named.items()}
+    bases = {name: _loss_quantity(model) for name, model in named.items()}
+    labels = {}
+    for name in named:
+        peers = [other for other in named if bases[other] == bases[name]]
+        label = bases[name]
+        if len({losses[other] for other in peers}) > 1:
+            label += f"\n({losses[name]})"
+            peers = [other for other in peers if losses[other] == losses[name]]
+        if len({_penalties_of(named[other]) for other in peers}) > 1:
+            label += "\n(penalties differ)"
+        labels[name] = {
+            curve: _of_validation(metrics[name]) if curve == "validation" else label
+            for curve in found[name]
+            if _CURVES[curve].panel in ("loss", "validation")
+        }
+    return labels
+
+
+def _has_objectives(model):
+    return hasattr(model, "objective_curve_")
+
+
+def _learned_a_stream(model):
+    return getattr(model, "stop_reason_", None) == "partial_fit"
+
+
+def _loss_quantity(model):
+    """What ``loss_curve_`` has the values of."""
+    if _has_objectives(model):
+        return _CHUNK_LOSS if _learned_a_stream(model) else _OBJECTIVE
+    return _BATCH_LOSS if hasattr(model, "coefs_") else f"loss of {type(model).__name__}"
+
+
+def _loss_of(model):
+    """Name of the loss, with its parameter where it has one."""
+    loss = getattr(model, "_loss", None)
+    if loss is None:
+        loss = getattr(model, "loss", "log_loss" if is_classifier(model) else "loss")
+    name = loss if isinstance(loss, str) else getattr(loss, "name", None) or type(loss).__name__
+    options = [] if isinstance(loss, str) else [v for v in vars(loss).values() if _is_number(v)]
+    return " ".join([name.replace("_", " "), *map(_short, options)])
+
+
+def _penalties_of(model):
+    return tuple(repr(getattr(model, name, None)) for name in _PENALTIES)
+
+
+def _metric_of(model):
+    """What a validation score is: that of ``score``, or of ``scoring``."""
+    scoring = getattr(model, "scoring", None)
+    if scoring is None:
+        return "accuracy" if is_classifier(model) else "R\N{SUPERSCRIPT TWO}"
+    if isinstance(scoring, str):
+        return scoring.replace("_", " ")
+    return getattr(scoring, "__name__", "score").replace("_", " ").strip()
+
+
+def _of_validation(metric):
+    return f"validation{' ' if len(metric) <= _SHORT_METRIC else chr(10)}{metric}"
+
+
+def _with_all(label, curves):
+    """The label of an axes where the training objective is not the only thing."""
+    if not label.startswith(_OBJECTIVE) or curves <= {"loss", "best_loss"}:
+        return label
+    what = "objective" if "validation_loss" not in curves else "loss"
+    return label.replace(_OBJECTIVE, f"{what}, per sample", 1)
+
+
+def _x_label(models):
+    streams = {_learned_a_stream(model) for model in models}
+    calls = "call of partial_fit"
+    return {(True,): calls, (False, True): f"iteration, or {calls}"}.get(
+        tuple(sorted(streams)), "iteration"
+    )
 
 
 # -- arguments ------------------------------------------------------------------------------------
@@ -683,49 +628,19 @@ def _kept_epoch(model):
 
 def _check_choice(name, value, choices):
     if value not in tuple(choices):
+        near = suggestion(value, list(choices)) if isinstance(value, str) else ""
         raise ValueError(
             f"{name} must be {'one ' if name != 'curves' else ''}of "
-            f"{', '.join(map(repr, choices))}; got {value!r}."
+            f"{', '.join(map(repr, choices))}; got {value!r}{near or '.'}"
         )
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _is_integer(value):
     return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _check_n_units(n_units, kind, n_out):
-    if n_units is None:
-        return min(16, n_out) if kind == "image" else n_out
-    if not _is_integer(n_units) or n_units < 1:
-        raise ValueError(f"n_units must be a positive integer or None; got {n_units!r}.")
-    return min(int(n_units), n_out)
-
-
-def _check_image_shape(image_shape, kind, n_in):
-    """Rows and columns of an image with ``n_in`` pixels."""
-    if kind != "image":
-        if image_shape is not None:
-            raise ValueError(f'image_shape is for kind="image" only; got kind={kind!r}.')
-        return None
-    if image_shape is None:
-        side = math.isqrt(n_in)
-        if side * side != n_in:
-            raise ValueError(
-                f"{n_in} inputs do not make a square image: give image_shape=(rows, columns), or "
-                'use kind="matrix".'
-            )
-        return side, side
-    shape = tuple(np.atleast_1d(np.asarray(image_shape, dtype=object)))
-    if len(shape) != 2 or not all(_is_integer(side) and side > 0 for side in shape):
-        raise ValueError(
-            f"image_shape must be two positive integers, rows and columns; got {image_shape!r}."
-        )
-    if shape[0] * shape[1] != n_in:
-        raise ValueError(
-            f"image_shape={image_shape!r} has {shape[0] * shape[1]} pixels, but the layer has "
-            f"{n_in} inputs."
-        )
-    return int(shape[0]), int(shape[1])
 
 
 # -- matplotlib -----------------------------------------------------------------------------------
@@ -750,11 +665,26 @@ def _palette(n):
 
 
 def _long_names(line_kw):
-    """Keywords of a line by their long names, so that they replace ours."""
+    """Keywords of a line by their long names, so that they replace the defaults."""
     from matplotlib.cbook import normalize_kwargs
     from matplotlib.lines import Line2D
 
     return normalize_kwargs(line_kw, Line2D)
+
+
+def _by_color_and_style(lines, curves):
+    """Entries of a legend: names by their colors, and curves by their styles."""
+    from matplotlib.lines import Line2D
+
+    colors, styles = {}, {}
+    for line, (name, curve, _) in zip(lines, curves, strict=True):
+        colors.setdefault(name, line.get_color())
+        styles.setdefault(_CURVES[curve].label, line.get_linestyle())
+    entries = [Line2D([], [], color=color, label=name) for name, color in colors.items()]
+    return entries + [
+        Line2D([], [], color="0.35", linestyle=style, label=label)
+        for label, style in styles.items()
+    ]
 
 
 def _plain_numbers(axis):

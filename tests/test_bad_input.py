@@ -365,17 +365,6 @@ class TestSplitOfEarlyStopping:
         with pytest.raises(ValueError, match=match):
             estimator.fit(X[:n], NUMBERS[:n])
 
-    def test_fewer_places_than_classes(self):
-        estimator = clone(CLASSIFIER).set_params(early_stopping=True, validation_fraction=0.05)
-        with pytest.raises(ValueError, match=has("validation_fraction=0.05", "every class", "3")):
-            estimator.fit(X, LABELS)
-
-    def test_class_of_one(self):
-        labels = np.where(np.arange(30) == 4, "rare", "common")
-        estimator = clone(CLASSIFIER).set_params(early_stopping=True)
-        with pytest.raises(ValueError, match=has("every class", "only 1 member")):
-            estimator.fit(X, labels)
-
 
 class TestPredict:
     """After a fit, bad X is refused by every method that takes it."""

@@ -15,7 +15,7 @@ import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.metrics import get_scorer
+from sklearn.metrics import accuracy_score, get_scorer, log_loss
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -1205,6 +1205,52 @@ class TestEarlyStopping:
 
         fit(MDLAMClassifier, y=labels, early_stopping=True, scoring=scorer, sweeps=1)
         assert seen == {"a", "b", "c"}
+
+    @pytest.mark.parametrize(
+        ("scoring", "response", "metric"),
+        [
+            ("neg_log_loss", "predict_proba", lambda *a, **k: -log_loss(*a, **k)),
+            (None, "predict", accuracy_score),
+        ],
+    )
+    @pytest.mark.parametrize("weighted", [False, True])
+    def test_rare_classes(self, scoring, response, metric, weighted):
+        """A class of one sample is learned, and the others are scored beside its column."""
+        labels = np.where(np.arange(60) == 13, "once", np.where(NUMBERS > 0, "high", "low"))
+        weight = np.where(np.arange(60) % 5, 1.5, 0.0) if weighted else None
+        seen = []
+
+        class Watched(MDLAMClassifier):
+            def score(self, X, y, sample_weight=None):
+                seen.append((X, y, sample_weight))
+                return super().score(X, y, sample_weight)
+
+            def predict_proba(self, X):
+                seen.append((X, None, None))
+                return super().predict_proba(X)
+
+        model = make(Watched, early_stopping=True, scoring=scoring, max_iter=5)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(X, labels, sample_weight=weight)
+        assert model.classes_.tolist() == ["high", "low", "once"]
+        held = seen[-1][0]
+        rows = [int(np.flatnonzero((row == X).all(axis=1))[0]) for row in held]
+        assert "once" not in labels[rows] and len(rows) == (5 if weighted else 6)
+        options = {} if scoring is None else {"labels": model.classes_}
+        if weighted:
+            options["sample_weight"] = weight[rows]
+        expected = metric(labels[rows], getattr(model, response)(X[rows]), **options)
+        assert model.best_validation_score_ == pytest.approx(expected)
+
+    @pytest.mark.filterwarnings("ignore::sklearn.exceptions.UndefinedMetricWarning")
+    @pytest.mark.parametrize("scoring", ["roc_auc_ovr", "roc_auc_ovo"])
+    def test_score_that_wants_every_class(self, scoring):
+        """A metric that is not defined without a class: which one is missing is said."""
+        labels = np.where(np.arange(60) == 7, "rare", np.where(NUMBERS > 0, "low", "high"))
+        model = make(MDLAMClassifier, early_stopping=True, scoring=scoring, max_iter=3)
+        with pytest.raises(ValueError, match=r"classes \['rare'\].*choose another scoring"):
+            model.fit(X, labels, sample_weight=np.arange(1.0, 61.0))
 
 
 class TestRandomState:

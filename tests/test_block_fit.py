@@ -396,6 +396,17 @@ class TestEarlyStopping:
         assert sum(part.n for part in given["blocks"].parts) == 800
         assert len(model.validation_scores_) == 2
 
+    def test_rare_classes_stay_in_training(self):
+        X, y = regression(1000)
+        labels = np.where(y > np.median(y), "high", "low").astype("U7")
+        labels[::97] = [f"rare {i}" for i in range(11)]
+        limits = replace(LIMITS, pile_rows=100, pile_numbers=1000)
+        model = MDLAMClassifier((5,), early_stopping=True, validation_fraction=0.6, random_state=0)
+        fitted(model, blocks_of(X, labels, [300]), limits=limits)
+        Y = np.concatenate([part.Y for part in given["blocks"].parts])
+        assert Y.shape[1] == 13 and 400 < len(Y) <= 411
+        assert (Y.sum(axis=0) >= 1).all()
+
     def test_given_ones(self):
         X, y = regression()
         model = MDLAMRegressor(hidden_layer_sizes=(5,), early_stopping=True, random_state=0)

@@ -1,11 +1,17 @@
 """scikit-learn's public callbacks: told of every sweep, and heeded."""
 
+import os
+import re
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor
@@ -127,6 +133,18 @@ class TestCallbacks:
         assert len(log) == model.n_iter_
         assert log[-1]["accuracy"] == model.score(frame, LABELS)
 
+    @both
+    @pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"calibrate": True}])
+    def test_log_of_the_fit(self, estimator, options):
+        """The row of the whole fit has the score of the model that is returned."""
+        name = "neg_log_loss" if estimator is MDLAMClassifier else "neg_mean_squared_error"
+        monitor = callback.ScoringMonitor(scoring=name)
+        model = fit(estimator, callbacks=[monitor], max_iter=25, **options)
+        log = monitor.get_logs().data
+        assert log[0]["task_id_path"] == (0,) and log[0]["task_name"] == "fit"
+        assert log[0][name] == get_scorer(name)(model, X, target(estimator))
+        assert len(log) == model.n_iter_ + 1
+
     def test_progress_bar(self, capsys):
         pytest.importorskip("rich", reason="scikit-learn's ProgressBar needs rich")
         fit(MDLAMClassifier, callbacks=[callback.ProgressBar()], max_iter=5)
@@ -143,3 +161,22 @@ class TestCallbacks:
             search.fit(X, LABELS)
         assert recorder.events.count("end iteration") == 5 * 3
         assert recorder.events.count("teardown") == 1
+
+
+@pytest.mark.slow
+def test_suite_of_scikit_learn():
+    """What scikit-learn asks of its own estimators, of one of this package."""
+    pytest.importorskip("sklearn.callback.tests._utils", reason="it is not installed")
+    here = Path(__file__).parent
+    path = [str(here), str(here.parent), os.environ.get("PYTHONPATH", "")]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "-p", "_callback_stand_in"]
+        + ["-p", "no:cacheprovider", "-W", "ignore", "--pyargs", "sklearn.callback.tests"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(path)},
+        cwd=here,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 100

@@ -18,7 +18,6 @@ from skmdlam import (
     ConvergenceDisplay,
     MDLAMClassifier,
     MDLAMRegressor,
-    PiecewiseLinearEncoder,
     WeightsDisplay,
 )
 
@@ -112,7 +111,7 @@ class TestConvergence:
     @pytest.mark.slow
     def test_line_is_the_attribute(self, pyplot, fitted, curve, attribute):
         model = fitted["relaxed"]
-        display = ConvergenceDisplay.from_estimator(model, curves=curve)
+        display = ConvergenceDisplay.from_estimator(model, curves=curve, scale="log")
         (line,) = display.lines_
         assert line.get_ydata().tolist() == getattr(model, attribute)
         assert line.get_xdata().tolist() == list(range(1, model.n_iter_ + 1))
@@ -120,27 +119,34 @@ class TestConvergence:
         assert display.marks_ == []
         assert np.ptp(drawn(display)) > 0
 
-    def test_one_axes_for_losses_of_several(self, pyplot, fitted):
-        models = {"ours": fitted["relaxed"], "theirs": fitted["mlp"]}
+    def test_one_axes_for_objectives_of_several(self, pyplot, fitted):
+        models = {"a": fitted["relaxed"], "b": fitted["feasible"]}
         display = ConvergenceDisplay.from_estimator(models, curves=("loss", "objective"))
         assert len(display.figure_.axes) == 1
-        assert labels(display.ax_) == ["ours, loss", "ours, objective", "theirs, loss"]
-        loss, objective, theirs = display.lines_
-        assert loss.get_color() == objective.get_color() != theirs.get_color()
-        assert loss.get_linestyle() == theirs.get_linestyle() != objective.get_linestyle()
+        assert display.ax_.get_ylabel() == "objective, per sample"
+        names = ["training objective", "objective of the solver"]
+        assert labels(display.ax_) == ["a", "b", *names]
+        assert [line.get_label() for line in display.lines_] == [
+            f"{name}, {curve}" for name in "ab" for curve in names
+        ]
+        loss, objective, other, _ = display.lines_
+        assert loss.get_color() == objective.get_color() != other.get_color()
+        assert loss.get_linestyle() == other.get_linestyle() != objective.get_linestyle()
 
-    def test_curves_of_one_estimator_differ_in_colour(self, pyplot, fitted):
+    def test_curves_of_one_estimator_differ_in_color(self, pyplot, fitted):
         display = ConvergenceDisplay.from_estimator(fitted["relaxed"], curves=["loss", "objective"])
-        assert labels(display.ax_) == ["loss", "objective"]
+        assert labels(display.ax_) == ["training objective", "objective of the solver"]
         assert len({line.get_color() for line in display.lines_}) == 2
 
     def test_panels(self, pyplot, fitted):
         models = [fitted["feasible"], fitted["relaxed"]]
-        display = ConvergenceDisplay.from_estimator(models, curves=["loss", "rho", "gap"])
+        display = ConvergenceDisplay.from_estimator(
+            models, curves=["loss", "rho", "gap"], scale="log"
+        )
         assert [axis.get_ylabel() for axis in display.ax_] == [
-            "loss, mean over samples",
+            "training objective",
             "rho",
-            "gap of the constraints",
+            "constraint residual",
         ]
         assert [line.axes for line in display.lines_] == np.repeat(display.ax_, 2).tolist()
         # The second panel has the same lines as the first, and the third says what it leaves out.
@@ -150,8 +156,8 @@ class TestConvergence:
             [],
             [f"{names[0]} (all zero)", names[1]],
         ]
-        colours = [line.get_color() for line in display.lines_]
-        assert colours == colours[:2] * 3
+        colors = [line.get_color() for line in display.lines_]
+        assert colors == colors[:2] * 3
 
     @pytest.mark.parametrize("name", ["stopped", "mlp_stopped"])
     def test_marks_the_epoch_that_was_kept(self, pyplot, fitted, name):
@@ -162,8 +168,12 @@ class TestConvergence:
         assert loss.get_xdata().tolist() == score.get_xdata().tolist() == [epoch]
         assert loss.get_ydata().tolist() == [model.loss_curve_[epoch - 1]]
         assert score.get_ydata().tolist() == [model.best_validation_score_]
-        assert "weights kept" in labels(display.ax_[0])
-        assert [axis.get_yscale() for axis in display.ax_] == ["log", "linear"]
+        assert "returned weights" in labels(display.ax_[0])
+        assert [axis.get_ylabel() for axis in display.ax_] == [
+            "training loss,\naverage over mini-batches" if "mlp" in name else "training objective",
+            "validation accuracy",
+        ]
+        assert display.ax_[1].get_yscale() == "linear"
 
     def test_loss_of_each_epoch_and_the_best_so_far(self, pyplot, noisy):
         display = ConvergenceDisplay.from_estimator(noisy, curves=["loss", "best_loss"])
@@ -173,7 +183,7 @@ class TestConvergence:
         lowest = [min(curve[: k + 1]) for k in range(len(curve))]
         assert best.get_ydata().tolist() == lowest != curve
         assert lowest[-1] == noisy.best_loss_
-        assert labels(display.ax_) == ["loss", "best loss", "weights kept"]
+        assert labels(display.ax_) == ["training objective", "best so far", "returned weights"]
         assert loss.get_color() != best.get_color()
         assert np.ptp(drawn(display)) > 0
 
@@ -188,8 +198,9 @@ class TestConvergence:
 
     def test_the_best_so_far_of_several(self, pyplot, noisy, fitted):
         display = ConvergenceDisplay.from_estimator(
-            {"ours": noisy, "theirs": fitted["mlp"]}, curves=["loss", "best_loss"]
+            {"a": noisy, "mlp": fitted["mlp"]}, curves=["loss", "best_loss"]
         )
+        assert len(display.ax_) == 2
         loss, best, theirs, lowest = display.lines_
         assert loss.get_color() == best.get_color() != theirs.get_color() == lowest.get_color()
         assert loss.get_linestyle() == theirs.get_linestyle() != best.get_linestyle()
@@ -211,7 +222,7 @@ class TestConvergence:
         model.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
         display = ConvergenceDisplay.from_estimator(model, curves=["loss", "validation_loss"])
         assert display.lines_[1].get_ydata().tolist() == model.validation_loss_curve_
-        assert labels(display.ax_)[:2] == ["loss", "validation loss"]
+        assert labels(display.ax_)[:2] == ["training objective", "validation loss"]
         best = int(np.argmax(model.validation_scores_)) + 1
         lowest = int(np.argmin(model.loss_curve_)) + 1
         assert best < lowest
@@ -219,15 +230,64 @@ class TestConvergence:
         marked = [mark.get_xdata().tolist() for mark in display.marks_]
         assert marked == [[expected]] * (2 if expected < model.n_iter_ else 0)
 
+    @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+    def test_quantities_that_differ_have_axes_of_their_own(self, pyplot):
+        """Losses and metrics that differ; penalties that differ are told."""
+
+        def regressor(**options):
+            model = MDLAMRegressor(hidden_layer_sizes=(3,), max_iter=2, random_state=0)
+            return model.set_params(**options).fit(X, y)
+
+        X, y = make_regression(60, 3, random_state=0)
+        models = {
+            "a": regressor(alpha=1.0, early_stopping=True),
+            "b": regressor(alpha=2.0),
+            "c": regressor(loss="huber", early_stopping=True, scoring="neg_mean_absolute_error"),
+        }
+        display = ConvergenceDisplay.from_estimator(models, curves=["loss", "validation"])
+        assert {axis.get_ylabel(): axis.lines[0].get_label() for axis in display.ax_} == {
+            "training objective\n(squared error)\n(penalties differ)": "a",
+            "training objective\n(huber 1.35)": "c",
+            "validation R\N{SUPERSCRIPT TWO}": "a",
+            "validation\nneg mean absolute error": "c",
+        }
+        assert [line.axes for line in display.lines_[:2]] == [display.ax_[0]] * 2
+        with pytest.raises(ValueError, match="each of the 2 quantities that cannot share one"):
+            ConvergenceDisplay.from_estimator(models, ax=display.ax_[0])
+
+    def test_chunks_of_a_stream(self, pyplot, fitted):
+        X, y = load_iris(return_X_y=True)
+        model = MDLAMClassifier((3,), random_state=0).partial_fit(X, y, classes=range(3))
+        display = ConvergenceDisplay.from_estimator(model)
+        assert display.ax_.get_xlabel() == "call of partial_fit"
+        assert display.ax_.get_ylabel() == "loss on each chunk\nbefore learning it"
+        both = ConvergenceDisplay.from_estimator([model, fitted["feasible"]])
+        assert both.ax_[1].get_ylabel() == "training objective"
+        assert both.ax_[1].get_xlabel() == "iteration, or call of partial_fit"
+
+    def test_auto_scale_is_log_for_a_wide_range(self, pyplot):
+        wide, narrow = [1.0, 0.1], [1.0, 0.6]
+        for values, scale in ((wide, "log"), (narrow, "linear")):
+            assert ConvergenceDisplay({"a": {"loss": values}}).plot().ax_.get_yscale() == scale
+
+    def test_drawn_into_the_same_axes_twice(self, pyplot):
+        _, ax = pyplot.subplots()
+        for name in ("one", "two"):
+            display = ConvergenceDisplay({name: {"loss": [2.0, 1.0]}}).plot(ax)
+        assert labels(ax) == ["one", "two"]
+        assert len({line.get_color() for line in ax.lines}) == 2
+        assert display.lines_ == [ax.lines[1]]
+
     def test_estimator_without_a_curve_is_left_out_of_it(self, pyplot, fitted):
         models = [fitted["stopped"], fitted["mlp"]]
         display = ConvergenceDisplay.from_estimator(models, curves=["loss", "validation"])
-        assert [len(axis.lines) for axis in display.ax_] == [3, 2]  # lines and marks
+        assert [len(axis.lines) for axis in display.ax_] == [2, 1, 2]  # lines and marks
 
     def test_names_without_a_dict(self, pyplot, fitted):
         a, b = fitted["feasible"], fitted["mlp"]
         display = ConvergenceDisplay.from_estimator([a, b])
-        assert labels(display.ax_) == ["MDLAMClassifier", "MLPClassifier"]
+        names = [labels(axis) for axis in display.ax_]
+        assert names == [["MDLAMClassifier"], ["MLPClassifier"]]
         display = ConvergenceDisplay.from_estimator((a, a))
         assert labels(display.ax_) == ["MDLAMClassifier 1", "MDLAMClassifier 2"]
 
@@ -257,7 +317,7 @@ class TestConvergence:
         (line,) = display.lines_
         assert line.get_linewidth() == 4 and line.get_color() == "k"
 
-    def test_many_estimators_have_colours_of_their_own(self, pyplot):
+    def test_many_estimators_have_colors_of_their_own(self, pyplot):
         display = ConvergenceDisplay({f"{k}": {"loss": [k + 1.0, 1.0]} for k in range(12)}).plot()
         assert len({str(line.get_color()) for line in display.lines_}) == 12
         drawn(display)
@@ -267,7 +327,7 @@ class TestConvergence:
         assert ConvergenceDisplay({"a": {"gap": [0.0, 0.0]}}).plot().ax_.get_yscale() == "linear"
 
     def test_ticks_are_plain_numbers(self, pyplot):
-        display = ConvergenceDisplay({"a": {"loss": [0.9, 0.2]}}).plot()
+        display = ConvergenceDisplay({"a": {"loss": [0.9, 0.2]}}).plot(scale="log")
         drawn(display)
         texts = [text.get_text() for text in display.ax_.yaxis.get_minorticklabels()]
         assert "0.2" in texts and not any("times" in text for text in texts)
@@ -275,7 +335,11 @@ class TestConvergence:
     @pytest.mark.parametrize(
         ("which", "options", "message"),
         [
-            ("feasible", {"curves": "los"}, r"curves must be .*'loss'.*got 'los'"),
+            (
+                "feasible",
+                {"curves": "los"},
+                "curves must be .*'los', did you mean 'loss'",
+            ),
             ("feasible", {"curves": ["loss", 3]}, r"curves must be .*got 3"),
             ("feasible", {"curves": []}, "curves must name at least one of loss"),
             ("feasible", {"scale": "logit"}, r"scale must be one of 'auto'.*got 'logit'"),
@@ -303,164 +367,10 @@ class TestConvergence:
 
     def test_bad_axes(self, pyplot, fitted):
         _, axes = pyplot.subplots(1, 2)
-        with pytest.raises(ValueError, match=r"each of the 1 panel\(s\) \(loss\); got 2"):
+        with pytest.raises(ValueError, match="a single Axes, for the training loss, average over"):
             ConvergenceDisplay.from_estimator(fitted["mlp"], ax=axes)
 
     def test_negative_values_on_a_log_scale(self, pyplot):
         display = ConvergenceDisplay({"a": {"loss": [1.0, -0.5]}})
         with pytest.raises(ValueError, match=r"cannot show loss: a value of -0\.5"):
             display.plot(scale="log")
-
-
-class TestWeights:
-    @pytest.fixture
-    def coef(self):
-        return np.random.RandomState(0).standard_normal((12, 5)) * [1, 9, 2, 4, 3]
-
-    def test_images_of_the_largest_units(self, pyplot, coef):
-        display = WeightsDisplay(coef).plot(image_shape=(3, 4), n_units=2)
-        assert display.units_.tolist() == [1, 3]
-        pixels = display.image_.get_array().filled(np.nan)
-        assert pixels.shape == (3, 9)  # side by side, with a gap
-        np.testing.assert_array_equal(pixels[:, :4], coef[:, 1].reshape(3, 4))
-        np.testing.assert_array_equal(pixels[:, 5:], coef[:, 3].reshape(3, 4))
-        assert np.isnan(pixels[:, 4]).all()
-        assert display.ax_.get_title() == "Layer 0: weights of the 2 largest of 5 units"
-        drawn(display)
-
-    @pytest.mark.parametrize("kind", ["image", "matrix"])
-    def test_colours_are_symmetric(self, pyplot, coef, kind):
-        shape = (3, 4) if kind == "image" else None
-        display = WeightsDisplay(coef).plot(kind=kind, image_shape=shape)
-        norm = display.image_.norm
-        assert norm.vmin == -norm.vmax < 0
-        assert norm.vmax <= np.abs(coef).max()
-        assert display.colorbar_.extend == "both"  # a hundredth of the weights is beyond
-        assert np.mean(np.abs(coef) > norm.vmax) <= 1 / 60
-        middle = np.array(display.image_.cmap(norm(0.0))[:3])
-        assert middle.min() > 0.9, "zero is white"
-
-    def test_from_estimator_shows_all_small_layers(self, pyplot, fitted):
-        model = fitted["relaxed"]
-        display = WeightsDisplay.from_estimator(model)  # 4 inputs: 2 x 2
-        assert np.isfinite(display.image_.get_array().filled(np.nan)).sum() == 4 * 16
-        assert display.ax_.get_title() == "Layer 0: weights of all 16 units"
-        last = WeightsDisplay.from_estimator(model, layer=-1, kind="matrix")
-        np.testing.assert_array_equal(last.image_.get_array(), model.coefs_[1])
-        assert last.ax_.get_ylabel() == "unit of layer 0"
-        assert last.ax_.get_title() == "Layer 1: weights"
-
-    def test_at_most_16_images_by_default(self, pyplot):
-        display = WeightsDisplay(np.ones((9, 20))).plot()
-        assert display.units_.tolist() == list(range(16))
-
-    def test_names_of_encoded_columns(self, pyplot):
-        X = pd.DataFrame({"a": np.arange(120.0), "b": np.arange(120) % 2})
-        encoder = PiecewiseLinearEncoder(n_bins=2)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model = MDLAMRegressor(hidden_layer_sizes=(3,), encoding=encoder, max_iter=2).fit(
-                X, X["a"]
-            )
-        display = WeightsDisplay.from_estimator(model, kind="matrix")
-        names = [label.get_text() for label in display.ax_.get_yticklabels()]
-        assert names == ["a_rank", "a_pl_0", "a_pl_1", "b"]
-
-    def test_sparsity(self, pyplot):
-        X, y = make_regression(80, 6, n_informative=2, random_state=0)
-        X = pd.DataFrame(X, columns=list("abcdef"))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model = MDLAMRegressor(
-                hidden_layer_sizes=(10,),
-                solver="relaxed",
-                penalty="group",
-                alpha=3.0,
-                rho=1.0,
-                random_state=0,
-            ).fit(X, y / y.std())
-        W = model.coefs_[0]
-        zeros = np.count_nonzero(W == 0)
-        assert 0 < zeros < W.size, "nothing to see"
-        display = WeightsDisplay.from_estimator(model, kind="sparsity")
-        np.testing.assert_array_equal(display.image_.get_array(), W != 0)
-        share = round(100 * zeros / 60)
-        assert display.ax_.get_title() == f"Layer 0: {zeros} of 60 weights are zero ({share} %)"
-        assert [t.get_text() for t in display.ax_.get_yticklabels()] == list("abcdef")
-        assert display.colorbar_ is None
-        assert labels(display.ax_) == ["zero", "not zero"]
-        drawn(display)
-
-    def test_few_units_of_a_matrix_keep_their_numbers(self, pyplot, coef):
-        display = WeightsDisplay(coef).plot(kind="matrix", n_units=3)
-        np.testing.assert_array_equal(display.image_.get_array(), coef[:, [1, 3, 4]])
-        assert [t.get_text() for t in display.ax_.get_xticklabels()] == ["1", "3", "4"]
-
-    def test_many_names_are_left_out(self, pyplot):
-        names = [f"column {k}" for k in range(50)]
-        display = WeightsDisplay(np.ones((50, 3)), feature_names=names).plot(kind="matrix")
-        drawn(display)
-        assert not any("column" in t.get_text() for t in display.ax_.get_yticklabels())
-
-    def test_all_zero(self, pyplot):
-        display = WeightsDisplay(np.zeros((4, 2))).plot()
-        assert display.image_.norm.vmax == 1.0
-        drawn(display)
-
-    def test_given_axes_and_keywords(self, pyplot, coef):
-        _, ax = pyplot.subplots()
-        display = WeightsDisplay(coef).plot(
-            ax=ax, kind="matrix", image_kw={"cmap": "PuOr", "vmin": -1, "vmax": 1}
-        )
-        assert display.ax_ is ax and display.image_.cmap.name == "PuOr"
-        assert display.image_.norm.vmax == 1
-
-    def test_mlp(self, pyplot, fitted):
-        display = WeightsDisplay.from_estimator(fitted["mlp"], kind="matrix")
-        np.testing.assert_array_equal(display.image_.get_array(), fitted["mlp"].coefs_[0])
-
-    @pytest.mark.parametrize(
-        ("options", "message"),
-        [
-            ({"layer": 2}, "layer must be an integer from 0 to 1, or from -2 to -1; got 2"),
-            ({"layer": -3}, "layer must be .*got -3"),
-            ({"layer": 0.0}, "layer must be .*got 0.0"),
-            ({"layer": True}, "layer must be .*got True"),
-            ({"kind": "heat"}, "kind must be one of 'image', 'matrix', 'sparsity'; got 'heat'"),
-            ({"image_shape": (2, 3)}, r"image_shape=\(2, 3\) has 6 pixels.* has 4 inputs"),
-            ({"image_shape": 4}, "two positive integers, rows and columns; got 4"),
-            ({"image_shape": (2.0, 2)}, "two positive integers"),
-            ({"image_shape": (-2, -2)}, "two positive integers"),
-            ({"kind": "matrix", "image_shape": (2, 2)}, 'image_shape is for kind="image" only'),
-            ({"n_units": 0}, "n_units must be a positive integer or None; got 0"),
-            ({"n_units": 2.5}, "n_units must be .*got 2.5"),
-            ({"feature_names": ["a"]}, "a name for each of the 4 inputs of layer 0; got 1"),
-        ],
-    )
-    def test_bad_calls(self, pyplot, fitted, options, message):
-        with pytest.raises(ValueError, match=message):
-            WeightsDisplay.from_estimator(fitted["feasible"], **options)
-        assert pyplot.get_fignums() == []
-
-    def test_not_a_square(self, pyplot):
-        with pytest.raises(ValueError, match="10 inputs do not make a square image: give image_sh"):
-            WeightsDisplay(np.ones((10, 2))).plot()
-
-    @pytest.mark.parametrize(
-        ("coef", "message"),
-        [
-            (np.ones(3), "must be a matrix"),
-            (np.ones((0, 3)), "must be a matrix"),
-            (np.full((4, 1), np.nan), "not finite"),
-        ],
-    )
-    def test_bad_coef(self, pyplot, coef, message):
-        with pytest.raises(ValueError, match=message):
-            WeightsDisplay(coef).plot()
-
-    def test_bad_estimators(self, pyplot):
-        with pytest.raises(NotFittedError):
-            WeightsDisplay.from_estimator(MDLAMRegressor())
-        X, y = load_iris(return_X_y=True)
-        with pytest.raises(ValueError, match="StandardScaler has no coefs_"):
-            WeightsDisplay.from_estimator(StandardScaler().fit(X, y))

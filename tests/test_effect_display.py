@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.exceptions import NotFittedError
 from sklearn.inspection import partial_dependence
 from sklearn.linear_model import Ridge
@@ -16,7 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from skmdlam import FeatureEffectDisplay, MDLAMClassifier, MDLAMRegressor
-from skmdlam._effect_display import _FirstLayer, _shortened
+from skmdlam._effect_display import _FirstLayer
+from skmdlam._feature_panels import shortened
 from skmdlam._frames import table_of
 
 pd = pytest.importorskip("pandas")
@@ -350,8 +352,8 @@ class TestCategories:
         np.testing.assert_array_equal(display.lines_[1].get_ydata(), display.effects[1].average)
 
     def test_long_names_differ(self):
-        assert len(_shortened("a town of a long name 17")) == 14
-        assert _shortened("a town of a long name 17") != _shortened("a town of a long name 18")
+        short = [shortened(f"a town of a long name {k}", 14) for k in (17, 18)]
+        assert len(short[0]) == 14 and short[0] != short[1]
 
     def test_nothing_but_gaps(self, model):
         with pytest.raises(ValueError, match="no values of width, only gaps"):
@@ -428,7 +430,10 @@ class TestBadCalls:
             ({"grid_resolution": 1}, "grid_resolution must be"),
             ({"percentiles": (0.9, 0.1)}, "percentiles must be two"),
             ({"percentiles": 0.5}, "percentiles must be two"),
-            ({"response_method": "predict"}, "response_method must be one of"),
+            (
+                {"response_method": "predict_prob"},
+                "did you mean 'predict_proba'",
+            ),
             ({"response_method": "predict_proba"}, 'must be "auto" for a regressor'),
             ({"target": 1}, "one output only; got 1"),
             ({"features": 0, "ax": [None]}, "must hold 2 Axes, 2 for each of the 1"),
@@ -474,3 +479,54 @@ class TestBadCalls:
         assert model.encoder_ is None
         expected = model.predict(np.column_stack([np.full(200, X[:, 0].min()), X[:, 1:]])).mean()
         assert show(model, X, 0).effects[0].average[0] == pytest.approx(expected)
+
+    def test_names_of_a_pipeline(self):
+        """Those that its steps give, and the one that was meant."""
+        columns = make_column_transformer((StandardScaler(), ["tail", "wave"]))
+        pipeline = make_pipeline(columns, MDLAMRegressor(hidden_layer_sizes=(3,), **QUICK))
+        pipeline.fit(FRAME, y)
+        (effect,) = show(pipeline, FRAME, "standardscaler__wave").effects
+        assert effect.feature == 1
+        for name in ("wave", "waves", "standardscaler__waves"):
+            with pytest.raises(ValueError, match="did you mean 'standardscaler__wave'"):
+                show(pipeline, FRAME, name)
+
+    def test_transformed_target(self):
+        inner = MDLAMRegressor(hidden_layer_sizes=(3,), **QUICK)
+        outer = TransformedTargetRegressor(inner, transformer=StandardScaler()).fit(X, y)
+        (effect,) = show(outer, X, 0).effects
+        np.testing.assert_array_equal(
+            effect.average, show(outer.regressor_, X, 0).effects[0].average
+        )
+
+
+class TestMissing:
+    def test_of_numbers(self):
+        """The mean prediction without the value, and no line where none is missing."""
+        frame = FRAME.copy()
+        frame.loc[::6, "tail"] = np.nan
+        model = fitted(X=frame, hidden=(3,))
+        display = show(model, frame, ["tail", "wave"], subsample=None)
+        expected = model.predict(frame.assign(tail=np.nan)).mean()
+        assert display.effects[0].missing == pytest.approx(expected)
+        assert set(display.missing_lines_[0].get_ydata()) == {display.effects[0].missing}
+        assert display.effects[1].missing is display.missing_lines_[1] is None
+        low, high = display.ax_[1, 0].get_ylim()
+        assert low < expected < high
+
+
+class TestAxes:
+    def test_log_scale_of_crowded_values(self):
+        """Positive ones alone."""
+        crowded = np.exp(3 * np.random.default_rng(0).normal(size=(90, 2))) * [1e4, 1.0] - [
+            0.0,
+            1.0,
+        ]
+        display = show(fitted(X=crowded, y=np.log(crowded[:, 0]), hidden=(3,)), crowded, [0, 1])
+        assert [axis.get_xscale() for axis in display.ax_[:, 1]] == ["log", "linear"]
+        display.figure_.canvas.draw()
+        ticks = [label.get_text() for label in display.ax_[0, 1].get_xticklabels()]
+        assert "100" in ticks and "1e6" in ticks
+        # Panels of a row are equally high.
+        heights = [axis.get_position().height for axis in display.ax_[:, 0]]
+        assert heights[0] == pytest.approx(heights[1], rel=1e-6)

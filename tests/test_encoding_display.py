@@ -8,7 +8,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 
 from skmdlam import EncodingDisplay, MDLAMRegressor, PiecewiseLinearEncoder
 
@@ -60,7 +60,7 @@ class TestPieces:
         for mark, j in zip(display.marks_, [1, 2], strict=True):
             at = [path.vertices[0, 0] for path in mark.get_paths()]
             np.testing.assert_array_equal(at, encoder.knots_[j])
-        assert [axis.get_title() for axis in display.ax_] == ["long: 5 pieces", "count: 3 pieces"]
+        assert [axis.get_title() for axis in display.ax_] == ["long: 5 bins", "count: 3 bins"]
 
     def test_neighbors_have_other_colors(self):
         encoder = PiecewiseLinearEncoder(n_bins=16).fit(X)
@@ -78,7 +78,7 @@ class TestPieces:
         encoder = PiecewiseLinearEncoder(4, include_rank=include, include_input=include)
         encoder.fit(X.to_numpy())
         (lines,) = EncodingDisplay.from_encoder(encoder, 1, feature_names=list("abcdefghi")).lines_
-        assert len(lines) == 4 and lines[3].axes.get_title() == "b: 4 pieces"
+        assert len(lines) == 4 and lines[3].axes.get_title() == "b: 4 bins"
 
 
 class TestEstimators:
@@ -95,7 +95,7 @@ class TestEstimators:
 
     def test_plain_columns(self):
         model = MDLAMRegressor(hidden_layer_sizes=(5,), encoding=None, max_iter=2).fit(X, y)
-        with pytest.raises(ValueError, match=r"plain columns.*its encoder_ is None"):
+        with pytest.raises(ValueError, match=r"no encoding to show: its encoder_ is None"):
             EncodingDisplay.from_encoder(model)
 
     def test_categories_and_gaps(self):
@@ -110,12 +110,12 @@ class TestEstimators:
         model.fit(frame, [5 * effect[town] for town in towns])
         display = EncodingDisplay.from_encoder(model)
         titles = [axis.get_title() for axis in display.ax_]
-        assert titles == ["long: 8 pieces, gaps", "count: 3 pieces", "town_score: 8 pieces"]
+        assert titles == ["long: 8 bins + missing", "count: 3 bins", "town_score: 8 bins"]
         np.testing.assert_array_equal(display.knots[1], model.encoder_.knots_[3])
         np.testing.assert_array_equal(display.knots[2], model.encoder_.knots_[4])
         again = EncodingDisplay.from_encoder(model, [3, "town_score"])
         np.testing.assert_array_equal(again.pieces[1], display.pieces[2])
-        with pytest.raises(ValueError, match="town: no pieces to show, these are categories"):
+        with pytest.raises(ValueError, match="town: no bins to show, these are categories"):
             EncodingDisplay.from_encoder(model, ["long", "town"])
         with pytest.raises(ValueError, match=r"part of an estimator.*: pass the estimator"):
             EncodingDisplay.from_encoder(model.encoder_)
@@ -130,7 +130,7 @@ class TestEstimators:
         display = EncodingDisplay.from_encoder(model, ["long", "town_0..town_29_score"])
         np.testing.assert_array_equal(display.knots[0], model.encoder_.knots_[0])
         assert display.knots[0][-1] == X["long"].max()
-        with pytest.raises(ValueError, match=r"town_4: no pieces to show.*read as one category"):
+        with pytest.raises(ValueError, match=r"town_4: no bins to show.*read as one category"):
             EncodingDisplay.from_encoder(model, "town_4")
 
     def test_others(self, encoder):
@@ -159,7 +159,7 @@ class TestArguments:
             ({"features": [-1]}, "got -1"),
             ({"features": True}, "got True"),
             ({"features": []}, "at least one feature"),
-            ({"features": ["long", "flag"]}, "flag: no pieces to show"),
+            ({"features": ["long", "flag"]}, "flag: no bins to show"),
             ({"feature_names": ["one"]}, "each of the 9 features; got 1"),
             ({"ax": [None]}, "must hold 6 Axes, 1 for each of the 6"),
         ],
@@ -171,5 +171,19 @@ class TestArguments:
 
     def test_nothing_to_show(self):
         encoder = PiecewiseLinearEncoder().fit(X[["flag"]])
-        with pytest.raises(ValueError, match="No feature has pieces"):
+        with pytest.raises(ValueError, match="No feature has bins"):
             EncodingDisplay.from_encoder(encoder)
+
+
+def test_names_and_scale(pyplot):
+    """From the steps of a pipeline; positive values crowded at one end have a log scale."""
+    frame = pd.DataFrame({"rare": np.exp(np.linspace(0, 12, 60)), "even": np.arange(60.0)})
+    model = MDLAMRegressor(
+        hidden_layer_sizes=(2,), encoding="piecewise", max_iter=1, random_state=0
+    )
+    pipeline = make_pipeline(MaxAbsScaler(), model)
+    display = EncodingDisplay.from_estimator(pipeline.fit(frame, frame["even"]))
+    assert [axis.get_title() for axis in display.ax_] == ["rare: 8 bins", "even: 8 bins"]
+    assert [axis.get_xscale() for axis in display.ax_] == ["log", "linear"]
+    with pytest.raises(ValueError, match="did you mean 'even'"):
+        EncodingDisplay.from_estimator(pipeline, "evn")

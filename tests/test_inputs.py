@@ -154,7 +154,8 @@ class TestWeightsDisplay:
         model = regressor(encoding=None).fit(TABLE, EFFECT[:, 0])
         display = WeightsDisplay.from_estimator(model, kind="matrix")
         ticks = [tick.get_text() for tick in display.ax_.get_yticklabels()]
-        assert ticks == model.input_names_.tolist()
+        assert ticks == model.input_names_[display.features_].tolist()
+        assert sorted(display.features_) == list(range(len(model.input_names_)))
         other = WeightsDisplay.from_estimator(model, layer=1, kind="matrix")
         assert other.feature_names is None
 

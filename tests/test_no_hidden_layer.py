@@ -11,9 +11,11 @@ import pytest
 import scipy.sparse as sp
 from scipy.optimize import minimize
 from scipy.special import expit
+from sklearn.feature_selection import RFE, SelectFromModel, SequentialFeatureSelector
 from sklearn.linear_model import ElasticNet as LinearElasticNet
 from sklearn.linear_model import Lasso as LinearLasso
 from sklearn.linear_model import (
+    LinearRegression,
     LogisticRegression,
     MultiTaskElasticNet,
     PoissonRegressor,
@@ -355,3 +357,65 @@ def test_activation_has_no_say(activation, solver):
         for name in (activation, "identity")
     )
     np.testing.assert_array_equal(one.coefs_[0], other.coefs_[0])
+
+
+class TestCoefficients:
+    """``coef_`` and ``intercept_`` have the shapes of scikit-learn's linear models."""
+
+    OPTIONS = {"solver": "feasible", "max_iter": 30}
+
+    @pytest.mark.parametrize("target", [Y[:, 0], Y[:, :1].ravel(), Y])
+    def test_regression(self, target):
+        model = fit(MDLAMRegressor, target, **self.OPTIONS)
+        known = LinearRegression().fit(X, target)
+        assert model.coef_.shape == known.coef_.shape
+        assert np.shape(model.intercept_) == np.shape(known.intercept_)
+        np.testing.assert_allclose(X @ model.coef_.T + model.intercept_, model.predict(X))
+
+    @pytest.mark.parametrize("n_classes", [2, 3])
+    def test_classes(self, n_classes):
+        labels = np.digitize(LATENT, [0.0, 1.0][: n_classes - 1])
+        model = fit(MDLAMClassifier, labels, **self.OPTIONS)
+        known = LogisticRegression().fit(X, labels)
+        assert model.coef_.shape == known.coef_.shape
+        assert model.intercept_.shape == known.intercept_.shape
+        scores = (X @ model.coef_.T + model.intercept_).squeeze()
+        np.testing.assert_allclose(scores, model.decision_function(X))
+
+    def test_multilabel(self):
+        model = fit(MDLAMClassifier, (Y > 0).astype(int), **self.OPTIONS)
+        assert model.coef_.shape == (2, 4) and model.intercept_.shape == (2,)
+
+    @pytest.mark.parametrize("name", ["coef_", "intercept_"])
+    def test_not_there(self, name):
+        gaps = X.copy()
+        gaps[::9, 1] = np.nan
+        for model, why in (
+            (MDLAMRegressor(hidden_layer_sizes=()), "not fitted"),
+            (fit(MDLAMRegressor, LATENT, gaps, **self.OPTIONS), "input_names_"),
+            (MDLAMRegressor(hidden_layer_sizes=(2,), max_iter=2).fit(X, LATENT), "hidden layers"),
+        ):
+            assert not hasattr(model, name)
+            with pytest.raises(AttributeError, match=f"{name} .*{why}|{why}.*{name}"):
+                getattr(model, name)
+
+    @pytest.mark.parametrize("labels", [None, 2, 3])
+    def test_selectors(self, labels):
+        """What looks for ``coef_`` finds the columns that matter."""
+        wide = np.c_[X[:, :2], RNG.standard_normal((150, 6))]
+        latent = wide[:, 0] * 2.0 - wide[:, 1] * 3.0
+        y = latent if labels is None else np.digitize(latent, [-1.0, 1.0][: labels - 1])
+        model = MDLAMRegressor if labels is None else MDLAMClassifier
+        model = model(hidden_layer_sizes=(), max_iter=30, random_state=0)
+        for selector in (
+            SelectFromModel(model, max_features=2),
+            RFE(model, n_features_to_select=2),
+            SequentialFeatureSelector(model, n_features_to_select=2, cv=2),
+        ):
+            support = selector.fit(wide, y).get_support()
+            np.testing.assert_array_equal(np.flatnonzero(support), [0, 1])
+
+    def test_networks_need_a_getter(self):
+        network = MDLAMRegressor(hidden_layer_sizes=(2,), max_iter=2)
+        with pytest.raises(ValueError, match="coef_"):
+            SelectFromModel(network).fit(X, LATENT).get_support()

@@ -89,6 +89,20 @@ class TestRareCounts:
         ours, constant, _ = self.deviances(1500, 0.03, seed)
         assert ours < 1.001 * constant
 
+    @pytest.mark.slow
+    def test_about_thirty_events_and_a_product(self):
+        """Next to nothing can be learned: the mean, up to a hundredth."""
+        found = []
+        for seed in (70, 71, 72, 73):
+            rng = np.random.default_rng(seed)
+            X = rng.normal(size=(2000 + 6000, 7))
+            y = rng.poisson(0.02 * np.exp(0.5 * X[:, 2] - 0.5 * X[:, 0] * X[:, 4]))
+            model = MDLAMRegressor(loss="poisson", random_state=0).fit(X[:2000], y[:2000])
+            predictions = model.predict(X[2000:]), np.full(6000, y[:2000].mean())
+            found.append([mean_poisson_deviance(y[2000:], p) for p in predictions])
+        ours, constant = np.mean(found, axis=0)
+        assert ours < 1.01 * constant
+
 
 @pytest.mark.parametrize("seed", [0, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("noise", [3.0, 6.0])

@@ -58,7 +58,7 @@ class TestPlot:
 
     def test_best_score_and_inputs_in_use_are_told(self, pyplot):
         display = RegularizationPathDisplay(made_up()).plot()
-        assert legend(display.ax_[1])[-1] == "best: 1 inputs"
+        assert legend(display.ax_[1])[-1] == "best: 1 feature"
         display.figure_.canvas.draw()
         (top,) = display.ax_[0].child_axes
         assert [label.get_text() for label in top.get_xticklabels()] == ["0", "1", "2"]
@@ -90,7 +90,7 @@ class TestPlot:
             RegularizationPathDisplay(made_up()).plot(**options)
 
     def test_names_for_other_inputs(self, pyplot):
-        with pytest.raises(ValueError, match="each of the 3 inputs; got 1"):
+        with pytest.raises(ValueError, match="each of the 3 features; got 1"):
             RegularizationPathDisplay(made_up(), feature_names=["one"]).plot()
 
 

@@ -10,6 +10,7 @@ from skmdlam._targets import ClassTarget
 from skmdlam._validation import (
     Samples,
     check_weight,
+    needed_for_training,
     prepare,
     prepare_chunk,
     prepare_validation,
@@ -171,3 +172,56 @@ class TestSplit:
         rng = np.random.RandomState(0)
         split_validation(numbered(), 0.25, False, None, rng)
         assert rng.randint(10**6) == np.random.RandomState(0).randint(10**6)
+
+    @pytest.mark.parametrize(
+        ("counts", "fraction"),
+        [
+            ([20, 19, 1], 0.2),  # a class of one
+            ([2] * 20, 0.1),  # more classes than places
+            ([36, 2, 2], 0.9),  # training has fewer places than each class would get there
+            ([38, 1, 1], 0.97),
+            ([1] * 38 + [2], 0.5),  # one sample can be spared
+        ],
+    )
+    def test_rare_classes_stay_in_training(self, counts, fraction):
+        codes = np.random.RandomState(5).permutation(np.repeat(np.arange(len(counts)), counts))
+        samples = numbered()
+        drawn = set()
+        for seed in range(5):
+            rng = np.random.RandomState(seed)
+            training, validation = split_validation(samples, fraction, True, codes, rng)
+            both = np.r_[numbers_of(training), numbers_of(validation)]
+            assert_array_equal(np.sort(both), np.arange(N))
+            assert len(np.unique(codes[training.y])) == len(counts)
+            size = min(int(np.ceil(fraction * N)), N - len(counts))
+            assert len(validation) == size
+            # No class is further from its share than others that are not held out have to make it.
+            held_out = np.bincount(codes[validation.y], minlength=len(counts))
+            share = size * np.array(counts) / N
+            free = held_out < np.array(counts) - 1
+            assert (held_out[free] > share[free] - 1).all()
+            drawn.add(tuple(validation.y))
+        assert len(drawn) > 1
+
+    def test_each_sample_a_class(self):
+        rng = np.random.RandomState(0)
+        training, validation = split_validation(numbered(), 0.1, True, np.arange(N), rng)
+        assert (len(training), len(validation)) == (36, 4)
+
+    def test_events_of_indicators(self):
+        """Both values of every column are in the training part where some sample has them."""
+        Y = np.zeros((N, 4))
+        Y[3, 0] = Y[[4, 9], 1] = Y[:, 2] = 1
+        Y[11, 2] = 0
+        samples = Samples(X, Y, Y)
+        for seed in range(30):
+            rng = np.random.RandomState(seed)
+            training, validation = split_validation(samples, 0.9, True, None, rng, events=True)
+            assert len(training) + len(validation) == N and len(validation) >= 33
+            assert_array_equal(training.Y.max(axis=0), [1, 1, 1, 0])
+            assert_array_equal(training.Y.min(axis=0), [0, 0, 0, 0])
+
+    def test_not_all_samples_are_needed(self):
+        assert not needed_for_training(np.zeros((2, 1)), np.ones((1, 1))).any()
+        found = needed_for_training(np.zeros((2, 1)), np.ones((3, 1)))
+        assert_array_equal(found, [True, False, False])

@@ -19,6 +19,7 @@ _TABLES = "benchmarks/tabular.py"
 _ENCODING = "benchmarks/encoding.py"
 _RAW = "benchmarks/raw_tables.py"
 _STRENGTHS = "benchmarks/strengths.py"
+_COUNTS = "benchmarks/counts.py"
 _PRICES = "benchmarks/prices.py"
 _STREAM = "benchmarks/stream.py"
 _FULL = "benchmarks/full_batch.py"
@@ -92,6 +93,7 @@ class Tuned:
     column_ratio_power: float = _number(2.0, "power of the ratio", "the same", _STRENGTHS)
     column_size_power: float = _number(0.2, "power of n / 1000", "the same", _STRENGTHS)
     column_dispersion_power: float = _number(0.5, "power of the dispersion", "counts", _STRENGTHS)
+    upper_dispersion_power: float = _number(1 / 3, "power of the dispersion", "counts", _COUNTS)
     least_column: float = _number(0.75, "samples", "the same", _STRENGTHS)
     largest_ratio: float = _number(1.0, "noise / process", "the same", _STRENGTHS)
     largest_size: float = _number(1e4, "samples", "the same", _STRENGTHS)

@@ -112,6 +112,8 @@ def regularization_of(noise, sensitivity, n_outputs, size, tuned=TUNED):
     column *= (min(size, tuned.largest_size) / 1000.0) ** tuned.column_size_power
     dispersion = sensitivity.dispersion(n_outputs)
     column = max(column, tuned.least_column) * dispersion**tuned.column_dispersion_power
+    # The gradients of rare counts are few and large: less of them averages out.
+    upper *= max(dispersion, 1.0) ** tuned.upper_dispersion_power
     gradient_noise = float(dispersion * n_outputs * noise.share)
     return Regularization(tuned.activity, float(column), noise.ratio, float(upper), gradient_noise)
 
@@ -138,7 +140,7 @@ def estimate_regularization(
     ::
 
         activity_alpha = 1
-        upper_alpha    = 2 V share sqrt(min(n, 2000) min(ratio, 3))
+        upper_alpha    = 2 max(D, 1)^(1/3) V share sqrt(min(n, 2000) min(ratio, 3))
         column_alpha   = sqrt(D) max(5/2 (min(n, 10000) / 1000)^(1/5) min(ratio, 1)^2, 0.75)
 
     ``share`` and ``ratio`` are those of :func:`noise_of`. ``V`` is

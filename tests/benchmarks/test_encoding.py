@@ -72,8 +72,8 @@ def test_halves_and_gains(encoding):
         for name, half, scores in (("a", "even", (0.5, 0.75)), ("b", "odd", (0.25, 0.125)))
         for method, score in zip((encoding.PLAIN, encoding.AUTO), scores, strict=True)
     ]
-    assert "| plain | .5000 | .2500 | .3750 |" in encoding.means(rows, "score")
-    assert "| plain | +250.0 | -125.0 | 1 | 1 |" in encoding.parts(rows)
+    assert "| no encoding | 0.5000 | 0.2500 | 0.3750 |" in encoding.means(rows, "score")
+    assert "| no encoding | +250.0 | -125.0 | 1 | 1 |" in encoding.parts(rows)
 
 
 @pytest.mark.slow
@@ -81,10 +81,10 @@ def test_page(encoding, tmp_path, capsys):
     arguments = ["--only", "iris", "--sizes", "60", "--map-rows", "60", "--out", str(tmp_path)]
     encoding.main(arguments)
     page = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "1 tables, 1 split(s)" in page and "| iris | 60 |" in page
+    assert "1 data sets, 1 split(s)" in page and "| iris | 60 |" in page
     assert (
         "At most 60 training rows: " in page
-        and "of 1 tables keep their score" in page
+        and "of 1 data sets stays within" in page
         and str(tmp_path) not in page
     )
     with open(tmp_path / "scores.csv", newline="", encoding="utf-8") as file:

@@ -23,7 +23,7 @@ def objective(scripts, monkeypatch):
 def test_page(objective, tmp_path, capsys):
     objective.main(["--only", "iris", "--rows", "60", "--out", str(tmp_path)])
     page = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "1 tables, at most 60 training rows" in page and "| iris | " in page
+    assert "1 data sets, at most 60 training samples" in page and "| iris | " in page
     assert (tmp_path / "objective.png").stat().st_size > 0
     assert "with the ridge" in capsys.readouterr().out
 

@@ -57,9 +57,9 @@ class TestPaper:
         }
         assert (out / "README.md").read_text(encoding="utf-8") == report
         assert str(folder) not in report
-        for published in (".501", ".502", ".503", ".505"):
+        for published in ("0.501", "0.502", "0.503", "0.505"):
             assert f"| {published} |" in report
-        assert ".504" not in report
+        assert "0.504" not in report
         for name in (*paper.METHODS, *paper.INGREDIENTS, *paper.contenders()):
             assert name in report
         with open(out / "accuracy.csv", newline="", encoding="utf-8") as file:

@@ -38,7 +38,7 @@ class TestPaperPage:
         )
         text = (out / "README.rst").read_text(encoding="utf-8")
         core.publish_doctree(text, settings_overrides={"halt_level": 2, "report_level": 2})
-        for published in (".501", ".502", ".503", ".505"):
+        for published in ("0.501", "0.502", "0.503", "0.505"):
             assert f"  {published} " in text or f"  {published}\n" in text
         assert str(tmp_path) not in text
         for image in ("training.png", "test.png", "seconds.png"):

@@ -280,11 +280,11 @@ class TestPage:
             self.fit("c", "skmdlam", 0.6, 1.0),
         ]
         text = page.summary(rows)
-        assert self.cells(text, "skmdlam")[0][:3] == [".8000", ".250", "2"]
+        assert self.cells(text, "skmdlam")[0][:3] == ["0.8000", "0.250", "2"]
         (other,) = self.cells(text, "CatBoost")
-        # Differences .1, 0, -.1; ratios 10, 30, 2.
+        # Differences 0.1, 0, -0.1; ratios 10, 30, 2.
         assert other == [
-            ".8000", ".500", "2", "+.0000 ± .0577", "1/1/1", "-.100", "10.00", "42.0"
+            "0.8000", "0.500", "2", "+0.0000 ± 0.0577", "1/1/1", "-0.100", "10.00", "42.0"
         ]  # fmt: skip
 
     def test_ours_is_first_and_who_lacks_splits_is_left_out(self, page):
@@ -296,8 +296,8 @@ class TestPage:
         runs = [{"run": 1, "command": "c", "machine": "m"}]
         report = page.page(rows, runs)
         assert "Left out: CatBoost, which has 1 of the splits" in report
-        assert self.cells(report, "x")[0] == [".500", ".500", ".600", ".900"]
-        assert self.cells(report, "y")[0] == [".500", ".500", "-", "-"]
+        assert self.cells(report, "x")[0] == ["0.500", "0.500", "0.600", "0.900"]
+        assert self.cells(report, "y")[0] == ["0.500", "0.500", "-", "-"]
 
     def test_figure(self, page, raw_tables, tmp_path):
         pytest.importorskip("matplotlib")

@@ -112,7 +112,7 @@ def test_the_report_is_made_from_what_is_there(script, tmp_path, capsys):
     assert [row["paths"] for row in rows] == ["0", "1", "2", "4", "8"]
     report = tmp_path / "README.md"
     text = report.read_text(encoding="utf-8")
-    assert "made, 600 x 30" in text and "## Many rows" not in text
+    assert "synthetic, 600 x 30" in text and "## Many samples" not in text
     report.write_text(text + "\nIt is quick.\n", encoding="utf-8")
     script.main([*arguments, "--resume"])
     assert rows_of(tmp_path / "large.csv") == rows

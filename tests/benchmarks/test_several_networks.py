@@ -109,12 +109,12 @@ def test_gains(script):
             (0, "4 networks", four, losses[1]),
         )
     ]
-    # .25, .0005, -.125, .25 over the mean of the seeds, and .125, .0005, -.25, .25 over the first.
+    # Means of the seeds: 0.25, 0.0005, -0.125, 0.25; of the first: 0.125, 0.0005, -0.25, 0.25.
     start, end = "| 4 networks | +93.9 | +62.5 | +125.2 | +93.9 |", "2 | 1 | 1 | 75% | 1 of 2 |"
     assert f"{start} +125.2 | {end}" in script.gains(rows, script.ONE)
     start = "| 4 networks | +31.4 | -62.5 | +125.2 | +31.4 |"
     assert f"{start} +62.8 | {end}" in script.gains(rows, "first")
-    assert "| 1 network | .3750 | .5000 | .2500 | .3750 | .5000 |" in script.means(rows)
+    assert "| 1 network | 0.3750 | 0.5000 | 0.2500 | 0.3750 | 0.5000 |" in script.means(rows)
 
 
 def test_of_more_splits_what_all_of_them_have(script):
@@ -167,7 +167,7 @@ def test_page(script, tables, tmp_path, capsys, monkeypatch):
     assert rows[: len(ones)] == ones and len(rows) == 2 * (script.SINGLES + 5)
     assert len(times) == 2 * 4
     page = (out / "README.md").read_text(encoding="utf-8")
-    assert "2 tables, 1 split(s)" in page and str(tmp_path) not in page
+    assert "2 data sets, 1 split(s)" in page and str(tmp_path) not in page
     assert "| defaults | classification | 60 x 6 | 1 |" in page and "| signs | " in page
 
     refit = ["--resume", "--refit", script.WIDE, "--only", "waves", "--parts", "accuracy"]

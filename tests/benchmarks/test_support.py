@@ -39,5 +39,5 @@ def test_report_and_figure(support, tmp_path, monkeypatch):
     monkeypatch.setattr(support, "PROBLEMS", support.PROBLEMS[:1] + support.PROBLEMS[-1:] * 3)
     support.main(["--seeds", "1", "--out", str(tmp_path)])
     report = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert report.count("| ours, group |") == 4
+    assert report.count('| skmdlam, "group" |') == 4
     assert (tmp_path / "support.png").stat().st_size > 10_000

@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import re
 
 import numpy as np
 import pytest
@@ -57,8 +58,8 @@ class TestTabular:
             ("iris", "skmdlam"),
             ("iris", "adam"),
         ]
-        assert "# Tables: 1 of 5\n" in report
-        assert "1 of 5 tables (those with fewer than 160 rows)" in report
+        assert "# Tabular data sets: 1 of 5\n" in report
+        assert "1 of 5 data sets (those with fewer than 160 samples)" in report
         assert str(tmp_path) not in report
 
     @pytest.mark.slow
@@ -69,10 +70,10 @@ class TestTabular:
         tabular.main([*command, "--methods", "adam"])
         first, report = read(out)
         assert [row["folder"] for row in first] == ["of_line"] * 2 + ["of_sign"] * 2
-        assert [len(cells(report, "adam", 8)), len(cells(report, "skmdlam", 8))] == [3, 3]
-        assert "Of larger tables 80 random rows" in report
+        assert [len(cells(report, "MLP (Adam)", 8)), len(cells(report, "skmdlam", 8))] == [3, 3]
+        assert "Of larger data sets 80 random samples" in report
         mean = np.mean([float(r["score"]) for r in first if r["method"] == "skmdlam"])
-        assert cells(report, "skmdlam", 8)[0][0] == f"{mean:.4f}".replace("0.", ".")
+        assert cells(report, "skmdlam", 8)[0][0] == f"{mean:.4f}"
 
         # What is there stays, to the bit; the new method and the one to refit are of a second run.
         again = ["--methods", "gradient boosting", "--resume", "--refit", "skmdlam"]
@@ -86,10 +87,10 @@ class TestTabular:
         }
         assert "The fits are of 2 runs" in report
         assert report.count("\n- Run ") == 2
-        assert [line[-1] for line in cells(report, "adam", 5)] == ["-"] * 3
-        ratio = [line[-1] for line in cells(report, "gradient boosting", 5)]
+        assert [line[-1] for line in cells(report, "MLP (Adam)", 5)] == ["-"] * 3
+        ratio = [line[-1] for line in cells(report, "HistGradientBoosting", 5)]
         assert "-" not in ratio
-        for name in ("overview.png", "differences.png", "scatter.png", "table.txt"):
+        for name in ("overview.png", "outcomes.png", "differences.png", "scatter.png", "table.txt"):
             assert (out / name).stat().st_size > 0
 
         with pytest.raises(SystemExit):  # other fits than those that are there
@@ -138,11 +139,11 @@ class TestPageOfTables:
             fit_of("y", "CatBoost", 0.75, 50.0, run=2),
         ]
         assert page.total_ratio(rows, "skmdlam", "adam") == 2.0 / 8.0
-        assert page.ratio_text(rows, "skmdlam", "adam") == ".25 (1 of 2)"
+        assert page.ratio_text(rows, "skmdlam", "adam") == "0.25 (1 of 2)"
         assert page.ratio_text(rows, "CatBoost", "skmdlam") == "50 (1 of 2)"
         assert page.ratio_text(rows[:3], "CatBoost", "skmdlam") == "-"
         (against,) = cells(page.against_each(rows), "CatBoost", 5)
-        assert against == ["+.0250 ± .0750", "1/0/1", "-.050 to +.100", ".02 (1 of 2)"]
+        assert against == ["+0.0250 ± 0.0750", "1/0/1", "-0.050 to +0.100", "0.02 (1 of 2)"]
 
     def test_totals_weigh_data_sets_alike(self, page):
         """Two splits of one data set count as their mean."""
@@ -167,7 +168,7 @@ class TestPageOfTables:
         ]
         run = {"run": 1, "threads": 1, "max rows": "", "command": "c", "machine": "m"}
         text = page.page(rows, [run], 3)
-        assert "Left out: lbfgs, which has 1 of the splits" in text
+        assert "Left out: MLP (L-BFGS), which has 1 of the splits" in text
         assert "1 other(s) have no fits of both" in text
 
     def test_table_of_the_readme(self, page):
@@ -179,10 +180,10 @@ class TestPageOfTables:
         ]
         lines = page.readme_table(rows).splitlines()
         assert lines[1].split("  ")[0] == "Method"
-        assert "Mean score, 3 data sets  a (2)  b (1)" in lines[1]
-        assert lines[3].split() == ["skmdlam", ".8000", ".8500", ".7000", "1"]
-        assert lines[4].split()[2:] == [".8333", ".8000", ".9000", "1,", "1,", "1", "4.0"]
-        assert lines[5].split() == ["CatBoost", ".7333", ".7500", ".7000", "2,", "1,", "0", "12"]
+        assert re.split("  +", lines[1])[1:4] == ["Mean score, 3 data sets", "a (2)", "b (1)"]
+        assert lines[3].split() == ["skmdlam", "0.8000", "0.8500", "0.7000", "1"]
+        assert lines[4].split()[2:] == ["0.8333", "0.8000", "0.9000", "1,", "1,", "1", "4.0"]
+        assert lines[5].split() == ["CatBoost", "0.7333", "0.7500", "0.7000", "2,", "1,", "0", "12"]
 
     def test_names_cover_neither_marks_nor_each_other(self, page):
         plt = pytest.importorskip("matplotlib.pyplot")
@@ -211,8 +212,8 @@ class TestPageOfTables:
             for name, by_method in scores.items()
             for method, score in by_method.items()
         ]
-        # .1 of .4 together; 0 of .2 without a, .1 of .4 without b, .1 of .2 without c.
-        assert "goes 25% of the way; without any one of the tables, 0% to 50%." in page.gap(rows)
+        # 0.1 of 0.4 together; 0 of 0.2 without a, 0.1 of 0.4 without b, 0.1 of 0.2 without c.
+        assert "closes 25% of the gap; with any one data set left out, 0% to 50%." in page.gap(rows)
 
 
 class TestFullBatch:
@@ -223,7 +224,7 @@ class TestFullBatch:
         assert int(row["sweeps ours"]) <= 200
         assert float(row["J ours"]) <= float(row["J lbfgs"])
         assert row["rises"] == "0"
-        assert "reached on 1 of 1 tables" in report
+        assert "reached on 1 of 1 data sets" in report
 
 
 class TestUnits:
@@ -235,12 +236,12 @@ class TestUnits:
         for row in rows:
             before, after = (float(row[name]) for name in ("ours", "ours, other units"))
             assert abs(before - after) <= units.TOLERANCE
-        assert "| ours, defaults | 2 of 2 |" in report
+        assert "| skmdlam, defaults | 2 of 2 |" in report
 
     def test_a_drop_is_one(self, scripts):
         units = importlib.import_module("units")
         pairs = [name for pair in units.PAIRS.values() for name in pair]
         row = {"data set": "a", **dict.fromkeys(pairs, 0.9), "ours, other units": -np.inf}
         text = units.summary([row])
-        assert "| ours, defaults | 0 of 1 | 1.900 | .900 to below -1 (a) |" in text
-        assert "| ours, alpha 1e-4 | 1 of 1 | .000 |" in text
+        assert "| skmdlam, defaults | 0 of 1 | 1.900 | 0.900 to below -1 (a) |" in text
+        assert "| skmdlam, alpha=1e-4 | 1 of 1 | 0.000 |" in text
