@@ -2,9 +2,11 @@
 
 Build it with ``python -m sphinx -W --keep-going -b html doc doc/_build/html``; it needs no network.
 SKMDLAM_INTERSPHINX=1 links names of Python, NumPy, SciPy and scikit-learn to their own pages, for
-which it fetches their indexes. SKMDLAM_GALLERY=0 builds without running the examples.
+which it fetches their indexes. SKMDLAM_GALLERY=0 builds without running the examples. Formulas are
+typeset in the browser, by MathJax from its public address; ``-D mathjax_path=URL`` takes another.
 """
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -26,6 +28,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.doctest",
+    "sphinx.ext.mathjax",
     "numpydoc",
     "myst_parser",
     "sphinx_copybutton",
@@ -39,7 +42,7 @@ templates_path = ["_templates"]
 default_role = "literal"
 nitpicky = False
 language = "en"
-# Literal blocks are formulas and commands; Python stands in code blocks and doctests.
+# Literal blocks are commands and output; Python stands in code blocks and doctests.
 highlight_language = "none"
 toc_object_entries_show_parents = "hide"
 
@@ -48,8 +51,14 @@ toc_object_entries_show_parents = "hide"
 autosummary_generate = True
 autodoc_typehints = "none"
 autodoc_default_options = {"member-order": "bysource"}
-# The templates list the members; a second list from numpydoc would need a page for each.
-numpydoc_show_class_members = False
+# Without skl2onnx the pages of its converters can still be made.
+autodoc_mock_imports = [
+    name for name in ("skl2onnx", "onnx") if importlib.util.find_spec(name) is None
+]
+# A table of the methods after the parameters; the methods themselves are further down the page.
+numpydoc_show_class_members = True
+numpydoc_show_inherited_class_members = True
+numpydoc_class_members_toctree = False
 numpydoc_xref_param_type = False
 
 # -- Gallery --------------------------------------------------------------------------------------
@@ -63,8 +72,10 @@ sphinx_gallery_conf = {
     "doc_module": ("skmdlam",),
     "backreferences_dir": "auto_examples/backreferences",
     "reference_url": {"skmdlam": None},
-    "within_subsection_order": "gallery.QuickstartFirst",
+    "within_subsection_order": "gallery.SimpleFirst",
+    "thumbnail_size": (400, 280),
     "show_memory": False,
+    "write_computation_times": False,
     "remove_config_comments": True,
     "min_reported_time": 1,
     "show_signature": False,
@@ -98,17 +109,21 @@ SCIKIT_LEARN = {
 # -- HTML -----------------------------------------------------------------------------------------
 
 html_theme = "pydata_sphinx_theme"
-html_title = "skmdlam"
+html_title = f"skmdlam {version}"
+html_short_title = "skmdlam"
+html_logo = "_static/logo.svg"
+html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["skmdlam.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
-    "logo": {"text": "skmdlam"},
+    "logo": {"text": "skmdlam", "alt_text": "skmdlam, start page"},
     "show_prev_next": True,
     "navigation_with_keys": False,
     "navbar_end": ["theme-switcher"],
     "header_links_before_dropdown": 6,
+    "navbar_align": "left",
     "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],
@@ -116,8 +131,7 @@ html_theme_options = {
 }
 # Pages that have no pages below them have nothing to navigate to.
 html_sidebars = {
-    page: []
-    for page in ("index", "getting_started", "algorithm", "features", "changelog", "contributing")
+    page: [] for page in ("index", "getting_started", "algorithm", "features", "changelog")
 }
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True

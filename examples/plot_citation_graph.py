@@ -1,24 +1,23 @@
 """
-Classify the nodes of a citation graph
-======================================
+Node classification on a citation graph
+=======================================
 
-The paper's experiment: papers that cite each other, a bag of words for each, and the subject of a
-few of them. What a network of two hidden layers sees of a node is its words, and those of its
-neighbours up to four steps away, averaged: thousands of columns for some hundred rows. There
-``solver="relaxed"`` works in the row space of X, where a sweep costs the same for any number of
-columns.
+The experiment of the paper: predict the subject of papers from their words and the papers that
+they cite. The features of a node are its words and those of its neighbors up to four steps away,
+averaged: thousands of features for a few hundred samples. ``solver="relaxed"`` works in the row
+space of X, where the cost of an iteration does not depend on the number of features.
 
-The graph is made up. To use Cora or Citeseer instead, give the folder that holds ``graphs/``::
+The graph is synthetic. To use Cora or Citeseer instead, give the folder that contains ``graphs/``::
 
     python examples/plot_citation_graph.py --data DIR
 """
 
 # %%
-# A graph
-# -------
-# 1,500 papers of six subjects, each with words of which some belong to its subject, and citations
-# that stay within a subject three times out of four. 20 papers of each subject train, 300 choose
-# parameters, 600 test.
+# A citation graph
+# ----------------
+# 1,500 papers of six subjects, each with words of which some are typical of its subject, and
+# citations within the subject three times out of four. 20 papers of each subject are for
+# training, 300 for choosing parameters, 600 for testing.
 
 import argparse
 import time
@@ -38,17 +37,17 @@ from skmdlam import ConvergenceDisplay, MDLAMClassifier
 parser = argparse.ArgumentParser(description="Node classification on a citation graph.")
 parser.add_argument("--data", type=Path, metavar="DIR", help="folder that holds graphs/")
 parser.add_argument("--graph", default="cora", choices=["cora", "citeseer"])
-parser.add_argument("--quick", action="store_true", help="few epochs, to see that it runs")
+parser.add_argument("--quick", action="store_true", help="few iterations, to check that it runs")
 arguments, _ = parser.parse_known_args()
-threadpool_limits(limits=1)  # products this small are fastest on one thread
-warnings.simplefilter("ignore", ConvergenceWarning)  # 200 epochs are meant, converged or not
-epochs = 20 if arguments.quick else 200
+threadpool_limits(limits=1)  # small matrix products are fastest on one thread
+warnings.simplefilter("ignore", ConvergenceWarning)  # all fits have 200 iterations
+n_iterations = 20 if arguments.quick else 200
 
 
-def made_up_graph(rng, n=1500, n_subjects=6, n_words=800):
+def synthetic_graph(rng, n=1500, n_subjects=6, n_words=800):
     """Words, citations and subjects."""
     y = rng.integers(0, n_subjects, n)
-    words_of = rng.dirichlet(np.full(n_words, 0.3), n_subjects)  # what a subject likes to say
+    words_of = rng.dirichlet(np.full(n_words, 0.3), n_subjects)  # typical words
     common = rng.dirichlet(np.full(n_words, 0.3))
     words = np.array([rng.multinomial(20, 0.6 * common + 0.4 * words_of[k]) for k in y])
     citing = np.repeat(np.arange(n), 2)
@@ -81,15 +80,15 @@ def stored_graph(path):
 
 
 if arguments.data is None:
-    words, links, y, parts = made_up_graph(np.random.default_rng(0))
+    words, links, y, parts = synthetic_graph(np.random.default_rng(0))
 else:
     words, links, y, parts = stored_graph(arguments.data / "graphs" / f"{arguments.graph}.npz")
 
 # %%
-# The neighbours' words
-# ---------------------
-# With A the citations and D the number of them, the columns are H, M H, ..., M^4 H for the words H
-# and ``M = D^-1/2 (A + I) D^-1/2 + I``.
+# Features from the neighbors
+# ---------------------------
+# With the adjacency matrix A and the degrees D, the features are :math:`H, M H, \dots, M^4 H` for
+# the words H and :math:`M = D^{-1/2} (A + I) D^{-1/2} + I`.
 
 n = len(y)
 looped = links + sp.identity(n, format="csr")
@@ -103,14 +102,15 @@ inputs = sp.hstack(hops[::-1], format="csr")
     (inputs[rows].toarray(), y[rows]) for rows in parts
 )
 (X_words, X_words_test) = (words[rows].toarray() for rows in (parts[0], parts[2]))
-name = "Made up" if arguments.data is None else arguments.graph.capitalize()
-print(f"{name}: {n} papers, {len(X)} of them train, {X.shape[1]} columns")
+name = "Synthetic" if arguments.data is None else arguments.graph.capitalize()
+print(f"{name}: {n} papers, {len(X)} for training, {X.shape[1]} features")
 
 # %%
 # Four classifiers
 # ----------------
-# One parameter of each is chosen on the validation papers: ``rho`` of ours, and the penalty of the
-# controls. The last control sees the words of a paper alone: what it lacks is what the graph says.
+# One parameter of each is chosen on the validation papers: ``rho`` of MDLAMClassifier, and the
+# penalty of the baselines. The last baseline has only the words of a paper itself, without the
+# graph.
 
 
 def relaxed(rho):
@@ -120,13 +120,13 @@ def relaxed(rho):
         rho=rho,
         alpha=0.05,
         tol=0,
-        max_iter=epochs,
+        max_iter=n_iterations,
         random_state=0,
     )
 
 
 def adam(alpha):
-    return MLPClassifier([100, 100], alpha=alpha, max_iter=epochs, random_state=0)
+    return MLPClassifier([100, 100], alpha=alpha, max_iter=n_iterations, random_state=0)
 
 
 def logistic(C):
@@ -151,30 +151,33 @@ for name, (make, parameter, values) in contenders.items():
     fits[name] = {value: model for _, value, model, _ in tried}
     chosen = f"{parameter} {value:g}"
     print(f"{name:28}{chosen:>14}{best:12.3f}{scores[name]:8.3f}{seconds:10.2f}")
-scores["words alone, linear"] = logistic(1.0).fit(X_words, y_train).score(X_words_test, y_test)
-print(f"{'words alone, linear':28}{'C 1':>14}{'':12}{scores['words alone, linear']:8.3f}")
+scores["own words only, linear"] = logistic(1.0).fit(X_words, y_train).score(X_words_test, y_test)
+print(f"{'own words only, linear':28}{'C 1':>14}{'':12}{scores['own words only, linear']:8.3f}")
 
 # %%
-# What the figure says
-# --------------------
-# Right: what the words of a paper do not tell, its neighbours do, and any classifier that sees them
-# is good. A linear model with a well chosen penalty is as good as either network, and so it is on
-# the paper's graphs; ``benchmarks/paper.py`` has five starts of each.
+# Convergence and accuracy
+# ------------------------
+# First figure: F is the relaxed objective, which the solver minimizes, J that of the network
+# itself. With a large ``rho`` the two are close. With a small one the pre-activations differ from
+# what the network computes until the end; the accuracy need not suffer, but F alone does not show
+# it.
 #
-# Left: F is what the solver minimises, J the loss of the network itself. With a large ``rho`` the
-# two are close all along. A small one lets the targets of the layers run ahead of the network, and
-# they never meet; the accuracy need not suffer, but F alone does not tell.
+# Second figure: any classifier that has the features of the neighbors is accurate. A linear model
+# with a well-chosen penalty is as good as either network, also on the graphs of the paper, see
+# ``benchmarks/paper.py``.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+# sphinx_gallery_thumbnail_number = 2
+_, left = plt.subplots(figsize=(6, 4.5), layout="constrained")
+_, right = plt.subplots(figsize=(6, 4.5), layout="constrained")
 display = ConvergenceDisplay.from_estimator(
     {f"rho {rho:g}": model for rho, model in fits["MDLAMClassifier, relaxed"].items()},
     curves=["loss", "objective"],
     ax=left,
 )
-left.set_title("loss (J) and objective (F)")
+left.set_title("J and F by iteration")
 places = np.arange(len(scores))
-colours = ["#0072B2", "#D55E00", "0.45", "0.75"]
-right.barh(places, list(scores.values()), color=colours)
+colors = ["#0072B2", "#D55E00", "0.45", "0.75"]
+right.barh(places, list(scores.values()), color=colors)
 for place, score in zip(places, scores.values(), strict=True):
     right.text(score, place, f" {score:.3f}", va="center")
 right.set_yticks(places, scores)

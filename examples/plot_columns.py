@@ -1,20 +1,20 @@
 """
-Steps and tails: what a network makes of each feature
-=====================================================
+Piecewise-linear encoding: steps and long tails
+===============================================
 
-To the first layer of a network a feature is a straight line. A step in it, or a long tail, has to
-be put together from many units, and a smooth compromise comes out. ``encoding="auto"``, the
-default, encodes each feature as pieces where the data ask for it, so that every unit can bend it
-into a curve of its own. This example has data with a step and a tail, compares a network without
-the encoding to one with it, and looks at what the two have learned.
+To the units of the first layer a feature is linear. A step in its effect, or a long tail, takes
+many units to approximate, and is smoothed. ``encoding="auto"``, the default, encodes each feature
+by piecewise-linear functions if that predicts better, so that every unit can have a curve for
+each feature. This example compares a network with and without the encoding and plots what they
+learned.
 """
 
 # %%
-# A step, a tail, and a night
-# ---------------------------
-# Cost rises by 2 at the age of 65, with the logarithm of an income whose distribution has a long
-# tail, and in the first six hours of a day. A fourth feature matters for the old only, a fifth
-# one not at all.
+# Synthetic data
+# --------------
+# The cost rises by 2 at the age of 65, with the logarithm of an income whose distribution has a
+# long tail, and by 1 in the first six hours of a day. A fourth feature matters above the age of
+# 65 only, a fifth one not at all.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,7 +40,7 @@ def sample(n, rng):
 
 
 def cost(X):
-    """What is to be learned."""
+    """The true function."""
     old = X["age"] >= 65
     tail = 0.8 * (np.log(X["income"]) - 10)
     return 2 * old + tail + (X["hour"] < 6) + 0.5 * old * X["frailty"]
@@ -54,14 +54,14 @@ y_test = cost(X_test) + rng.normal(0, 0.5, len(X_test))
 # %%
 # With and without the encoding
 # -----------------------------
-# The last line is the score of the true function: no model can do better, because of the noise. The
-# encoding closes two fifths of the gap that is left without it.
+# The last line is the score of the true function, the best possible one because of the noise. The
+# encoding closes two fifths of the gap to it.
 
 models = {
     "MDLAMRegressor, encoding=None": MDLAMRegressor(encoding=None, random_state=0),
     "MDLAMRegressor, encoding='auto'": MDLAMRegressor(random_state=0),
 }
-print(f"{'':34}{'test R2':>9}{'columns of the first layer':>29}")
+print(f"{'':34}{'test R2':>9}{'inputs of the first layer':>29}")
 for name, model in models.items():
     model.fit(X, y)
     print(f"{name:34}{model.score(X_test, y_test):9.3f}{model.coefs_[0].shape[0]:29}")
@@ -70,13 +70,13 @@ print(f"{'the true function':34}{best:9.3f}")
 plain, encoded = models.values()
 
 # %%
-# What each has learned
-# ---------------------
-# The thick line is partial dependence: the mean prediction with this feature set to one value after
-# another. Dashed is that of the true function. Below are the curves that single units make of the
-# feature, those of the units that use it most. Without the encoding they are straight lines: the
-# step becomes a slope over more than ten years, the night another one over nine hours, and the
-# lowest incomes cost too much.
+# Learned effects
+# ---------------
+# The thick line is the partial dependence: the mean prediction as a function of this feature. The
+# dashed line is that of the true function. Below are the contributions of the feature to the
+# pre-activations of single units, those that use it most. Without the encoding they are straight
+# lines: the steps become slopes over more than ten years and nine hours, and predictions are too
+# high for the lowest incomes.
 
 
 def show(model, title):
@@ -93,18 +93,20 @@ def show(model, title):
 show(plain, "encoding=None")
 
 # %%
-# With the encoding each unit has a curve for each feature, which is steep where the target is: the
-# step is as wide as a piece, and the lowest incomes cost what they should. The sum of the curves of
-# a unit over all features is exactly its pre-activation, up to a constant.
+# With the encoding each unit has a curve for each feature, which is steep where the target is:
+# the step is as wide as a piece, and predictions for the lowest incomes are right. The sum of the
+# curves of a unit over all features is exactly its pre-activation, up to a constant.
+
+# sphinx_gallery_thumbnail_number = 2
 
 show(encoded, "encoding='auto'")
 
 # %%
-# The pieces
-# ----------
-# The curves are sums of these pieces, and of the rank of the feature: each piece rises from 0 to 1
-# between two knots, marked below, which are quantiles of the feature. There are as many pieces for
-# the crowded low incomes as for the few high ones, and the scale of a feature does not matter.
+# The pieces of the encoding
+# --------------------------
+# The curves are weighted sums of these pieces and of the rank of the feature. Each piece rises
+# from 0 to 1 between two knots, marked below, which are quantiles of the feature. So most pieces
+# are where most samples are, and the scale of a feature does not matter.
 
 EncodingDisplay.from_encoder(encoded, ["age", "income", "hour"])
 plt.show()

@@ -1,25 +1,24 @@
 """
-Search the hyperparameters in a pipeline
-========================================
+Hyperparameter search in a pipeline
+===================================
 
-``MDLAMClassifier`` is an ordinary scikit-learn classifier: here it ends a pipeline that imputes,
-scales and encodes mixed columns. ``GridSearchCV`` chooses ``rho``, ``epsilon`` and ``alpha`` of the
-paper's solver, "relaxed", and ``activity_alpha``, ``rho`` and ``alpha`` of the default one,
-"feasible", which has no ``epsilon`` and only starts from ``rho``. ``cross_validate`` puts both
-beside ``MLPClassifier`` in the same pipeline, chosen from a grid of the same size, and beside the
-defaults that nobody chose.
+``MDLAMClassifier`` as the last step of a pipeline that imputes, scales and encodes mixed
+features. ``GridSearchCV`` searches ``activity_alpha``, ``rho`` and ``alpha`` of the default
+solver, and ``rho``, ``epsilon`` and ``alpha`` of ``solver="relaxed"``. ``cross_validate``
+compares the chosen models with an ``MLPClassifier`` from a grid of the same size, and with the
+default parameters.
 
-The table is made up. To use the Adult census data instead, give the folder that holds
+The data set is synthetic. To use the Adult census data instead, give the folder that contains
 ``tab/adult_raw.csv``::
 
     python examples/plot_grid_search.py --data DIR
 """
 
 # %%
-# A table of mixed columns
-# ------------------------
-# Numbers of very different sizes, some missing, and categories. Half of the rows choose the
-# hyperparameters, the other half compares: nothing is judged on rows that it was chosen on.
+# A data set of mixed types
+# -------------------------
+# Numeric features of very different scales, with missing values, and categorical features. Half of
+# the samples are used to choose hyperparameters, the other half to compare the chosen models.
 
 import argparse
 import warnings
@@ -39,21 +38,21 @@ from threadpoolctl import threadpool_limits
 
 from skmdlam import MDLAMClassifier
 
-parser = argparse.ArgumentParser(description="Grid search over a pipeline of mixed columns.")
+parser = argparse.ArgumentParser(description="Grid search over a pipeline of mixed types.")
 parser.add_argument("--data", type=Path, metavar="DIR", help="folder of tab/adult_raw.csv")
-parser.add_argument("--rows", type=int, default=1200, help="rows to use (default: 1200)")
-parser.add_argument("--quick", action="store_true", help="few iterations, to see that it runs")
+parser.add_argument("--rows", type=int, default=1200, help="samples to use (default: 1200)")
+parser.add_argument("--quick", action="store_true", help="few iterations, to check that it runs")
 arguments = parser.parse_args()
 
-# Products this small are fastest on one thread.
+# Small matrix products are fastest on one thread.
 threadpool_limits(limits=1)
 
-# Most fits stop at max_iter, which is meant: it bounds the time of the search.
+# Most fits stop at max_iter, as intended: it bounds the time of the search.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
 
 def customers(n, rng):
-    """Make up customers of a shop, who renew their plan or do not."""
+    """Synthetic customers, who renew their plan or do not."""
     table = pd.DataFrame(
         {
             "age": rng.integers(18, 80, n),
@@ -91,16 +90,19 @@ else:
 X_choose, X_compare, y_choose, y_compare = train_test_split(
     X, y, test_size=0.5, stratify=y, random_state=0
 )
-print(f"{'Made up' if arguments.data is None else 'Adult'}: {X.shape[0]} rows; the first three:")
+print(
+    f"{'Synthetic' if arguments.data is None else 'Adult'}: {X.shape[0]} samples; the first three:"
+)
 print(X.head(3).to_string(index=False))
 
 # %%
-# One pipeline, two classifiers
-# -----------------------------
+# One pipeline for all classifiers
+# --------------------------------
+# ``set_params`` names such as ``mdlamclassifier__rho`` reach the classifier in the pipeline.
 
 
 def pipeline(classifier):
-    """Put the columns in order, then classify."""
+    """Impute, scale and encode, then classify."""
     columns = ColumnTransformer(
         [
             (
@@ -119,7 +121,7 @@ def pipeline(classifier):
 
 
 def limit(max_iter):
-    """Return ``max_iter``, or few iterations where the user is in a hurry."""
+    """Return ``max_iter``, or few iterations with ``--quick``."""
     return min(max_iter, 20) if arguments.quick else max_iter
 
 
@@ -161,17 +163,17 @@ for name, (classifier, grid) in candidates.items():
     print(f"{name}: accuracy {search.best_score_:.3f} in the search with {chosen}")
 
 # %%
-# Side by side
-# ------------
-# The same five folds of the other half of the rows for all. The last row guesses the more
-# frequent class.
+# Comparison on held-out samples
+# ------------------------------
+# The same five folds of the other half of the samples for all. The last line is a constant
+# prediction of the most frequent class.
 
 compared = {f"{name}, chosen": search.best_estimator_ for name, search in searches.items()}
 compared["MDLAMClassifier, defaults"] = pipeline(feasible)
 compared["MLPClassifier, defaults"] = pipeline(mlp)
 
 print()
-print(f"{'5 folds, mean (std)':33}{'accuracy':>16}{'ROC AUC':>16}{'seconds a fit':>16}")
+print(f"{'5 folds, mean (std)':33}{'accuracy':>16}{'ROC AUC':>16}{'fit seconds':>16}")
 for name, model in compared.items():
     scores = cross_validate(
         model, X_compare, y_compare, cv=5, scoring=["accuracy", "roc_auc"], error_score="raise"
@@ -182,19 +184,19 @@ for name, model in compared.items():
     )
     print(f"{name:33}{accuracy:>16}{area:>16}{scores['fit_time'].mean():>16.2f}")
 frequent = np.unique(y_compare, return_counts=True)[1].max() / len(y_compare)
-print(f"{'the frequent class':33}{f'{frequent:.3f}        ':>16}{'0.500        ':>16}")
+print(f"{'most frequent class':33}{f'{frequent:.3f}        ':>16}{'0.500        ':>16}")
 
 # %%
-# The grids
-# ---------
-# A row for each solver, a map for each ``alpha``; the frame marks what the search chose. The
-# default solver adapts ``rho`` and is only started with it.
+# Scores over the grids
+# ---------------------
+# A row for each solver, a heat map for each ``alpha``; the frame marks the chosen parameters. For
+# the default solver ``rho`` is only an initial value.
 
-figure, axes = plt.subplots(2, 2, figsize=(8, 7), layout="constrained")
-ours = ["MDLAMClassifier", "MDLAMClassifier, relaxed"]
-accuracies = [searches[name].cv_results_["mean_test_score"] for name in ours]
+figure, axes = plt.subplots(2, 2, figsize=(7, 6), layout="constrained")
+searched = ["MDLAMClassifier", "MDLAMClassifier, relaxed"]
+accuracies = [searches[name].cv_results_["mean_test_score"] for name in searched]
 lowest, highest = np.min(accuracies), np.max(accuracies)
-for name, scores, row in zip(ours, accuracies, axes, strict=True):
+for name, scores, row in zip(searched, accuracies, axes, strict=True):
     grid = candidates[name][1]
     other = next(parameter for parameter in grid if parameter not in ("alpha", "rho"))
     # GridSearchCV runs through the parameters in alphabetical order, the last one fastest.
@@ -218,6 +220,6 @@ for name, scores, row in zip(ours, accuracies, axes, strict=True):
                 frame = plt.Rectangle(corner, 1, 1, fill=False, edgecolor=color, linewidth=width)
                 axis.add_patch(frame)
                 frame.set(zorder=3, clip_on=False)
-figure.colorbar(image, ax=axes, label="accuracy, mean of 3 folds", shrink=0.8)
+figure.colorbar(image, ax=axes, label="accuracy (mean of 3 folds)", shrink=0.8)
 figure.savefig("plot_grid_search.png", dpi=150)
 print("\nFigure: plot_grid_search.png")

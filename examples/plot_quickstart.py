@@ -1,21 +1,17 @@
 """
-Train on images, and watch the objective fall
-=============================================
+Quickstart: digits, compared with MLPClassifier
+===============================================
 
-``MDLAMClassifier`` learns handwritten digits with its defaults: no learning rate to choose, the
-training objective measured after every epoch, and the best weights returned. ``MLPClassifier``
-learns the same digits beside it, once with a network that is easy to train and once with a deep one
-that is not. A table compares test accuracies and seconds, a figure what both minimize.
-
-Run it from anywhere; the figure goes into the current folder::
-
-    python examples/plot_quickstart.py
+``MDLAMClassifier`` learns handwritten digits with its default parameters: there is no learning rate
+to tune. ``MLPClassifier`` learns the same digits, once with a shallow network and once with a deep
+one that is hard to train. A table compares test accuracy and time, a figure the training curves of
+the same objective.
 """
 
 # %%
 # Images of digits
 # ----------------
-# 1,797 grey images of 8 x 8 pixels, which scikit-learn brings along; 540 of them test.
+# 1,797 grayscale images of 8 x 8 pixels from scikit-learn, 540 of them for testing.
 
 import sys
 import time
@@ -33,15 +29,15 @@ from threadpoolctl import threadpool_limits
 
 from skmdlam import MDLAMClassifier
 
-# Products this small are fastest on one thread, and seconds compare best there.
+# Small matrix products are fastest on one thread, and times compare best there.
 threadpool_limits(limits=1)
 
-# "--quick" cuts every fit short, which is enough to see that the script runs.
+# "--quick" stops every fit early, to check that the script runs.
 quick = "--quick" in sys.argv[1:]
 
 
 def limit(max_iter):
-    """Return ``max_iter``, or a tenth of it where the user is in a hurry."""
+    """Return ``max_iter``, or a tenth of it with ``--quick``."""
     return max_iter // 10 if quick else max_iter
 
 
@@ -51,27 +47,26 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 # %%
-# Watch it train
-# --------------
-# ``verbose=True`` shows a progress bar in a terminal where rich is installed, lines elsewhere. Each
-# line is a sweep over all training images, as a fit of up to 5,000 samples makes them, and each
-# number J: the training loss of the network with its penalties. Every sweep descends. Larger data
-# and deep networks go in mini-batches, where J may rise from one epoch to the next, and the weights
-# with the lowest J are returned.
+# Monitor training
+# ----------------
+# ``verbose=True`` shows a progress bar in a terminal if rich is installed, and lines elsewhere.
+# Each line is an iteration over all training images, the default for up to 5,000 samples, with
+# the training objective: the loss plus the penalties. It decreases in every iteration. Larger
+# data sets and deep networks are trained in mini-batches, where the objective may rise from one
+# epoch to the next; the best weights seen are returned.
 
 model = MDLAMClassifier(max_iter=limit(200), random_state=0, verbose=True)
 
 # %%
-# Beside MLPClassifier
-# --------------------
-# First one hidden layer of 100 relu units, also with the paper's own algorithm,
-# ``solver="relaxed"``, which takes small steps on all images at once.
+# Comparison with MLPClassifier
+# -----------------------------
+# First, one hidden layer of 100 relu units, also with the algorithm of the original paper,
+# ``solver="relaxed"``, which uses the full batch.
 #
-# Then eight hidden layers of 50 logistic units, with the defaults of both classes. MLPClassifier
-# stays at chance and gives up early; so the fair control has ten times the learning rate, all of
-# its epochs and no ``alpha``, which alone would hold it at chance. It has begun to learn by then.
-# That is not the last word on gradient descent either: with a start as careful as ours Adam trains
-# this network too, see ``benchmarks/deep.py``.
+# Second, eight hidden layers of 50 logistic units, with the defaults of both classes.
+# MLPClassifier stays at chance level and stops early. The second baseline has ten times the
+# learning rate, all of its epochs and no ``alpha``; it starts to learn. With the initial weights
+# of skmdlam, Adam can train this network too, see ``benchmarks/deep.py``.
 
 deep = {"hidden_layer_sizes": (50,) * 8, "activation": "logistic", "random_state": 0}
 classifiers = {
@@ -91,7 +86,7 @@ classifiers = {
     },
 }
 
-# Some stop at their limit of sweeps or epochs, which is meant.
+# Some fits stop at max_iter, as intended.
 warnings.simplefilter("ignore", ConvergenceWarning)
 
 lines = []
@@ -102,34 +97,34 @@ for network, row in classifiers.items():
         classifier.fit(X_train, y_train)
         seconds = time.perf_counter() - start
         accuracy = classifier.score(X_test, y_test)
-        lines.append(f"  {name:25}{accuracy:9.3f}{seconds:9.2f}{classifier.n_iter_:8}")
+        lines.append(f"  {name:25}{accuracy:9.3f}{seconds:9.2f}{classifier.n_iter_:12}")
 
 print()
-print(f"{'':27}{'test':>9}{'':9}{'epochs,':>8}")
-print(f"{'':27}{'accuracy':>9}{'seconds':>9}{'sweeps':>8}")
+print(f"{'':27}{'test':>9}{'':9}")
+print(f"{'':27}{'accuracy':>9}{'seconds':>9}{'iterations':>12}")
 print("\n".join(lines))
 
 rises = np.sum(np.diff(model.loss_curve_) > 0)
-print(f"\nJ of the first one rose in {rises} of {model.n_iter_} sweeps. Its lowest value is")
-print(f"{model.best_loss_:.4f}; that of the weights returned is {model.loss_:.4f}.")
+print(f"\nThe training objective of the first model rose in {rises} of {model.n_iter_} iterations.")
+print(f"Its lowest value is {model.best_loss_:.4f}; the returned weights have {model.loss_:.4f}.")
 
 # %%
-# The same objective
-# ------------------
-# By default J has three penalties that MLPClassifier's loss has not, and ``loss_curve_`` of
-# MLPClassifier is averaged over the batches of an epoch, while the weights change. So for the
-# figure all penalties are off: every curve is the mean log-loss of the training images, by a
-# forward pass over all of them after each epoch. That is ``loss_curve_`` of ours; MLPClassifier is
-# trained by ``partial_fit``, an epoch a call, and measured in between. That knows no early end: it
-# does all of its epochs.
+# Training curves of the same objective
+# -------------------------------------
+# The default objective has three penalties that MLPClassifier does not have, and ``loss_curve_`` of
+# MLPClassifier is an average over the batches of an epoch, while the weights change. For a fair
+# comparison all penalties are off here: every curve is the mean log-loss of the training images,
+# computed on all of them after each iteration. That is ``loss_curve_`` of MDLAMClassifier.
+# MLPClassifier is trained by ``partial_fit``, one epoch per call, for all of its epochs, and its
+# log-loss is computed in between.
 
 
 def log_loss_curve(classifier):
-    """Log-loss of the training images after each epoch or sweep of a fit without penalties."""
+    """Log-loss of the training images after each iteration of a fit without penalties."""
     if isinstance(classifier, MDLAMClassifier):
         free = clone(classifier).set_params(alpha=0, activity_alpha=0, verbose=False)
         return free.fit(X_train, y_train).loss_curve_
-    # With an int every call would draw the same order.
+    # With an int every call would shuffle in the same order.
     free = clone(classifier).set_params(alpha=0, random_state=np.random.RandomState(0))
     curve = []
     for _ in range(classifier.max_iter):
@@ -152,10 +147,8 @@ for network, row in classifiers.items():
         print(f"  {name:25}{curve.min():9.4f}{curve[-1]:9.4f}{rises:8} of {len(curve)}")
 
 # %%
-# The curves
-# ----------
-# The networks of one layer take all images at once, and every sweep descends. The deep ones go in
-# mini-batches, where nothing keeps the loss from rising now and then.
+# Left: the network with one hidden layer is trained on the full batch, where every iteration
+# decreases the loss. Right: the deep one is trained in mini-batches, where the loss may rise.
 
 looks = {
     "MDLAMClassifier": {"color": "#0072B2", "linestyle": "-", "linewidth": 2},
@@ -163,26 +156,35 @@ looks = {
     "MLPClassifier": {"color": "#D55E00", "linestyle": "--"},
     "MLPClassifier, rate 0.01": {"color": "#CC79A7", "linestyle": ":", "linewidth": 2},
 }
-figure = plt.figure(figsize=(11, 5), layout="constrained")
-left, right = figure.subfigures(1, 2, width_ratios=[1.25, 1])
-
-axes = left.subplots(1, 2, sharey=True)
+# sphinx_gallery_thumbnail_number = 1
+figure, axes = plt.subplots(1, 2, figsize=(9, 4.5), sharey=True, layout="constrained")
 for axis, network in zip(axes, classifiers, strict=True):
     for name in classifiers[network]:
         curve = curves[network, name]
         axis.plot(1 + np.arange(len(curve)), curve, label=name, **looks[name])
-    axis.set(xscale="log", yscale="log", xlabel="epoch or sweep", title=network)
+    axis.set(xscale="log", yscale="log", xlabel="iteration", title=network)
     axis.xaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_major_formatter("{x:g}")
-    axis.legend(fontsize=8)
-axes[0].set_ylabel("log-loss of the training images, no penalties")
+axes[0].set(ylabel="log-loss of the training images", ylim=(1e-4, 4))
+handles = {}
+for axis in axes:
+    lines, labels = axis.get_legend_handles_labels()
+    handles.update(zip(labels, lines, strict=True))
+figure.legend(handles.values(), handles, loc="outside lower center", ncols=2)
+figure.savefig("plot_quickstart.png", dpi=150)
+print("Figure: plot_quickstart.png")
+
+# %%
+# Misclassified images
+# --------------------
+# The test images that MDLAMClassifier gets wrong, framed, and some that it gets right.
 
 predicted = model.predict(X_test)
 wrong = np.flatnonzero(predicted != y_test)
 shown = np.concatenate([wrong[:8], np.flatnonzero(predicted == y_test)])[:20]
-framed = min(len(wrong), 8)
-right.suptitle(f"{len(wrong)} of {len(y_test)} test images wrong, {framed} framed", fontsize=12)
-for axis, k in zip(right.subplots(4, 5).flat, shown, strict=True):
+figure, axes = plt.subplots(4, 5, figsize=(7, 6), layout="constrained")
+figure.suptitle(f"{len(wrong)} of {len(y_test)} test images are misclassified")
+for axis, k in zip(axes.flat, shown, strict=True):
     axis.imshow(X_test[k].reshape(8, 8), cmap="gray_r")
     axis.set_xticks([])
     axis.set_yticks([])
@@ -192,6 +194,4 @@ for axis, k in zip(right.subplots(4, 5).flat, shown, strict=True):
         axis.set_title(f"{predicted[k]} (is {y_test[k]})", fontsize=10, color="#D55E00")
         for spine in axis.spines.values():
             spine.set(edgecolor="#D55E00", linewidth=2)
-
-figure.savefig("plot_quickstart.png", dpi=150)
-print("Figure: plot_quickstart.png")
+plt.show()

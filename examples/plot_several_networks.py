@@ -1,18 +1,17 @@
 """
-Several networks, and how far predictions are off
-=================================================
+Several networks and prediction intervals
+=========================================
 
-Networks from different starts agree where the samples say enough, and differ where they do not.
-Their mean is better than one of them by what they differ. ``n_networks=4`` fits four side by side
-and returns them as one network. ``calibrate=True`` is another thing: it tells how far a new target
-may be from a prediction, by errors on samples that were left out.
+``n_networks=4`` trains four networks from different initial weights side by side and averages
+them: the result is one model, which is better where single networks differ. ``calibrate=True``
+estimates the standard deviation of predictions from errors on held-out samples.
 """
 
 # %%
-# Members, their mean, and an interval
-# ------------------------------------
+# A prediction interval
+# ---------------------
 # A curve in one dimension, whose samples are noisier on the right. The true function and the true
-# noise are known here, so that both can be compared.
+# noise are known here, for comparison.
 
 import sys
 import time
@@ -24,11 +23,11 @@ from threadpoolctl import threadpool_limits
 from skmdlam import MDLAMRegressor
 
 threadpool_limits(limits=1)  # small matrix products are fastest on one thread
-quick = "--quick" in sys.argv[1:]  # few samples, to see that it runs
+quick = "--quick" in sys.argv[1:]  # few samples, to check that it runs
 
 
 def curve(x):
-    """What is to be learned."""
+    """The true function."""
     return np.sin(2 * x) + 0.3 * x
 
 
@@ -46,8 +45,9 @@ model = MDLAMRegressor(
 model = model.fit(x[:, None], y)
 
 # %%
-# The standard deviation includes the noise: about 95 % of new targets should be within 1.96 of it.
-# So it is for new samples that come as those did. Beyond them it is not, as the last line shows.
+# The standard deviation includes the noise: about 95 % of new targets should be within 1.96
+# standard deviations. That holds for new samples of the same distribution. Outside of the range
+# of the training samples it does not, as the last line shows.
 
 x_new = rng.uniform(-3, 3, 10_000)
 y_new = curve(x_new) + noise(x_new) * rng.normal(size=len(x_new))
@@ -55,16 +55,16 @@ mean, std = model.predict(x_new[:, None], return_std=True)
 print("MDLAMRegressor(n_networks=4, calibrate=True)")
 for level, width in ((50, 0.674), (80, 1.282), (95, 1.960)):
     inside = np.mean(np.abs(y_new - mean) <= width * std)
-    print(f"{f'new targets within the {level} % interval, %':44}{100 * inside:5.1f}")
+    print(f"{f'targets within the {level} % interval, %':44}{100 * inside:5.1f}")
 outside = rng.uniform(3, 4, 10_000)
 mean, std = model.predict(outside[:, None], return_std=True)
 y_outside = curve(outside) + noise(outside) * rng.normal(size=len(outside))
 inside = np.mean(np.abs(y_outside - mean) <= 1.96 * std)
-print(f"{'the same of 95 %, beyond the samples':44}{100 * inside:5.1f}")
+print(f"{'within 95 %, out of range':44}{100 * inside:5.1f}")
 
 # %%
-# The networks are blocks of the hidden units. What each says is 4 times its part of the sum that is
-# the mean, up to a constant: of their last intercepts only the mean is known.
+# Each network is a block of the hidden units. Its prediction is 4 times its part of the output,
+# up to a constant, because only the mean of the last intercepts is stored.
 
 grid = np.linspace(-4, 4, 400)
 mean, std = model.predict(grid[:, None], return_std=True)
@@ -76,13 +76,13 @@ for block in np.split(np.arange(len(last)), model.n_networks_):
     members.append(member + (mean - member)[among].mean())
 
 # %%
-# When it pays
-# ------------
-# The distance of a hand from its shoulder, by the angles of four joints, is curved in directions
-# that mix the features. With little noise in the targets the networks differ by what each of them
-# leaves undone, and the mean of more of them is better. With as much noise as signal most of the
-# error is common to all of them, and the mean gains little. The alternative is one network with as
-# many weights as four. Scores are against targets without noise.
+# When several networks pay
+# -------------------------
+# The distance of a hand from the shoulder as a function of the angles of four joints. With
+# low-noise targets the errors of the networks differ, and the mean of more of them is better.
+# With as much noise as signal most of the error is common to all of them, and the mean gains
+# little. The alternative is one network with as many hidden units as four. Scores are for targets
+# without noise.
 
 
 def arm(n, rng):
@@ -116,10 +116,12 @@ for key, rest in unexplained.items():
     print(f"{name:34}{1 - rest:9.4f}{seconds[key]:9.2f}")
 
 # %%
-# Left: the four networks differ most where the samples are noisy. In the gray parts, beyond the
-# samples, predictions and standard deviations are those at the ends, and the truth is elsewhere.
+# The four networks differ most where the samples are noisy. In the gray areas, outside of the
+# range of the training samples, predictions and standard deviations are constant and do not
+# follow the true function.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+# sphinx_gallery_thumbnail_number = 1
+figure, left = plt.subplots(figsize=(6.5, 5), layout="constrained")
 left.scatter(x, y, s=6, color="0.6", label="samples")
 left.fill_between(
     grid, mean - 1.96 * std, mean + 1.96 * std, color="#56B4E9", alpha=0.35, label="95 % interval"
@@ -131,7 +133,7 @@ for sign in (-1, 1):
         color="black",
         linestyle=":",
         linewidth=1,
-        label="truth ± 1.96 std of the noise" if sign > 0 else None,
+        label="true 95 % interval" if sign > 0 else None,
     )
 for member in members:
     left.plot(
@@ -144,8 +146,15 @@ for member in members:
 left.plot(grid, mean, color="#0072B2", linewidth=2, label="mean of four")
 for start, end in ((-4, -3), (3, 4)):
     left.axvspan(start, end, color="0.92", zorder=-1)
-left.set(xlabel="x", ylabel="y", xlim=(-4, 4), title="Four networks and an interval")
+left.set(xlabel="x", ylabel="y", xlim=(-4, 4), title="Mean of four networks, and an interval")
 left.legend(fontsize="small", loc="upper left")
+plt.show()
+
+# %%
+# The unexplained variance relative to one network. Filled: several networks of 50 units. Open: one
+# network of 200 units.
+
+figure, right = plt.subplots(figsize=(6.5, 5), layout="constrained")
 
 looks = {
     "noise of 0.1": {"color": "#0072B2", "marker": "o"},
@@ -161,9 +170,9 @@ for label, look in looks.items():
 right.set(
     xscale="log",
     xlabel="n_networks",
-    ylabel="unexplained variance, that of one network = 1",
+    ylabel="unexplained variance, relative to one network",
     ylim=(0, 1.1),
-    title="What the mean gains",
+    title="Gain by averaging",
 )
 right.set_xticks(counts, counts)
 right.minorticks_off()

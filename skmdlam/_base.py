@@ -227,44 +227,44 @@ class BaseMDLAM(
         Parameters
         ----------
         X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
-            Inputs; float32 and float64 are kept, all other numbers become float64. Columns of
-            categories are found by ``categorical_features``; gaps may be anywhere but in a sparse
-            matrix. Under ``sklearn.set_config(array_api_dispatch=True)`` torch tensors and CuPy
-            arrays are fitted on the device that they lie on, by NumPy those on the CPU.
+            Training samples. float32 and float64 are kept, other numbers become float64. Missing
+            values (nan, None) are allowed except in a sparse matrix. Under
+            ``sklearn.set_config(array_api_dispatch=True)`` torch tensors and CuPy arrays are fitted
+            on their device, those on the CPU by NumPy.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets: class labels or a multilabel indicator for a classifier, numbers for a
-            regressor.
+            Target values: class labels or a multilabel indicator matrix for a classifier, numbers
+            for a regressor.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples, not negative. An integer weight counts as that many copies of
-            the sample in everything that is minimized, and on all rows at once the fit is the
-            same one up to rounding; mini-batches are drawn from other rows. A weight of zero
-            drops the sample.
+            Sample weights, not negative; those of zero are dropped. An integer weight counts as
+            that many copies of the sample in the training objective. In full-batch mode the fit is
+            the same up to rounding.
         X_val, y_val : array-likes, default=None
-            Samples to watch the fit on, in the form of X and y. With ``early_stopping=True`` they
-            take the place of the samples that would be set apart; without it they are only
-            watched, and the fit is the same as without them. Either way ``validation_scores_``
-            and ``validation_loss_curve_`` say how the fit went on them.
+            User-supplied validation set, in the form of X and y. ``early_stopping=True`` uses it
+            in place of held-out samples. Without ``early_stopping`` it has no effect on the fit;
+            ``validation_scores_`` and ``validation_loss_curve_`` are recorded either way.
         sample_weight_val : array-like of shape (n_validation_samples,), default=None
-            Their weights.
+            Sample weights of the validation set.
 
         Returns
         -------
         self : object
-            The fitted estimator. When the fit fails it is left as it was before; when it is
-            interrupted (Ctrl-C) it holds the best weights so far, for solver "relaxed" those
-            after the last complete sweep.
+            The fitted estimator. If the fit fails, it is left unchanged. If the fit is interrupted
+            (Ctrl-C), it has the best weights so far, or those after the last complete iteration of
+            solver "relaxed".
 
         Raises
         ------
         ValueError
-            When a parameter, the data or the weights are not valid.
+            If a parameter is out of range or unknown, if the data contain infinity or strings that
+            are no categories, if shapes do not match, if weights are negative or all zero, or if y
+            is not a valid target. It is raised before training starts.
         FloatingPointError
-            When numbers overflowed on the way: the data need another scale.
+            If numbers overflowed during training: rescale the data.
 
         Warns
         -----
         ConvergenceWarning
-            When ``max_iter`` sweeps were not enough or the fit was interrupted.
+            If ``max_iter`` iterations were not enough, or the fit was interrupted.
         """
         with restored_on_error(self), computing_at(self.solver, X):
             self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))

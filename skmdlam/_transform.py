@@ -40,17 +40,17 @@ class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
     @available_if(_has_hidden_layers)
     def get_feature_names_out(self, input_features=None):
-        """Names of the units of the last hidden layer, the columns of :meth:`transform`.
+        """Get the names of the units of the last hidden layer, the columns of :meth:`transform`.
 
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Only compared with the names seen in ``fit``.
+            Only used to validate feature names with those seen in ``fit``.
 
         Returns
         -------
         names : ndarray of str
-            The name of the class in lower case and a number for each unit.
+            Lowercased class name and number of each unit.
         """
         return super().get_feature_names_out(input_features)
 
@@ -60,19 +60,19 @@ class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Inputs.
+        X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
+            Training samples.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
+            Target values.
         layer : int, default=-1
             Which hidden layer, see :meth:`transform`.
         **fit_params : dict
-            Further arguments of ``fit``.
+            Additional arguments of ``fit``.
 
         Returns
         -------
         activations : ndarray of shape (n_samples, n_units)
-            Of this hidden layer.
+            Activations of this hidden layer.
         """
         return self.fit(X, y, **fit_params).transform(X, layer)
 
@@ -87,19 +87,19 @@ class HiddenFeaturesMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
 
 @where_X_lies
 def _transform(self, X, layer=-1):
-    """Activations of a hidden layer: features that the network has learned.
+    """Compute the activations of a hidden layer, as learned features.
 
     Parameters
     ----------
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        Inputs.
+    X : {array-like, data frame, sparse matrix} of shape (n_samples, n_features)
+        Samples.
     layer : int, default=-1
-        Which hidden layer, counted as in a Python list: 0 is the first one, -1 the last.
+        Index of the hidden layer: 0 is the first one, -1 the last.
 
     Returns
     -------
     activations : ndarray of shape (n_samples, n_units)
-        In the floating type of the fit; a data frame after ``set_output``.
+        In the dtype of the fit; a data frame after ``set_output``.
     """
     data = check_new_X(self, X)
     n_layers = len(self.coefs_) - 1

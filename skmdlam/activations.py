@@ -44,31 +44,32 @@ _ULP = np.finfo(np.float64).eps
 
 
 class Activation:
-    """Base class: an elementwise nondecreasing function ``h``.
+    r"""Base class of activations: elementwise nondecreasing functions :math:`h(z)`.
 
-    A subclass has to define :meth:`function` and :meth:`derivative`, and where h is bounded
-    `infimum` and `supremum`. The rest follows from these by numerical methods; a closed form in
-    place of :meth:`inverse` or :meth:`joint` makes solver "relaxed" faster, and solver "feasible"
-    uses neither.
-
-    Arrays are float32 or float64 and results have the dtype of the arrays given.
+    A subclass has to define :meth:`function` and :meth:`derivative`, and `infimum` and `supremum`
+    if h is bounded. All other methods have defaults.
 
     Attributes
     ----------
-    name : str
-        The name under which `get_activation` knows it.
-    homogeneous : bool
-        Whether ``h(c z) = c h(z)`` for every positive c: scaling the pre-activations then
-        changes nothing but the scale of the activations.
-    largest_slope : float
-        The largest derivative. Solver "feasible" starts wider, and takes longer steps, where it
-        is at most 1/4.
-    infimum, supremum : float
+    name : str or None, default=None
+        Name for `get_activation`.
+    homogeneous : bool, default=False
+        Whether :math:`h(c z) = c\,h(z)` for every positive c (positive homogeneity).
+    largest_slope : float, default=1.0
+        Largest derivative. If it is at most 1/4, solver "feasible" uses larger starting weights and
+        longer steps.
+    infimum, supremum : float, default=-inf, inf
         Bounds of h.
-    piecewise_linear : bool
-        Whether h is a few straight pieces.
-    exact_derivative : bool
-        False where :meth:`derivative` is a stand-in for one that says nothing.
+    piecewise_linear : bool, default=False
+        Whether h is piecewise linear with a few pieces.
+    exact_derivative : bool, default=True
+        False if :meth:`derivative` is a surrogate, as of a step function.
+
+    Notes
+    -----
+    Arrays are float32 or float64, and results have the dtype of the arguments. The defaults are
+    numerical methods. A closed form of :meth:`inverse` or :meth:`joint` makes solver "relaxed"
+    faster; solver "feasible" uses neither.
     """
 
     name = None
@@ -84,7 +85,7 @@ class Activation:
         renamed(cls, {"straight": "homogeneous"})
 
     def function(self, z):
-        """Return ``h(z)``.
+        """Return the activations h(z).
 
         Parameters
         ----------
@@ -94,39 +95,39 @@ class Activation:
         Returns
         -------
         a : ndarray
-            A new array.
+            Activations, in a new array.
         """
         raise NotImplementedError(_missing(self, "function(z), its value"))
 
     def derivative(self, z, a):
-        """Return ``h'(z)`` given ``a = h(z)`` (a one-sided derivative at a kink).
+        """Return the derivative h'(z), a one-sided derivative at a kink.
 
         Parameters
         ----------
         z, a : ndarray
-            Pre-activations and their activations.
+            Pre-activations and activations a = h(z).
 
         Returns
         -------
         slope : ndarray
-            Not negative.
+            Derivatives, not negative.
         """
         raise NotImplementedError(
             _missing(self, "derivative(z, a), the slope h'(z) where a = h(z)")
         )
 
     def inverse(self, q):
-        """Return ``h^-1(q)``, here by bisection.
+        """Return the inverse function at q, by default by bisection.
 
         Parameters
         ----------
         q : ndarray
-            Numbers between `infimum` and `supremum`.
+            Activations between `infimum` and `supremum`.
 
         Returns
         -------
         z : ndarray
-            Where h is not strictly increasing, some point that it maps to q.
+            Pre-activations with h(z) = q; any of them if h is not strictly increasing.
         """
         q = np.asarray(q)
         with np.errstate(all="ignore"):
@@ -146,14 +147,14 @@ class Activation:
         return hi.astype(q.dtype)
 
     def value(self, z, out=None):
-        """Return ``h(z)``.
+        """Return the activations h(z).
 
         Parameters
         ----------
         z : ndarray
             Pre-activations.
         out : ndarray, optional
-            Where to write the result; may be `z` itself.
+            Array that the result is written to; may be z itself.
 
         Returns
         -------
@@ -167,22 +168,22 @@ class Activation:
         return out
 
     def preimage(self, lower, upper):
-        """Return the ends of ``{z : lower <= h(z) <= upper}``, elementwise a closed interval.
+        r"""Return the interval :math:`\{z : \text{lower} \le h(z) \le \text{upper}\}`, elementwise.
 
         Parameters
         ----------
         lower, upper : ndarray
-            Ends of the interval, ``lower <= upper``; they may lie outside the range of ``h``.
+            Ends of the interval, ``lower <= upper``. They may lie outside the range of h.
 
         Returns
         -------
         lo, hi : ndarray
-            Ends of the preimage, possibly infinite. Where it is empty, ``lo = inf, hi = -inf``.
+            Ends of the preimage, possibly infinite; ``lo = inf, hi = -inf`` if it is empty.
 
         Notes
         -----
-        By :meth:`inverse`, for an h that is strictly increasing between its bounds and does not
-        reach them. Others have to define it.
+        The default uses :meth:`inverse`. It is right if h is strictly increasing between its bounds
+        and does not attain them. Other activations have to define it.
         """
         inside = [np.clip(q, self.infimum, self.supremum) for q in (lower, upper)]
         with np.errstate(all="ignore"):
@@ -192,21 +193,24 @@ class Activation:
         return _mark_empty(lo, hi, (lower >= self.supremum) | (upper <= self.infimum))
 
     def joint(self, v, p, rho, tau, eps):
-        """Minimize ``rho/2 (z - v)^2 + tau/2 (a - p)^2`` subject to ``|a - h(z)| <= eps``.
+        r"""Minimize over z and a, element by element, the joint subproblem of a hidden layer.
+
+        It is to minimize :math:`\frac{\rho}{2} (z - v)^2 + \frac{\tau}{2} (a - p)^2` subject to
+        :math:`|a - h(z)| \le \varepsilon`.
 
         Parameters
         ----------
         v, p : ndarray
-            Targets of `z` and `a`.
+            Targets of z and a.
         rho, tau : float
-            Positive weights.
+            Weights of the two terms, positive.
         eps : float
-            Nonnegative tolerance.
+            Tolerance, not negative.
 
         Returns
         -------
         z, a : ndarray
-            A global minimizer, element by element.
+            A global minimizer of each element.
         """
         v, p = np.asarray(v), np.asarray(p)
         rho, tau, eps = float(rho), float(tau), float(eps)
@@ -369,7 +373,7 @@ def _cost(z, v, h, p, rho, tau, eps):
 
 
 class Identity(_PiecewiseLinear):
-    """``h(z) = z``."""
+    """Identity, :math:`h(z) = z`."""
 
     name = "identity"
     homogeneous = True
@@ -388,7 +392,7 @@ class Identity(_PiecewiseLinear):
 
 
 class ReLU(_PiecewiseLinear):
-    """``h(z) = max(z, 0)``."""
+    r"""Rectified linear unit, :math:`h(z) = \max(z, 0)`."""
 
     name = "relu"
     homogeneous = True
@@ -431,12 +435,17 @@ class ReLU(_PiecewiseLinear):
 
 
 class LeakyReLU(_PiecewiseLinear):
-    """``h(z) = z`` for ``z >= 0``, ``negative_slope * z`` for ``z < 0``.
+    r"""Leaky rectified linear unit, :math:`h(z) = \max(z, 0) + c \min(z, 0)`.
 
     Parameters
     ----------
     negative_slope : float, default=0.01
-        Positive.
+        Slope c for negative z, positive.
+
+    Raises
+    ------
+    ValueError
+        If ``negative_slope`` is not positive and finite.
     """
 
     name = "leaky_relu"
@@ -470,7 +479,7 @@ class LeakyReLU(_PiecewiseLinear):
 
 
 class HardTanh(_PiecewiseLinear):
-    """``h(z) = min(1, max(-1, z))``."""
+    r"""Hard tanh, :math:`h(z) = \min(1, \max(-1, z))`."""
 
     name = "hard_tanh"
     infimum, supremum = -1.0, 1.0
@@ -492,15 +501,24 @@ class HardTanh(_PiecewiseLinear):
 
 
 class Sign(Activation):
-    """``h(z) = 1`` for ``z >= 0``, ``-1`` for ``z < 0``.
-
-    Its derivative is zero. What :meth:`derivative` returns stands in for it, the one of a straight
-    piece around zero ("straight-through"); the joint update and the preimage are exact.
+    r"""Step function, 1 for :math:`z \ge 0` and -1 otherwise.
 
     Parameters
     ----------
     width : float, default=1.0
-        The derivative stands for a piece from ``-width`` to ``width``. Positive.
+        Half the width of the interval around zero in which the surrogate derivative is not zero,
+        positive.
+
+    Raises
+    ------
+    ValueError
+        If ``width`` is not positive and finite.
+
+    Notes
+    -----
+    The derivative is zero almost everywhere. :meth:`derivative` returns a straight-through
+    estimate, the derivative of a linear piece from ``-width`` to ``width``. The joint update and
+    the preimage are exact.
     """
 
     name = "sign"
@@ -777,7 +795,7 @@ def _tanh_inflection(q, down):
 
 
 class Tanh(_Sigmoid):
-    """``h(z) = tanh(z)``."""
+    r"""Hyperbolic tangent, :math:`h(z) = \tanh(z)`."""
 
     name = "tanh"
     infimum, supremum = -1.0, 1.0
@@ -812,7 +830,7 @@ class Tanh(_Sigmoid):
 
 
 class Logistic(_Sigmoid):
-    """``h(z) = 1 / (1 + exp(-z))``."""
+    r"""Logistic function, :math:`h(z) = 1 / (1 + e^{-z})`."""
 
     name = "logistic"
     largest_slope = 0.25
@@ -849,7 +867,7 @@ class Logistic(_Sigmoid):
 
 
 class Softplus(_Smooth):
-    """``h(z) = log(1 + exp(z))``."""
+    r"""Softplus, :math:`h(z) = \log(1 + e^z)`."""
 
     name = "softplus"
     infimum = 0.0
@@ -907,12 +925,17 @@ class Softplus(_Smooth):
 
 
 class ELU(_Smooth):
-    """``h(z) = z`` for ``z >= 0``, ``alpha (exp(z) - 1)`` for ``z < 0``.
+    r"""Exponential linear unit, :math:`z` for :math:`z \ge 0`, else :math:`\alpha (e^z - 1)`.
 
     Parameters
     ----------
     alpha : float, default=1.0
-        Positive.
+        Scale of the negative part, positive.
+
+    Raises
+    ------
+    ValueError
+        If ``alpha`` is not positive and finite.
     """
 
     name = "elu"
@@ -1008,17 +1031,22 @@ ACTIVATIONS = {
 
 
 def get_activation(activation):
-    """Return an activation, given its name or the instance itself.
+    """Get an activation by its name.
 
     Parameters
     ----------
     activation : str or Activation
-        A key of `ACTIVATIONS`, or an instance, returned as it is.
+        A key of `ACTIVATIONS`, or an instance, which is returned as it is.
 
     Returns
     -------
-    Activation
+    activation : Activation
         The instance.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
     """
     if isinstance(activation, Activation):
         return activation
@@ -1031,19 +1059,24 @@ def get_activation(activation):
 
 
 def get_activations(activation, n_layers):
-    """Return the activation of every hidden layer.
+    """Get the activation of every hidden layer.
 
     Parameters
     ----------
     activation : str, Activation, or list or tuple of them
-        One for all layers, or one for each.
+        One for all layers, or a list with one for each.
     n_layers : int
         Number of hidden layers.
 
     Returns
     -------
-    list of Activation
+    activations : list of Activation
         One for each hidden layer.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or a list does not have ``n_layers`` entries.
     """
     if not isinstance(activation, list | tuple):
         return [get_activation(activation)] * n_layers

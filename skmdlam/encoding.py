@@ -1,4 +1,4 @@
-"""Piecewise-linear encoding of numeric columns: a linear layer can bend each into a curve."""
+"""Piecewise-linear encoding of numeric features: a linear layer can bend each into a curve."""
 
 from numbers import Integral
 
@@ -17,10 +17,48 @@ _NUMBERS = (np.float64, np.float32)
 
 
 class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
-    r"""Encode each numeric column as its rank and pieces of it, each of which rises from 0 to 1.
+    r"""Encode each numeric feature as its rank and piecewise-linear functions of it.
 
-    A column with the knots :math:`e_0 < e_1 < \dots < e_T` becomes its rank :math:`G(x)` from 0 to
-    1 and T pieces of it,
+    A linear model of the encoded features is a sum of piecewise-linear curves, one per feature.
+    ``encoding="auto"`` of :class:`MDLAMClassifier` and :class:`MDLAMRegressor` uses this encoder.
+
+    Parameters
+    ----------
+    n_bins : int, default=8
+        Maximum number of pieces of a feature, at least 1; with 1 only the rank is left. A value
+        that many samples share takes at most one piece, so that others may have more.
+    include_rank : bool, default=True
+        Whether a feature with two pieces or more also has its rank, before them.
+    include_input : bool, default=False
+        Whether a feature with pieces is also passed on itself, before its rank. A linear model
+        then extrapolates linearly beyond the range of the training samples.
+    subsample : int or None, default=20_000
+        Maximum number of samples from which the quantiles are computed. None uses all.
+    random_state : int, RandomState instance or None, default=0
+        Determines which samples are drawn.
+
+    Attributes
+    ----------
+    knots_ : list of ndarray
+        Knots of each feature, increasing; an empty array for a feature that is passed on.
+    n_bins_ : ndarray of int of shape (`n_features_in_`,)
+        Number of pieces of each feature; 0 for one that is passed on.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of str of shape (`n_features_in_`,)
+        Names of the features. Only there if X was a data frame whose names are strings.
+
+    See Also
+    --------
+    EncodingDisplay : Plot of the pieces.
+    sklearn.preprocessing.SplineTransformer : Smooth basis functions.
+    sklearn.preprocessing.KBinsDiscretizer : Step functions.
+
+    Notes
+    -----
+    Let G be the distribution function of a feature in the training samples, linear between up to
+    257 of its values. With the knots :math:`e_0 < e_1 < \dots < e_T` the feature becomes its rank
+    :math:`G(x)`, from 0 to 1, and T pieces [1]_
 
     .. math::
 
@@ -28,60 +66,21 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
             \frac{G(x) - G(e_{t-1})}{G(e_t) - G(e_{t-1})}\Bigr)\Bigr),
         \qquad t = 1, \dots, T,
 
-    with G the distribution function of the column, linear between up to 257 of its values. What a
-    linear model says of them is a sum of curves, one for each column, that bend at the knots. Knots
-    are quantiles of the training samples, or the values of a column that has few. All of this is
-    nearly the same whatever increasing function the column went through, and constant beyond the
-    range of the training samples.
+    each of which rises from 0 to 1 between two knots. Knots are quantiles of the training samples,
+    or the values of a feature that has few. The encoding is nearly the same whatever increasing
+    function the feature went through, and constant beyond the range of the training samples.
 
-    Columns of one or two values, of which there is no more to say, are passed on.
+    Features of one or two values are passed on.
 
-    A gap (NaN) is 0 in the rank and in all pieces of its column. A column that has gaps among the
-    training samples gets one more encoded column, behind those of all columns, which is 1 for a gap
-    and else 0. In other columns a gap is read as the median. Where a column is passed on, a gap is
-    the mean of its training samples.
-
-    This is the encoding that ``encoding="auto"`` of :class:`MDLAMClassifier` and
-    :class:`MDLAMRegressor` chooses from, as a transformer for any pipeline.
-
-    Parameters
-    ----------
-    n_bins : int, default=8
-        Largest number of pieces of a column, at least 1; with 1 it is the rank of the column. A
-        value that many samples share takes one piece at most, so that there may be more for the
-        others.
-    include_rank : bool, default=True
-        Whether a column with two pieces or more has its rank before them: what is straight, or
-        nearly so, need not be made of all pieces.
-    include_input : bool, default=False
-        Whether the columns that have pieces are there themselves too, each before its rank. What
-        a linear model says beyond the range of the training samples then goes on as a line.
-    subsample : int or None, default=20_000
-        The quantiles are those of so many samples, drawn where there are more; None takes all.
-    random_state : int, RandomState instance or None, default=0
-        What the samples are drawn by.
-
-    Attributes
-    ----------
-    knots_ : list of ndarray
-        Knots of each column, increasing; an empty array for a column that is passed on.
-    n_bins_ : ndarray of int of shape (`n_features_in_`,)
-        Pieces of each column, 0 for one that is passed on.
-    n_features_in_ : int
-        Columns of X.
-    feature_names_in_ : ndarray of str of shape (`n_features_in_`,)
-        Their names; only there when X was a data frame with names that are strings.
-
-    See Also
-    --------
-    EncodingDisplay : A plot of the pieces.
-    sklearn.preprocessing.SplineTransformer : Smooth pieces, evenly spaced or at quantiles.
-    sklearn.preprocessing.KBinsDiscretizer : Steps.
+    A missing value (nan) is 0 in the rank and in all pieces. A feature with missing values in
+    training has one more column, behind those of all features: 1 for a missing value, otherwise 0.
+    In other features a missing value counts as the median. In a feature that is passed on it is
+    replaced by the mean of the training samples.
 
     References
     ----------
     .. [1] Y. Gorishniy, I. Rubachev, A. Babenko, "On Embeddings for Numerical Features in Tabular
-       Deep Learning", NeurIPS 2022, section 3.2, where pieces are straight in x.
+       Deep Learning", NeurIPS 2022, section 3.2, where pieces are linear in x.
 
     Examples
     --------
@@ -129,11 +128,12 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Numbers, NaN for a gap; float32 and float64 are kept, everything else becomes float64.
+            Training samples; nan is a missing value. float32 and float64 are kept, everything
+            else becomes float64.
         y : None
-            Not used.
+            Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the samples, numbers of copies, not negative.
+            Sample weights, not negative. An integer counts as that many copies.
 
         Returns
         -------
@@ -143,9 +143,9 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         Raises
         ------
         TypeError
-            When X is sparse.
+            If X is sparse.
         ValueError
-            When a parameter or the weights are not valid, or X holds infinite or huge values.
+            If a parameter or the weights are not valid, or X contains infinite or huge values.
         """
         X = validate_data(self, X, dtype=_NUMBERS, ensure_all_finite="allow-nan")
         refuse_huge(X, "X")
@@ -188,22 +188,22 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Samples; NaN is a gap.
+            Samples; nan is a missing value.
 
         Returns
         -------
         encoded : ndarray of shape (n_samples, n_encoded_features)
-            In the type of X where that is float32 or float64.
+            Encoded samples, in the dtype of X if that is float32 or float64.
 
         Raises
         ------
         TypeError
-            When X is sparse.
+            If X is sparse.
         ValueError
-            When X holds infinite values, or other columns than ``fit`` has seen; of an encoder
-            inside of an estimator whose X has categories: only the estimator can read these.
+            If X contains infinite values or other features than in ``fit``, or if the encoder is
+            part of an estimator with categorical features, which only the estimator can read.
         sklearn.exceptions.NotFittedError
-            Before ``fit``.
+            If it was not fitted.
         """
         check_is_fitted(self)
         self._refuse_inside()
@@ -211,27 +211,26 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         return self._pieces.encoded(X)
 
     def get_feature_names_out(self, input_features=None):
-        """Names of the encoded columns.
+        """Get the names of the encoded columns.
 
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Names of the columns of X. None takes those of ``fit``, or x0, x1, ... where it had
-            none.
+            Names of the features. None uses those of ``fit``, or x0, x1, ... if there were none.
 
         Returns
         -------
         names : ndarray of str
-            The name of a column for the column itself, with ``_rank`` for its rank, with
-            ``_pl_0``, ``_pl_1``, ... for its pieces and with ``_missing`` for its gaps.
+            The name of a feature for the feature itself, with ``_rank`` for its rank, with
+            ``_pl_0``, ``_pl_1``, ... for its pieces and with ``_missing`` for missing values.
 
         Raises
         ------
         ValueError
-            When there are not as many names as columns, or other names than in ``fit``; of an
-            encoder inside of an estimator whose X has categories, which has ``input_names_``.
+            If the number of names is wrong or they differ from those in ``fit``, or if the encoder
+            is part of an estimator with categorical features, which has ``input_names_``.
         sklearn.exceptions.NotFittedError
-            Before ``fit``.
+            If it was not fitted.
         """
         check_is_fitted(self, "n_features_in_")
         self._refuse_inside()

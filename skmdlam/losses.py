@@ -1,4 +1,4 @@
-"""Losses: value, gradient, proximal map and inverse link, a class a loss.
+"""Losses: value, gradient, proximal map and inverse link, one class for each loss.
 
 ``z`` is the output of the last layer before its link, ``y`` the target, both ``(n, K)`` and of
 one floating type, which is also the type of what comes back. The arithmetic inside is in
@@ -42,36 +42,36 @@ _LARGEST = 1e150
 
 
 class Loss:
-    """A convex loss ``R(z, y)`` of the last layer's output, with its exact proximal map.
+    r"""Base class of convex losses :math:`R(z, y)` of the network's output z and the target y.
 
-    A subclass has to define :meth:`value` and :meth:`gradient`. Its proximal map then follows by
-    bisection, as long as it is a sum over outputs, each of which knows only its own entries of
-    z and y; a closed form is faster. What else the solvers ask of a loss has a default too, and a
-    subclass that knows better says so: :meth:`output_step`, the step of mini-batches;
-    :meth:`curvature`, for sweeps over all samples; :meth:`scaled`, the units in which both work;
-    :meth:`scaled_targets`, those of each of several targets; :meth:`information`, by which
-    penalties are counted.
+    A subclass has to define :meth:`value` and :meth:`gradient`. All other methods have defaults.
 
     Attributes
     ----------
-    name : str or None
-        The name that `get_loss` knows it by.
-    out_activation : str
-        What `inverse_link` applies, named as ``MLPClassifier.out_activation_`` names it.
-    nonsmooth : bool
-        Whether R has kinks in z, at the targets. Its unit is then the mean deviation of the
-        targets, and with a non-smooth penalty too, sweeps over all samples only finish what
-        mini-batches began.
-    positive_target : bool
+    name : str or None, default=None
+        Name for `get_loss`.
+    out_activation : str, default="identity"
+        Name of the function that `inverse_link` applies, as in ``MLPClassifier.out_activation_``.
+    nonsmooth : bool, default=False
+        Whether R has kinks in z at the targets. It is then scaled by the mean absolute deviation of
+        the targets. With a non-smooth penalty a full-batch fit begins with mini-batch steps.
+    positive_target : bool, default=False
         Whether targets must not be negative.
-    bounded_gradient : bool
-        Whether ``dR/dz`` is bounded, so that no sample pulls more than others however far it is.
-    outlier_threshold : float
-        Residual from which on the influence of a sample is bounded, as Huber's delta; infinity
-        where it is not.
-    central : bool
-        Whether the prediction is in the middle of the targets, a mean or a median, so that errors
-        have a standard deviation around it.
+    bounded_gradient : bool, default=False
+        Whether :math:`\partial R / \partial z` is bounded, so that outliers have limited influence.
+    outlier_threshold : float, default=inf
+        Residual from which on the influence of a sample is bounded, as delta of Huber.
+    central : bool, default=True
+        Whether the prediction is a mean or a median, so that errors have a standard deviation
+        around it.
+
+    Notes
+    -----
+    The default proximal map is computed by bisection. It is right for a loss that is a sum over
+    outputs, each of which depends on its own entries of z and y; a closed form is faster. A
+    subclass can also define :meth:`output_step` (the step of mini-batches), :meth:`curvature` (for
+    full-batch iterations), :meth:`scaled` (the units in which both work), :meth:`scaled_targets`
+    (units of several targets) and :meth:`information` (for the strength of penalties).
     """
 
     name = None
@@ -100,24 +100,24 @@ class Loss:
         Parameters
         ----------
         z, y : ndarray of shape (n, K)
-            Output and target.
+            Output of the network and target.
 
         Returns
         -------
         values : ndarray of shape (n,)
-            In double precision, not negative.
+            Losses, in float64, not negative.
         """
         raise NotImplementedError(
             f"{type(self).__name__} has to define value(z, y), the loss of every sample."
         )
 
     def gradient(self, z, y):
-        """Return ``dR/dz``, and where R has a kink a subgradient.
+        r"""Return :math:`\partial R / \partial z`, or a subgradient at a kink.
 
         Parameters
         ----------
         z, y : ndarray of shape (n, K)
-            Output and target.
+            Output of the network and target.
 
         Returns
         -------
@@ -129,27 +129,26 @@ class Loss:
         )
 
     def prox(self, v, y, rho, start=None):
-        """Return ``argmin_z R(z, y) + rho/2 ||z - v||**2``, exact for each sample.
+        r"""Return :math:`\arg\min_z R(z, y) + \frac{\rho}{2} \|z - v\|^2` for each sample.
 
         Parameters
         ----------
         v, y : ndarray of shape (n, K)
-            The point to stay near and the target.
+            Center of the quadratic term, and target.
         rho : float
-            The price of the distance, positive.
+            Weight of the quadratic term, positive.
         start : ndarray of shape (n, K), default=None
-            A guess of the answer. It can save time and does not change the result
-            by more than rounding.
+            Initial guess. It can save time and does not change the result by more than rounding.
 
         Returns
         -------
         z : ndarray of shape (n, K)
-            The minimizer, in the type of ``v``.
+            Exact minimizer, in the dtype of v.
 
         Notes
         -----
-        The answer lies between v and ``v - gradient(v, y) / rho``, because the gradient of a convex
-        loss does not fall; there the slope of the sum changes its sign once.
+        The minimizer lies between v and ``v - gradient(v, y) / rho``, because the gradient of a
+        convex loss is nondecreasing; the derivative of the sum changes its sign once in between.
         """
         dtype, rho = v.dtype, float(rho)
         v, y = _double(v, y)
@@ -166,53 +165,52 @@ class Loss:
         return hi.astype(dtype, copy=False)
 
     def output_step(self, z, y, rho, length, out, loss_scale=1.0):
-        """Write ``length * (prox(z) - z)``, the step of the outputs in a mini-batch, to ``out``.
+        """Write ``length * (prox(z) - z)``, the mini-batch step of the outputs, to ``out``.
 
-        A loss of bounded curvature, far below rho, may take the first-order form of the proximal
-        map, ``-length * gradient / rho``, which costs less.
+        If the curvature of the loss is far below rho, the first-order form of the proximal map,
+        ``-length * gradient / rho``, may take its place; it costs less.
 
         Parameters
         ----------
         z, y : ndarray of shape (n, K)
-            Output and target.
+            Output of the network and target.
         rho : float
-            The price of the distance, positive.
+            Weight of the quadratic term, positive.
         length : float
-            What to multiply the step with.
+            Factor of the step.
         out : ndarray of shape (n, K)
-            Where it goes.
+            Array that the step is written to.
         loss_scale : float, default=1.0
-            The loss counts divided by this.
+            Number that the loss is divided by.
 
         Returns
         -------
         curvature : float
-            Of R plus ``rho``: by how much a step of the weights is shorter than its target.
+            Curvature of R plus ``rho``, which shortens the step of the weights.
         """
         np.subtract(self.prox(z, y, rho * loss_scale), z, out=out)
         out *= length
         return rho
 
     def curvature(self, z, y):
-        """Return the second derivative of every sample's loss in z, or a model of it.
+        """Return the Hessian of every sample's loss in z, or an approximation of it.
 
         Parameters
         ----------
         z : ndarray of shape (n, K)
-            Output.
+            Output of the network.
         y : ndarray
             Target, as :meth:`compact` returns it.
 
         Returns
         -------
         diagonal, factor : ndarray of shape (n, K), or None for ``factor``
-            Of a sample it is ``diag(diagonal) - factor factor'``. One is right for losses that
-            are about quadratic.
+            The Hessian is ``diag(diagonal) - factor factor'``. The default is the identity.
         """
         return np.ones(z.shape), None
 
     def compact(self, y):
-        """Return the target in the form that :meth:`value_and_gradient` takes; it may be smaller.
+        """Return the target in the form that :meth:`value_and_gradient` takes.
 
         Parameters
         ----------
@@ -222,26 +220,26 @@ class Loss:
         Returns
         -------
         y : ndarray of shape (n, ...)
-            A row for each sample.
+            A row for each sample; it may be smaller than y.
         """
         return y
 
     def value_and_gradient(self, z, y, out):
-        """Return the loss of every sample; its gradient in z goes to ``out``.
+        """Return the loss of every sample, and write its gradient in z to ``out``.
 
         Parameters
         ----------
         z : ndarray of shape (n, K)
-            Output.
+            Output of the network.
         y : ndarray
             Target, as :meth:`compact` returns it.
         out : ndarray of shape (n, K)
-            Where the gradient goes.
+            Array that the gradient is written to.
 
         Returns
         -------
         values : ndarray of shape (n,)
-            In double precision.
+            Losses, in float64.
         """
         out[:] = self.gradient(z, y)
         return self.value(z, y)
@@ -249,40 +247,39 @@ class Loss:
     def information(self, y, share):
         """Return the mean curvature of the loss of an output at the best constant prediction.
 
-        A sample of a flatter loss pulls less at the weights. 1 is right for a loss in units of its
-        target.
+        The default is 1, which is right for a loss that is scaled by its target.
 
         Parameters
         ----------
         y : ndarray of shape (n, K)
             Target.
         share : ndarray of shape (n,)
-            Weights of the samples, which sum to one.
+            Sample weights, which sum to one.
 
         Returns
         -------
         information : float
-            Positive, at most about one.
+            Mean curvature, positive, at most about one.
         """
         return 1.0
 
     def gradient_variance(self, y, share):
-        """Return the variance of ``dR/dz`` at the best constant prediction, summed over outputs.
+        r"""Return the variance of :math:`\partial R / \partial z` at the best constant prediction.
 
-        The noise that a network may fit is a share of it. The default finds the constant by
-        bisection, output by output, and knows what it is where R is a sum over outputs.
+        The strengths of penalties are proportional to it. The default finds the constant by
+        bisection for each output, which is right if R is a sum over outputs.
 
         Parameters
         ----------
         y : ndarray of shape (n, K)
             Target.
         share : ndarray of shape (n,)
-            Weights of the samples, which sum to one.
+            Sample weights, which sum to one.
 
         Returns
         -------
         variance : float
-            Not negative.
+            Variance, summed over outputs, not negative.
         """
         step = max(1, len(y) // _ENOUGH_ROWS)
         y, share = y[::step].astype(float), share[::step] / share[::step].sum()
@@ -306,22 +303,23 @@ class Loss:
         return float(variance.sum()) if np.isfinite(variance).all() else float(y.shape[1])
 
     def scaled(self, mean, std, deviation):
-        """Return the loss in units of its own, so that a fit does not depend on those of y.
+        """Return the loss in scaled units, so that a fit does not depend on those of y.
 
-        The default for a loss without link function: z is counted from the mean in standard
-        deviations, and R in what it is one of them from the mean. Losses with a link stay.
+        By default z is standardized by the mean and the standard deviation of the targets, and R is
+        divided by its value one standard deviation from the mean. Losses with a link function are
+        not scaled.
 
         Parameters
         ----------
         mean : ndarray of shape (K,)
             Mean of each target.
         std, deviation : float
-            Standard deviation and mean absolute deviation from the mean, over all targets.
+            Standard deviation and mean absolute deviation, over all targets.
 
         Returns
         -------
         scaling : Scaling
-            The loss in these units, and how targets and outputs are converted.
+            Loss in these units, with the conversion of targets and outputs.
         """
         if self.out_activation != "identity":
             return Scaling(self, np.zeros(mean.size))
@@ -333,23 +331,22 @@ class Loss:
         return Scaling(_LossInUnits(self, mean, scale, factor), mean, scale, factor)
 
     def scaled_targets(self, mean, std, deviation):
-        """Return units of each of several targets, in which they are alike.
+        """Return the scale of each of several targets, so that all have the same spread.
 
-        Targets and outputs are converted before all else: a fit minimizes the loss of what they
-        are in these units. The default for a loss without link function: the standard deviations
-        become their root mean square or, with kinks, the mean deviations their mean. Targets of one
-        spread stay as they are, and so do those of losses with a link.
+        A fit minimizes the loss of the scaled targets. By default all standard deviations become
+        their root mean square or, for a non-smooth loss, all mean deviations their mean. Losses
+        with a link function are not scaled.
 
         Parameters
         ----------
         mean, std, deviation : ndarray of shape (K,)
-            Mean, standard deviation and mean absolute deviation of each target; both deviations
-            are zero for a constant one.
+            Mean, standard deviation and mean absolute deviation of each target. Both deviations
+            are zero for a constant target.
 
         Returns
         -------
         scaling : Scaling or None
-            With arrays for ``scale`` and ``target_scale``; None where targets stay as they are.
+            Scaling with arrays for ``scale`` and ``target_scale``; None if targets are not scaled.
         """
         if self.out_activation != "identity":
             return None
@@ -361,7 +358,7 @@ class Loss:
         return Scaling(self, np.zeros(units.size), units, target_scale=units)
 
     def inverse_link(self, z):
-        """Return the prediction that ``z`` stands for, finite for every finite ``z``.
+        """Apply the inverse link function to the output; finite for every finite z.
 
         Parameters
         ----------
@@ -371,40 +368,45 @@ class Loss:
         Returns
         -------
         prediction : ndarray of shape (n, K)
-            As users see it: probabilities, or numbers like the targets.
+            Prediction in the units of the target, or probabilities.
         """
         return z
 
     def check_target(self, y):
-        """Raise a ValueError where ``y`` is no target for this loss.
+        """Check that y is a valid target for this loss.
 
         Parameters
         ----------
         y : ndarray of shape (n, K)
-            Targets.
+            Target.
+
+        Raises
+        ------
+        ValueError
+            If it is not.
         """
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """A loss and its target in units of their own: ``R(z, y) = factor R'(z', y')``.
+    r"""A loss in scaled units: :math:`R(z, y) = \text{factor} \cdot R'(z', y')`.
 
     Parameters
     ----------
     loss : Loss
-        R'.
+        The loss :math:`R'`.
     shift : ndarray of shape (K,)
-        ``z = shift + scale z'``.
+        Offset of the output: ``z = shift + scale * z'``.
     scale : float or ndarray of shape (K,), default=1.0
-        See ``shift``.
+        Scale of the output, see ``shift``.
     factor : float, default=1.0
         Unit of the loss.
     loss_scale : float, default=1.0
-        Size of R' where it is not of order one: the slope of the linear part of Huber's loss.
+        Size of :math:`R'` if it is not of order one: the slope of the linear part of Huber's loss.
     target_shift : ndarray of shape (K,) or None, default=None
-        ``y = target_shift + target_scale y'``; None for no shift.
+        Offset of the target: ``y = target_shift + target_scale * y'``. None is no offset.
     target_scale : float or ndarray of shape (K,), default=1.0
-        See ``target_shift``.
+        Scale of the target, see ``target_shift``.
     """
 
     loss: Loss
@@ -416,29 +418,29 @@ class Scaling:
     target_scale: float | np.ndarray = 1.0
 
     def transform(self, Y):
-        """Return targets in these units.
+        """Convert targets to the scaled units.
 
         Parameters
         ----------
         Y : ndarray of shape (n, K)
-            Targets.
+            Target.
 
         Returns
         -------
         Y : ndarray of shape (n, K)
-            The argument itself where nothing changes.
+            Scaled target; the argument itself if nothing changes.
         """
         if self.target_shift is not None:
             return (Y - self.target_shift) / self.target_scale
         return Y / self.target_scale if np.any(self.target_scale != 1.0) else Y
 
     def normalized(self):
-        """Return the same with R' of order one: its size becomes a part of the unit of the loss.
+        r"""Move the size of :math:`R'` into ``factor``, so that :math:`R'` is of order one.
 
         Returns
         -------
         scaling : Scaling
-            Itself where R' is of order one.
+            Scaling with ``loss_scale=1.0``; itself if nothing changes.
         """
         if self.loss_scale == 1.0:
             return self
@@ -446,7 +448,7 @@ class Scaling:
         return replace(self, loss=loss, factor=self.factor * self.loss_scale, loss_scale=1.0)
 
     def inner(self, W, b):
-        """Return weights of the output layer for z' from those for z.
+        """Convert weights of the output layer to the scaled units.
 
         Parameters
         ----------
@@ -463,7 +465,7 @@ class Scaling:
         return W / self.scale, (b - self.shift) / self.scale
 
     def outer(self, W, b):
-        """Return weights of the output layer for z from those for z'.
+        """Convert weights of the output layer from the scaled units.
 
         Parameters
         ----------
@@ -628,7 +630,10 @@ def _mean_variance(y, share):
 
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(Loss):
-    """``R(z, y) = log sum_k exp(z_k) - z_y``, with ``y`` a one-hot row."""
+    r"""Cross-entropy after a softmax, :math:`R(z, y) = \log \sum_k e^{z_k} - z_y`.
+
+    Targets are one-hot rows. It is the loss of classifiers with more than two classes.
+    """
 
     name = "softmax_cross_entropy"
     bounded_gradient = True
@@ -652,7 +657,7 @@ class SoftmaxCrossEntropy(Loss):
         return gradient.astype(z.dtype, copy=False)
 
     def prox(self, v, y, rho, start=None):
-        """Return ``argmin_z log sum_k exp(z_k) - z_y + rho/2 ||z - v||**2``, row by row.
+        """Return the proximal map, row by row.
 
         With ``nu = log sum_k exp(z_k)`` and ``w = softmax(z) / rho``, stationarity reads
         ``z_k = v_k - w_k`` and ``z_y = v_y + s`` with ``s = sum_{k != y} w_k``, and
@@ -799,7 +804,10 @@ def _true_class_gain(w, t, rho):
 
 @dataclass(frozen=True)
 class LogisticLoss(Loss):
-    """``R(z, y) = sum_k log(1 + exp(-m_k))``, ``m = (2 y - 1) z``, with ``y`` 0 or 1."""
+    r"""Logistic loss, :math:`R(z, y) = \sum_k \log(1 + e^{-m_k})` with :math:`m = (2y - 1) z`.
+
+    Targets are 0 or 1. It is the loss of classifiers with two classes or several labels.
+    """
 
     name = "logistic"
     bounded_gradient = True
@@ -815,7 +823,7 @@ class LogisticLoss(Loss):
         return (-sign * expit(-sign * z64)).astype(z.dtype, copy=False)
 
     def prox(self, v, y, rho, start=None):
-        """Return ``argmin_z log(1 + exp(-m)) + rho/2 (z - v)**2``, entry by entry.
+        """Return the proximal map, entry by entry.
 
         In the margin ``m`` with ``m_v = (2 y - 1) v`` the minimizer solves
         ``rho (m - m_v) = sigmoid(-m)``. The right side is convex for ``m > 0`` and concave for
@@ -867,7 +875,7 @@ class LogisticLoss(Loss):
 
 @dataclass(frozen=True)
 class SquaredError(Loss):
-    """``R(z, y) = 1/2 ||z - y||**2``."""
+    r"""Squared error, :math:`R(z, y) = \frac12 \|z - y\|^2`."""
 
     name = "squared_error"
 
@@ -902,7 +910,7 @@ class SquaredError(Loss):
 
 @dataclass(frozen=True)
 class AbsoluteError(Loss):
-    """``R(z, y) = sum_k |z_k - y_k|``."""
+    r"""Absolute error, :math:`R(z, y) = \sum_k |z_k - y_k|`; it predicts the median."""
 
     name = "absolute_error"
     bounded_gradient = True
@@ -926,12 +934,21 @@ class AbsoluteError(Loss):
 
 @dataclass(frozen=True)
 class Quantile(Loss):
-    """``R(z, y) = sum_k quantile * max(y_k - z_k, 0) + (1 - quantile) * max(z_k - y_k, 0)``.
+    r"""Pinball loss, which predicts a quantile.
 
     Parameters
     ----------
     quantile : float, default=0.5
-        The quantile to estimate, between 0 and 1.
+        Quantile q to predict, strictly between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If ``quantile`` is out of range.
+
+    Notes
+    -----
+    .. math:: R(z, y) = \sum_k q \max(y_k - z_k, 0) + (1 - q) \max(z_k - y_k, 0)
     """
 
     name = "quantile"
@@ -973,14 +990,22 @@ def _nearest(v, y, below, above):
 
 @dataclass(frozen=True)
 class Huber(Loss):
-    """``R(z, y) = sum_k r_k**2 / 2`` where ``|r_k| <= delta``, else ``delta (|r_k| - delta/2)``.
-
-    Here ``r = z - y``.
+    r"""Huber loss, quadratic near zero and linear in the tails.
 
     Parameters
     ----------
     delta : float, default=1.35
-        Where the parabola turns into lines, in units of ``y``. Positive.
+        Residual at which the loss becomes linear, in the unit of y, positive.
+
+    Raises
+    ------
+    ValueError
+        If ``delta`` is out of range.
+
+    Notes
+    -----
+    With the residuals :math:`r = z - y` it is the sum over outputs of :math:`\frac12 r_k^2` if
+    :math:`|r_k| \le \delta`, and of :math:`\delta (|r_k| - \frac{\delta}{2})` otherwise.
     """
 
     name = "huber"
@@ -1032,9 +1057,12 @@ class Huber(Loss):
 
 @dataclass(frozen=True)
 class Poisson(Loss):
-    """``R(z, y) = sum_k exp(z_k) - y_k z_k + y_k log(y_k) - y_k``, half of the deviance, log link.
+    r"""Half the Poisson deviance with log link, for counts and other targets that are not negative.
 
-    The prediction is ``exp(z)`` and the target is not negative.
+    Notes
+    -----
+    The prediction is :math:`e^z`, and
+    :math:`R(z, y) = \sum_k e^{z_k} - y_k z_k + y_k \log y_k - y_k`.
     """
 
     name = "poisson"
@@ -1055,7 +1083,7 @@ class Poisson(Loss):
             return np.exp(z) - y
 
     def prox(self, v, y, rho, start=None):
-        """Return ``argmin_z exp(z) - y z + rho/2 (z - v)**2``, entry by entry.
+        """Return the proximal map, entry by entry.
 
         With ``w = exp(z) / rho`` and ``c = v + y / rho`` the minimizer solves ``z = c - w`` and
         ``z = log rho + log w``, so that ``w = omega(c - log rho)``. The first form of z is the
@@ -1100,19 +1128,24 @@ REGRESSION_LOSSES = {
 
 
 def get_loss(loss, quantile=0.5):
-    """Return the regression loss of that name.
+    """Get a regression loss by its name.
 
     Parameters
     ----------
     loss : str or Loss
-        A key of `REGRESSION_LOSSES`, or an instance of any loss, returned as it is.
+        A key of `REGRESSION_LOSSES`, or an instance, which is returned as it is.
     quantile : float, default=0.5
-        The parameter of "quantile"; the others have no use for it.
+        Parameter of "quantile". Other losses ignore it.
 
     Returns
     -------
-    Loss
+    loss : Loss
         The instance.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
     """
     if isinstance(loss, Loss):
         return loss

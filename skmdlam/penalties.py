@@ -1,4 +1,4 @@
-"""Penalties on the weights: value and proximal map, a class a penalty.
+"""Penalties on the weights: value and proximal map, one class for each penalty.
 
 A penalty is free of scale: the objective adds ``alpha * penalty.value(W)`` for every
 weight matrix ``W`` and nothing for the biases. ``W`` has a row for each input of the layer
@@ -30,24 +30,25 @@ USUAL_ALPHA = 1e-4
 
 
 class Penalty:
-    """A closed convex function of a weight matrix, known by its value and its prox.
+    r"""Base class of penalties :math:`\Omega(W)` on a weight matrix.
 
-    A subclass has to define :meth:`value` and :meth:`prox`.
+    A subclass has to define :meth:`value` and :meth:`prox`. The objective adds
+    :math:`\alpha\,\Omega(W)` for the weights of every layer; intercepts are not penalized.
 
     Attributes
     ----------
-    name : str or None
-        The name that `get_penalty` knows it by.
-    convex : bool
-        False for a penalty that is not convex. Its prox must still be the best point there is.
-    rotation_invariant : bool
-        Whether ``value(Q @ W) == value(W)`` for every orthogonal ``Q``.
-    ridge : float or None
-        The ``r`` with ``value(W) == r / 2 * ||W||**2`` for every ``W``, None where there is none.
-    by_rows : bool
-        Whether the value is a sum over the rows of ``W``. Then ``prox`` takes a ``t`` for each row
-        too, of shape ``(n_rows, 1)``, and the solvers make use of that where the inputs of a layer
-        differ in scale.
+    name : str or None, default=None
+        Name for `get_penalty`.
+    convex : bool, default=True
+        Whether the penalty is convex. If it is not, prox must still be the global minimizer.
+    rotation_invariant : bool, default=False
+        Whether :math:`\Omega(QW) = \Omega(W)` for every orthogonal Q.
+    ridge : float or None, default=None
+        Number r for which :math:`\Omega(W) = \frac{r}{2} \|W\|^2` for every W; None if there is
+        none.
+    by_rows : bool, default=False
+        Whether :math:`\Omega` is a sum over the rows of W. Then prox must also accept a t for each
+        row, of shape (n_in, 1), which solvers use if the inputs of a layer differ in scale.
     """
 
     name = None
@@ -57,7 +58,7 @@ class Penalty:
     by_rows: bool = False
 
     def value(self, W):
-        """Return the penalty of ``W``.
+        r"""Return :math:`\Omega(W)`.
 
         Parameters
         ----------
@@ -67,42 +68,42 @@ class Penalty:
         Returns
         -------
         value : float
-            Infinite outside of the constraints.
+            Value of the penalty, infinite if W violates a constraint.
         """
         raise NotImplementedError(f"{type(self).__name__} has to define value(W), a float.")
 
     def row_values(self, W):
-        """Return the penalty of each row, where it is a sum over them.
+        """Return the penalty of each row, if it is a sum over rows.
 
         Parameters
         ----------
         W : ndarray of shape (n_in, n_out)
-            Weights.
+            Weights of a layer.
 
         Returns
         -------
         values : ndarray of shape (n_in,)
-            In double precision. The default asks for one row after the other.
+            Values in float64. The default calls :meth:`value` for each row.
         """
         return np.array([self.value(row[np.newaxis]) for row in W], dtype=float)
 
     def prox(self, W, t):
-        """Return ``argmin_V t * value(V) + 1/2 ||V - W||**2`` for a scalar ``t >= 0``.
+        r"""Return :math:`\arg\min_V t\,\Omega(V) + \frac12 \|V - W\|^2`.
 
-        With ``t = 0`` this is the projection on the set where the value is finite. A penalty that
-        is a sum over rows also takes an array, ``t[j]`` being the scalar of row j.
+        For t = 0 this is the projection onto the constraints.
 
         Parameters
         ----------
         W : ndarray of shape (n_in, n_out)
             Weights of a layer.
         t : float or ndarray of shape (n_in, 1)
-            Weight of the penalty.
+            Weight of the penalty, not negative. An array has a weight for each row; only for a
+            penalty that is a sum over rows.
 
         Returns
         -------
         V : ndarray of shape (n_in, n_out)
-            The minimizer, in the type of ``W``.
+            The minimizer, in the dtype of W.
         """
         raise NotImplementedError(
             f"{type(self).__name__} has to define prox(W, t), the V that minimizes "
@@ -132,7 +133,7 @@ def _soft_threshold(W, t):
 
 @dataclass(frozen=True)
 class NoPenalty(Penalty):
-    """``Omega(W) = 0``."""
+    r"""No penalty, :math:`\Omega(W) = 0`."""
 
     name = "none"
     rotation_invariant = True
@@ -148,7 +149,7 @@ class NoPenalty(Penalty):
 
 @dataclass(frozen=True)
 class L2(Penalty):
-    """``Omega(W) = 1/2 ||W||**2``."""
+    r"""L2 penalty (ridge), :math:`\Omega(W) = \frac12 \|W\|^2`."""
 
     name = "l2"
     rotation_invariant = True
@@ -164,7 +165,7 @@ class L2(Penalty):
 
 @dataclass(frozen=True)
 class L1(Penalty):
-    """``Omega(W) = sum |W|``."""
+    r"""L1 penalty, :math:`\Omega(W) = \sum_{jk} |W_{jk}|`; weights become exactly zero."""
 
     name = "l1"
     by_rows = True
@@ -181,12 +182,21 @@ class L1(Penalty):
 
 @dataclass(frozen=True)
 class ElasticNet(Penalty):
-    """``Omega(W) = l1_ratio * sum |W| + (1 - l1_ratio) / 2 * ||W||**2``.
+    r"""Elastic net, a mixture of L1 and L2 penalties.
 
     Parameters
     ----------
     l1_ratio : float, default=0.5
-        The share of the first term, from 0 (`L2`) to 1 (`L1`).
+        Fraction r of the L1 penalty, from 0 (`L2`) to 1 (`L1`).
+
+    Raises
+    ------
+    ValueError
+        If ``l1_ratio`` is out of range.
+
+    Notes
+    -----
+    .. math:: \Omega(W) = r \sum_{jk} |W_{jk}| + \frac{1 - r}{2} \|W\|^2
     """
 
     name = "elasticnet"
@@ -220,7 +230,7 @@ class ElasticNet(Penalty):
 
 @dataclass(frozen=True)
 class NonNegative(Penalty):
-    """``Omega(W) = 1/2 ||W||**2`` where ``W >= 0``, infinite elsewhere."""
+    r"""L2 penalty with the constraint :math:`W \ge 0`."""
 
     name = "nonnegative"
     by_rows = True
@@ -234,12 +244,17 @@ class NonNegative(Penalty):
 
 @dataclass(frozen=True)
 class Box(Penalty):
-    """``Omega(W) = 1/2 ||W||**2`` where ``lower <= W <= upper``, infinite elsewhere.
+    r"""L2 penalty with bounds, :math:`\text{lower} \le W \le \text{upper}`.
 
     Parameters
     ----------
     lower, upper : float, default=-1, 1
-        The ends of the box, the same for every weight. They may be infinite.
+        Bounds of every weight, which may be infinite.
+
+    Raises
+    ------
+    ValueError
+        If the bounds are not numbers with ``lower <= upper``, or no number is between them.
     """
 
     name = "box"
@@ -272,10 +287,19 @@ class Box(Penalty):
 
 @dataclass(frozen=True)
 class GroupLasso(Penalty):
-    """``Omega(W) = sqrt(n_columns) * sum_j ||W[j, :]||``, a row (one input's weights) a group.
+    r"""Group lasso, for feature and unit selection.
 
-    A row that is zero removes the input from the layer. The factor makes the penalty of a
-    group grow with its size as in Yuan and Lin (2006).
+    Notes
+    -----
+    .. math:: \Omega(W) = \sqrt{n} \sum_j \|W[j, :]\|
+
+    A group is a row of W, the n weights of one input. A row of zeros drops the input from the
+    layer. The factor makes the penalty of a group grow with its size [1]_.
+
+    References
+    ----------
+    .. [1] M. Yuan and Y. Lin, "Model selection and estimation in regression with grouped
+       variables", Journal of the Royal Statistical Society B, 2006.
     """
 
     name = "group"
@@ -323,19 +347,24 @@ PENALTIES = {
 
 
 def get_penalty(penalty, l1_ratio=0.5):
-    """Return the penalty of that name.
+    """Get a penalty by its name.
 
     Parameters
     ----------
     penalty : str, Penalty or None
-        A key of `PENALTIES`, None (the same as "none"), or an instance, returned as it is.
+        A key of `PENALTIES`, None (the same as "none"), or an instance, which is returned as it is.
     l1_ratio : float, default=0.5
-        The parameter of "elasticnet"; the others have no use for it.
+        Parameter of "elasticnet". Other penalties ignore it.
 
     Returns
     -------
-    Penalty
+    penalty : Penalty
         The instance.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
     """
     if isinstance(penalty, Penalty):
         return penalty

@@ -1,4 +1,4 @@
-"""Checks of activations, losses and penalties, those of your own included, against brute force.
+"""Checks of activations, losses and penalties, custom ones included, against brute force.
 
 Each takes an instance and returns None, or raises an AssertionError that says what is wrong.
 """
@@ -19,19 +19,20 @@ _EPS = np.finfo(np.float64).eps
 
 
 def check_activation(activation, *, seed=0):
-    """Check an activation: values, slopes, preimages, and the joint update against brute force.
+    """Check values, derivatives, preimages and the joint update of an activation.
 
     Parameters
     ----------
     activation : Activation
-        What is checked.
+        Instance to check.
     seed : int, default=0
-        Of the points that are tried.
+        Seed of the random test points.
 
     Raises
     ------
     AssertionError
-        That says which promise of :class:`~skmdlam.activations.Activation` does not hold.
+        If it violates the interface of :class:`~skmdlam.activations.Activation`; the message says
+        what is wrong.
 
     Examples
     --------
@@ -56,21 +57,22 @@ def check_activation(activation, *, seed=0):
 
 
 def check_loss(loss, *, draw_target=None, seed=0):
-    """Check a loss: gradients, convexity, and the proximal map against brute force.
+    """Check the gradient, convexity and proximal map of a loss.
 
     Parameters
     ----------
     loss : Loss
-        What is checked.
+        Instance to check.
     draw_target : callable, default=None
-        ``draw_target(rng, shape)`` gives valid targets; None draws standard normal ones.
+        ``draw_target(rng, shape)`` returns valid targets. None draws standard normal ones.
     seed : int, default=0
-        Of the points that are tried.
+        Seed of the random test points.
 
     Raises
     ------
     AssertionError
-        That says which promise of :class:`~skmdlam.losses.Loss` does not hold.
+        If it violates the interface of :class:`~skmdlam.losses.Loss`; the message says what is
+        wrong.
 
     Examples
     --------
@@ -125,19 +127,20 @@ def check_loss(loss, *, draw_target=None, seed=0):
 
 
 def check_penalty(penalty, *, seed=0):
-    """Check a penalty: its value, what it says of itself, and its prox against brute force.
+    """Check the value, attributes and proximal map of a penalty.
 
     Parameters
     ----------
     penalty : Penalty
-        What is checked.
+        Instance to check.
     seed : int, default=0
-        Of the points that are tried.
+        Seed of the random test points.
 
     Raises
     ------
     AssertionError
-        That says which promise of :class:`~skmdlam.penalties.Penalty` does not hold.
+        If it violates the interface of :class:`~skmdlam.penalties.Penalty`; the message says what
+        is wrong.
 
     Examples
     --------

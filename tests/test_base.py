@@ -177,7 +177,7 @@ class TestFittedAttributes:
     def test_as_documented(self, estimator):
         model = fit(estimator, pd.DataFrame(X, columns=list("abcde")), early_stopping=True)
         lines = inspect.getdoc(estimator).splitlines()
-        section = lines[lines.index("Attributes") + 2 : lines.index("Raises")]
+        section = lines[lines.index("Attributes") + 2 : lines.index("See Also")]
         documented = {
             name
             for line in section

@@ -244,8 +244,9 @@ def test_intervals_hold_what_it_says(results):
 
 
 def test_everything_public_is_in_the_reference():
-    listed = set(re.findall(r"^   (\w+)$", (DOC / "api.rst").read_text(encoding="utf-8"), re.M))
-    listed |= set(re.findall(r"^.. data:: (\w+)$", (DOC / "api.rst").read_text("utf-8"), re.M))
+    pages = [path.read_text("utf-8") for path in (DOC / "api").glob("*.rst")]
+    listed = {name for page in pages for name in re.findall(r"^   (\w+)$", page, re.M)}
+    listed |= {name for page in pages for name in re.findall(r"^.. data:: (\w+)$", page, re.M)}
     public = {name for name in skmdlam.__all__ if name != "__version__"}
     for module in (activations, losses, penalties, testing):
         # Dictionaries of names are in capitals.
@@ -272,3 +273,22 @@ def test_features_have_tests():
             found = [node for node in body if getattr(node, "name", None) == name]
             assert found, f"{file} has no {name}"
             body = found[0].body if isinstance(found[0], ast.ClassDef) else []
+
+
+def test_index_of_benchmarks_has_all_pages(results):
+    page = (DOC / "benchmarks" / "index.rst").read_text(encoding="utf-8")
+    folders = sorted(path.parent.name for path in results.RESULTS.glob("*/README.*"))
+    listed = " ".join(re.findall(r"^\.\. summaries:: (.*(?:\n   \w.*)*)", page, re.M)).split()
+    assert len(set(listed)) == len(listed)
+    assert set(folders) <= set(listed)
+
+
+def test_summary_is_the_question_and_its_answer(results, tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("# Title\n\nIs it so? It is, in\n3 of 4.\n\nCommand: `x`\n", encoding="utf-8")
+    assert results.summary_of(page) == ("Is it so?", "It is, in 3 of 4.")
+    page.write_text("# Title\n\nCommand: `x`\n\nIs this late? Yes.\n", encoding="utf-8")
+    assert results.summary_of(page) == ("Title", "")
+    page = tmp_path / "README.rst"
+    page.write_text("Title\n=====\n\nIs it so? It is.\n", encoding="utf-8")
+    assert results.summary_of(page) == ("Is it so?", "It is.")

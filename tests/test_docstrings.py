@@ -1,6 +1,11 @@
 """Docstrings of everything public follow numpydoc; those of the two estimators agree."""
 
+import doctest
 import inspect
+import pkgutil
+import re
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -81,35 +86,19 @@ DIFFERENT = {
     ("class", "Parameters", "quantile"): "goes with loss",
     ("class", "Parameters", "class_weight"): "numbers have no classes",
     ("class", "Parameters", "calibrate"): "a temperature, or a standard deviation",
-    ("class", "Notes", "*Calibration.* With ``calibrate=True``"): "a temperature stays",
-    ("class", "Parameters", "alpha"): "the weights of a regressor are in the units of y too",
-    ("class", "Parameters", "batch_size"): "losses with kinks are for regression",
-    ("class", "Parameters", "tol"): "J of a regressor has a unit",
-    ("class", "Parameters", "validation_fraction"): "classes are stratified",
-    ("class", "Parameters", "warm_start"): "classes, or the link of the loss, have to stay",
     ("class", "Attributes", "classes_"): "numbers have no classes",
     ("class", "Attributes", "out_activation_"): "other losses, other links",
     ("class", "Attributes", "temperature_"): "numbers have standard deviations",
-    ("class", "Notes", "*Standard deviations* are"): "of numbers",
-    ("class", "Notes", "*Temperature.* Probabilities of"): "of classes",
-    ("predict", "Parameters", "return_std"): "of numbers",
-    ("predict", "Returns", "std"): "of numbers",
-    ("predict", "Raises", "ValueError"): "of numbers",
-    ("class", "Extended Summary", "where R is"): "the loss, and its unit",
-    ("class", "Notes", '*Scaling.* Solver "feasible"'): "a target of numbers is scaled too",
-    ("class", "Notes", "*Descent.* On all"): "losses with kinks are for regression",
-    ("class", "Notes", "With one class"): "numbers have no classes",
-    ("class", "Notes", "*Several targets.* Each"): "numbers have units",
-    ("class", "Notes", ".. math:: R(z,"): "the same, its formula",
-    ("class", "Notes", "and the penalty"): "the same, what goes with it",
-    ("class", "Notes", "The loss of"): "class labels have no units",
     ("partial_fit", "Parameters", "y"): "labels, or numbers",
     ("partial_fit", "Parameters", "classes"): "numbers have no classes",
     ("partial_fit", "Raises", "ValueError"): "numbers have no class_weight",
-    ("partial_fit", "Notes", "The unit of"): "class labels have no units",
-    ("predict", "Summary", "Most probable class."): "what is predicted",
-    ("predict", "Summary", "Predict targets."): "what is predicted",
+    ("partial_fit", "Notes", "The target is"): "class labels have no units",
+    ("predict", "Summary", "Predict class labels."): "what is predicted",
+    ("predict", "Summary", "Predict target values."): "what is predicted",
+    ("predict", "Parameters", "return_std"): "of numbers",
     ("predict", "Returns", "y"): "what is predicted",
+    ("predict", "Returns", "std"): "of numbers",
+    ("predict", "Raises", "ValueError"): "of numbers",
 }
 # Sections that are written for the one or the other.
 OF_EACH = {"Examples", "See Also", "Signature", "index"}
@@ -164,3 +153,67 @@ def test_the_two_estimators_say_the_same():
 
 def test_methods_of_both_are_found():
     assert {"fit", "partial_fit", "predict", "transform"} <= set(methods_of_both())
+
+
+LONGEST = 150  # lines of a class docstring
+
+
+@pytest.mark.parametrize("estimator", [skmdlam.MDLAMClassifier, skmdlam.MDLAMRegressor])
+def test_opens_with_what_it_is_and_its_parameters(estimator):
+    """What ``help`` and the reference show first; theory is in the user guide, behind links."""
+    docstring = inspect.getdoc(estimator)
+    assert len(estimator.__doc__.splitlines()) <= LONGEST
+    opening, rest = docstring.split("\nParameters\n", 1)
+    assert 1 <= opening.count(".") <= 3 and "::" not in opening and ":math:" not in opening
+    section = docscrape.NumpyDocString(docstring)
+    assert section["Parameters"] and section["Attributes"]
+    assert all(1 <= len(entry.desc) <= 4 for entry in section["Parameters"])
+    assert all(1 <= len(entry.desc) <= 2 for entry in section["Attributes"])
+    assert ":ref:" in "\n".join(section["Notes"])
+    # The examples show values: not one that could be True whatever happened.
+    expected = [example.want for example in doctest.DocTestParser().get_examples(rest)]
+    assert sum(want != "" for want in expected) >= 2
+    assert not {"True\n", "False\n"} & set(expected)
+
+
+OF_GUIDE = {"problem", "solvers", "parameters", "attributes"}
+
+
+def test_links_of_the_notes_lead_to_the_guide():
+    guide = Path(__file__).resolve().parents[1] / "doc" / "user_guide"
+    for estimator in (skmdlam.MDLAMClassifier, skmdlam.MDLAMRegressor):
+        named = set(re.findall(r":ref:`(\w+)`", estimator.__doc__))
+        assert named == OF_GUIDE
+    for name in OF_GUIDE:
+        assert f".. _{name}:\n" in (guide / f"{name}.rst").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("estimator", [skmdlam.MDLAMClassifier, skmdlam.MDLAMRegressor])
+@pytest.mark.parametrize(
+    ("page", "section"), [("parameters", "Parameters"), ("attributes", "Attributes")]
+)
+def test_the_guide_has_details_of_each(estimator, page, section):
+    """In sections that are named by them, of parameters in the order of the signature."""
+    path = Path(__file__).resolve().parents[1] / "doc" / "user_guide" / f"{page}.rst"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    titles = [title for title, rule in pairwise(lines) if set(rule) == {"~"}]
+    detailed = [name for title in titles for name in re.findall(r"\w+", title)]
+    entries = docscrape.NumpyDocString(inspect.getdoc(estimator))[section]
+    documented = [name for entry in entries for name in entry.name.split(", ")]
+    assert set(documented) <= set(detailed)
+    if section == "Parameters":
+        assert [name for name in detailed if name in documented] == documented
+
+
+FORMULA = re.compile(r"\*\*2|\|\||argmin|sum_|<=")
+
+
+def test_summaries_typeset_their_formulas():
+    """What stands in the tables of the reference is words, or :math:."""
+    summaries = {
+        name: (inspect.getdoc(pkgutil.resolve_name(name)) or "").partition("\n\n")[0]
+        for name in OBJECTS
+    }
+    assert sum(":math:" in text for text in summaries.values()) > 10
+    plain = {name: re.sub(r":math:`[^`]*`", "", text) for name, text in summaries.items()}
+    assert [name for name, text in plain.items() if FORMULA.search(text)] == []

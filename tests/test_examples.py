@@ -74,8 +74,8 @@ class TestInFull:
 
     def test_quickstart(self, tmp_path):
         out = run("plot_quickstart", tmp_path)
-        assert re.search(r"J of the first one rose in 0 of \d+ sweeps", out)
-        lowest, returned = re.search(r"value is\n(\S+); .* is (\S+)\.\n", out).groups()
+        assert re.search(r"objective of the first model rose in 0 of \d+ iterations", out)
+        lowest, returned = re.search(r"value is (\S+); .* have (\S+)\.\n", out).groups()
         assert lowest == returned
         rows = re.findall(r"^  (.{25})\s*([01]\.\d{3}) ", out, re.MULTILINE)
         accuracy = [float(value) for name, value in rows if name.strip() == "MDLAMClassifier"]
@@ -86,6 +86,17 @@ class TestInFull:
         last = [float(value) for _, value, _ in curves]
         assert max(last[0], last[3]) < 0.5 * min(last[1:3] + last[4:])
 
+    def test_data_frame(self, tmp_path):
+        rows = table(run("plot_data_frame", tmp_path))
+        ours, boosting, mlp = (
+            rows[name]
+            for name in ("MDLAMClassifier", "HistGradientBoosting", "MLPClassifier, pipeline")
+        )
+        accuracy, loss, area = np.subtract(ours, boosting)
+        assert accuracy > 0.005 and loss < -0.02 and area > 0.01
+        accuracy, loss, area = np.subtract(ours, mlp)
+        assert accuracy > 0.01 and loss < -0.05 and area > 0.02
+
     def test_grid_search(self, tmp_path):
         run("plot_grid_search", tmp_path)
 
@@ -95,7 +106,7 @@ class TestInFull:
 
     def test_deep_sigmoid(self, tmp_path):
         rows = table(run("plot_deep_sigmoid", tmp_path))
-        ours, control = rows["MDLAMClassifier"], rows["Adam from the same start"]
+        ours, control = rows["MDLAMClassifier"], rows["Adam, same initial weights"]
         assert ours[0] <= max(score[0] for score in rows.values())
         assert ours[-1] > control[-1] + 0.01 > 0.9
         assert max(rows["MLPClassifier"][-1], rows["MLPClassifier, patient"][-1]) < 0.2
@@ -111,7 +122,7 @@ class TestInFull:
         rows = table(run("plot_robust_regression", tmp_path))
         squared, absolute = rows["squared error"], rows["absolute error"]
         assert abs(squared[0] - absolute[0]) < 0.03
-        for name in ("absolute error", "Huber, delta 0.3", "boosted trees, absolute error"):
+        for name in ("absolute error", "Huber, delta 0.3", "GradientBoosting, absolute error"):
             assert max(np.divide(rows[name], squared)[1:]) < 0.5
         assert absolute[1] < rows["absolute error, defaults"][1]
 
@@ -140,13 +151,13 @@ class TestInFull:
         assert (few[:, 1] > np.interp(few[:, 0], *linear.T)).all()
         falls = re.findall(r"^(\S.*?)  +(0\.\d+) +(\d) of 5$", out, re.MULTILINE)
         falls = {name: (float(distance), int(n)) for name, distance, n in falls}
-        assert falls["nonnegative"][1] == falls["boosted trees, monotone"][1] == 0
+        assert falls["nonnegative"][1] == falls["HistGradientBoosting, monotone"][1] == 0
         assert falls["no penalty"][1] == 5
         assert falls["nonnegative"][0] < min(falls["defaults"][0], falls["no penalty"][0])
 
     def test_units(self, tmp_path):
         rows = table(run("plot_units", tmp_path))
-        for name in ("MDLAMRegressor", "MLPRegressor, scaled", "boosted trees"):
+        for name in ("MDLAMRegressor", "MLPRegressor, scaled", "HistGradientBoosting"):
             assert np.ptp(rows[name]) < 0.01 and min(rows[name]) > 0.9
         for name in ("MLPRegressor", "MDLAMRegressor, alpha=10"):
             assert rows[name][-1] < rows[name][0] - 0.3
@@ -155,7 +166,7 @@ class TestInFull:
         accuracy = table(run("plot_comparison", tmp_path).split("seconds")[0])
         ours = accuracy["MDLAMClassifier"]
         assert np.mean(np.subtract(ours, accuracy["MLPClassifier, adam"])) > 0.05
-        assert accuracy["boosted trees"][4] == max(row[4] for row in accuracy.values())
+        assert accuracy["HistGradientBoosting"][4] == max(row[4] for row in accuracy.values())
 
     def test_columns(self, tmp_path):
         rows = table(run("plot_columns", tmp_path))
@@ -165,8 +176,8 @@ class TestInFull:
     def test_several_networks(self, tmp_path):
         rows = table(run("plot_several_networks", tmp_path))
         for level in (50, 80, 95):
-            assert abs(rows[f"new targets within the {level} % interval, %"][0] - level) < 5
-        assert rows["the same of 95 %, beyond the samples"][0] < 60
+            assert abs(rows[f"targets within the {level} % interval, %"][0] - level) < 5
+        assert rows["within 95 %, out of range"][0] < 60
         rest = {name: 1 - values[0] for name, values in rows.items() if "noise" in name}
         clear, noisy = (
             [rest[f"{noise}, {fit} units"] for fit in ("1 x 50", "2 x 50", "4 x 50", "8 x 50")]
@@ -180,10 +191,10 @@ class TestInFull:
         sample, stream, with_dask, local = (
             rows[name][0]
             for name in (
-                "a sample, in memory",
+                "a subsample, in memory",
                 "blocks as a stream",
-                "all rows, Dask",
-                "all rows, in memory",
+                "all samples, Dask",
+                "all samples, in memory",
             )
         )
         assert abs(with_dask - local) < 0.0015 and local < 0.905
@@ -196,13 +207,13 @@ class TestInFull:
                 r"^(\S.*?)  +\S+ \S+ +[.\d ]*?(0\.\d{3})(?: +\d+\.\d\d)?$", out, re.MULTILINE
             )
         }
-        alone = test.pop("words alone, linear")
+        alone = test.pop("own words only, linear")
         assert len(test) == 3 and min(test.values()) > alone + 0.1
         assert max(test.values()) - min(test.values()) < 0.04
 
     def test_citation_graph(self, tmp_path):
         out = run("plot_citation_graph", tmp_path)
-        assert out.startswith("Made up: 1500 papers")
+        assert out.startswith("Synthetic: 1500 papers")
         self.check_citation_graph(out)
 
     def test_citation_graph_on_cora(self, tmp_path, data_dir):

@@ -12,6 +12,10 @@ shows a part of one of their tables::
 It is the first table that has all these columns, or with ``:table: 2`` the second one; columns and
 rows are named as they are there, rows by their first cell, ``*`` in it standing for anything, with
 a semicolon between them. ``a | b`` is a row whose first two cells are these.
+
+The directive ``summaries`` lists what results say at their top, a question and its answer::
+
+    .. summaries:: tabular stream
 """
 
 import fnmatch
@@ -20,6 +24,7 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from docutils.statemachine import StringList
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -77,6 +82,41 @@ class Results(Directive):
             raise self.error(f"results: {path.name} of {path.parent.name}: {error}") from error
         header = self.options.get("header", [header[i] for i in columns])
         return [_table(header, [[row[i] for i in columns] for row in rows])]
+
+
+class Summaries(Directive):
+    """A table of results, the question of each and the answer, and a toctree of their pages."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self):
+        """Return the table."""
+        env = self.state.document.settings.env
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 35 65", ""]
+        lines += ["   * - Question", "     - Result"]
+        pages = []
+        for name in self.arguments[0].split():
+            page = _page(RESULTS / name)
+            if page is None:  # A test sees to it that none that is there is left out.
+                continue
+            env.note_dependency(str(page))
+            question, answer = summary_of(page)
+            lines += [f"   * - :doc:`{question} <results/{name}/README>`", f"     - {answer}"]
+            pages.append(f"   results/{name}/README")
+        lines += ["", ".. toctree::", "   :hidden:", "", *pages]
+        node = nodes.Element()
+        self.state.nested_parse(StringList(lines, source=""), self.content_offset, node)
+        return node.children
+
+
+def summary_of(page):
+    """Return the question and the answer at the top of a page; its title where there is none."""
+    title, *rest = page.read_text(encoding="utf-8").split("\n\n")
+    question, mark, answer = " ".join(rest[0].split()).partition("? ") if rest else ("", "", "")
+    if mark:
+        return f"{question}?", answer
+    return title.lstrip("# ").splitlines()[0], ""
 
 
 def with_columns(found, names, number):
@@ -140,5 +180,6 @@ def _page(folder):
 def setup(app):
     """Register with Sphinx."""
     app.add_directive("results", Results)
+    app.add_directive("summaries", Summaries)
     app.connect("builder-inited", copy_results)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -29,43 +29,43 @@ class _OnWorkers:
         y_val=None,
         sample_weight_val=None,
     ):
-        """Fit the network to collections, on the workers of the client, or to data in memory.
+        """Fit to Dask collections on the workers of the client, or to data in memory.
 
         Parameters
         ----------
         X : collection or array-like of shape (n_samples, n_features)
-            Inputs: a Dask array (chunks of any sizes, known or not, also of sparse matrices), a
-            Dask data frame, or a list of delayed blocks (or what ``to_delayed`` of an array gives)
-            or of futures, each an array, sparse matrix or data frame. Data in memory are fitted
-            here, by the ordinary estimator.
+            Training samples: a Dask array (chunks of any size, known or not, also of sparse
+            matrices), a Dask data frame, or a list of delayed blocks (or the result of
+            ``to_delayed`` of an array) or futures, each an array, sparse matrix or data frame. Data
+            in memory are fitted locally, as by the ordinary estimator.
         y : collection or array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets, in as many blocks with as many rows: an array, a series or frame, or a list.
-            With an array X of known length any array will do.
+            Target values in blocks of the same lengths: an array, a series or data frame, or a
+            list. If X is an array of known length, any array is accepted.
         sample_weight : collection or array-like of shape (n_samples,), default=None
-            Weights of the samples, in the form of y.
+            Sample weights, in the form of y.
         X_val, y_val : collections or array-likes, default=None
-            Samples to watch the fit on, as for the ordinary estimator.
+            Validation set, as for the ordinary estimator.
         sample_weight_val : collection or array-like of shape (n_validation_samples,), default=None
-            Their weights.
+            Sample weights of the validation set.
 
         Returns
         -------
         self : object
-            The fitted estimator. When the fit fails it is left as it was before; when it is
-            interrupted (Ctrl-C) it holds the best weights so far.
+            The fitted estimator. If the fit fails, it is left unchanged. If the fit is interrupted
+            (Ctrl-C), it has the best weights so far.
 
         Raises
         ------
         RuntimeError
-            When the workers died again and again, or when there were none for a minute.
+            If workers died repeatedly, or if there were none for a minute.
         ValueError
-            When a parameter, the data or the weights are not valid, with the block that is not;
-            when there is no client.
+            If a parameter, the data or the weights are not valid (with the number of the block), or
+            if there is no client.
 
         Warns
         -----
         ConvergenceWarning
-            When ``max_iter`` sweeps were not enough or the fit was interrupted.
+            If ``max_iter`` iterations were not enough, or the fit was interrupted.
         """
         validation = X_val, y_val, sample_weight_val
         if not is_lazy(X):
@@ -87,22 +87,22 @@ class _OnWorkers:
         return self
 
     def score(self, X, y, sample_weight=None):
-        """Score of the predictions, as of the ordinary estimator; sums over the blocks.
+        """Compute the score of the predictions, block by block.
 
         Parameters
         ----------
         X : collection or array-like of shape (n_samples, n_features)
-            Inputs.
+            Samples.
         y : collection or array-like of shape (n_samples,) or (n_samples, n_outputs)
-            What is right for them, in the form that ``fit`` takes.
+            True target values, in the form that ``fit`` takes.
         sample_weight : collection or array-like of shape (n_samples,), default=None
-            Weights of the samples.
+            Sample weights.
 
         Returns
         -------
         score : float
-            Mean accuracy of a classifier, of all labels together where there are several; R^2 of a
-            regressor, the mean over several targets.
+            Accuracy of a classifier (of all labels of a sample together, if multilabel), or the
+            coefficient of determination of a regressor, averaged over targets.
         """
         if not is_lazy(X):
             return super().score(X, y, sample_weight)
@@ -112,13 +112,13 @@ class _OnWorkers:
         return _predict.score(self.to_local(), self._client(), X, y, sample_weight, by_block)
 
     def to_local(self):
-        """Return the ordinary estimator, fitted where this one is.
+        """Return the ordinary estimator, fitted if this one is.
 
         Returns
         -------
         estimator : skmdlam.MDLAMClassifier or skmdlam.MDLAMRegressor
-            With the same parameters, but for ``client``, and copies of the fitted attributes: it
-            predicts the same, and needs no Dask.
+            It has the same parameters, except ``client``, and copies of the fitted attributes. It
+            makes the same predictions and does not need Dask.
         """
         local = self._local_class.__new__(self._local_class)
         own = {
@@ -183,19 +183,19 @@ class _OnWorkers:
 
 
 def _transform(self, X, layer=-1):
-    """Activations of a hidden layer: features that the network has learned.
+    """Compute the activations of a hidden layer, as learned features.
 
     Parameters
     ----------
     X : collection or array-like of shape (n_samples, n_features)
-        Inputs.
+        Samples.
     layer : int, default=-1
-        Which hidden layer, counted as in a Python list: 0 is the first one, -1 the last.
+        Index of the hidden layer: 0 is the first one, -1 the last.
 
     Returns
     -------
     activations : collection or ndarray of shape (n_samples, n_units)
-        Of a collection one of its kind, which is computed when it is asked for.
+        For a collection, a lazy collection of the same kind.
     """
     return self._lazily(X, "transform", layer=layer)
 
@@ -207,46 +207,47 @@ _OnWorkers.transform = available_if(_has_hidden_layers)(_transform)
 
 
 class MDLAMClassifier(_OnWorkers, LocalClassifier):
-    """Multi-layer perceptron classifier of Dask collections, by alternating minimization.
+    """Multi-layer perceptron classifier for Dask collections.
 
-    Data in memory, arrays and data frames, are fitted by the ordinary estimator, here. A collection
-    is fitted by the workers of a client. One that is small, up to 16 million numbers (rows times
-    columns), or in one chunk, goes to one worker, whose result is that of the ordinary estimator on
-    the same samples, bit for bit on the same kind of machine. Of a larger one no worker has to hold
-    more than some blocks of rows. Predictions of collections are lazy: computed when they are asked
-    for.
+    Collections are fitted by the workers of a client. Predictions of collections are lazy. Data in
+    memory are fitted locally, as by :class:`skmdlam.MDLAMClassifier`.
 
     Parameters
     ----------
     hidden_layer_sizes, activation, n_networks, calibrate, solver, rho, epsilon, alpha : object
-        As of the ordinary estimator.
+        See the ordinary estimator.
     penalty, l1_ratio, encoding, categorical_features, activity_alpha, batch_size : object
-        As of the ordinary estimator.
+        See the ordinary estimator.
     max_iter, tol, n_iter_no_change, early_stopping, validation_fraction, scoring : object
-        As of the ordinary estimator.
+        See the ordinary estimator.
     class_weight, shuffle, clip, warm_start, random_state, verbose : object
-        As of the ordinary estimator.
+        See the ordinary estimator.
     client : distributed.Client or None, default=None
-        Whose workers fit collections; None for the client that was started last. It is not part of
-        a pickle; a clone has the same one.
+        Client whose workers fit collections. None is the client that was started last. It is not
+        pickled; a clone has the same one.
 
     Attributes
     ----------
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer; this and all else is as of the ordinary estimator.
+        Weights of each layer. All other fitted attributes are those of the ordinary estimator.
 
     See Also
     --------
-    skmdlam.MDLAMClassifier : The ordinary estimator, which says what the parameters are.
+    skmdlam.MDLAMClassifier : The ordinary estimator, which documents the parameters.
 
     Notes
     -----
-    The same ``random_state`` gives the same weights on the same data and chunks, whatever the
-    number of workers, and also when some of them die: what is lost is computed again. A
-    ``RandomState`` instance is drawn from on a worker, and its state is put back here.
+    A small collection, of up to 16 million numbers (samples times features) or in a single chunk,
+    is fitted by one worker. The result is that of the ordinary estimator on the same samples, bit
+    for bit on the same kind of machine. A larger one is distributed: no worker has to hold more
+    than some blocks of samples. See :ref:`distributed`.
 
-    Ctrl-C ends a fit with the best weights so far; a second one, before they have come, gives
-    the fit up. ``verbose=True`` shows the epochs here. Callbacks are not called for collections.
+    The same ``random_state`` gives the same weights for the same data and chunks, whatever the
+    number of workers, and even if some of them die: what is lost is computed again. A
+    ``RandomState`` instance is used by a worker, and its state is updated here.
+
+    Ctrl-C ends a fit with the best weights so far; a second one aborts the fit. ``verbose=True``
+    shows the progress locally. Callbacks are not called for collections.
 
     Examples
     --------
@@ -258,17 +259,14 @@ class MDLAMClassifier(_OnWorkers, LocalClassifier):
     >>> X, y = load_iris(return_X_y=True)
     >>> X, y = da.from_array(X, chunks=(40, -1)), da.from_array(y, chunks=40)
     >>> model = MDLAMClassifier((20,), random_state=0).fit(X, y)
-    >>> labels = model.predict(X)  # of each chunk, once it is asked for
+    >>> labels = model.predict(X)  # lazy
     >>> labels.chunks
     ((40, 40, 40, 30),)
     >>> labels[:3].compute()
     array([0, 0, 0])
-    >>> model.score(X, y) > 0.95
-    True
-
-    What works without Dask, and can be stored:
-
-    >>> ordinary = model.to_local()
+    >>> round(model.score(X, y), 1)
+    1.0
+    >>> ordinary = model.to_local()  # to store it, and to predict without Dask
     >>> client.close()
     """
 
@@ -342,130 +340,131 @@ class MDLAMClassifier(_OnWorkers, LocalClassifier):
 
     @available_if(can_learn_a_stream)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
-        """Learn the blocks of a collection one after the other, or one chunk in memory.
+        """Update the model with the blocks of a collection, or with one chunk in memory.
 
         Parameters
         ----------
         X : collection or array-like of shape (n_samples, n_features)
-            Inputs, in the forms that :meth:`fit` takes. Each block is a chunk of the stream, in
-            their order; empty ones are passed over.
+            Samples, in the forms that :meth:`fit` takes. Each block is a chunk of the stream, in
+            their order; empty blocks are skipped.
         y : collection or array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
+            Target values.
         sample_weight : collection or array-like of shape (n_samples,), default=None
-            Weights of the samples.
+            Sample weights.
         classes : array-like of shape (n_classes,), default=None
-            All labels that will ever come, as of the ordinary estimator.
+            All classes that can occur in y. Required in the first call.
 
         Returns
         -------
         self : object
-            The estimator, as if it had learned each block here. When the call fails or is
-            interrupted it is left as it was before.
+            The estimator, as if each block was learned locally. If the call fails or is
+            interrupted, it is left unchanged.
         """
         return self._partial_fit(X, y, sample_weight, classes)
 
     def decision_function(self, X):
-        """Output of the network before the softmax or logistic function.
+        """Compute the output of the network before the softmax or logistic function.
 
         Parameters
         ----------
         X : collection or array-like of shape (n_samples, n_features)
-            Inputs.
+            Samples.
 
         Returns
         -------
         scores : collection or ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Of a collection one of its kind, which is computed when it is asked for.
+            For a collection, a lazy collection of the same kind.
         """
         return self._lazily(X, "decision_function")
 
     def predict_proba(self, X):
-        """Probabilities of the classes.
+        """Predict class probabilities.
 
         Parameters
         ----------
         X : collection or array-like of shape (n_samples, n_features)
-            Inputs.
+            Samples.
 
         Returns
         -------
         probabilities : collection or ndarray of shape (n_samples, n_classes)
-            Of a collection one of its kind, which is computed when it is asked for.
+            For a collection, a lazy collection of the same kind.
         """
         return self._lazily(X, "predict_proba")
 
     def predict_log_proba(self, X):
-        """Logarithm of :meth:`predict_proba`.
+        """Predict the logarithm of class probabilities.
 
         Parameters
         ----------
         X : collection or array-like of shape (n_samples, n_features)
-            Inputs.
+            Samples.
 
         Returns
         -------
         log_probabilities : collection or ndarray of shape (n_samples, n_classes)
-            Of a collection one of its kind, which is computed when it is asked for.
+            For a collection, a lazy collection of the same kind.
         """
         return self._lazily(X, "predict_log_proba")
 
     def predict(self, X):
-        """Most probable class.
+        """Predict class labels.
 
         Parameters
         ----------
         X : collection or array-like of shape (n_samples, n_features)
-            Inputs.
+            Samples.
 
         Returns
         -------
         y : collection or ndarray of shape (n_samples,) or (n_samples, n_labels)
-            Of a collection one of its kind, which is computed when it is asked for.
+            For a collection, a lazy collection of the same kind.
         """
         return self._lazily(X, "predict")
 
 
 class MDLAMRegressor(_OnWorkers, LocalRegressor):
-    """Multi-layer perceptron regressor of Dask collections, by alternating minimization.
+    """Multi-layer perceptron regressor for Dask collections.
 
-    Data in memory, arrays and data frames, are fitted by the ordinary estimator, here. A collection
-    is fitted by the workers of a client. One that is small, up to 16 million numbers (rows times
-    columns), or in one chunk, goes to one worker, whose result is that of the ordinary estimator on
-    the same samples, bit for bit on the same kind of machine. Of a larger one no worker has to hold
-    more than some blocks of rows. Predictions of collections are lazy: computed when they are asked
-    for.
+    Collections are fitted by the workers of a client. Predictions of collections are lazy. Data in
+    memory are fitted locally, as by :class:`skmdlam.MDLAMRegressor`.
 
     Parameters
     ----------
     loss, hidden_layer_sizes, activation, quantile, n_networks, calibrate, solver, rho : object
-        As of the ordinary estimator.
+        See the ordinary estimator.
     epsilon, alpha, penalty, l1_ratio, encoding, categorical_features, activity_alpha : object
-        As of the ordinary estimator.
+        See the ordinary estimator.
     batch_size, max_iter, tol, n_iter_no_change, early_stopping, validation_fraction : object
-        As of the ordinary estimator.
+        See the ordinary estimator.
     scoring, shuffle, clip, warm_start, random_state, verbose : object
-        As of the ordinary estimator.
+        See the ordinary estimator.
     client : distributed.Client or None, default=None
-        Whose workers fit collections; None for the client that was started last. It is not part of
-        a pickle; a clone has the same one.
+        Client whose workers fit collections. None is the client that was started last. It is not
+        pickled; a clone has the same one.
 
     Attributes
     ----------
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weights of each layer; this and all else is as of the ordinary estimator.
+        Weights of each layer. All other fitted attributes are those of the ordinary estimator.
 
     See Also
     --------
-    skmdlam.MDLAMRegressor : The ordinary estimator, which says what the parameters are.
+    skmdlam.MDLAMRegressor : The ordinary estimator, which documents the parameters.
 
     Notes
     -----
-    The same ``random_state`` gives the same weights on the same data and chunks, whatever the
-    number of workers, and also when some of them die: what is lost is computed again. A
-    ``RandomState`` instance is drawn from on a worker, and its state is put back here.
+    A small collection, of up to 16 million numbers (samples times features) or in a single chunk,
+    is fitted by one worker. The result is that of the ordinary estimator on the same samples, bit
+    for bit on the same kind of machine. A larger one is distributed: no worker has to hold more
+    than some blocks of samples. See :ref:`distributed`.
 
-    Ctrl-C ends a fit with the best weights so far; a second one, before they have come, gives
-    the fit up. ``verbose=True`` shows the epochs here. Callbacks are not called for collections.
+    The same ``random_state`` gives the same weights for the same data and chunks, whatever the
+    number of workers, and even if some of them die: what is lost is computed again. A
+    ``RandomState`` instance is used by a worker, and its state is updated here.
+
+    Ctrl-C ends a fit with the best weights so far; a second one aborts the fit. ``verbose=True``
+    shows the progress locally. Callbacks are not called for collections.
 
     Examples
     --------
@@ -477,15 +476,12 @@ class MDLAMRegressor(_OnWorkers, LocalRegressor):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> X, y = da.from_array(X, chunks=(100, -1)), da.from_array(y, chunks=100)
     >>> model = MDLAMRegressor(hidden_layer_sizes=(20,), random_state=0).fit(X, y)
-    >>> predicted = model.predict(X)  # of each chunk, once it is asked for
+    >>> predicted = model.predict(X)  # lazy
     >>> predicted.chunks
     ((100, 100, 100, 100, 42),)
-    >>> model.score(X, y) > 0.5
-    True
-
-    What works without Dask, and can be stored:
-
-    >>> ordinary = model.to_local()
+    >>> round(model.score(X, y), 1)
+    0.5
+    >>> ordinary = model.to_local()  # to store it, and to predict without Dask
     >>> client.close()
     """
 
@@ -561,41 +557,42 @@ class MDLAMRegressor(_OnWorkers, LocalRegressor):
 
     @available_if(can_learn_a_stream)
     def partial_fit(self, X, y, sample_weight=None):
-        """Learn the blocks of a collection one after the other, or one chunk in memory.
+        """Update the model with the blocks of a collection, or with one chunk in memory.
 
         Parameters
         ----------
         X : collection or array-like of shape (n_samples, n_features)
-            Inputs, in the forms that :meth:`fit` takes. Each block is a chunk of the stream, in
-            their order; empty ones are passed over.
+            Samples, in the forms that :meth:`fit` takes. Each block is a chunk of the stream, in
+            their order; empty blocks are skipped.
         y : collection or array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
+            Target values.
         sample_weight : collection or array-like of shape (n_samples,), default=None
-            Weights of the samples.
+            Sample weights.
 
         Returns
         -------
         self : object
-            The estimator, as if it had learned each block here. When the call fails or is
-            interrupted it is left as it was before.
+            The estimator, as if each block was learned locally. If the call fails or is
+            interrupted, it is left unchanged.
         """
         return self._partial_fit(X, y, sample_weight)
 
     def predict(self, X, return_std=False):
-        """Predict targets.
+        """Predict target values.
 
         Parameters
         ----------
         X : collection or array-like of shape (n_samples, n_features)
-            Inputs.
+            Samples.
         return_std : bool, default=False
-            Whether to return the standard deviations of new targets too.
+            Whether to return the standard deviations of new targets. It requires a fit with
+            ``calibrate=True``.
 
         Returns
         -------
         y : collection or ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Of a collection one of its kind, which is computed when it is asked for.
+            For a collection, a lazy collection of the same kind.
         std : collection or ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            Standard deviations of new targets around them; only with ``return_std``.
+            Standard deviations of new targets around them. Only if ``return_std=True``.
         """
         return self._lazily(X, "predict", 2 if return_std else 1, return_std=return_std)

@@ -7,19 +7,19 @@ class BatchSizes:
     """What ``batch_size`` stands for where the user leaves it open."""
 
     def takes_all_samples(self, problem, settings):
-        """Whether a fit makes sweeps over all samples rather than mini-batches.
+        """Return whether a fit is in full-batch mode rather than mini-batch mode.
 
         Parameters
         ----------
         problem : Problem
             What is minimized.
         settings : Settings
-            Where ``batch_size`` is None the choice is ours: of up to 5,000 samples in up to 500
-            dense columns and for up to two hidden layers sweeps generalize better, and cost two
-            to four times as much. Of curves that is so up to 150,000 numbers. Up to 64
+            If ``batch_size`` is None it is automatic: full-batch mode for up to 5,000 samples in
+            up to 500 dense columns (150,000 numbers if they are encoded) and up to two hidden
+            layers, where it generalizes better and takes two to four times as long. Up to 64
             samples, copies counted, are one batch, which is as good and less sensitive to rounding.
-            A ``max_iter`` of less than 50 is too few sweeps, and a non-smooth loss stops them at
-            its kinks.
+            A ``max_iter`` below 50 is too small for it, and it stalls at the kinks of a non-smooth
+            loss.
 
         Returns
         -------
@@ -40,7 +40,7 @@ class BatchSizes:
         return small and shallow and not (problem.sparse or problem.loss.nonsmooth)
 
     def auto_batch_size(self, n):
-        """Samples in a batch when the user leaves the choice to us.
+        """Return the size of mini-batches for ``batch_size="auto"``.
 
         Parameters
         ----------
@@ -60,19 +60,19 @@ class BatchSizes:
         return tuned.batch_small if n < tuned.batch_many else tuned.batch_usual
 
     def rows_at_a_time(self, n, batch_size):
-        """Rows in the products of a step.
+        """Return the number of samples in the products of a step.
 
         Parameters
         ----------
         n : int
             Number of samples.
         batch_size : int or None
-            What the user asks for; None leaves the choice to us.
+            Parameter of the estimator; None for "auto".
 
         Returns
         -------
         rows : int
-            The size of a batch, or all where "auto" may take them.
+            Size of a batch, or the number of samples if "auto" may take all.
         """
         if batch_size is None and n > self.constants.tuned.full_batch_rows:
             batch_size = self.auto_batch_size(n)

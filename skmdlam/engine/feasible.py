@@ -31,120 +31,86 @@ ACCELERATIONS = ("anderson", "nesterov", None)
 
 @dataclass(frozen=True)
 class Feasible(StepSizes, BatchSizes, StoredOptions):
-    """Alternating minimization of the training objective itself, from feasible points.
+    """Options of solver "feasible": alternating minimization of the training objective itself.
 
-    Minimizes ``J(W, b) = sum_i s_i R_i(z_L) + alpha sum_l penalty(W_l)
-    + activity_alpha/2 unit sum_l sum_k Var_i(z_l[i, k]) + column_alpha/2 unit C(W_1)
-    + upper_alpha/2 unit sum_{l>=2} ||W_l||^2`` with
-    ``C(W_1) = sqrt(d) sum_j log(1 + 10 std_j^2 ||W_1[j, :]||^2)``, variances weighted by ``s_i``,
-    and ``unit`` the unit of the loss (see Notes). Small tables are fitted by sweeps over all
-    samples, see :meth:`takes_all_samples`, others by steps on batches of samples::
-
-        z_l, a_l  <-  forward: z_l = v_l, a_l = h(z_l), all constraints tight
-        D_L       <-  prox of the loss at z_L, minus z_L
-        D_l       <-  h'(z_l) * (D_{l+1} W_{l+1}')          first-order joint block of (z_l, a_l)
-        dW_l, db_l <- ridge regression of D_l on a_{l-1}    second moments as moving averages
-        W_l       <-  W_l + momentum * (last step) + dW_l   the first layer in its own metric
-        W_l       <-  prox of the penalties in the metric of the step           (now and then)
-
-    An epoch after which J is not finite or more than 1.5 times its best is taken back and rho
-    doubled. J is measured by a forward pass at the end of each epoch, and the weights with the
-    lowest J so far are kept and returned. From one epoch to the next J may rise; on all samples
-    (``batch_size=None``) it does not, because every sweep descends. The pass is over all samples,
-    but of more than 10,000 samples without weights over a random part of them that stays the same
-    for the whole run: 5000 samples, or a sixteenth where that is more. With penalties other than
-    "l2" and "none", where sweeps over all samples follow, it is over all of them.
+    Pass an instance as ``solver`` of :class:`MDLAMClassifier` or :class:`MDLAMRegressor`. The
+    default of most options is chosen from the data.
 
     Parameters
     ----------
     activity_alpha : float or None, default=None
-        Strength of the penalty on the variance of the pre-activations, in samples: it weighs
-        like so many samples on which the network should say nothing. None is 1, times the number
-        of hidden layers of straight activations (at most 3.2), and .3 to 1 of that with curved
-        ones. With 0 there is no penalty on columns and on upper layers either. The estimator's
-        parameter of that name replaces it.
+        Strength of the penalty on the variance of the pre-activations, not negative, in
+        pseudo-samples. None is 1, times the number of hidden layers of ReLU-like activations (at
+        most 3.2) or 0.3 to 1 for curved ones. 0 turns off the penalties on features and upper
+        layers, too. The parameter of that name of the estimator replaces it.
     column_alpha : float or None, default=None
-        Strength of the penalty on the columns of X. It costs a column its use at all more than its
-        use in full, so that columns that say little are left out; every penalty on W_1 that is
-        not logarithmic pulls at the useful ones just as hard. None estimates it from the noise, see
-        :func:`~skmdlam.engine.regularization.estimate_regularization`: 0.75
-        where the targets are clear; where they are noisy it grows with the number of samples, from
-        1.2 for 30 to 4 for 10,000 and more. ``activity_alpha=0`` switches it off too, and weights
-        of less than one on average scale it down.
+        Strength of the penalty on the use of features, not negative. None estimates it from the
+        noise in the targets, see :func:`~skmdlam.engine.regularization.estimate_regularization`:
+        0.75 for low-noise targets, otherwise from 1.2 for 30 samples to 4 for 10,000 and more.
+        Sample weights below one on average scale it down.
     upper_alpha : float or None, default=None
-        Strength of the ridge on the weights of all layers but the first, in samples: with it the
-        price of a unit is ``sqrt(activity_alpha upper_alpha)`` times what it contributes, and no
-        rescaling of layers sheds the other penalties. None estimates it from the noise in the
-        gradients of the loss, with which and with the root of the number of samples it grows.
+        Strength of the L2 penalty on the weights of all layers but the first, not negative, in
+        pseudo-samples. None estimates it from the noise in the gradients of the loss; it grows with
+        the square root of the number of samples, up to 2,000.
     hidden_gain : float or None, default=None
-        Steps of hidden layers are this many times longer than those of the output layer. None is
-        3, and 10 for layers of logistic activations, whose derivative is small.
+        Step size of hidden layers relative to the output layer, positive. None is 3, and 10 for
+        logistic activations, whose derivative is small.
     damping : float or None, default=None
-        Damping of a hidden layer's least-squares step, in units of the mean variance of its
-        inputs. None is 0.1 for each hidden layer, at least 0.2: in deep nets every layer moves what
-        the next one has learned.
+        Damping of the least-squares steps of hidden layers, not negative, in units of the mean
+        variance of their inputs. None is 0.1 for each hidden layer, at least 0.2.
     momentum : float, default=0.9
-        Share of the last step that is repeated, in [0, 1).
+        Fraction of the last step that is repeated, in [0, 1).
     epochs : int or None, default=None
-        Largest number of epochs at full step. None is 150.
+        Maximum number of epochs at full step size. None is 150.
     cool_down : int or None, default=None
-        Epochs in which the steps fall to zero. None is 30, or 15 where the targets are noisy, which
-        longer training fits (with more than one batch an epoch); of many samples as few as 5000
-        steps, 5 epochs or half of the epochs before, whichever are most.
+        Length of the step-size decay phase, in epochs. None is 30, or 15 for high-noise targets
+        (with more than one batch per epoch). For large data sets it is shorter: 5,000 steps, 5
+        epochs or half of the epochs before, whichever is most.
     patience : int or None, default=None
-        Epochs in a row without improving the loss by 1 % and by the estimator's ``tol`` that start
-        the cool-down. None is 5, or 10 where the targets are clear and more epochs go on to gain;
-        of many samples as few as 1500 steps, or 3 epochs.
-        They are noisy where the ratio of :func:`~skmdlam.engine.regularization.noise_of` is .25 or
-        more, clear below, and neither with ``activity_alpha=0``, which asks nobody.
+        Number of epochs in a row without improving the loss by 1 % and by the estimator's ``tol``
+        that starts the step-size decay phase. None is 5, or 10 for low-noise targets. For large
+        data sets it is 1,500 steps, at least 3 epochs.
     acceleration : {"anderson", "nesterov"} or None, default="anderson"
-        How full-batch sweeps are accelerated (``batch_size=None``); see
+        Acceleration of full-batch iterations (``batch_size=None``), see
         :mod:`~skmdlam.engine.steps.quasi_newton`.
     single_precision : bool, default=True
-        Take the steps in float32 also when the data are float64. A fit in one batch never does.
+        Whether to take mini-batch steps in float32 also for float64 data. Full-batch mode never
+        does.
     device : str or None, default=None
-        Where steps and passes over the samples are computed: a device of PyTorch by its name
-        ("cuda", "cuda:1", "cpu") or one of CuPy ("cupy", "cupy:1"), which have to be installed.
-        None is NumPy, and for samples that are arrays of a device under
-        ``sklearn.set_config(array_api_dispatch=True)`` that device. The fit is the same one up to
-        rounding. Samples are dense and complete, penalties quadratic, activations and losses
-        built-in ones; streams (``partial_fit``) stay on NumPy.
+        Device that computes steps and passes over the samples: one of PyTorch ("cuda", "cuda:1",
+        "cpu") or CuPy ("cupy", "cupy:1"). None is NumPy, or the device of the samples under
+        ``sklearn.set_config(array_api_dispatch=True)``. It takes dense X without missing values,
+        penalty "l2" or "none", and built-in activations and losses; ``partial_fit`` stays on NumPy.
     constants : Constants, default=Constants()
-        The tuned numbers, for benchmarks and tests, see :mod:`skmdlam.engine.constants`.
+        Tuned numbers, for benchmarks and tests, see :mod:`skmdlam.engine.constants`.
+
+    Raises
+    ------
+    ValueError
+        When an option is out of range or of the wrong kind.
+
+    See Also
+    --------
+    Relaxed : Options of the other solver.
 
     Notes
     -----
-    Columns of X are centered and scaled for the metric and the start, and the target of a
-    regression for the steps; both are folded back into the weights. With ``alpha=0`` the fit
-    then does not depend on units. Columns that outnumber the samples and are of like spread (within
-    a factor of 1000) are taken to be in one unit and scaled by one number, ``std_j`` in C: each
-    rare one blown up to the size of the others would be noise. Encoded columns count one by one.
-
-    ``unit`` is the variance of the target for squared error and Huber, its mean deviation for
-    absolute error and quantile, its mean for Poisson and 1 for classification; a Huber loss with a
-    delta below the deviation has delta times the deviation. The variance of the output layer is
-    that of ``(z_L - shift) / scale``, in which the target has mean zero and unit spread. In the
-    step of W_l the variance counts with the inputs as they are: it has no share in the targets of
-    the layers below.
-
-    Memory: besides X a copy of it in the coordinates of the metric (float32 by default), the values
-    of a batch, and a few square matrices for each layer. Of a large sparse X the copy is of its
-    entries; where samples and columns are many, up to eight times as many numbers say where the
-    samples lie along the leading directions, and a step changes the weights of the columns in the
-    batch alone, see :class:`~skmdlam.engine.sparse_layers.LazyInputLayer`.
-
-    From a feasible point and for small steps the recursion of the targets D is the one of
-    back-propagation. What is different is the step of the weights, a least-squares fit with no
-    learning rate to choose, the prox of the loss, and the safeguard.
+    Targets are high-noise if the ratio of :func:`~skmdlam.engine.regularization.noise_of` is 0.25
+    or more, and low-noise below. With ``activity_alpha=0`` no noise is estimated, and ``patience``
+    is 5 and ``cool_down`` 30. The training objective is described in :ref:`problem`, the steps,
+    safeguards and memory in :ref:`solvers`, and every derivation in :ref:`algorithm`.
 
     Examples
     --------
     >>> from sklearn.datasets import load_iris
     >>> from skmdlam import Feasible, MDLAMClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> patient = Feasible(patience=10, column_alpha=0.0)
-    >>> MDLAMClassifier((10,), solver=patient, random_state=0).fit(X, y).score(X, y) > 0.9
-    True
+    >>> solver = Feasible(column_alpha=0.0, acceleration=None)
+    >>> model = MDLAMClassifier((10,), solver=solver, random_state=0).fit(X, y)
+    >>> model.column_alpha_
+    0.0
+    >>> model.predict(X[[0, 50, 100]])
+    array([0, 1, 2])
     """
 
     activity_alpha: float | None = None
@@ -202,37 +168,37 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
         return looks_linear(sizes, rng, dtype, activations)
 
     def default_alpha(self, penalty, activity_alpha):
-        """Strength of the penalty on weights where the user names none.
+        """Return the strength of the penalty on weights for ``alpha="auto"``.
 
         Parameters
         ----------
         penalty : Penalty
             The penalty on weights.
         activity_alpha : float or None
-            What the estimator was given; None for "auto".
+            Parameter of the estimator; None for "auto".
 
         Returns
         -------
         alpha : float or None
-            None where :func:`~skmdlam.engine.priced.priced_run` tells it from the data.
+            None if :func:`~skmdlam.engine.priced.priced_run` estimates it from the data.
         """
         if penalty.ridge is None and not constrains(penalty):
             return None
         return 0.0 if first_given(activity_alpha, self.activity_alpha) != 0 else USUAL_ALPHA
 
     def choose_n_pieces(self, problem):
-        """How finely a fit encodes its columns where the user leaves it to us.
+        """Return how finely a fit encodes its columns for ``encoding="auto"``.
 
         Parameters
         ----------
         problem : Problem
-            With dense samples as they are.
+            The problem, with dense samples as they are.
 
         Returns
         -------
         n_pieces : int
-            Pieces of a column, see :func:`~skmdlam.engine.evidence.choose_n_pieces`. 0, for plain
-            columns, without a hidden layer, with a penalty other than "l2" and "none", of whatever
+            Pieces of a column, see :func:`~skmdlam.engine.evidence.choose_n_pieces`. 0 (plain
+            columns) without a hidden layer, with a penalty other than "l2" and "none", of whatever
             strength, and for more than 500 columns.
         """
         wide = problem.X.shape[1] > self.constants.tuned.encoded_columns
@@ -241,19 +207,19 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
         return choose_n_pieces(problem, self.constants)
 
     def estimate_regularization(self, problem, scaling, inputs, Y, *, total=None):
-        """Strengths of the unit-free penalties for a problem, whatever the user names.
+        """Estimate the strengths of the unit-free penalties for a problem.
 
         ``activity_alpha`` counts once for each hidden layer of positively homogeneous activations
-        (relu), up to 3.2 times: what a chain of layers contributes is priced in each. Curved ones
-        take less in shallow nets, because their pre-activations must be large for the network to be
-        more than a straight line. A net of both takes the mean over its layers.
+        (ReLU), up to 3.2 times. It is lower for curved ones in shallow networks, whose
+        pre-activations must be large for the network to be nonlinear. A network of both takes the
+        mean over its layers.
 
         Parameters
         ----------
         problem : Problem
             The network and the sample weights.
         scaling : Scaling
-            The loss in units of its own.
+            The loss in scaled units.
         inputs : callable
             ``inputs(rows)`` gives samples in the coordinates that the first layer sees.
         Y : ndarray of shape (n, K)
@@ -287,23 +253,23 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
         return found._replace(activity_alpha=part * found.activity_alpha)
 
     def resolve_regularization(self, activity_alpha, estimate, *, schedule=False):
-        """Strengths that hold: what the estimator names, then the options, then the estimated ones.
+        """Combine the strengths of the estimator, of the options, and estimated ones.
 
         Parameters
         ----------
         activity_alpha : float or None
-            What the estimator names.
+            Parameter of the estimator; None for "auto".
         estimate : callable
-            ``estimate()`` gives the estimated ones. It is asked where something depends on them.
+            ``estimate()`` returns the estimated strengths. It is called only if they are needed.
         schedule : bool, default=False
             Whether there is a schedule, whose length depends on the noise.
 
         Returns
         -------
         regularization : Regularization
-            Without ``activity_alpha`` there is no penalty on columns either.
+            Strengths in use; all are 0 with ``activity_alpha=0``.
         estimated : Regularization or None
-            None where nobody was asked.
+            Estimated strengths; None if they were not needed.
         """
         activity_alpha = first_given(activity_alpha, self.activity_alpha)
         if activity_alpha == 0:
@@ -322,37 +288,37 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
         return found._replace(**named), found
 
     def start(self, problem, coefs, intercepts, **settings):
-        """Begin a run; the result is an iterator of records, one a sweep or epoch.
+        """Start a run, an iterator of records, one for each iteration.
 
         Parameters
         ----------
         problem : Problem
-            What is minimized.
+            Problem to minimize.
         coefs, intercepts : list of ndarray
             Starting weights; they are not changed. Unless ``warm``, those of the first layer
             are meant for standardized columns.
         **settings
-            The attributes of :class:`~skmdlam.engine.records.Settings`. ``rho`` is held within a
-            factor of 8 of :meth:`auto_rho` in mini-batches, outside of which the first epochs
-            would be lost. ``epsilon`` is not used: every constraint is tight.
+            Attributes of :class:`~skmdlam.engine.records.Settings`. In mini-batch mode ``rho`` is
+            limited to within a factor of 8 of :meth:`auto_rho`, outside of which the first epochs
+            would be lost. ``epsilon`` is not used.
 
         Returns
         -------
         run : Run
-            Iterate it for one record a sweep or epoch; ``weights()`` gives the weights.
+            Iterate it for one record per iteration; ``weights()`` returns the weights.
         """
         return self.start_several(problem, [(coefs, intercepts)], **settings)
 
     def start_several(self, problem, starts, **settings):
-        """Begin runs of several networks side by side; they give one, with their mean output.
+        """Start runs of several networks side by side, which give one with their mean output.
 
-        Mini-batches are the same for all. Where the penalty is quadratic and its strength known, so
-        is what is prepared, and steps on dense batches are stacked; else each is a run by itself.
+        Mini-batches are the same for all. If the penalty is quadratic and its strength known, so is
+        the preparation, and steps on dense batches are stacked. Otherwise each is a run by itself.
 
         Parameters
         ----------
         problem : Problem
-            What each of them minimizes.
+            Problem that each of them minimizes.
         starts : list of (coefs, intercepts)
             Starting weights of each, as for :meth:`start`.
         **settings
@@ -361,15 +327,15 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
         Returns
         -------
         run : Run
-            Iterate it for one record a sweep or epoch, the mean over the networks; ``weights()``
-            gives those of the one network.
+            Iterate it for one record per iteration, the mean over the networks; ``weights()``
+            returns those of the combined network.
         """
         if self.device is not None:
             check_problem_on_device(problem, self.device)
         return RunsAtHand(self).begin(problem, starts, Settings(**settings))
 
     def stream(self, problem, coefs, intercepts, state, **settings):
-        """Begin to learn a chunk of a stream; the result is an iterator of one record.
+        """Start to learn a chunk of a stream, as an iterator of one record.
 
         Parameters
         ----------
@@ -378,13 +344,14 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
         coefs, intercepts : list of ndarray
             Starting weights of a new stream; they are not changed.
         state : dict or None
-            What the run of the last chunk left (``run.state()``), arrays and numbers. To begin a
-            stream: ``DataSummary.as_arrays()`` of the data that a fit with these weights has seen,
-            or None for random weights of standardized columns.
+            State after the last chunk (``run.state()``), arrays and numbers. To start a stream:
+            ``DataSummary.as_arrays()`` of the data of a fit with these weights, or None for random
+            weights of standardized columns.
         **settings
             The attributes of :class:`~skmdlam.engine.records.Settings`. Automatic strengths are
             estimated from chunks of 100 samples and more (that on columns: 400), among the first
-            5,000; without such a chunk they are those of the fit before, or 5 and 0.75.
+            5,000; without such a chunk they are those of the fit before, or those of
+            :func:`~skmdlam.engine.regularization.usual_regularization`.
 
         Returns
         -------

@@ -25,51 +25,51 @@ _CHOICES = {
 
 @dataclass(frozen=True)
 class Relaxed(StoredOptions):
-    """Multi-convex alternating minimization of the relaxed objective (paper, Algorithm 1).
+    """Options of solver "relaxed": the algorithm of the paper, on all samples at once.
 
-    Minimizes ``F(W, b, z, a) = R(z_L) + alpha sum_l penalty(W_l)
-    + rho/2 sum_l sum_i s_i ||z_l - a_{l-1} W_l - b_l||^2`` subject to
-    ``|a_l - h_l(z_l)| <= epsilon``, one block after the other. A sweep, for l = 1, ..., L::
-
-        W_l, b_l  <-  prox of the penalty after a step on the extrapolated W_l, exact b_l
-        z_l, a_l  <-  minimizers over the tube |a - h(z)| <= epsilon          (l < L)
-        z_L       <-  prox of the loss at v_L
-        each      <-  redone from the plain point when F rose, kept when it rose again
-        epsilon   <-  max(epsilon_final, epsilon_factor * epsilon); feasibility restored, momentum
-                      restarted
-
-    F never rises between two changes of epsilon, whatever the parameters are. Columns stay as they
-    are, unless the estimator's ``encoding`` asks for something else than "auto".
+    Pass an instance as ``solver`` of :class:`MDLAMClassifier` or :class:`MDLAMRegressor`. It is
+    meant for few samples with many features, and for studying the algorithm.
 
     Parameters
     ----------
     w_step : {"quadratic", "exact"}, default="quadratic"
-        Weights by the paper's quadratic model (one proximal gradient step with the exact
-        curvature) or by solving the block to the end.
+        Update of the weights: one proximal gradient step with the exact curvature, as in the paper,
+        or the exact minimizer of the block.
     hidden_step : {"joint", "separate"}, default="joint"
-        Pre-activations and activations of a hidden layer together, or the paper's two updates.
-        Those jam once epsilon is small: each then moves by no more than epsilon.
+        Update of pre-activations and activations of a hidden layer: together, or by the paper's two
+        updates. The latter stall once epsilon is small, because each moves by at most epsilon.
     order : {"forward", "backward"}, default="forward"
-        From the first layer to the last (the paper) or from the last to the first.
+        From the first layer to the last, as in the paper, or from the last to the first.
     accelerate : bool, default=True
-        Nesterov extrapolation of W and a.
+        Whether to use Nesterov extrapolation of W and a.
     epsilon_start : float, default=100.0
-        Tolerance in the first sweep; the estimator's ``epsilon`` is the one that it ends with.
+        Tolerance in the first iteration, positive. The estimator's ``epsilon`` is the final one.
     epsilon_factor : float, default=0.5
-        Factor from one sweep to the next, in (0, 1].
+        Factor of the tolerance from one iteration to the next, in (0, 1].
     start_scale : float or None, default=None
-        Standard deviation of a Gaussian start (the paper's experiments have 0.1); None starts as
-        MLPClassifier does, Glorot uniform.
+        Standard deviation of Gaussian starting weights, positive; 0.1 in the paper's experiments.
+        None is Glorot uniform, as in MLPClassifier.
     row_space : bool, default=True
-        Work in the row space of X where that is smaller and the penalty allows it. The sweeps
-        are the same ones, up to rounding.
+        Whether to work in the row space of X if that is smaller and the penalty allows it. The
+        iterations are the same up to rounding.
     constants : Constants, default=Constants()
-        The numbers that decide about memory and time, see :mod:`skmdlam.engine.constants`.
+        Numbers that decide about memory and time, see :mod:`skmdlam.engine.constants`.
 
     Raises
     ------
     ValueError
         When an option is out of range or of the wrong kind.
+
+    See Also
+    --------
+    Feasible : Options of the default solver.
+
+    Notes
+    -----
+    It minimizes the relaxed objective F of :ref:`solvers`, in which every layer has variables of
+    its own, one block after the other. F does not rise between two changes of epsilon. Features are
+    not standardized: scale them first. They are encoded only if the estimator's ``encoding`` asks
+    for it. The derivation is in :ref:`algorithm`.
 
     References
     ----------
@@ -78,9 +78,17 @@ class Relaxed(StoredOptions):
 
     Examples
     --------
-    >>> from skmdlam import Relaxed
-    >>> Relaxed(w_step="exact", accelerate=False).order
-    'forward'
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import scale
+    >>> from skmdlam import MDLAMClassifier, Relaxed
+    >>> X, y = load_iris(return_X_y=True)
+    >>> solver = Relaxed(w_step="exact")
+    >>> model = MDLAMClassifier((10,), solver=solver, max_iter=1000, random_state=0)
+    >>> model = model.fit(scale(X), y)
+    >>> model.epsilon_curve_[0], model.epsilon_curve_[-1]
+    (100.0, 0.001)
+    >>> model.stop_reason_
+    'converged'
     """
 
     w_step: str = "quadratic"
@@ -129,31 +137,31 @@ class Relaxed(StoredOptions):
         return gaussian(sizes, rng, dtype, self.start_scale)
 
     def default_alpha(self, penalty, activity_alpha):
-        """Strength of the penalty on weights where the user names none.
+        """Return the strength of the penalty on weights for ``alpha="auto"``.
 
         Parameters
         ----------
         penalty : Penalty
             The penalty on weights.
         activity_alpha : float or None
-            No use here.
+            Ignored.
 
         Returns
         -------
         alpha : float
-            MLPClassifier's, 1e-4.
+            1e-4, as in MLPClassifier.
         """
         return USUAL_ALPHA
 
     def rows_at_a_time(self, n, batch_size):
-        """Rows in the products of a step: all of them.
+        """Return the number of samples in the products of a step: all of them.
 
         Parameters
         ----------
         n : int
             Number of samples.
         batch_size : int or None
-            No use here.
+            Ignored.
 
         Returns
         -------
@@ -163,28 +171,28 @@ class Relaxed(StoredOptions):
         return n
 
     def start(self, problem, coefs, intercepts, **settings):
-        """Begin a run; the result is an iterator of records.
+        """Start a run, an iterator of records, one for each iteration.
 
         Parameters
         ----------
         problem : Problem
-            What is minimized.
+            Problem to minimize.
         coefs, intercepts : list of ndarray
             Starting weights; they are not changed.
         **settings
-            The attributes of :class:`~skmdlam.engine.records.Settings`. With ``warm`` the schedule
+            Attributes of :class:`~skmdlam.engine.records.Settings`. With ``warm`` the schedule
             of epsilon starts where it ends. ``rho=None`` stands for 1.
 
         Returns
         -------
         run : Run
-            Iterate it for one record a sweep; ``weights()`` gives the weights.
+            Iterate it for one record per iteration; ``weights()`` returns the weights.
 
         Raises
         ------
         ValueError
-            For a batch smaller than the data or an ``activity_alpha`` above zero, which this
-            solver does not have.
+            If the batch size is smaller than the number of samples or ``activity_alpha`` is
+            positive, which this solver does not support.
         """
         settings = Settings(**settings)
         size, n = settings.batch_size, problem.X.shape[0]

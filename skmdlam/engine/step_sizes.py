@@ -9,14 +9,14 @@ class StepSizes:
     """What the options ``hidden_gain``, ``damping`` and a rho stand for, with their defaults."""
 
     def auto_rho(self, n, batch_size):
-        """Where rho starts in mini-batches when the user leaves the choice to us.
+        """Return the initial rho of mini-batches for ``rho="auto"``.
 
         Parameters
         ----------
         n : int
             Number of samples.
         batch_size : int
-            Samples in a batch: the more of them, the less noise, and the smaller rho may be.
+            Samples in a batch. The more there are, the less noise, and the smaller rho may be.
 
         Returns
         -------
@@ -29,14 +29,14 @@ class StepSizes:
         return tuned.rho * (100.0 / batch_size) ** tuned.rho_power
 
     def rho_within_range(self, rho, auto):
-        """The user's rho, held near the automatic one; None is that one.
+        """Limit the user's rho to the neighborhood of the automatic one.
 
         Parameters
         ----------
         rho : float or None
-            What the user asks for.
+            Value that the user sets; None for the automatic one.
         auto : float
-            What :meth:`auto_rho` gives.
+            Result of :meth:`auto_rho`.
 
         Returns
         -------
@@ -49,7 +49,7 @@ class StepSizes:
         return float(np.clip(rho, auto / most, auto * most))
 
     def gain_of(self, flat):
-        """How many times longer than those of the output layer the steps of a hidden layer are.
+        """Return the step size of a hidden layer relative to the output layer.
 
         Parameters
         ----------
@@ -59,23 +59,23 @@ class StepSizes:
         Returns
         -------
         gain : float
-            ``hidden_gain`` where it is given.
+            ``hidden_gain`` if it is set.
         """
         tuned = self.constants.tuned
         return first_given(self.hidden_gain, tuned.flat_gain if flat else tuned.hidden_gain)
 
     def damping_of(self, n_hidden):
-        """Damping of the steps of a net of so many hidden layers.
+        """Return the damping of the steps of hidden layers.
 
         Parameters
         ----------
         n_hidden : int
-            Hidden layers.
+            Number of hidden layers.
 
         Returns
         -------
         damping : float
-            ``damping`` where it is given.
+            ``damping`` if it is set.
         """
         tuned = self.constants.tuned
         return first_given(self.damping, max(tuned.least_damping, tuned.damping * n_hidden))

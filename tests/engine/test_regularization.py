@@ -142,7 +142,8 @@ class TestNoiseShare:
         assert found.column_alpha == pytest.approx(0.75 * np.sqrt(variance or 1.0))
         assert (found.activity_alpha, usual.activity_alpha) == (1.0, 1.0)
         # All is noise, where the usual strength takes a fifth for it.
-        assert found.upper_alpha == pytest.approx(2.0 * variance * np.sqrt(0.06 * n))
+        expected = 2.0 * variance * np.sqrt(0.06 * n) * max(variance, 1.0) ** (1 / 3)
+        assert found.upper_alpha == pytest.approx(expected)
         assert usual.upper_alpha == pytest.approx(2.0 * 0.2 * np.sqrt(0.06 * n))
         assert np.isnan(found.ratio) and np.isnan(usual.ratio)
 
