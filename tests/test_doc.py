@@ -43,8 +43,10 @@ LONG = {
     "howto_solver.rst",
     "user_guide/data_frames.rst",
     "user_guide/distributed.rst",
+    "user_guide/encoding.rst",
     "user_guide/large_data.rst",
-    "user_guide/regularisation.rst",
+    "user_guide/monitoring.rst",
+    "user_guide/regularization.rst",
     "user_guide/several_networks.rst",
     "user_guide/sklearn.rst",
 }
