@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # it reads every file
+
 ROOT = Path(__file__).resolve().parents[1]
 PLACES = {
     "package": ["skmdlam/**/*.py"],
