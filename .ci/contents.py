@@ -6,7 +6,14 @@ import tarfile
 import zipfile
 
 LARGEST = {"wheel": 1, "source distribution": 6}  # MB
-NOT_WANTED = ("__pycache__", ".pyc", "doc/_build", "doc/generated", "doc/auto_examples", ".egg-info/")
+NOT_WANTED = (
+    "__pycache__",
+    ".pyc",
+    "doc/_build",
+    "doc/generated",
+    "doc/auto_examples",
+    ".egg-info",
+)
 
 
 def check(kind, names, sizes, needed):
