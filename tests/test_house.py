@@ -299,6 +299,48 @@ class TestFilesAgree:
         pinned = {line for line in lines if line and not line.startswith("#")}
         assert pinned >= declared
 
+    def test_every_module_is_in_the_tables(self):
+        text = (ROOT / "CONTRIBUTING.rst").read_text(encoding="utf-8")
+        listed = re.findall(r"^``([\w/]+\.py)`` ", text, re.MULTILINE)
+        assert len(listed) == len(set(listed))
+        names = {m.relative_to(PACKAGE).as_posix() for m in MODULES}
+        packages = {name for name in names if re.match(r"engine/.*__init__", name)}
+        assert set(listed) == names - packages
+
+    def test_levels_are_those_of_the_imports(self):
+        """A module of the engine stands in the table of its level."""
+        text = (ROOT / "CONTRIBUTING.rst").read_text(encoding="utf-8")
+        tables = re.split(r"^\*Level (\d):[^*]*\*$", text.partition("*For old")[0], flags=re.M)[1:]
+        told = {
+            name: int(level)
+            for level, table in zip(tables[::2], tables[1::2], strict=True)
+            for name in re.findall(r"^``([\w/]+)\.py`` ", table, re.MULTILINE)
+        }
+        graph = imports_among(ENGINE)
+        heights = {
+            module.removeprefix("skmdlam.").replace(".", "/"): height(graph, module) - 1
+            for module in graph
+            if module.rpartition(".")[2] + ".py" not in STORED_NAMES
+        }
+        assert told == heights
+
+    def test_citation_has_the_version(self):
+        text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+        (version,) = re.findall(r"^version: (\S+)$", text, re.MULTILINE)
+        (date,) = re.findall(r"^date-released: (\S+)$", text, re.MULTILINE)
+        assert f"{version} ({date})" in (ROOT / "CHANGELOG.rst").read_text(encoding="utf-8")
+        if "dev" not in skmdlam.__version__:
+            assert version == skmdlam.__version__
+
+    def test_conda_recipe_is_pyproject(self, project):
+        recipe = (ROOT / "conda.recipe" / "recipe.yaml").read_text(encoding="utf-8")
+        citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+        assert re.search(r'^  version: "(.+)"$', recipe, re.M)[1] in citation
+        assert f'python_min: "{project["requires-python"].removeprefix(">=")}"' in recipe
+        run = recipe.partition("  run:\n")[2].partition("\n\n")[0]
+        needed = [line.strip(" -").replace(" ", "") for line in run.splitlines()[1:]]
+        assert needed == project["dependencies"]
+
     def test_one_version_of_ruff(self, project):
         (pin,) = project["optional-dependencies"]["lint"]
         hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
