@@ -107,7 +107,13 @@ html_theme_options = {
     "logo": {"text": "skmdlam"},
     "show_prev_next": True,
     "navigation_with_keys": False,
-    "navbar_end": ["theme-switcher"],
+    # The list of versions is that of the site; without a network the menu shows this one alone.
+    "switcher": {
+        "json_url": "https://skmdlam.readthedocs.io/en/latest/_static/switcher.json",
+        "version_match": "latest" if "dev" in release else release,
+    },
+    "check_switcher": False,
+    "navbar_end": ["version-switcher", "theme-switcher"],
     "header_links_before_dropdown": 6,
     "show_toc_level": 2,
     "footer_start": ["copyright"],

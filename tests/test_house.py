@@ -4,6 +4,7 @@ import ast
 import functools
 import graphlib
 import importlib.metadata
+import json
 import re
 import textwrap
 import tomllib
@@ -301,7 +302,8 @@ class TestFilesAgree:
 
     def test_every_module_is_in_the_tables(self):
         text = (ROOT / "CONTRIBUTING.rst").read_text(encoding="utf-8")
-        listed = re.findall(r"^``([\w/]+\.py)`` ", text, re.MULTILINE)
+        tables = text.partition(".. _house:")[2].partition("Beside the package\n")[0]
+        listed = re.findall(r"^``([\w/]+\.py)`` ", tables, re.MULTILINE)
         assert len(listed) == len(set(listed))
         names = {m.relative_to(PACKAGE).as_posix() for m in MODULES}
         packages = {name for name in names if re.match(r"engine/.*__init__", name)}
@@ -331,6 +333,12 @@ class TestFilesAgree:
         assert f"{version} ({date})" in (ROOT / "CHANGELOG.rst").read_text(encoding="utf-8")
         if "dev" not in skmdlam.__version__:
             assert version == skmdlam.__version__
+
+    def test_versions_of_the_documentation(self):
+        versions = json.loads((ROOT / "doc" / "_static" / "switcher.json").read_text("utf-8"))
+        citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+        (stable,) = [entry["version"] for entry in versions if entry.get("preferred")]
+        assert f"\nversion: {stable}\n" in citation
 
     def test_conda_recipe_is_pyproject(self, project):
         recipe = (ROOT / "conda.recipe" / "recipe.yaml").read_text(encoding="utf-8")
