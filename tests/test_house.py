@@ -93,6 +93,14 @@ def height(graph, module):
     return 1 + max((height(graph, other) for other in graph[module]), default=0)
 
 
+@functools.cache
+def levels_of_the_engine():
+    """By module of the engine its height; raises CycleError where imports go round."""
+    graph = imports_among(ENGINE)
+    list(graphlib.TopologicalSorter(graph).static_order())
+    return {module: height(graph, module) for module in graph}
+
+
 @pytest.fixture(scope="module")
 def installed():
     """Return the installed distribution, never the metadata that a build leaves in the checkout."""
@@ -170,9 +178,7 @@ class TestImports:
 
     def test_floors_of_the_engine(self):
         """Few enough to be told: whoever is on a floor knows those below it, and no others."""
-        graph = imports_among(ENGINE)
-        list(graphlib.TopologicalSorter(graph).static_order())
-        floors = {module: height(graph, module) for module in graph}
+        floors = levels_of_the_engine()
         assert floors["skmdlam.engine.constants"] == 1 < floors["skmdlam.engine.moments"]
         assert {module for module, floor in floors.items() if floor > FLOORS} == set()
 
@@ -318,10 +324,9 @@ class TestFilesAgree:
             for level, table in zip(tables[::2], tables[1::2], strict=True)
             for name in re.findall(r"^``([\w/]+)\.py`` ", table, re.MULTILINE)
         }
-        graph = imports_among(ENGINE)
         heights = {
-            module.removeprefix("skmdlam.").replace(".", "/"): height(graph, module) - 1
-            for module in graph
+            module.removeprefix("skmdlam.").replace(".", "/"): height - 1
+            for module, height in levels_of_the_engine().items()
             if module.rpartition(".")[2] + ".py" not in STORED_NAMES
         }
         assert told == heights
