@@ -33,6 +33,7 @@ from .display import (
     _pyplot,
     check_has_weights,
     names_of_columns,
+    plain_text,
     suggestion,
     unwrapped,
 )
@@ -197,7 +198,8 @@ class FeatureEffectDisplay:
                     axis.tick_params(labelleft=False)
         for upper, lower in self.ax_:
             if is_at_left(upper):
-                upper.set_ylabel(f"partial dependence:\n{self.response}", fontsize=9)
+                label = plain_text(f"partial dependence:\n{self.response}")
+                upper.set_ylabel(label, fontsize=9)
                 lower.set_ylabel("contribution\nto units", fontsize=9)
         return self
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .display import _is_integer, suggestion
+from .display import _is_integer, plain_text, suggestion
 
 # So many features are shown by default.
 MOST_SHOWN = 6
@@ -148,11 +148,11 @@ def _brief(x):
 
 
 def shortened(name, most=_MOST_LETTERS):
-    """A long name without its middle: many names differ at their ends."""
-    if len(name) <= most:
-        return name
-    half = most // 2
-    return f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half + 1 :]}"
+    """A name as a label; a long one without its middle, because many names differ at their ends."""
+    if len(name) > most:
+        half = most // 2
+        name = f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half + 1 :]}"
+    return plain_text(name)
 
 
 def mark_along_axis(axis, values, **line_kw):

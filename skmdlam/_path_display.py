@@ -3,7 +3,7 @@
 import numpy as np
 
 from ._path import regularization_path
-from .display import _COLORS, _plain_numbers, _pyplot
+from .display import _COLORS, _plain_numbers, _pyplot, plain_text
 
 # Norms of less than so much of the largest one have no say in the order.
 _NEARLY_ZERO = 0.01
@@ -177,13 +177,13 @@ class RegularizationPathDisplay:
                 "linestyle": _STYLES[place // len(_COLORS) % len(_STYLES)] if named else "-",
                 "linewidth": 1.8 if named else 1.0,
                 "zorder": 2.5 if named else 2,
-                "label": str(name) if named else "_others",
+                "label": plain_text(str(name)) if named else "_others",
             }
             self.lines_ += axis.plot(self.path.alphas, norms[:, j], **(style | line_kw))
         handles = [self.lines_[j] for j in self.order_[:n_named]]
         if handles:
             others = [self.lines_[j] for j in self.order_[n_named:]]
-            labels = [names[j] for j in self.order_[:n_named]]
+            labels = [plain_text(str(names[j])) for j in self.order_[:n_named]]
             if others:
                 handles, labels = [*handles, others[0]], [*labels, f"{len(others)} others"]
             axis.legend(

@@ -163,7 +163,8 @@ class ConvergenceDisplay:
         self.lines_, self.marks_, self._explained = [], [], set()
         for axis, ((panel, label), curves) in zip(axes, panels.items(), strict=True):
             self._draw_panel(axis, curves, scales[panel, label], line_kw or {})
-            axis.set_ylabel(_with_all(label, {curve for _, curve, _ in curves}))
+            label = _with_all(label, {curve for _, curve, _ in curves})
+            axis.set_ylabel(plain_text(label))
         axes[-1].set_xlabel(self.x_label)
         self.ax_ = axes[0] if len(axes) == 1 else axes
         self.figure_ = figure
@@ -334,7 +335,7 @@ class ConvergenceDisplay:
             color = colors[(place + already) % len(colors)]
             parts = [name] if by_name or len(kinds) == 1 else []
             parts += [_CURVES[curve].label] if len(kinds) > 1 else []
-            label = ", ".join(parts)
+            label = plain_text(", ".join(parts))
             if scale == "log" and not (values > 0).any():
                 label += " (all zero)"
             style = {"color": color, "linestyle": _CURVES[curve].style if by_name else "-"}
@@ -680,11 +681,18 @@ def _by_color_and_style(lines, curves):
     for line, (name, curve, _) in zip(lines, curves, strict=True):
         colors.setdefault(name, line.get_color())
         styles.setdefault(_CURVES[curve].label, line.get_linestyle())
-    entries = [Line2D([], [], color=color, label=name) for name, color in colors.items()]
+    entries = [
+        Line2D([], [], color=color, label=plain_text(name)) for name, color in colors.items()
+    ]
     return entries + [
         Line2D([], [], color="0.35", linestyle=style, label=label)
         for label, style in styles.items()
     ]
+
+
+def plain_text(text):
+    """Text for matplotlib, which would typeset what is between two dollar signs as a formula."""
+    return text.replace("$", r"\$")
 
 
 def _plain_numbers(axis):

@@ -317,6 +317,12 @@ class TestConvergence:
         (line,) = display.lines_
         assert line.get_linewidth() == 4 and line.get_color() == "k"
 
+    def test_dollar_signs_in_names_are_no_formulas(self, pyplot):
+        curves = {"$a_$": {"loss": [2.0, 1.0]}, "b": {"loss": [1.0, 0.5], "gap": [3.0, 1.0]}}
+        display = ConvergenceDisplay(curves).plot()
+        display.figure_.canvas.draw()
+        assert labels(display.ax_[0])[0] == r"\$a_\$"
+
     def test_many_estimators_have_colors_of_their_own(self, pyplot):
         display = ConvergenceDisplay({f"{k}": {"loss": [k + 1.0, 1.0]} for k in range(12)}).plot()
         assert len({str(line.get_color()) for line in display.lines_}) == 12

@@ -189,6 +189,14 @@ class TestInputs:
         assert hasattr(model, "feature_names_in_") and model.encoder_ is not None
         model.predict(FRAME)
 
+    def test_dollar_signs_in_names_are_no_formulas(self, pyplot):
+        frame = pd.DataFrame({"$a_$": X[:, 0], "b": np.where(X[:, 1] > 0, "$u_$", "v")})
+        model = MDLAMClassifier((4,), max_iter=2, random_state=0)
+        model.fit(frame, np.where(X[:, 0] > 0, "$yes_$", "no"))
+        display = FeatureEffectDisplay.from_estimator(model, frame)
+        display.figure_.canvas.draw()
+        assert {effect.name for effect in display.effects} == {"$a_$", "b"}
+
     def test_whole_numbers(self):
         ages = FRAME.assign(tail=np.arange(200))
         (effect,) = show(fitted("piecewise", X=ages), ages, "tail").effects

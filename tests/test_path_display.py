@@ -56,6 +56,11 @@ class TestPlot:
         other = RegularizationPathDisplay(path, feature_names=["a", "b", "c"]).plot()
         assert legend(other.ax_[0]) == ["b", "c", "a"]
 
+    def test_dollar_signs_in_names_are_no_formulas(self, pyplot):
+        display = RegularizationPathDisplay(made_up(), feature_names=["$a_$", "$b_$", "c"]).plot()
+        display.figure_.canvas.draw()
+        assert legend(display.ax_[0]) == [r"\$b_\$", "c", r"\$a_\$"]
+
     def test_best_score_and_inputs_in_use_are_told(self, pyplot):
         display = RegularizationPathDisplay(made_up()).plot()
         assert legend(display.ax_[1])[-1] == "best: 1 feature"

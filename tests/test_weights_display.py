@@ -310,3 +310,10 @@ class TestWeights:
         X, y = load_iris(return_X_y=True)
         with pytest.raises(ValueError, match="StandardScaler has no coefs_"):
             WeightsDisplay.from_estimator(StandardScaler().fit(X, y))
+
+
+def test_dollar_signs_in_names_are_no_formulas(pyplot):
+    names = ["paid ($) of list price ($)", "$x_", "$y_$"]
+    display = WeightsDisplay(np.eye(3), feature_names=names, unit_names=["$_", "$a^$", "b"]).plot()
+    drawn(display)  # "$y_$" is no valid formula
+    assert row_names(display) == [name.replace("$", r"\$") for name in names]
