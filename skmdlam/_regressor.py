@@ -10,6 +10,7 @@ from ._base import BaseMDLAM, can_learn_a_stream
 from ._compat import Interval, StrOptions, _fit_context
 from ._devices import where_X_lies
 from ._encoding import by_blocks
+from ._renamed import sizes_may_come_first
 from ._targets import NumericTarget
 from ._uncertainty import noise_of, predicted
 from ._validation import check_new_X
@@ -173,6 +174,7 @@ class MDLAMRegressor(RegressorMixin, BaseMDLAM):
         "quantile": [Interval(Real, 0, 1, closed="neither")],
     }
 
+    @sizes_may_come_first
     def __init__(
         self,
         loss="squared_error",

@@ -1,9 +1,11 @@
-"""Attributes of users' classes that have another name now: a warning, and the new name works."""
+"""What is called otherwise now: a warning, and what was meant."""
 
 import warnings
 
 import pytest
+from sklearn.base import clone
 
+from skmdlam import MDLAMRegressor
 from skmdlam._renamed import renamed
 from skmdlam.activations import Activation
 from skmdlam.losses import Loss
@@ -51,3 +53,17 @@ def test_only_what_the_class_itself_defines():
 
     renamed(Own, {"old": "new"})
     assert Own.new == 1 and not hasattr(Own, "old")
+
+
+def test_sizes_before_the_loss():
+    """The positional order of before: hidden layers, activation."""
+    with pytest.warns(FutureWarning, match=r"Write hidden_layer_sizes=\(20,\)\.$") as caught:
+        one = MDLAMRegressor((20,), loss="huber")
+    assert [warning.filename for warning in caught] == [__file__]
+    with pytest.warns(FutureWarning, match=r"hidden_layer_sizes=\[5\], activation='tanh'\.$"):
+        two = MDLAMRegressor([5], "tanh")
+    assert (one.loss, one.hidden_layer_sizes, one.activation) == ("huber", (20,), "relu")
+    assert (two.loss, two.hidden_layer_sizes, two.activation) == ("squared_error", [5], "tanh")
+    now = MDLAMRegressor("poisson", (20,), "tanh")
+    assert (now.loss, now.hidden_layer_sizes, now.activation) == ("poisson", (20,), "tanh")
+    assert clone(one).get_params() == one.get_params()

@@ -9,6 +9,7 @@ from .._base import can_learn_a_stream, restored_on_error
 from .._classifier import MDLAMClassifier as LocalClassifier
 from .._compat import _clone_parametrized
 from .._regressor import MDLAMRegressor as LocalRegressor
+from .._renamed import sizes_may_come_first
 from .._transform import _has_hidden_layers
 from ._collections import is_lazy
 
@@ -492,6 +493,7 @@ class MDLAMRegressor(_OnWorkers, LocalRegressor):
         "client": "no_validation",
     }
 
+    @sizes_may_come_first
     def __init__(
         self,
         loss="squared_error",
