@@ -85,6 +85,8 @@ def _of_a_name(name, value, parameter):
     """Say which object has a parameter, where there is the name of one in its place."""
     if name not in _CLASSES:
         return ""
+    if isinstance(value, type):
+        return f" Pass an instance, such as {value.__name__}()."
     if isinstance(value, list | tuple):
         return " To search over the entries, search over such lists."
     parameter = parameter.partition("__")[0]

@@ -103,6 +103,13 @@ class TestNames:
         assert other.penalty.part == Box(0.0, 4.0) and own.part == Box(0.0, 3.0)
         assert other.penalty._square == 9.0
 
+    def test_only_what_is_changed_is_written(self):
+        assert repr(Feasible()) == "Feasible()"
+        assert repr(Relaxed(order="backward")) == "Relaxed(order='backward')"
+        other = Feasible(epochs=7, constants=Constants(tuned=Tuned(rho=3.5)))
+        assert eval(repr(other)) == other
+        assert repr(made()).count("momentum=0.7") == 1 and "patience" not in repr(made())
+
     def test_constants_are_short(self):
         assert repr(Feasible().get_params()["constants"]) == "Constants()"
         other = Constants(tuned=Tuned(rho=3.5))
@@ -147,6 +154,8 @@ class TestSetting:
             ({"nothing__x": 0.5}, "Invalid parameter 'nothing'"),
             ({"learning_rate_init": 0.1}, "no learning rate"),
             ({"momentum": 0.1}, "Feasible\\(momentum=...\\)"),
+            ({"encoding__n_bin": 4}, "Invalid parameter 'n_bin'"),
+            ({"encoding__n_bins": 4, "solver__epoch": 4}, "mean 'epochs'"),
         ],
     )
     def test_refused_and_unchanged(self, params, says):
@@ -165,6 +174,7 @@ class TestSetting:
         [
             ("solver", "feasible", "momentum", "solver=Feasible(), from skmdlam."),
             ("solver", "feasible", "order", "solver=Relaxed(), from skmdlam."),
+            ("solver", Relaxed, "order", "Pass an instance, such as Relaxed()."),
             ("solver", "feasible", "ordr", "Did you mean 'order'?"),
             ("penalty", "elasticnet", "l1_ratio", "penalty=ElasticNet(), from skmdlam.penalties."),
             ("penalty", None, "upper", "penalty=Box(), from skmdlam.penalties."),
