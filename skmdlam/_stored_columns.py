@@ -2,7 +2,7 @@
 
 from ._inputs import InputColumns
 from ._reader import Reader
-from ._stored_streams import packed, unpacked
+from ._stored_streams import packed, packed_stream, unpacked, unpacked_stream
 from .engine.inputs.kinds import Kinds
 from .engine.inputs.levels import CodeColumn, OneHotBlock, TiedNumbers
 from .engine.inputs.pieces import Curve, Pieces
@@ -28,7 +28,10 @@ def plain_state(state):
     """
     state, inputs = dict(state), state.get("_inputs")
     if isinstance(state.get("_stream"), dict):
-        state["_stream"] = packed(state["_stream"])
+        weights = state.get("coefs_"), state.get("intercepts_")
+        state["_stream"] = packed_stream(state["_stream"], *weights)
+    if state.get("_sample") is not None:
+        state["_sample"] = packed(state["_sample"])
     if isinstance(state.get("_reader"), Reader):
         state["_reader"] = state["_reader"].__getstate__()
     if isinstance(inputs, InputColumns):
@@ -53,7 +56,10 @@ def with_columns(state):
     """
     reader, inputs = state.get("_reader"), state.get("_inputs")
     if isinstance(state.get("_stream"), dict):
-        state["_stream"] = unpacked(state["_stream"])
+        weights = state.get("coefs_"), state.get("intercepts_")
+        state["_stream"] = unpacked_stream(state["_stream"], *weights)
+    if state.get("_sample") is not None:
+        state["_sample"] = unpacked(state["_sample"])
     if isinstance(reader, dict):
         state["_reader"] = Reader(**reader)
     if isinstance(inputs, dict):

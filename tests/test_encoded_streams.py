@@ -20,6 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(3000, 4)) * [1.0, 20.0, 0.1, 1.0] + [0.0, 50.0, 0.0, 0.0]
 X[:, 3] = X[:, 3] > 0.3
+X = X.astype(np.float32).astype(float)  # in which a stream keeps some of the rows
 STEPS = np.sign(np.sin(4.0 * X[:, 0])) + (X[:, 1] > 60.0) + X[:, 3]
 NUMBERS = STEPS + 0.1 * RNG.normal(size=3000)
 LABELS = np.digitize(NUMBERS, [0.0, 1.5])
@@ -85,14 +86,17 @@ class TestWhen:
         assert model.coefs_[0].shape[0] == len(model.encoder_.get_feature_names_out())
 
     def test_chosen_anew_at_each_doubling(self):
-        model, encoders = make(), []
+        model, encoders, kept = make(), [], []
         for start in range(0, 1000, 50):
             feed(model, [50], start=start)
             if model.encoder_ is not None and model.encoder_ not in [e for _, e in encoders]:
                 encoders.append((start + 50, model.encoder_))
+                kept.append(model._sample["X"].astype(float))
         assert [seen for seen, _ in encoders] == [100, 200, 400, 800]
-        for seen, encoder in encoders:  # of all that was seen: the sample has place for it
-            expected = PiecewiseLinearEncoder(encoder.n_bins).fit(X[:seen])
+        for rows, (seen, encoder) in zip(kept, encoders, strict=True):
+            if seen <= TUNED.stream_sample:  # all that was seen: the sample has place for it
+                np.testing.assert_array_equal(rows, X[:seen])
+            expected = PiecewiseLinearEncoder(encoder.n_bins).fit(rows)
             for found, knots in zip(encoder.knots_, expected.knots_, strict=True):
                 np.testing.assert_array_equal(found, knots)
 
@@ -174,7 +178,7 @@ class TestReservoir:
             start += size
         return sample
 
-    @pytest.mark.parametrize("sizes", [[1] * 300, [37] * 27, [1000], [3, 997]])
+    @pytest.mark.parametrize("sizes", [[1] * 300, [37] * 10, [400], [3, 397]])
     def test_holds_all_of_few(self, sizes):
         found = self.sample(sizes)
         np.testing.assert_array_equal(found["X"][:, 0], np.arange(sum(sizes)))
@@ -191,10 +195,18 @@ class TestReservoir:
             rows = found["X"][:, 0].astype(int)
             assert np.unique(rows).size == TUNED.stream_sample
             counts[rows] += 1
-        # A quarter of the rows each time, of the first as of the last ones: deviations of four
+        # A tenth of the rows each time, of the first as of the last ones: deviations of four
         # standard errors, of 30 draws of 500 rows.
         shares = counts.reshape(8, 500).mean(axis=1) / 30
-        np.testing.assert_allclose(shares, 0.25, atol=4 * np.sqrt(0.25 * 0.75 / (30 * 500)))
+        np.testing.assert_allclose(shares, 0.1, atol=4 * np.sqrt(0.1 * 0.9 / (30 * 500)))
+
+    @pytest.mark.parametrize(("offset", "dtype"), [(0.0, "f4"), (1e3, "f4"), (1e9, "f8")])
+    def test_in_single_precision_where_that_tells_values_apart(self, offset, dtype):
+        X = RNG.normal(size=(50, 2)) + [0.0, offset]
+        problem = Problem(X, X[:, :1], [], SquaredError(), None, 0.0)
+        found = stream_module._with_chunk({"seen": 0, "chosen_at": 0, "seed": 0}, problem)
+        assert found["X"].dtype == dtype and found["Y"].dtype == float
+        np.testing.assert_array_equal(found["X"], X.astype(dtype))
 
     def test_does_not_change_what_was_kept(self):
         """A chunk that fails leaves the estimator as it was."""

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -14,6 +15,7 @@ from sklearn.datasets import load_iris
 import skmdlam
 from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor
 from skmdlam._stored import _preconditioner_arrays, check_stored_version
+from skmdlam.engine.constants import CONSTANTS, LIMITS
 
 DATA = Path(__file__).parent / "data"
 FILES = sorted(DATA.glob("stored-[0-9]*.pkl"))
@@ -94,7 +96,8 @@ def next_chunks(estimator, X, y, start, stop):
 def test_stored_stream_goes_on_as_it_would_have(name):
     """It says what it said, and learns from the next chunks what it learned from them.
 
-    With the penalties of then: there was none on the weights of the upper layers.
+    With the penalties of then: there was none on the weights of the upper layers. And with all
+    digits between two chunks.
     """
     pickled, X, y, (now, soon, later) = STREAMS[name]
     estimator = pickle.loads(pickled)
@@ -103,6 +106,7 @@ def test_stored_stream_goes_on_as_it_would_have(name):
         activity_alpha=estimator.activity_alpha_,
         column_alpha=estimator.column_alpha_,
         upper_alpha=0.0,
+        constants=replace(CONSTANTS, limits=replace(LIMITS, stream_compact=False)),
     )
     estimator.set_params(solver=of_then)
     np.testing.assert_allclose(said_of(estimator, X), now, rtol=1e-6)

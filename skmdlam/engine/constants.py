@@ -147,7 +147,7 @@ class Tuned:
     level_samples: int = _number(10_000, "samples", "time, scores of levels", _RAW)
     stream_beyond: float = _number(50.0, "cells", "drift, curves that are settled", _STREAM)
     stream_beyond_usual: float = _number(0.02, "share of the rows", "the same", _STREAM)
-    stream_sample: int = _number(1000, "samples", "memory of streams, knots", _STREAM)
+    stream_sample: int = _number(400, "samples", "memory of streams, knots", _STREAM)
     # -- what is off in samples that were left out ----------------------------------------------
     left_out_folds: int = _number(4, "folds", "time, bias of the errors", _UNCERTAINTY)
     left_out_folds_few: int = _number(10, "folds", "the same, of few samples", _UNCERTAINTY)
@@ -262,6 +262,7 @@ class Limits:
     halvings: int = _number(60, "halvings", "time, a step that descends", _FULL)
     factorization: int = _number(4000, "rows or columns", "time of the exact step", _FULL)
     dense_eigenvalue: int = _number(600, "rows", "time of the largest eigenvalue", _FULL)
+    stream_compact: bool = _number(True, "", "size of stored streams, digits", _STREAM)
     stream_covariance: int = _number(1500, "columns", "time and memory, metric", _STREAM)
     driver_rows: int = _number(50_000, "samples", "memory, error of estimates", _SCALE)
     pile_numbers: int = _number(2**21, "numbers", "memory, steps between averages", _SCALE)

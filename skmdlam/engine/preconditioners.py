@@ -50,10 +50,21 @@ class RunningPreconditioner:
         }
 
     def restore(self, arrays):
-        """Take over a copy of the state that :meth:`as_arrays` gave."""
-        self.moments[:] = arrays["moments"]
+        """Take over a copy of the state that :meth:`as_arrays` gave.
+
+        Or of a stream's, which has the means and the covariance alone and is inverted anew.
+        """
         self.damping, self.memory = arrays["damping"], arrays["memory"]
         self.count, self.least_spread = arrays["count"], arrays["least_spread"]
+        if "covariance" in arrays:
+            mean = np.append(arrays["mean"], 1.0)
+            np.multiply(mean[:, None], mean, out=self.moments, casting="same_kind")
+            self.moments[:-1, :-1] += arrays["covariance"]
+            self.ready = False
+            if arrays["ready"]:
+                self.refresh()
+            return
+        self.moments[:] = arrays["moments"]
         self.ready = arrays["inverse"] is not None
         if self.ready:
             self.inverse[:] = arrays["inverse"]

@@ -15,6 +15,7 @@ from .admission import admitted
 from .frame import Frame
 from .inputs.decompositions import input_of, row_weights
 from .inputs.stored import basis_of_summary
+from .loop.compact import compact_layer, inner_weights
 from .loop.run import ComposedRun
 from .loop.running_average import NOTHING_FOLLOWED, RunningAverage
 from .loop.schedules import WarmUp
@@ -266,8 +267,9 @@ def _resume(chunk, state):
     """Go on from a state, which stays what it is."""
     rng = None
     if chunk.n > 1:  # the order of a single sample draws nothing
-        rng = np.random.RandomState(0)
-        rng.set_state(state.rng)
+        rng = np.random.RandomState(state.rng.get("seed", 0))
+        if "seed" not in state.rng:  # of an older version
+            rng.set_state(state.rng)
     V, averages, velocities = (
         [layer[name].astype(dtype) for layer in state.layers]
         for name, dtype in (("V", chunk.dtype), ("average", float), ("velocity", chunk.dtype))
@@ -347,7 +349,7 @@ class StreamRun(ComposedRun):
             regularization=position.prepared.regularization,
             estimated=position.prepared.estimated,
         )
-        self._chunk, self._position = chunk, position
+        self._chunk, self._position, self._seed = chunk, position, None
 
     def __next__(self):
         if not self.iteration:
@@ -359,27 +361,40 @@ class StreamRun(ComposedRun):
     def weights(self):
         return self._position.units.targets.outer(*super().weights())
 
+    def _next_seed(self):
+        """What the generator of the next chunk begins with: a number in place of 624."""
+        if self._seed is None:  # the same one each time
+            self._seed = int(self._position.rng.randint(np.iinfo(np.int32).max))
+        return {"seed": self._seed}
+
     def state(self):
         """What the run of the next chunk needs, in arrays and numbers."""
         chunk, position, step, judge = self._chunk, self._position, self.step, self.judge
         units = position.units
-        layers = [
-            layer.as_arrays() | {"average": average}
-            for layer, average in zip(position.network.layers, judge.averages, strict=True)
-        ]
-        rng = position.rng
+        target = {"moments": tuple(units.moments), "shift": units.shift, "scale": units.scale}
+        compact, summary = chunk.limits.stream_compact, chunk.summary
+        layers = [layer.as_arrays() for layer in position.network.layers]
+        if compact:
+            # The average is what the user has, up to rounding: then files hold it once.
+            averages = inner_weights(units.basis, target, *self.weights())
+            layers = [*map(compact_layer, layers, averages)]
+            summary = summary.compact()
+        else:
+            layers = [
+                layer | {"average": average}
+                for layer, average in zip(layers, judge.averages, strict=True)
+            ]
+        rng = position.rng_state
+        if position.rng is not None:
+            rng = self._next_seed() if compact else position.rng.get_state(legacy=False)
         return StreamState(
-            summary=chunk.summary,
+            summary=summary,
             basis=units.basis,
-            target={
-                "moments": tuple(units.moments),
-                "shift": units.shift,
-                "scale": units.scale,
-            },
+            target=target,
             loss=loss_key(chunk.problem.loss),
             layers=layers,
             dormant=position.dormant,
-            rng=position.rng_state if rng is None else rng.get_state(legacy=False),
+            rng=rng,
             estimated=position.prepared.estimated,
             weight_at=units.weight_at,
             steps=step.steps,

@@ -1,6 +1,6 @@
 """What is known of all samples that a fit or a stream has seen: sums that merge exactly."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -136,6 +136,16 @@ class DataSummary:
         # Rows that come one by one do not deviate from the mean of their time.
         deviation = np.where(self.deviation > 0, self.deviation, np.sqrt(variance))
         return EachTarget(self.targets.mean, variance, deviation).without_rounding(dtype)
+
+    def compact(self):
+        """The same with covariances in the precision that files hold."""
+        if self.joint is None:
+            return self
+        with np.errstate(over="ignore"):
+            square = self.joint.square.astype(np.float32)
+        if not np.isfinite(square).all():
+            return self
+        return replace(self, joint=replace(self.joint, square=square.astype(float)))
 
     def as_arrays(self):
         """The summary in arrays and numbers."""

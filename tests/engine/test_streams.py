@@ -149,9 +149,7 @@ class TestState:
         assert pickle.dumps(rng) == before
         same_weights(next_one, learn(slice(100, 200), state, rng=np.random.RandomState(77)))
         # And it goes on from chunk to chunk: another order in each.
-        assert not np.array_equal(
-            next_one.state()["rng"]["state"]["pos"], state["rng"]["state"]["pos"]
-        )
+        assert next_one.state()["rng"] != state["rng"]
 
     def test_a_single_sample_draws_nothing(self):
         state = learn(slice(0, 100)).state()

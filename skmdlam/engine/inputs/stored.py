@@ -23,6 +23,34 @@ def basis_as_arrays(basis):
     }
 
 
+def basis_without_factors(arrays):
+    """The same arrays with the source alone of what follows from it, to be stored."""
+    source = arrays["own"].get("source")
+    return arrays if source is None else arrays | {"own": {"source": source}}
+
+
+def basis_with_factors(arrays):
+    """The inverse of :func:`basis_without_factors`."""
+    if list(arrays["own"]) != ["source"]:
+        return arrays
+    columns, dtype = Columns(**arrays["columns"]), np.dtype(arrays["dtype"])
+    return basis_as_arrays(_rotated_by_halves(columns, dtype, *arrays["own"]["source"]))
+
+
+def _rotated_by_halves(columns, dtype, values, halves):
+    """A basis by eigenvectors in half precision, brought back to a rotation.
+
+    Files hold these and the eigenvalues, ``source``, in place of what follows from them.
+    """
+    vectors = halves.astype(float)
+    for _ in range(2):  # the error is squared each time (Newton-Schulz)
+        gram = vectors.T @ vectors
+        vectors = vectors @ (1.5 * np.eye(len(gram)) - 0.5 * gram)
+    basis = RotatedBasis(columns, dtype, values, vectors)
+    basis.source = values, halves
+    return basis
+
+
 def basis_from_arrays(arrays):
     """The inverse of :func:`basis_as_arrays`."""
     basis = object.__new__(_KINDS[arrays["kind"]])
@@ -71,6 +99,7 @@ def basis_of_summary(summary, dtype, dtype_of_X, *, rotate, tuned=TUNED, limits=
     if not rotate:
         return AxesBasis(columns, dtype, values, vectors)
     least = _LEAST_VARIANCE * values.max(initial=0.0)
-    return RotatedBasis(
-        columns, dtype, np.maximum(values, max(least, np.finfo(float).tiny)), vectors
-    )
+    values = np.maximum(values, max(least, np.finfo(float).tiny))
+    if not limits.stream_compact:
+        return RotatedBasis(columns, dtype, values, vectors)
+    return _rotated_by_halves(columns, dtype, values, vectors.astype(np.float16))

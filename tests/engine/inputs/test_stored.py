@@ -8,7 +8,13 @@ from scipy.linalg import sqrtm
 
 from skmdlam.engine.constants import LIMITS, TUNED
 from skmdlam.engine.inputs.basis import AxesBasis, LeadingBasis, RotatedBasis
-from skmdlam.engine.inputs.stored import basis_as_arrays, basis_from_arrays, basis_of_summary
+from skmdlam.engine.inputs.stored import (
+    basis_as_arrays,
+    basis_from_arrays,
+    basis_of_summary,
+    basis_with_factors,
+    basis_without_factors,
+)
 from skmdlam.engine.moments import Moments
 from skmdlam.engine.summary import DataSummary
 
@@ -62,7 +68,9 @@ def test_metric_by_hand(kind, weighted):
     """``2 (C + m I)^(-1/2)``, the correlations counting 20 samples of the mean weight on which
     they are zero."""
     s = RNG.uniform(0.2, 0.6, 400) if weighted else np.ones(400)
-    basis = basis_of(kind, DataSummary.of(X, Y, s if weighted else None, joint=True))
+    summary = DataSummary.of(X, Y, s if weighted else None, joint=True)
+    exact = replace(LIMITS, stream_compact=False)
+    basis = basis_of(kind, summary, limits=exact)
     correlation = np.corrcoef(X.T) if not weighted else None
     if weighted:
         covariance = np.cov(X.T, aweights=s)
@@ -72,6 +80,21 @@ def test_metric_by_hand(kind, weighted):
     C = (s.sum() * correlation + prior * np.eye(5)) / (s.sum() + prior)
     metric = 2.0 * np.linalg.inv(sqrtm(C + np.trace(C) / 5 * np.eye(5)))
     np.testing.assert_allclose(metric_of(basis), metric.real, atol=1e-10)
+    # By eigenvectors in half precision: eleven bits of them.
+    np.testing.assert_allclose(metric_of(basis_of(kind, summary)), metric.real, atol=2e-3)
+
+
+def test_a_basis_by_halves_is_a_change_of_coordinates():
+    """Stored, it is its source alone, and back it is the same by a bit."""
+    basis = basis_of("rotated")
+    np.testing.assert_allclose(basis._T_inverse @ basis._T, np.eye(5), atol=1e-9)
+    stored = basis_without_factors(basis_as_arrays(basis))
+    assert list(stored["own"]) == ["source"] and stored["own"]["source"][1].dtype == np.float16
+    again = basis_from_arrays(basis_with_factors(stored))
+    for name in ("_T", "_T_inverse", "_standard", "variance"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(basis, name))
+    axes = basis_as_arrays(basis_of("axes"))
+    assert basis_without_factors(axes) is axes and basis_with_factors(axes) is axes
 
 
 def test_prior_is_the_one_that_is_handed_in():
