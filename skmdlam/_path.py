@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
 from ._base import BaseMDLAM
-from .display import names_of_inputs
+from ._unwrapping import names_of_inputs
 from .engine.feasible import Feasible
 from .penalties import constrains, get_penalty
 
