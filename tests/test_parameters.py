@@ -289,6 +289,17 @@ class TestWithoutEffect:
             warnings.simplefilter("error")
             model.partial_fit(X, Y)
 
+    def test_subclass_with_a_constructor_of_its_own(self):
+        class Small(MDLAMRegressor):
+            def __init__(self, quantile=0.5):
+                super().__init__(hidden_layer_sizes=(2,), max_iter=2, quantile=quantile)
+                self.l1_ratio = 0.7
+
+        (message,) = warned(clone(Small()))
+        assert "l1_ratio=0.7 has no effect" in message
+        with pytest.warns(UserWarning, match="(quantile|l1_ratio)=0.[37] has no effect"):
+            Small().set_params(quantile=0.3).partial_fit(X, Y)
+
 
 class TestDidYouMean:
     @pytest.mark.parametrize(
