@@ -241,7 +241,7 @@ class TestWithoutEffect:
     @pytest.mark.parametrize(
         ("parameters", "says"),
         [
-            ({"epsilon": 0.1}, "epsilon=0.1 has no effect: solver='relaxed'"),
+            ({"epsilon": 0.1}, "epsilon=0.1 has no effect: it is .* of solver='relaxed'"),
             ({"solver": Feasible(), "epsilon": 0.1}, "epsilon=0.1 has no effect"),
             ({"l1_ratio": 0.7}, "l1_ratio=0.7 has no effect: penalty='elasticnet' uses it"),
             ({"penalty": ElasticNet(), "l1_ratio": 0.7}, "penalty='elasticnet' uses it"),

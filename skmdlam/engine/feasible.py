@@ -129,7 +129,7 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
 
     name = "feasible"
     # Parameters of the estimator that this solver has no use for, and what uses them.
-    unused = {"epsilon": "solver='relaxed' ends with it; here every constraint is tight"}
+    unused = {"epsilon": "it is the final tolerance of solver='relaxed', and this one has none"}
 
     def __post_init__(self):
         check_number("activity_alpha", self.activity_alpha, "[0, inf)", optional=True)
