@@ -93,13 +93,13 @@ def torch_adam(data, start, activation, rate, seed):
         }[activation]
         layers += [layer, function()]
     net = torch.nn.Sequential(*layers[:-1])
-    optimiser = torch.optim.Adam(net.parameters(), lr=rate)
+    optimizer = torch.optim.Adam(net.parameters(), lr=rate)
     X, X_test = X.float(), X_test.float()
     for _ in range(TORCH_EPOCHS):
         for rows in torch.randperm(len(X)).split(200):  # the batch size of MLPClassifier
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             torch.nn.functional.cross_entropy(net(X[rows]), y[rows]).backward()
-            optimiser.step()
+            optimizer.step()
     with torch.no_grad():
         return float((net(X_test).argmax(dim=1) == y_test).double().mean())
 
@@ -181,15 +181,15 @@ def figure(rows, methods, path):
     )
     for axes, activation in zip(panels[0], used, strict=True):
         for method in methods:
-            colour, line, marker = STYLES[method]
+            color, line, marker = STYLES[method]
             depths = [d for d in DEPTHS if scores(rows, activation=activation, depth=d)]
             values = [scores(rows, activation=activation, depth=d, method=method) for d in depths]
             axes.plot(
-                depths, [np.mean(v) for v in values], color=colour, linestyle=line,
+                depths, [np.mean(v) for v in values], color=color, linestyle=line,
                 marker=marker, markersize=5, label=NAMES.get(method, method),
             )  # fmt: skip
             axes.fill_between(
-                depths, [min(v) for v in values], [max(v) for v in values], color=colour, alpha=0.15
+                depths, [min(v) for v in values], [max(v) for v in values], color=color, alpha=0.15
             )
         axes.axhline(0.1, color="0.7", linewidth=1)
         axes.annotate("chance", (1, 0.1), (0, 3), textcoords="offset points", color="0.4")

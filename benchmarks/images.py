@@ -73,9 +73,9 @@ def figure(curves, path):
     fig, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     styles = {"skmdlam": ("#0072B2", "-"), "MLPClassifier (Adam)": ("#D55E00", "--")}
     for name, curve in curves.items():
-        colour, line = styles[name]
+        color, line = styles[name]
         axes.plot(
-            [p[1] for p in curve], [p[2] for p in curve], color=colour, linestyle=line, label=name
+            [p[1] for p in curve], [p[2] for p in curve], color=color, linestyle=line, label=name
         )
     axes.set(
         xlabel="training time (processor seconds)", ylabel="test accuracy", ylim=(0.8, None),

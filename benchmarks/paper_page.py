@@ -85,10 +85,10 @@ def our_curve(graph, method, rho, seed):
 
 
 def rival_curve(graph, name, rate, seed, seen=None):
-    """The same for an optimiser of PyTorch, on the same objective from Glorot's start."""
+    """The same for an optimizer of PyTorch, on the same objective from Glorot's start."""
     import torch
 
-    optimisers = {"GD": "SGD"}
+    optimizers = {"GD": "SGD"}
     X, y = graph.train
     sizes = [X.shape[1], *paper.HIDDEN, int(y.max()) + 1]
     activations = [ReLU() for _ in paper.HIDDEN]
@@ -102,7 +102,7 @@ def rival_curve(graph, name, rate, seed, seen=None):
     net = torch.nn.Sequential(*layers[:-1])
     weights, biases = ([getattr(layer, p) for layer in layers[::2]] for p in ("weight", "bias"))
     parameters = [{"params": weights, "weight_decay": paper.ALPHA / len(X)}, {"params": biases}]
-    optimiser = getattr(torch.optim, optimisers.get(name, name))(parameters, lr=rate)
+    optimizer = getattr(torch.optim, optimizers.get(name, name))(parameters, lr=rate)
     tensors = {part: [torch.as_tensor(a) for a in getattr(graph, part)] for part in graph._fields}
     for part in tensors.values():
         part[0] = part[0].float()
@@ -110,9 +110,9 @@ def rival_curve(graph, name, rate, seed, seen=None):
     seconds = 0.0
     for epoch in range(1, paper.EPOCHS + 1):
         clock = time.process_time()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         torch.nn.functional.cross_entropy(net(X), y).backward()
-        optimiser.step()
+        optimizer.step()
         seconds += time.process_time() - clock
         if epoch in (SEEN if seen is None else seen):
             with torch.no_grad():

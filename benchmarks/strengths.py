@@ -202,12 +202,12 @@ def draw(found, path):
     """The gain of each strength over the usual one, against the ratio."""
     figure, axes = plt.subplots(1, 3, figsize=(12, 4), sharey=True, layout="constrained")
     for axis, method in zip(axes, ("3", "12", AUTOMATIC), strict=True):
-        for is_made, colour, marker in ((False, "#0072b2", "o"), (True, "#e69f00", "s")):
+        for is_made, color, marker in ((False, "#0072b2", "o"), (True, "#e69f00", "s")):
             part = [one for one in found if one["table"].startswith("made") == is_made]
             axis.scatter(
                 [one["ratio"] for one in part],
                 [np.clip(gain(one, method), -60, 60) for one in part],
-                s=20, c=colour, marker=marker, alpha=0.7, lw=0,
+                s=20, c=color, marker=marker, alpha=0.7, lw=0,
                 label="synthetic data" if is_made else "real data",
             )  # fmt: skip
         axis.axhline(0.0, c="0.6", lw=1, zorder=0)

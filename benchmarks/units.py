@@ -65,7 +65,7 @@ def measure(name, task, X, y, seed):
         "ours, other units": score(ours(task, seed), *other),
         "ours, alpha 1e-4": score(ours(task, seed, alpha=1e-4), *parts),
         "ours, alpha 1e-4, other units": score(ours(task, seed, alpha=1e-4), *other),
-        "MLP, standardised": score(adam(task, seed), *standard),
+        "MLP, standardized": score(adam(task, seed), *standard),
         "MLP": score(adam(task, seed), *parts),
         "MLP, other units": score(adam(task, seed), *other),
     }
@@ -74,7 +74,7 @@ def measure(name, task, X, y, seed):
 PAIRS = {
     "skmdlam, defaults": ("ours", "ours, other units"),
     "skmdlam, alpha=1e-4": ("ours, alpha 1e-4", "ours, alpha 1e-4, other units"),
-    f"{MLP}, against standardized": ("MLP, standardised", "MLP, other units"),
+    f"{MLP}, against standardized": ("MLP, standardized", "MLP, other units"),
 }
 # Columns as they are shown, by their name in scores.csv.
 NAMES = {
@@ -82,7 +82,7 @@ NAMES = {
     "ours, other units": "skmdlam, rescaled",
     "ours, alpha 1e-4": "skmdlam, alpha=1e-4",
     "ours, alpha 1e-4, other units": "skmdlam, alpha=1e-4, rescaled",
-    "MLP, standardised": "MLP (Adam), standardized",
+    "MLP, standardized": "MLP (Adam), standardized",
     "MLP": "MLP (Adam)",
     "MLP, other units": "MLP (Adam), rescaled",
 }

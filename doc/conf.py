@@ -121,12 +121,18 @@ html_theme_options = {
     "logo": {"text": "skmdlam", "alt_text": "skmdlam, start page"},
     "show_prev_next": True,
     "navigation_with_keys": False,
+    # The list of versions is that of the site: without a network the menu is empty.
+    "switcher": {
+        "json_url": "https://skmdlam.readthedocs.io/en/latest/_static/switcher.json",
+        "version_match": "latest" if "dev" in release else release,
+    },
+    "check_switcher": False,
     "navbar_end": ["theme-switcher"],
     "header_links_before_dropdown": 6,
     "navbar_align": "left",
     "show_toc_level": 2,
-    "footer_start": ["copyright"],
-    "footer_end": [],
+    "footer_start": ["copyright", "version"],
+    "footer_end": ["version-switcher"],
     "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
 }
 # Pages that have no pages below them have nothing to navigate to.

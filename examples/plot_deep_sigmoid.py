@@ -4,7 +4,7 @@ Deep networks with logistic units
 
 The derivative of the logistic function is at most 1/4, so gradients vanish in deep networks of
 logistic units. Alternating minimization gives each layer a target of its own and takes a
-least-squares step towards it, whose length does not depend on the size of the gradient. How much
+least-squares step toward it, whose length does not depend on the size of the gradient. How much
 of the improvement is due to the steps, and how much to the initial weights? The baseline is Adam
 from the same initial weights.
 """

@@ -90,11 +90,11 @@ def _fit(estimator, blocks, validation, limits):
     rows.release()  # they go block by block, as the piles come
     sizes, total = _sizes(piles)
     if estimator.early_stopping and validation is None:
-        share = _share_apart(estimator, sum(sizes), limits)
+        fraction = _held_out_fraction(estimator, sum(sizes), limits)
         events = not target.numeric
-        apart = piles.each(rows_apart, [(share, events)] * len(sizes))
+        apart = piles.each(rows_apart, [(fraction, events)] * len(sizes))
         validation = samples_of(Part.joined(apart), target)
-        piles, all_of_them = piles.mapped(without_those_apart, share, events), piles
+        piles, all_of_them = piles.mapped(without_those_apart, fraction, events), piles
         all_of_them.release()
         sizes, total = _sizes(piles)
     n = sum(sizes)
@@ -149,18 +149,18 @@ def first_rows(part, n):
     return part.take(slice(0, n))
 
 
-def rows_apart(part, share, events):
+def rows_apart(part, fraction, events):
     """The samples that are set apart for validation.
 
     They are the last ones of the pile. With ``events``, where targets are indicators, the only
     samples of a class in the pile stay in training.
     """
-    return part.take(_split(part, share, events)[1])
+    return part.take(_split(part, fraction, events)[1])
 
 
-def without_those_apart(part, share, events):
+def without_those_apart(part, fraction, events):
     """The others."""
-    return part.take(_split(part, share, events)[0])
+    return part.take(_split(part, fraction, events)[0])
 
 
 def ends_of_part(part):
@@ -250,15 +250,15 @@ def _n_levels(estimator):
     return dict(zip(columns, map(len, estimator.categories_), strict=True))
 
 
-def _share_apart(estimator, n, limits):
-    """The share of the samples that early stopping sets apart."""
+def _held_out_fraction(estimator, n, limits):
+    """The fraction of the samples that early stopping holds out."""
     return min(n_held_out(estimator.validation_fraction, n), limits.driver_rows) / n
 
 
-def _split(part, share, events):
+def _split(part, fraction, events):
     """Rows of a pile that stay, and rows that are set apart."""
     # Not one more for rounding.
-    first = part.n - min(part.n, int(np.ceil(part.n * share * (1.0 - 1e-12))))
+    first = part.n - min(part.n, int(np.ceil(part.n * fraction * (1.0 - 1e-12))))
     stay, apart = slice(0, first), slice(first, part.n)
     if events and 0 < first < part.n:
         needed = needed_for_training(part.Y[stay], part.Y[apart])

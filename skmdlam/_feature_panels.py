@@ -6,7 +6,7 @@ import numpy as np
 
 from ._plotting import is_integer, suggestion
 
-# So many features are shown where nobody says which.
+# So many features are shown by default.
 MOST_SHOWN = 6
 _FEW_TICKS = 4
 _MOST_LETTERS = 22

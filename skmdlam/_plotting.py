@@ -23,7 +23,7 @@ def check_choice(name, value, choices):
     if value not in tuple(choices):
         near = suggestion(value, list(choices)) if isinstance(value, str) else ""
         raise ValueError(
-            f"{name} must be {'one ' if name != 'curves' else ''}of "
+            f"{name} must be {'among' if name == 'curves' else 'one of'} "
             f"{', '.join(map(repr, choices))}; got {value!r}{near or '.'}"
         )
 

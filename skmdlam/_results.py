@@ -1,4 +1,4 @@
-"""What a run says, turned into fitted attributes, curves and warnings."""
+"""Results of a run, turned into fitted attributes, curves and warnings."""
 
 import os
 import sys

@@ -79,18 +79,18 @@ class LeftOut:
         For each sample those of the network that has not seen it.
     of_all : ndarray of shape (n_folds, m, K)
         Outputs of all for the same few samples.
-    share : ndarray of shape (m,)
+    normalized : ndarray of shape (m,)
         Weights of these.
     """
 
     folds: np.ndarray
     outputs: np.ndarray
     of_all: np.ndarray
-    share: np.ndarray
+    normalized: np.ndarray
 
     def spread(self, link):
         """Variance of the predictions of one network, by what the networks differ."""
-        return self.share @ targets_of(self.of_all, link).var(axis=0, ddof=1)
+        return self.normalized @ targets_of(self.of_all, link).var(axis=0, ddof=1)
 
 
 def targets_of(outputs, link):
@@ -185,9 +185,9 @@ class Noise:
         """
         n, K = errors.shape
         weight = np.ones(n) if weight is None else weight.astype(float)
-        share = weight / weight.sum()
+        normalized = weight / weight.sum()
         square = np.square(errors, dtype=float)
-        mean = share @ square
+        mean = normalized @ square
         remains = np.ones(K)
         np.divide(spread, mean, out=remains, where=mean > 0)
         remains = np.where(mean > 0, np.maximum(1.0 - remains, tuned.std_remains), 1.0)
@@ -210,13 +210,13 @@ class Noise:
 
 def _head(inputs, square, folds, weight, tuned):
     """A variance model of one target: coefs, intercept and bounds of the logarithm."""
-    share = weight / weight.sum()
-    mean = share @ inputs
-    std = np.sqrt(share @ np.square(inputs - mean))
+    normalized = weight / weight.sum()
+    mean = normalized @ inputs
+    std = np.sqrt(normalized @ np.square(inputs - mean))
     varies = std > 1e-7 * (np.abs(mean) + std)
     inverse = np.divide(1.0, std, out=np.zeros_like(std), where=varies)
     inputs = (inputs - mean) * inverse
-    ratio, square = np.sqrt(square), np.maximum(square, tuned.std_floor * (share @ square))
+    ratio, square = np.sqrt(square), np.maximum(square, tuned.std_floor * (normalized @ square))
     square = _without_outliers(inputs, square, weight, tuned)
     logs = np.empty(len(square))
     for fold in np.unique(folds):
@@ -225,9 +225,9 @@ def _head(inputs, square, folds, weight, tuned):
         logs[left] = log(inputs[left])
     _, (coefs, intercept, low, high) = _log_variance(inputs, square, weight, tuned)
     ratio *= np.exp(-0.5 * logs)
-    factor = weighted_quantile(ratio, share, 0.5) / _MEDIAN
+    factor = weighted_quantile(ratio, normalized, 0.5) / _MEDIAN
     if factor == 0.0:  # half of the errors are none
-        factor = np.sqrt(share @ np.square(ratio))
+        factor = np.sqrt(normalized @ np.square(ratio))
     scale = 2.0 * np.log(factor)
     coefs = coefs * inverse
     return coefs, intercept - mean @ coefs + scale, low + scale, high + scale
@@ -238,20 +238,20 @@ def _without_outliers(inputs, square, weight, tuned):
 
     A variance that is fitted to them all is about the outliers alone.
     """
-    share = weight / weight.sum()
-    usual = weighted_quantile(square, share, 0.5) / _MEDIAN**2
+    normalized = weight / weight.sum()
+    usual = weighted_quantile(square, normalized, 0.5) / _MEDIAN**2
     if square.max() <= tuned.std_outlier_any**2 * usual:
         return square
     near = np.minimum(square, tuned.std_outlier**2 * usual)
     found = _log_variance(inputs, near, weight, tuned)[0](inputs)
-    found += np.log(weighted_quantile(square * np.exp(-found), share, 0.5) / _MEDIAN**2)
+    found += np.log(weighted_quantile(square * np.exp(-found), normalized, 0.5) / _MEDIAN**2)
     return np.minimum(square, tuned.std_outlier**2 * np.exp(found))
 
 
 def _log_variance(inputs, square, weight, tuned, limits=LIMITS):
     """Gamma regression of squared errors: a function of inputs, and what it is made of."""
     total = weight.sum()
-    share, mean = weight / total, weight @ square / total
+    normalized, mean = weight / total, weight @ square / total
     alpha = tuned.std_alpha / total  # beside a mean over samples
     solver = "newton-cholesky" if inputs.shape[1] <= limits.std_newton else "lbfgs"
     model = GammaRegressor(alpha=alpha, solver=solver, max_iter=100)
@@ -259,7 +259,9 @@ def _log_variance(inputs, square, weight, tuned, limits=LIMITS):
         warnings.simplefilter("ignore")
         model.fit(inputs, square / mean, sample_weight=weight)
     log = inputs @ model.coef_ + (model.intercept_ + np.log(mean))
-    low, high = (weighted_quantile(log, share, q) for q in (tuned.std_tail, 1.0 - tuned.std_tail))
+    low, high = (
+        weighted_quantile(log, normalized, q) for q in (tuned.std_tail, 1.0 - tuned.std_tail)
+    )
     parts = model.coef_, model.intercept_ + np.log(mean), low, high
     return lambda X: np.clip(X @ parts[0] + parts[1], low, high), parts
 
@@ -330,11 +332,11 @@ def temperature_of(problem, outputs, tuned=TUNED):
     -------
     temperature : float
     """
-    Y, share = problem.Y, problem.rows.normalized()
+    Y, normalized = problem.Y, problem.rows.normalized()
     if (Y[0] == Y).all():
         return 1.0
     by_chance = 1.0 / Y.shape[1] if problem.loss.out_activation == "softmax" else 0.5
-    doubt = 1.0 / (1.0 + 1.0 / (tuned.temperature_doubt * (share @ share)))
+    doubt = 1.0 / (1.0 + 1.0 / (tuned.temperature_doubt * (normalized @ normalized)))
     penalty = doubt * ((Y - by_chance) * outputs).sum(axis=1)
 
     def value(log_temperature):
@@ -342,13 +344,13 @@ def temperature_of(problem, outputs, tuned=TUNED):
         return problem.loss.value(outputs * inverse, Y) + inverse * penalty
 
     def loss(log_temperature):
-        return share @ value(log_temperature)
+        return normalized @ value(log_temperature)
 
     bounds = (-tuned.temperature_range, tuned.temperature_range)
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x
     gain = value(0.0) - value(found)
-    mean = share @ gain
-    error = np.sqrt(np.square(share) @ np.square(gain - mean))
+    mean = normalized @ gain
+    error = np.sqrt(np.square(normalized) @ np.square(gain - mean))
     return float(np.exp(found)) if mean > tuned.temperature_errors * error else 1.0
 
 

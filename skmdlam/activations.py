@@ -310,7 +310,7 @@ def _nearest_a(h, p, eps, out):
 
 
 def _outside(r, eps):
-    """``r`` shrunk towards zero by eps: its distance, with sign, from ``[-eps, eps]``."""
+    """``r`` shrunk toward zero by eps: its distance, with sign, from ``[-eps, eps]``."""
     return r - np.clip(r, -eps, eps)
 
 

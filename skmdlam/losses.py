@@ -829,7 +829,7 @@ class LogisticLoss(Loss):
 
         In the margin ``m`` with ``m_v = (2 y - 1) v`` the minimizer solves
         ``rho (m - m_v) = sigmoid(-m)``. The right side is convex for ``m > 0`` and concave for
-        ``m < 0``, so Newton's method is monotone towards the root from the inside of its half
+        ``m < 0``, so Newton's method is monotone toward the root from the inside of its half
         line: from the left where the root is positive, from the right where it is not.
         There ``exp(-|m|)/2 <= sigmoid(-|m|) <= exp(-|m|)``, and the equation with the lower bound
         put in for the sigmoid has a Wright omega solution: the start.

@@ -130,7 +130,7 @@ def _sum_of_sizes(W):
 
 
 def _soft_threshold(W, t):
-    """Move every entry by ``t`` towards zero, and those within ``t`` of zero onto it."""
+    """Move every entry by ``t`` toward zero, and those within ``t`` of zero onto it."""
     return W - np.clip(W, -t, t)
 
 

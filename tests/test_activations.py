@@ -234,12 +234,12 @@ def table(activation, lower, upper):
 
 
 def intervals(rng, dtype):
-    centre = spread(rng, (2000, 3), np.float64)
-    centre[::2] = rng.uniform(-1.5, 1.5, centre[::2].shape)
-    centre[::10] = rng.choice([-1, 0, 1], centre[::10].shape)
-    width = 10.0 ** rng.uniform(-8, 2, centre.shape)
+    center = spread(rng, (2000, 3), np.float64)
+    center[::2] = rng.uniform(-1.5, 1.5, center[::2].shape)
+    center[::10] = rng.choice([-1, 0, 1], center[::10].shape)
+    width = 10.0 ** rng.uniform(-8, 2, center.shape)
     width[rng.random(width.shape) < 0.2] = 0.0
-    lower, upper = (centre - width).astype(dtype), (centre + width).astype(dtype)
+    lower, upper = (center - width).astype(dtype), (center + width).astype(dtype)
     ends = np.array([-1, -0.25, 0, 1, 2], dtype=dtype)
     special = rng.random(lower.shape) < 0.1
     upper[special] = rng.choice(ends, special.sum())

@@ -40,16 +40,16 @@ class Sent(LocalBlocks):
     """Blocks that functions and arguments travel to."""
 
     def mapped(self, function, *args):
-        return Sent(super().mapped(*travelled((function, *args))).parts)
+        return Sent(super().mapped(*traveled((function, *args))).parts)
 
     def each(self, function, args, which=None, shared=()):
-        return super().each(*travelled((function, args, which, shared)))
+        return super().each(*traveled((function, args, which, shared)))
 
     def dealt(self, n_piles, seed, sizes=None):
         return Sent(super().dealt(n_piles, seed, sizes).parts)
 
 
-def travelled(values):
+def traveled(values):
     return pickle.loads(pickle.dumps(values))
 
 

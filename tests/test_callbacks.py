@@ -84,7 +84,7 @@ class TestCallbacks:
 
     @both
     @every_solver
-    def test_stop_is_honoured_at_once(self, estimator, solver):
+    def test_stop_is_honored_at_once(self, estimator, solver):
         recorder = Recorder(stop_after=3)
         model = fit(estimator, max_iter=20, callbacks=[recorder], **solver)
         assert (model.n_iter_, model.stop_reason_) == (3, "requested")

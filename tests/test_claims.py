@@ -28,6 +28,7 @@ TIE = 0.003
 TABULAR = "tabular/scores.csv"
 README = (ROOT / "README.rst").read_text(encoding="utf-8")
 WORDS = " ".join(README.split())
+WHEN = "doc/when_to_use.rst"
 
 
 class Comparison(NamedTuple):
@@ -145,6 +146,37 @@ def test_words_about_boosting_are_those_of_the_benchmark():
     assert 5.5 < time_ratio(rows, "CatBoost") < 6.5 and "in a sixth of the time" in WORDS
 
 
+@pytest.mark.parametrize("page", ["README.rst", WHEN])
+def test_median_times_are_those_of_the_benchmark(page):
+    """Totals are mostly those of large data sets."""
+    seconds = defaultdict(float)
+    for row in rows_of(TABULAR):
+        seconds[row["folder"], row["data set"], row["run"], row["method"]] += float(row["seconds"])
+
+    def median(method):
+        ratios = [
+            seconds[(*key, method)] / own
+            for (*key, name), own in seconds.items()
+            if name == "skmdlam" and (*key, method) in seconds
+        ]
+        return np.median(ratios)
+
+    assert (
+        f"In the median over data sets ``HistGradientBoosting*`` takes "
+        f"{median('gradient boosting'):.2f} of the time of skmdlam, and CatBoost "
+        f"{median('CatBoost'):.1f} times as long."
+    ) in words_of(page)
+
+
+def test_sizes_are_those_of_the_data_sets(data_dir):
+    names = {(row["folder"], row["data set"]) for row in rows_of(TABULAR)}
+    sizes = []
+    for folder, name in names:
+        with np.load(data_dir / folder / f"{name}.npz", allow_pickle=False) as arrays:
+            sizes.append(len(arrays["y"]))
+    assert f"of {min(sizes)} to {round(max(sizes), -3):,} samples" in WORDS
+
+
 @pytest.mark.parametrize("page", ["README.rst", "doc/index.rst"])
 def test_figure_is_described(page):
     """The text in place of the figure says what is in it."""
@@ -246,8 +278,6 @@ def test_ranges_are_those_of_the_figure():
 
 # -- doc/index.rst and doc/when_to_use.rst --------------------------------------------------------
 
-WHEN = "doc/when_to_use.rst"
-
 
 def test_landing_page_counts_as_the_benchmark():
     scores = means(rows_of(TABULAR))
@@ -340,9 +370,10 @@ def test_deep_networks_are_those_of_the_benchmark():
     for said in (
         f"eight logistic layers skmdlam has {accuracy('logistic', '8', 'skmdlam')} and "
         f"``MLPClassifier`` {accuracy('logistic', '8', mlp)}.",
-        f"Adam in PyTorch has {accuracy('logistic', '8', same_start)} from the same start",
-        f"twelve relu layers skmdlam has {accuracy('relu', '12', 'skmdlam')}, ``MLPClassifier`` "
-        f"{accuracy('relu', '12', mlp)}, and Adam from the same start "
+        f"Adam in PyTorch has {accuracy('logistic', '8', same_start)} from the same initial "
+        "weights",
+        f"twelve ReLU layers skmdlam has {accuracy('relu', '12', 'skmdlam')}, ``MLPClassifier`` "
+        f"{accuracy('relu', '12', mlp)}, and Adam from the same initial weights "
         f"{accuracy('relu', '12', same_start)}.",
         f"small: {accuracy('tanh', '12', 'skmdlam')} and {accuracy('tanh', '12', mlp)}.",
     ):

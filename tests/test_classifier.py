@@ -292,7 +292,7 @@ class TestWarmStart:
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.slow
 def test_digits(parameters):
-    """Real images, learnt to a useful accuracy."""
+    """Real images, learned to a useful accuracy."""
     images, digits = load_digits(return_X_y=True)
     train, test, y_train, y_test = train_test_split(images / 16, digits, random_state=0)
     model = MDLAMClassifier(

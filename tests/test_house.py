@@ -4,6 +4,7 @@ import ast
 import functools
 import graphlib
 import importlib.metadata
+import json
 import re
 import textwrap
 import tomllib
@@ -93,6 +94,14 @@ def height(graph, module):
     return 1 + max((height(graph, other) for other in graph[module]), default=0)
 
 
+@functools.cache
+def levels_of_the_engine():
+    """By module of the engine its height; raises CycleError where imports go round."""
+    graph = imports_among(ENGINE)
+    list(graphlib.TopologicalSorter(graph).static_order())
+    return {module: height(graph, module) for module in graph}
+
+
 @pytest.fixture(scope="module")
 def installed():
     """Return the installed distribution, never the metadata that a build leaves in the checkout."""
@@ -170,9 +179,7 @@ class TestImports:
 
     def test_floors_of_the_engine(self):
         """Few enough to be told: whoever is on a floor knows those below it, and no others."""
-        graph = imports_among(ENGINE)
-        list(graphlib.TopologicalSorter(graph).static_order())
-        floors = {module: height(graph, module) for module in graph}
+        floors = levels_of_the_engine()
         assert floors["skmdlam.engine.constants"] == 1 < floors["skmdlam.engine.moments"]
         assert {module for module, floor in floors.items() if floor > FLOORS} == set()
 
@@ -299,6 +306,54 @@ class TestFilesAgree:
         lines = (ROOT / ".ci" / "oldest.txt").read_text(encoding="utf-8").splitlines()
         pinned = {line for line in lines if line and not line.startswith("#")}
         assert pinned >= declared
+
+    def test_every_module_is_in_the_tables(self):
+        text = (ROOT / "CONTRIBUTING.rst").read_text(encoding="utf-8")
+        tables = text.partition(".. _house:")[2].partition("Beside the package\n")[0]
+        listed = re.findall(r"^``([\w/]+\.py)`` ", tables, re.MULTILINE)
+        assert len(listed) == len(set(listed))
+        names = {m.relative_to(PACKAGE).as_posix() for m in MODULES}
+        packages = {name for name in names if re.match(r"engine/.*__init__", name)}
+        assert set(listed) == names - packages
+
+    def test_levels_are_those_of_the_imports(self):
+        """A module of the engine stands in the table of its level."""
+        text = (ROOT / "CONTRIBUTING.rst").read_text(encoding="utf-8")
+        tables = re.split(r"^\*Level (\d):[^*]*\*$", text.partition("*For old")[0], flags=re.M)[1:]
+        told = {
+            name: int(level)
+            for level, table in zip(tables[::2], tables[1::2], strict=True)
+            for name in re.findall(r"^``([\w/]+)\.py`` ", table, re.MULTILINE)
+        }
+        heights = {
+            module.removeprefix("skmdlam.").replace(".", "/"): height - 1
+            for module, height in levels_of_the_engine().items()
+            if module.rpartition(".")[2] + ".py" not in STORED_NAMES
+        }
+        assert told == heights
+
+    def test_citation_has_the_version(self):
+        text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+        (version,) = re.findall(r"^version: (\S+)$", text, re.MULTILINE)
+        (date,) = re.findall(r"^date-released: (\S+)$", text, re.MULTILINE)
+        assert f"{version} ({date})" in (ROOT / "CHANGELOG.rst").read_text(encoding="utf-8")
+        if "dev" not in skmdlam.__version__:
+            assert version == skmdlam.__version__
+
+    def test_versions_of_the_documentation(self):
+        versions = json.loads((ROOT / "doc" / "_static" / "switcher.json").read_text("utf-8"))
+        citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+        (stable,) = [entry["version"] for entry in versions if entry.get("preferred")]
+        assert f"\nversion: {stable}\n" in citation
+
+    def test_conda_recipe_is_pyproject(self, project):
+        recipe = (ROOT / "conda.recipe" / "recipe.yaml").read_text(encoding="utf-8")
+        citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+        assert re.search(r'^  version: "(.+)"$', recipe, re.M)[1] in citation
+        assert f'python_min: "{project["requires-python"].removeprefix(">=")}"' in recipe
+        run = recipe.partition("  run:\n")[2].partition("\n\n")[0]
+        needed = [line.strip(" -").replace(" ", "") for line in run.splitlines()[1:]]
+        assert needed == project["dependencies"]
 
     def test_one_version_of_ruff(self, project):
         (pin,) = project["optional-dependencies"]["lint"]

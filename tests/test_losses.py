@@ -124,10 +124,10 @@ class TestProx:
         best = objective(loss, z, v, y, rho)
         slack = 1e-12 * (best + np.abs(y).sum(axis=1))
         for radius in [1e-7, 1e-4, 1e-2, 0.3, 3.0]:
-            for centre in [z, v]:
+            for center in [z, v]:
                 noise = rng.standard_normal(v.shape)
                 for direction in [noise, noise * (rng.random(v.shape) < 0.3)]:
-                    other = centre + radius * (1.0 + np.abs(z - v).max()) * direction
+                    other = center + radius * (1.0 + np.abs(z - v).max()) * direction
                     assert np.all(objective(loss, other, v, y, rho) >= best - slack)
 
     @pytest.mark.parametrize("loss", SEPARABLE, ids=repr)
@@ -156,7 +156,7 @@ class TestProx:
 
     @pytest.mark.parametrize("n_classes", [2, 3, 10])
     @pytest.mark.parametrize("rho", [1e-3, 0.1, 1.0, 30.0])
-    def test_optimiser_finds_nothing_better_for_softmax(self, n_classes, rho):
+    def test_optimizer_finds_nothing_better_for_softmax(self, n_classes, rho):
         loss = SoftmaxCrossEntropy()
         v, y, _ = draw(loss, 7, shape=(5, n_classes), scale=3.0)
         z = loss.prox(v, y, rho)
@@ -566,7 +566,7 @@ def test_attributes_are_those_of_the_gradient(name):
 
 
 class TestOutputStep:
-    """The step of mini-batches: towards the proximal map, or along the gradient."""
+    """The step of mini-batches: toward the proximal map, or along the gradient."""
 
     FIRST_ORDER = (SoftmaxCrossEntropy, LogisticLoss)
 

@@ -417,7 +417,7 @@ class TestNoChange:
 
 
 class TestTypes:
-    """theirs: test_mlp_classifier_dtypes_casting and its neighbours."""
+    """theirs: test_mlp_classifier_dtypes_casting and its neighbors."""
 
     X, y = load_digits(n_class=2, return_X_y=True)
 
@@ -494,7 +494,7 @@ class TestPoisson:
         )
         assert not np.allclose(line.predict(X), glm.predict(X), rtol=1e-2)
 
-    def test_penalised_and_weighted(self):
+    def test_penalized_and_weighted(self):
         """PoissonRegressor's alpha stands beside the mean of the half deviances."""
         rng = np.random.default_rng(0)
         X = rng.standard_normal((300, 3))

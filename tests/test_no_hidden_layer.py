@@ -1,6 +1,6 @@
 """Without a hidden layer the estimators are linear models, of which scikit-learn has its own.
 
-Solver "feasible" minimises J itself and has their solution. Solver "relaxed" minimises F over W,
+Solver "feasible" minimizes J itself and has their solution. Solver "relaxed" minimizes F over W,
 b and z. The minimum over z is the Moreau envelope of the loss,
 ``R_rho(v) = min over z of R(z) + rho/2 (z - v)^2``: F has the solution of the linear model with
 that loss, and the solution of J up to O(1/rho).
@@ -189,7 +189,7 @@ class TestRidge:
         ridge = Ridge(alpha=10.0, tol=1e-12).fit(wide, Y[:30])
         assert_close(model, ridge.coef_, ridge.intercept_, 1e-6)
 
-    def test_uncentred_columns(self):
+    def test_uncentered_columns(self):
         model = fit(MDLAMRegressor, Y, X + 100.0, rho=1.0, alpha=1.0)
         ridge = Ridge(alpha=2.0, tol=1e-12).fit(X + 100.0, Y)
         np.testing.assert_allclose(model.predict(X + 100.0), ridge.predict(X + 100.0), atol=1e-6)
@@ -238,7 +238,7 @@ class TestLogisticRegression:
     @pytest.mark.parametrize("w_step", W_STEPS)
     @pytest.mark.slow
     def test_solution_of_f(self, w_step):
-        """Against a general optimiser on the envelope, whose gradient is rho (v - prox(v))."""
+        """Against a general optimizer on the envelope, whose gradient is rho (v - prox(v))."""
         rho, alpha, y = 0.8, 2.0, self.BINARY[:, None].astype(float)
 
         def envelope(parameters):

@@ -27,12 +27,23 @@ STREAMS = {
     for path in sorted(DATA.glob("stored-streams-*.pkl"))
     for name, stored in pickle.loads(path.read_bytes()).items()
 }
+# In copies the streams of the latest release are tried (0.1.0.dev0 sorts before 0.1.0.pkl).
+LATEST = list(STREAMS)[-7:]
 
 
 @pytest.fixture(scope="module")
 def fitted():
     X, y = load_iris(return_X_y=True)
     return MDLAMClassifier((5,), random_state=0).fit(X, y), X
+
+
+def inputs_of(name, X):
+    """As ``tests/data/store.py`` made them."""
+    if name == "categories and gaps":
+        X = X.copy()
+        X[::7, 1] = np.nan
+        X[:, 2] = np.digitize(X[:, 2], [-0.5, 0.5])
+    return X
 
 
 def test_there_are_stored_models():
@@ -47,9 +58,11 @@ def test_stored_estimator_says_what_it_said(file, name):
     pickled, said = stored[name]
     estimator = pickle.loads(pickled)
     assert "_skmdlam_version" not in vars(estimator)
-    if said:  # columns were plain
+    if said and name != "encoded":  # the features were taken as they are
         assert estimator.encoder_ is None and estimator.encoding == "auto"
-        assert estimator.n_networks_ == estimator.n_networks == 1
+    if said:
+        assert estimator.n_networks_ == estimator.n_networks == 1 + (name == "networks")
+    X = inputs_of(name, X)
     for method, before in said.items():
         now = getattr(estimator, method)(X)
         if before.dtype.kind == "f":
@@ -64,15 +77,16 @@ def test_stored_estimator_can_be_used(file, name):
     """It shows itself, is cloned, goes on from its weights, and learns a stream."""
     X, stored = STORED[file]
     pickled, said = stored[name]
+    X = inputs_of(name, X)
     estimator = pickle.loads(pickled)
     assert repr(estimator) and estimator._repr_html_()
-    own = clone(estimator).get_params(deep=False)
-    assert own.keys() == type(estimator)().get_params(deep=False).keys()
+    parameters = clone(estimator).get_params(deep=False)
+    assert parameters.keys() == type(estimator)().get_params(deep=False).keys()
     if said:
         estimator.set_params(warm_start=True, max_iter=300, early_stopping=False)
         before = [W.shape for W in estimator.coefs_]
         estimator.fit(X, said["predict"])
-        assert estimator.encoder_ is None
+        assert (estimator.encoder_ is None) == (name != "encoded")
         assert [W.shape for W in estimator.coefs_] == before
         again = pickle.loads(pickled)
         if again.solver == "feasible" and not again.early_stopping:
@@ -96,19 +110,20 @@ def next_chunks(estimator, X, y, start, stop):
 def test_stored_stream_goes_on_as_it_would_have(name):
     """It says what it said, and learns from the next chunks what it learned from them.
 
-    With the penalties of then: there was none on the weights of the upper layers. And with all
-    digits between two chunks.
+    Before 0.1.0 with the penalties of then: there was none on the weights of the upper layers. And
+    with all digits between two chunks.
     """
     pickled, X, y, (now, soon, later) = STREAMS[name]
     estimator = pickle.loads(pickled)
     assert estimator.solver == "feasible"
-    of_then = Feasible(
-        activity_alpha=estimator.activity_alpha_,
-        column_alpha=estimator.column_alpha_,
-        upper_alpha=0.0,
-        constants=replace(CONSTANTS, limits=replace(LIMITS, stream_compact=False)),
-    )
-    estimator.set_params(solver=of_then)
+    if "dev0" in name:
+        of_then = Feasible(
+            activity_alpha=estimator.activity_alpha_,
+            column_alpha=estimator.column_alpha_,
+            upper_alpha=0.0,
+            constants=replace(CONSTANTS, limits=replace(LIMITS, stream_compact=False)),
+        )
+        estimator.set_params(solver=of_then)
     np.testing.assert_allclose(said_of(estimator, X), now, rtol=1e-6)
     # A column that did not vary before does now.
     for until, before in ((slice(120, 160), soon), (slice(160, 240), later)):
@@ -128,7 +143,7 @@ def test_what_the_first_streams_did_not_say():
         assert all(layer["preconditioner"]["least_spread"] > 0 for layer in layers[1:])
 
 
-@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("name", LATEST)
 def test_what_a_stream_keeps_is_plain(name):
     """Arrays, numbers, names, None and collections of them: no objects of the engine."""
 
@@ -152,7 +167,7 @@ def test_what_a_stream_keeps_is_plain(name):
     assert estimator._stream["summary"]["rows"] == 240
 
 
-@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("name", LATEST)
 def test_copies_in_mid_stream_are_the_same_stream(name):
     """By a bit; neither learns from what the other sees, and a clone knows nothing."""
     pickled, X, y, _ = STREAMS[name]

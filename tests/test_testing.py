@@ -88,7 +88,7 @@ class Plain(Loss):
 
 @dataclass(frozen=True)
 class SmoothRows(Penalty):
-    """``1/2 sum_j ||W[j + 1] - W[j]||^2``: neighbouring inputs have like weights."""
+    """``1/2 sum_j ||W[j + 1] - W[j]||^2``: neighboring inputs have like weights."""
 
     def value(self, W):
         return 0.5 * float(np.square(np.diff(W.astype(float), axis=0)).sum())
@@ -433,7 +433,7 @@ class TestInEstimators:
 
 
 class TestUnitsOfAnUnknownLoss:
-    """The default solver centres and scales the target of every loss without a link."""
+    """The default solver centers and scales the target of every loss without a link."""
 
     @pytest.mark.parametrize("known", [SquaredError(), Huber(0.5), AbsoluteError()], ids=repr)
     def test_value_gradient_prox(self, known):

@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 SETTINGS = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0]
 CURVES = [1e-3, 1e-2, 1e-1, 1.0]  # settings whose training curves are drawn, from split 0
 SPLITS = 5
-# Colours that colour-blind readers can tell apart; the lines differ in style as well.
+# Colours that color-blind readers can tell apart; the lines differ in style as well.
 LOOKS = {
     "MDLAMClassifier": {"color": "#0072B2", "linestyle": "-", "marker": "o"},
     "MLPClassifier": {"color": "#D55E00", "linestyle": "--", "marker": "s"},

@@ -87,7 +87,7 @@ class BlockSamples:
             tails = replace(tails, weights=None)
             times = self.total / self._blocks.total(counted, tails, self.columns)
         # What is small for all samples is not for each block of them.
-        share = limits.small / self.n
+        fraction = limits.small / self.n
         scaling, activations = self.scaling.normalized(), self._problem.activations
         return self._blocks.mapped(
             prepared,
@@ -99,7 +99,7 @@ class BlockSamples:
             widths,
             self.total,
             limits,
-            share,
+            fraction,
         )
 
 
@@ -112,7 +112,9 @@ def counted(part, tails, columns):
     return float(omega.sum() if part.weight is None else part.weight.astype(float) @ omega)
 
 
-def prepared(part, columns, tails, times, scaling, activations, widths, total, limits, small_share):
+def prepared(
+    part, columns, tails, times, scaling, activations, widths, total, limits, small_fraction
+):
     """A block of samples as J takes it.
 
     Parameters
@@ -128,7 +130,7 @@ def prepared(part, columns, tails, times, scaling, activations, widths, total, l
     total : float
         Weight of all samples.
     limits : Limits
-    small_share : float
+    small_fraction : float
         Numbers in a small copy of encoded samples, for each sample.
 
     Returns
@@ -141,7 +143,7 @@ def prepared(part, columns, tails, times, scaling, activations, widths, total, l
         in_variances = in_variances if weight is None else in_variances * weight.astype(float)
         in_variances = in_variances.astype(dtype)
     return BlockObjective(
-        scaled_input(part.X, columns, replace(limits, small=small_share * part.n)),
+        scaled_input(part.X, columns, replace(limits, small=small_fraction * part.n)),
         np.asfortranarray(scaling.transform(part.Y), dtype=dtype),
         scaling.loss,
         activations,

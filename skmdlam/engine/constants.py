@@ -137,7 +137,7 @@ class Tuned:
     ties_samples: int = _number(10, "samples a value", "the same, noise", _RAW)
     ties_columns: int = _number(4, "columns", "time, numbers that are levels", _RAW)
     ties_rows: int = _number(20_000, "samples", "time, numbers that are levels", _RAW)
-    ties_ridge: float = _number(0.01, "mean eigenvalues", "straight models, noise", _RAW)
+    ties_ridge: float = _number(0.01, "mean eigenvalues", "linear models, noise", _RAW)
     ties_looked_at: float = _number(0.5, "of level_gain", "time, numbers that are levels", _RAW)
     ties_jumps: int = _number(4, "jumps of a curve", "steps, numbers that are levels", _RAW)
     slope_gain: float = _number(0.1, "share of the residual", "slopes of levels, noise", _RAW)

@@ -24,13 +24,13 @@ def choose_n_pieces(problem, constants=CONSTANTS):
 
     ``argmin over T of log(error_T) + (price D / n - gain log(n / 1000)) [T > 1]``, with the error
     of :func:`leave_one_out`, for plain columns (T = 0), ranks (T = 1) and curves of 8 or 16 pieces.
-    Curves gain from samples that nobody has looked at: with few samples they have to be better,
-    with many they may be a little worse. Where few of many columns matter, a network drops plain
-    columns, which the process cannot, and can drop far fewer pieces: D is the effective number of
-    columns, see :func:`effective_columns`. A loss with a kink gets no curves, which it would fit to
-    the noise. Of 1,200 samples and more six blocks of 200 are looked at, and what is far behind
-    after some of them is given up; of fewer 400. Curves that only their gain speaks for have to
-    predict better among 800.
+    Curves gain from samples beyond those that are looked at: with few samples they have to be
+    better, with many they may be a little worse. Where few of many columns matter, a network drops
+    plain columns, which the process cannot, and can drop far fewer pieces: D is the effective
+    number of columns, see :func:`effective_columns`. A loss with a kink gets no curves, which it
+    would fit to the noise. Of 1,200 samples and more six blocks of 200 are looked at, and what is
+    far behind after some of them is given up; of fewer 400. Curves that only their gain speaks for
+    have to predict better among 800.
 
     Parameters
     ----------
@@ -123,8 +123,8 @@ def effective_columns(X):
     """
     inner = X @ X.T
     seen = float(inner.trace()) ** 2 / max(float(np.vdot(inner, inner)), np.finfo(float).tiny)
-    share = 1.0 / max(seen, 1.0) - 1.0 / len(X)
-    return min(1.0 / share, X.shape[1]) if share > 0 else float(X.shape[1])
+    fraction = 1.0 / max(seen, 1.0) - 1.0 / len(X)
+    return min(1.0 / fraction, X.shape[1]) if fraction > 0 else float(X.shape[1])
 
 
 def leave_one_out(X, Y, tuned=TUNED):

@@ -133,7 +133,7 @@ class Layer:
         (np.multiply if D.shape[0] == 1 else np.matmul)(self.V[:-1], D, out=out)
 
     def propose(self, a, D):
-        """Prepare the least-squares step towards ``z + D``; returns what it promises.
+        """Prepare the least-squares step toward ``z + D``; returns what it promises.
 
         None says that there is no step: the preconditioner is not ready.
         """

@@ -213,7 +213,7 @@ def _gain(scored, crossed, outputs, step):
     """What levels explain of steps from a score that all samples have.
 
     Scores before are no start for that: those of two samples of a level are made of the same
-    targets, and a step takes away only what a straight model makes of them.
+    targets, and a step takes away only what a linear model makes of them.
     """
     found = along(scored.problem, outputs, step)
     return 0.0 if found is None else crossed.fit(*found)[2]
@@ -222,8 +222,8 @@ def _gain(scored, crossed, outputs, step):
 def tested_scores(scored, fit, tuned):
     """The same without a gain for those that were chance.
 
-    A network that learns its samples by heart is no judge of them: what it asks of their levels is
-    what it made of these. Another one, fitted without some of the samples, says what each of the
+    An overfitted network is no judge of its own samples: what it asks of their levels is what it
+    made of these. Another one, fitted without some of the samples, says what each of the
     scores does for them.
 
     Parameters
@@ -243,10 +243,12 @@ def tested_scores(scored, fit, tuned):
         return scored
     problem, held_out = scored.posed(), scored.folds[0].fold == 0
     output, others = fit(problem.some(~held_out)), problem.some(held_out)
-    share = others.rows.normalized()
+    normalized = others.rows.normalized()
 
     def mean_loss(X):
-        return float(share @ problem.loss.value(output(X).astype(float), others.Y.astype(float)))
+        return float(
+            normalized @ problem.loss.value(output(X).astype(float), others.Y.astype(float))
+        )
 
     with_it = mean_loss(others.X)
     for score in doubtful:

@@ -46,12 +46,12 @@ def slopes_of_levels(scored, categories, folds, steps, tuned=TUNED):
         weight = curvature * problem.sample_weight[:, None]
     more = []
     for category, crossed in zip(categories, folds, strict=True):
-        share, column, k = _most(crossed, numbers, asked, weight)
-        if not share > tuned.slope_gain:
+        fraction, column, k = _most(crossed, numbers, asked, weight)
+        if not fraction > tuned.slope_gain:
             continue
-        x, step, insists = numbers[:, column], asked[:, k], curvature[:, k]
+        x, step, curvature_k = numbers[:, column], asked[:, k], curvature[:, k]
         slope = np.divide(step, x, out=np.zeros(len(x)), where=np.abs(x) > _NEAR)
-        steep, table, _ = crossed.fit(slope, insists * x**2)
+        steep, table, _ = crossed.fit(slope, curvature_k * x**2)
         left = weight[:, k] @ np.square(step - steep * x)
         gain = 1.0 - float(left) / float(weight[:, k] @ np.square(step))
         if gain > tuned.slope_gain:
@@ -64,7 +64,7 @@ def _most(crossed, numbers, asked, weight):
 
     Returns
     -------
-    share : float
+    fraction : float
         Of the squares of what the samples ask for.
     column, output : int
     """
@@ -78,7 +78,7 @@ def _most(crossed, numbers, asked, weight):
         sums, squares = member @ (pull * numbers), member @ (size * numbers**2)
         noise = float(np.sum(pull * asked[:, [k]])) / n
         explained = np.square(sums) / np.maximum(squares, _TINY) - noise * (squares > 0)
-        share = explained.sum(axis=0) / max(noise * n, _TINY)
-        column = int(np.argmax(share))
-        best = max(best, (float(share[column]), column, k))
+        fraction = explained.sum(axis=0) / max(noise * n, _TINY)
+        column = int(np.argmax(fraction))
+        best = max(best, (float(fraction[column]), column, k))
     return best

@@ -223,22 +223,22 @@ def prepare(problem, options, settings, rng, *, single, whole=None):
     limits = options.constants.limits
     X = X.tocsr() if problem.sparse else X
     dtype = np.dtype(np.float32) if single else X.dtype
-    share = rows.normalized()
+    normalized = rows.normalized()
     weight = None
     if problem.sample_weight is not None:
-        weight = (share * n).astype(dtype)[:, None]
+        weight = (normalized * n).astype(dtype)[:, None]
     scaling = problem.loss_scaling() if whole is None else whole.scaling(problem)
     Y = scaling.transform(problem.Y)
 
-    moments = column_moments(X, share) if whole is None else whole.moments
+    moments = column_moments(X, normalized) if whole is None else whole.moments
     columns = Columns.of(*moments, total, n_all, X.dtype, limits)
     tails = tails_for(problem, columns, options.constants)
     tail_weight = variance_weight = None
     if tails is not None:
-        columns, share = tails.centered(columns), tails.share(share)
+        columns, normalized = tails.centered(columns), tails.reweighted(normalized)
         tail_weight = tails.weights.astype(dtype)[:, None]
-        variance_weight = (share * n).astype(dtype)[:, None]
-    basis = basis_of(X, columns, share, dtype, rng, rotate=problem.quadratic, limits=limits)
+        variance_weight = (normalized * n).astype(dtype)[:, None]
+    basis = basis_of(X, columns, normalized, dtype, rng, rotate=problem.quadratic, limits=limits)
     held = input_of(X, basis, limits)
 
     def samples(rows):
@@ -263,7 +263,7 @@ def prepare(problem, options, settings, rng, *, single, whole=None):
         problem=problem,
         frame=Frame(problem, basis, scaling),
         input=held,
-        row_weights=row_weights(held.norms, float(share @ held.norms), dtype),
+        row_weights=row_weights(held.norms, float(normalized @ held.norms), dtype),
         Y=Y.astype(dtype, copy=False),
         weight=weight,
         total=total,

@@ -26,7 +26,7 @@ def chunks(n, d=1, numbers=LIMITS.small):
     return in_blocks(n, None, d, numbers).blocks
 
 
-def column_moments(X, share):
+def column_moments(X, normalized):
     """Weighted mean and standard deviation of each column, in double precision.
 
     In two passes, and what rounding took from the mean in the first is put right in the second: the
@@ -35,7 +35,7 @@ def column_moments(X, share):
     Parameters
     ----------
     X : ndarray or sparse matrix of shape (n, d)
-    share : ndarray of shape (n,)
+    normalized : ndarray of shape (n,)
         Weights that sum to one.
 
     Returns
@@ -43,26 +43,26 @@ def column_moments(X, share):
     mean, std : ndarray of shape (d,)
     """
     if hasattr(X, "column_moments"):
-        return X.column_moments(share)  # of samples that are elsewhere
-    mean = column_sums(X, share)
-    return moments_of_sums(mean, centered_sums(X, share, mean), X.shape[0])
+        return X.column_moments(normalized)  # of samples that are elsewhere
+    mean = column_sums(X, normalized)
+    return moments_of_sums(mean, centered_sums(X, normalized, mean), X.shape[0])
 
 
-def column_sums(X, share):
-    """The first pass, of all samples or of a part of them: ``X' share``, in double precision."""
+def column_sums(X, normalized):
+    """The first pass over all samples or some: ``X' normalized``, in double precision."""
     n, d = X.shape
-    return in_blocks(n, share, d).reduce(lambda s, x: x.T.astype(float) @ s, X)
+    return in_blocks(n, normalized, d).reduce(lambda s, x: x.T.astype(float) @ s, X)
 
 
-def centered_sums(X, share, mean):
+def centered_sums(X, normalized, mean):
     """The second one: sums of ``x - mean`` and of its square; of a sparse X those of its entries.
 
     They add up over parts of the samples.
     """
     n, d = X.shape
     if sp.issparse(X):
-        return _centered_entries(X.tocsr(), share, mean)
-    return in_blocks(n, share, d).reduce(lambda s, x: _centered(s, x, mean), X)
+        return _centered_entries(X.tocsr(), normalized, mean)
+    return in_blocks(n, normalized, d).reduce(lambda s, x: _centered(s, x, mean), X)
 
 
 def moments_of_sums(mean, sums, n):
@@ -78,13 +78,13 @@ def moments_of_sums(mean, sums, n):
     return mean + missing, np.sqrt(np.maximum(variance - missing**2, 0.0))
 
 
-def _centered(share, x, mean):
+def _centered(normalized, x, mean):
     """What a block adds to the means of ``x - mean`` and of its square."""
     x = x - mean
-    return np.stack([share @ x, share @ np.square(x, out=x)])
+    return np.stack([normalized @ x, normalized @ np.square(x, out=x)])
 
 
-def _centered_entries(X, share, mean):
+def _centered_entries(X, normalized, mean):
     """Of the entries of a sparse matrix: how many, their weight, and the same two sums."""
     n, d = X.shape
 
@@ -95,7 +95,7 @@ def _centered_entries(X, share, mean):
         columns = np.ones(len(weight)), weight, weight * centered, weight * np.square(centered)
         return np.stack([np.bincount(x.indices, column, d) for column in columns])
 
-    return in_blocks(n, share).reduce(block, X)
+    return in_blocks(n, normalized).reduce(block, X)
 
 
 def varies(mean, std, dtype):
@@ -135,9 +135,9 @@ class TargetMoments(NamedTuple):
     deviation: float
 
     @classmethod
-    def of(cls, Y, share, *, bounded=False):
+    def of(cls, Y, normalized, *, bounded=False):
         """Those of targets, as :meth:`EachTarget.of` takes them."""
-        return EachTarget.of(Y, share, bounded=bounded).together()
+        return EachTarget.of(Y, normalized, bounded=bounded).together()
 
 
 class EachTarget(NamedTuple):
@@ -155,17 +155,17 @@ class EachTarget(NamedTuple):
     deviation: np.ndarray
 
     @classmethod
-    def of(cls, Y, share, *, bounded=False):
+    def of(cls, Y, normalized, *, bounded=False):
         """Those of targets of shape (n, K), with weights that sum to one.
 
         ``bounded=True`` says that the loss bounds the influence of outliers: they do not own its
         unit either, see :func:`pulled_in`.
         """
-        Y = pulled_in(Y, share) if bounded else Y
-        mean = share @ Y.astype(float)
+        Y = pulled_in(Y, normalized) if bounded else Y
+        mean = normalized @ Y.astype(float)
         centered = Y - mean
-        deviation, missing = share @ np.abs(centered), share @ centered
-        variance = share @ np.square(centered, out=centered)
+        deviation, missing = normalized @ np.abs(centered), normalized @ centered
+        variance = normalized @ np.square(centered, out=centered)
         return cls(mean, variance, deviation).without_rounding(Y.dtype, missing)
 
     def without_rounding(self, dtype, missing=0.0):
@@ -193,7 +193,7 @@ class EachTarget(NamedTuple):
         return TargetMoments(self.mean, std, float(self.deviation[vary].mean()))
 
 
-def pulled_in(Y, share):
+def pulled_in(Y, normalized):
     """Targets with wild outliers brought nearer; the argument itself where there are none.
 
     Nearer is 4 times the 90 % quantile of the distances from the median, 6.6 standard deviations
@@ -202,14 +202,14 @@ def pulled_in(Y, share):
     median of the distances that are not.
     """
     y = Y.astype(float)
-    median = 0.5 * (weighted_quantile(y, share, 0.5) - weighted_quantile(-y, share, 0.5))
+    median = 0.5 * (weighted_quantile(y, normalized, 0.5) - weighted_quantile(-y, normalized, 0.5))
     distance = np.abs(y - median)
     tied = distance <= _CONSTANT * np.finfo(Y.dtype).eps * np.abs(median)
-    ties = share @ tied
+    ties = normalized @ tied
     common = ties >= 1.0 - _FEW
     level = np.where(common, ties + 0.5 * (1.0 - ties), 1.0 - _FEW)
-    limit = np.where(common, 10.0, 4.0) * weighted_quantile(distance, share, level)
-    usual = 20.0 * weighted_quantile(distance, share, 0.5)
+    limit = np.where(common, 10.0, 4.0) * weighted_quantile(distance, normalized, level)
+    usual = 20.0 * weighted_quantile(distance, normalized, 0.5)
     limit = np.where(usual > 0, np.minimum(limit, usual), limit)
     limit[ties >= 1.0 - 1e-9] = np.inf
     if not (distance > limit).any():
@@ -217,10 +217,10 @@ def pulled_in(Y, share):
     return np.clip(y, median - limit, median + limit).astype(Y.dtype)
 
 
-def weighted_quantile(values, share, level):
+def weighted_quantile(values, normalized, level):
     """The smallest value of each column that is not below so large a share of the weight."""
     order = np.argsort(values, axis=0, kind="stable")
-    index = (np.cumsum(share[order], axis=0) < np.asarray(level) - 1e-9).sum(axis=0)
+    index = (np.cumsum(normalized[order], axis=0) < np.asarray(level) - 1e-9).sum(axis=0)
     order = np.take_along_axis(order, np.minimum(index, len(values) - 1)[None], axis=0)
     return np.take_along_axis(values, order, axis=0)[0]
 

@@ -175,7 +175,7 @@ def _first_layer(prepared, V, largest, limits, may_be_lazy, options):
     options = {**options, "input": held, "row_weights": prepared.row_weights}
     if held.dense:
         return InputLayer(V, **options)
-    if may_be_lazy and limits.lazy and held.along is not None:
+    if may_be_lazy and limits.lazy and held.projections is not None:
         return LazyInputLayer(V, smallest_power=limits.smallest_power, **options)
     # To change all weights for every batch may cost more than to change its samples.
     width, directions = V.shape[1], basis.n_directions

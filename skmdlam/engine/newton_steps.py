@@ -11,10 +11,10 @@ _ROUNDING = 10.0
 # Steps to the best constant, of which one of this share of a unit is the last.
 _CLOSE = 1e-10
 _STEPS = 20
-# An offset of a loss with kinks is no further than that, and is halved down to rounding.
+# An offset of a non-smooth loss is no further than that, and is halved down to rounding.
 _FURTHEST = 8.0
 _HALVINGS = 40
-# What a loss with kinks is smoothed over, in the same unit, and this in quartiles of a normal.
+# What a non-smooth loss is smoothed over, in the same unit, and this in quartiles of a normal.
 _SHIFTS = np.linspace(-1.5, 1.5, 13)
 _QUARTILES = 1.349
 _STILL_SEEN = 1e-7  # of a target in single or double precision
@@ -24,13 +24,17 @@ _TINY = np.finfo(float).tiny
 def best_constant(problem):
     """The outputs, the same for all samples, that have the least loss, an array of shape (K,)."""
     loss, Y = problem.loss, problem.Y
-    share, unit = problem.rows.normalized(), _unit(loss, Y)
+    normalized, unit = problem.rows.normalized(), _unit(loss, Y)
     z = np.zeros(Y.shape[1])
     if linear(loss):  # far targets would take the mean where no step comes back from
-        z = np.median(Y[share > 0], axis=0) if loss.bounded_gradient else share @ Y.astype(float)
+        z = (
+            np.median(Y[normalized > 0], axis=0)
+            if loss.bounded_gradient
+            else normalized @ Y.astype(float)
+        )
     for _ in range(_STEPS):
         gradient, curvature = _derivatives(loss, np.broadcast_to(z, Y.shape), Y, unit)
-        step = (share @ gradient) / np.maximum(share @ curvature, _TINY)
+        step = (normalized @ gradient) / np.maximum(normalized @ curvature, _TINY)
         z = z - np.clip(step, -2.0 * unit, 2.0 * unit)
         if (np.abs(step) <= _CLOSE * unit).all():
             break
@@ -49,7 +53,7 @@ def from_constant(problem):
     asked : ndarray of shape (n, K)
         The step that each sample asks for, in each output.
     curvature : ndarray of shape (n, K)
-        How much it insists.
+        Curvature of the loss there, the weight of the working response.
     """
     return from_outputs(problem, np.broadcast_to(best_constant(problem), problem.Y.shape))
 
@@ -76,7 +80,7 @@ def best_offset(problem, z):
     offset : ndarray of shape (K,)
         Zero where numbers are not finite.
     """
-    loss, Y, share = problem.loss, problem.Y, problem.rows.normalized()
+    loss, Y, normalized = problem.loss, problem.Y, problem.rows.normalized()
     unit, offset = _unit(loss, Y), np.zeros(Y.shape[1])
     if not np.isfinite(z).all():
         return offset
@@ -84,7 +88,7 @@ def best_offset(problem, z):
         low, high = offset - _FURTHEST * unit, offset + _FURTHEST * unit
         for _ in range(_HALVINGS):
             middle = (low + high) / 2.0
-            above = share @ gradient_of(loss, z + middle, Y) > 0
+            above = normalized @ gradient_of(loss, z + middle, Y) > 0
             low, high = np.where(above, low, middle), np.where(above, middle, high)
         return (low + high) / 2.0
     for _ in range(_STEPS):
@@ -92,9 +96,11 @@ def best_offset(problem, z):
         gradient, curvature = _derivatives(loss, moved, Y, unit)
         if loss.out_activation == "softmax":
             p = loss.inverse_link(moved)
-            step = np.linalg.pinv(np.diag(share @ p) - (p.T * share) @ p) @ (share @ gradient)
+            step = np.linalg.pinv(np.diag(normalized @ p) - (p.T * normalized) @ p) @ (
+                normalized @ gradient
+            )
         else:
-            step = (share @ gradient) / np.maximum(share @ curvature, _TINY)
+            step = (normalized @ gradient) / np.maximum(normalized @ curvature, _TINY)
         if not np.isfinite(step).all():
             return np.zeros_like(offset)
         offset -= np.clip(step, -2.0 * unit, 2.0 * unit)
@@ -123,18 +129,18 @@ def along(problem, outputs, step):
     slope = (ends[0][0] - ends[1][0]) / (2.0 * step)
     counts = slope * _counts(loss, Y)
     curvature = np.einsum("ij,ij->i", ends[0][1] - ends[1][1], counts) / (2.0 * step)
-    share = problem.rows.normalized()
-    mean = float(share @ np.maximum(curvature, 0.0))
+    normalized = problem.rows.normalized()
+    mean = float(normalized @ np.maximum(curvature, 0.0))
     if not mean > 0:
         return None
-    curvature = at_least(loss, curvature, share)
+    curvature = at_least(loss, curvature, normalized)
     gradient = np.einsum("ij,ij->i", gradient_of(loss, outputs(0.0), Y), counts)
     return -gradient / curvature, curvature / mean
 
 
-def at_least(loss, curvature, share):
+def at_least(loss, curvature, normalized):
     """Curvatures of samples, none of them far below the mean: steps would be beyond all bounds."""
-    return np.maximum(curvature, _least(loss) * (share @ np.maximum(curvature, 0.0)))
+    return np.maximum(curvature, _least(loss) * (normalized @ np.maximum(curvature, 0.0)))
 
 
 def linear(loss):

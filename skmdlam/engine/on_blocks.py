@@ -73,9 +73,9 @@ class BlockBatches(MiniBatches):
         self.plan = Plan.of(self.prepared, options, whole)
         self.held = self.measured = blocks.mapped(hold, self.plan)
         tuned = options.constants.tuned
-        share = LayerObjective.measured_samples(self.prepared, whole.n, tuned) / whole.n
-        if share < 1.0:
-            self.measured = blocks.mapped(first_samples, share).mapped(hold, self.plan)
+        fraction = LayerObjective.measured_samples(self.prepared, whole.n, tuned) / whole.n
+        if fraction < 1.0:
+            self.measured = blocks.mapped(first_samples, fraction).mapped(hold, self.plan)
 
     def batches(self, n):
         options, tuned = self.options, self.options.constants.tuned
@@ -174,10 +174,10 @@ class AveragedStep(LayerwiseStep):
 
     ::
 
-        M  <-  b M + (mean of the weights after the round - V),    b = 1 - sum of squared shares
+        M  <-  b M + (mean of the weights after the round - V),   b = 1 - sum of squared weights
         V  <-  V + b M + (mean of the weights after the round - V)
 
-    In the mean a block has the share that its samples have of those of the round: k blocks of the
+    In the mean a block has the weight that its samples have of those of the round: k blocks of the
     same size have ``b = 1 - 1 / k``. The mean alone would move as far in a round as one of the
     paths does, with less noise: k paths go over the samples k times as fast, and would learn from
     each a k-th as much. Nesterov's momentum from round to round makes up for that (Chen and Huo,
@@ -231,10 +231,10 @@ class AveragedStep(LayerwiseStep):
         before = [V.copy() for V in self.network.weights]
         state = self.plan, self.as_arrays(), self.rho, self.epoch, factor
         lengths, steps = zip(*(self.work[number] for number in numbers), strict=True)
-        shares = np.divide(lengths, sum(lengths))
-        own = list(zip(seeds, steps, shares.tolist(), strict=True))
+        block_weights = np.divide(lengths, sum(lengths))
+        own = list(zip(seeds, steps, block_weights.tolist(), strict=True))
         self.restore(self.blocks.pooled(stepped, own, numbers, state))
-        momentum = self.momentum * (1.0 - float(shares @ shares))
+        momentum = self.momentum * (1.0 - float(block_weights @ block_weights))
         if momentum == 0.0:
             return
         for V, start, move in zip(self.network.weights, before, self.moves, strict=True):

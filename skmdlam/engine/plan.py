@@ -62,13 +62,13 @@ class Plan:
     def of(cls, prepared, options, whole):
         """For a run that has prepared some of the samples as if they were all."""
         problem = prepared.problem
-        share, tails = problem.rows.normalized(), prepared.tails
+        normalized, tails = problem.rows.normalized(), prepared.tails
         mean_counted = 1.0
         if tails is not None:
-            mean_counted = float(share @ tails.weights)
-            share = tails.share(share)
+            mean_counted = float(normalized @ tails.weights)
+            normalized = tails.reweighted(normalized)
             tails = replace(tails, weights=None)
-        mean_norm = float(share @ prepared.input.norms)
+        mean_norm = float(normalized @ prepared.input.norms)
         problem = problem.some(np.arange(0))
         frame = copy.copy(prepared.frame)
         frame.problem = problem
@@ -109,9 +109,9 @@ class Plan:
 # -- functions that are sent to blocks -------------------------------------------------------------
 
 
-def first_samples(part, share):
-    """The first samples of a part, so large a share of them."""
-    return part.take(np.arange(int(np.ceil(share * part.n))))
+def first_samples(part, fraction):
+    """The first samples of a part, this fraction of them."""
+    return part.take(np.arange(int(np.ceil(fraction * part.n))))
 
 
 def hold(part, plan):
@@ -135,7 +135,7 @@ def hold(part, plan):
     return Held(samples, far, Y, weight, tail_weight, variance_weight)
 
 
-def stepped(held, plan, state, rho, epoch, factors, seed, n_steps, share):
+def stepped(held, plan, state, rho, epoch, factors, seed, n_steps, block_weight):
     """Steps on all samples of a block in random order, from a common state.
 
     Parameters
@@ -153,13 +153,13 @@ def stepped(held, plan, state, rho, epoch, factors, seed, n_steps, share):
         Of the order of the samples.
     n_steps : int
         How many this block makes.
-    share : float
+    block_weight : float
         What this block counts in the mean over those that are stepped on side by side.
 
     Returns
     -------
     state : dict
-        After these steps, times the share.
+        After these steps, times ``block_weight``.
     """
     prepared = plan.with_samples(held)
     source = Shuffled(prepared.n, n_steps)
@@ -174,7 +174,7 @@ def stepped(held, plan, state, rho, epoch, factors, seed, n_steps, share):
         for (rows, _), factor in zip(batches, factors[:n_steps], strict=True):
             step(rows, factor)
         first.settle()
-    return times(share, step.as_arrays())
+    return times(block_weight, step.as_arrays())
 
 
 def measured(held, plan, weights, largest):

@@ -126,7 +126,7 @@ class RunningPreconditioner:
         return self.moments[:-1, :-1] - np.outer(mean, mean)
 
     def output_variance(self, V):
-        """Variance of what the layer with these weights says, summed over its units."""
+        """Variance of the pre-activations of the layer, summed over its units."""
         W = V[:-1].astype(float)
         moments = self.moments.astype(float)
         square = float(np.vdot(W, moments[:-1, :-1] @ W))

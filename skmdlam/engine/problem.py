@@ -73,7 +73,7 @@ class Problem:
 
     @property
     def quadratic(self):
-        """Whether the penalty is quadratic or absent: without kinks and constraints."""
+        """Whether the penalty is quadratic or absent: smooth and without constraints."""
         return not self.penalized or self.penalty.ridge is not None
 
     @property

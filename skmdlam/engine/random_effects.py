@@ -1,6 +1,6 @@
 """Random effects: levels have normal effects of one variance, and are guessed by shrunken means.
 
-The best guess of the effect of a level is the mean of what its samples say, shrunken towards the
+The best guess of the effect of a level is the mean of what its samples say, shrunken toward the
 mean of all (the best linear unbiased predictor; Robinson, "That BLUP is a good thing", Statistical
 Science 1991). Training samples get the guess that the samples of other folds give, as what a sample
 says must not be known of it already.
@@ -53,7 +53,7 @@ class Folds:
         asked : ndarray of shape (n,)
             What each sample asks for.
         weight : ndarray of shape (n,)
-            How much it insists.
+            Weight of the sample: the curvature of the loss there.
 
         Returns
         -------
@@ -66,10 +66,10 @@ class Folds:
         scores = np.empty(len(asked))
         whole, mean = self._table(asked, weight, slice(None))
         for fold in range(int(self.fold.max()) + 1):
-            inside = self.fold == fold
-            table, others = self._table(asked, weight, ~inside)
+            in_fold = self.fold == fold
+            table, others = self._table(asked, weight, ~in_fold)
             # The mean of the other folds would tell what the targets of this one are.
-            scores[inside] = (table - others)[self.codes[inside]]
+            scores[in_fold] = (table - others)[self.codes[in_fold]]
         scores += mean
         return scores, whole, explained(asked, scores, weight)
 
@@ -96,7 +96,7 @@ def explained(asked, scores, weight):
 
 
 def shrunken_means(codes, values, weight, n_levels, counts=None):
-    """Means of levels, shrunken towards their mean as much as they are likely to be chance.
+    """Means of levels, shrunken toward their mean as much as they are likely to be chance.
 
     ``values = mean + effect + noise / sqrt(weight)``, where effects and noise are normal, each with
     one variance. These are estimated by expectation maximization.

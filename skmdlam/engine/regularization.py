@@ -15,7 +15,7 @@ from .process import centered, first_equal, left_out_errors, relu_kernel
 
 # Variances of the noise to choose from, in units of the mean variance of the process.
 _NOISE = np.geomspace(0.003, 1000.0, 36)
-# A spread of this share of the size is none: constants.
+# A spread below this fraction of the size is none: constants.
 _ROUNDING = 1e-14
 # A normal variable's standard deviation over its median absolute deviation.
 _MEDIAN_TO_DEVIATION = 1.4826
@@ -24,9 +24,9 @@ _MEDIAN_TO_DEVIATION = 1.4826
 class Regularization(NamedTuple):
     """Strengths of the unit-free penalties on activity, columns and upper layers, in samples.
 
-    ``ratio`` is the one of :class:`Noise`; it is not a number where nobody has looked at the noise,
-    or nothing can be told. ``gradient_noise`` is
-    V share over the curvature of the loss, see :func:`estimate_regularization`.
+    ``ratio`` is the one of :class:`Noise`; it is not a number where the noise was not estimated,
+    or nothing can be told. ``gradient_noise`` is V times the noise fraction, over the curvature of
+    the loss, see :func:`estimate_regularization`.
     """
 
     activity_alpha: float
@@ -69,7 +69,7 @@ def column_ridge(sizes, strength, floor=TUNED.column_floor):
 class Noise(NamedTuple):
     """What a wide network leaves unexplained, and its variance over that of the process."""
 
-    share: float
+    fraction: float
     ratio: float
 
 
@@ -89,10 +89,10 @@ class Sensitivity(NamedTuple):
     curvature: float = 1.0
 
     @classmethod
-    def of(cls, loss, Y, share, loss_scale=1.0):
+    def of(cls, loss, Y, normalized, loss_scale=1.0):
         """For targets of shape (n, K) with weights that sum to one."""
-        variance = loss.gradient_variance(Y, share) / loss_scale**2
-        return cls(float(variance), float(loss.information(Y, share)))
+        variance = loss.gradient_variance(Y, normalized) / loss_scale**2
+        return cls(float(variance), float(loss.information(Y, normalized)))
 
     def dispersion(self, n_outputs):
         """What the gradient varies in an output over what a likelihood would let it vary."""
@@ -107,14 +107,14 @@ def regularization_of(noise, sensitivity, n_outputs, size, tuned=TUNED):
     ratio = tuned.usual_ratio if np.isnan(noise.ratio) else noise.ratio
     # A process that explains nothing may be rough as well as absent: a rough one is not given up.
     upper = np.sqrt(min(size, tuned.largest_upper_size) * min(ratio, tuned.largest_upper_ratio))
-    upper *= tuned.upper * sensitivity.gradient_variance * noise.share
+    upper *= tuned.upper * sensitivity.gradient_variance * noise.fraction
     column = tuned.column * min(ratio, tuned.largest_ratio) ** tuned.column_ratio_power
     column *= (min(size, tuned.largest_size) / 1000.0) ** tuned.column_size_power
     dispersion = sensitivity.dispersion(n_outputs)
     column = max(column, tuned.least_column) * dispersion**tuned.column_dispersion_power
     # The gradients of rare counts are few and large: less of them averages out.
     upper *= max(dispersion, 1.0) ** tuned.upper_dispersion_power
-    gradient_noise = float(dispersion * n_outputs * noise.share)
+    gradient_noise = float(dispersion * n_outputs * noise.fraction)
     return Regularization(tuned.activity, float(column), noise.ratio, float(upper), gradient_noise)
 
 
@@ -140,13 +140,13 @@ def estimate_regularization(
     ::
 
         activity_alpha = 1
-        upper_alpha    = 2 max(D, 1)^(1/3) V share sqrt(min(n, 2000) min(ratio, 3))
+        upper_alpha    = 2 max(D, 1)^(1/3) V phi sqrt(min(n, 2000) min(ratio, 3))
         column_alpha   = sqrt(D) max(5/2 (min(n, 10000) / 1000)^(1/5) min(ratio, 1)^2, 0.75)
 
-    ``share`` and ``ratio`` are those of :func:`noise_of`. ``V`` is
+    ``phi`` is the noise fraction and ``ratio`` the ratio of :func:`noise_of`. ``V`` is
     :meth:`~skmdlam.losses.Loss.gradient_variance`: what the gradient of the loss in the outputs
     varies at the best constant, 1 for a regression in units of its target, and the sum of
-    p (1 - p) over classes or labels. ``V share`` is the noise in the gradients that n samples leave
+    p (1 - p) over classes or labels. ``V phi`` is the noise in the gradients that n samples leave
     a unit to fit, and ``sqrt(activity_alpha upper_alpha)`` is what the use of a unit costs. ``D``
     is V over the number of outputs and their mean curvature
     (:meth:`~skmdlam.losses.Loss.information`), the dispersion: 1 but for losses that are no
@@ -181,7 +181,7 @@ def estimate_regularization(
     """
     n = Y.shape[0]
     weight = np.ones(n) if sample_weight is None else sample_weight.astype(float)
-    share = weight / weight.sum()
+    normalized = weight / weight.sum()
     # Weights of less than one on average cannot be copies: they are taken to have another unit,
     # in which the penalty has to be counted too.
     unit = min(1.0, weight.sum() / n)
@@ -203,7 +203,7 @@ def estimate_regularization(
         )
         for block in (np.searchsorted(rows, block) for block in blocks)
     )
-    sensitivity = Sensitivity.of(loss, Y, share, loss_scale)
+    sensitivity = Sensitivity.of(loss, Y, normalized, loss_scale)
     # Targets that are constant have no say.
     n_outputs = max(1, int((Y.min(axis=0) < Y.max(axis=0)).sum()))
     found = regularization_of(noise, sensitivity, n_outputs, max(total, n), tuned)
@@ -245,11 +245,11 @@ def noise_blocks(n, tuned=TUNED):
 
 
 def _mean_noise(found):
-    """Mean share, and geometric mean of the ratios that could be told."""
-    shares, ratios = np.array(list(found)).T
+    """Mean fraction, and geometric mean of the ratios that could be told."""
+    fractions, ratios = np.array(list(found)).T
     ratios = ratios[np.isfinite(ratios)]
     ratio = float(np.exp(np.log(ratios).mean())) if ratios.size else np.nan
-    return Noise(float(shares.mean()), ratio)
+    return Noise(float(fractions.mean()), ratio)
 
 
 def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, leave_one_out=False, tuned=TUNED):
@@ -257,8 +257,8 @@ def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, leave_one_out=False,
 
     The outputs are taken as ``mean + process + noise`` with the covariance of a network of one
     layer of infinitely many relu units for the process. The variances of both are the most likely
-    ones. The *share* is the variance that is expected of the error on a new sample after ``total``
-    samples, over that of the targets::
+    ones. The *noise fraction* is the variance that is expected of the error on a new sample after
+    ``total`` samples, over that of the targets::
 
         noise / variance / (1 - df / total),    df = sum_j e_j / (e_j + noise)
 
@@ -291,8 +291,8 @@ def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, leave_one_out=False,
     Returns
     -------
     noise : Noise
-        ``share`` in [0, 1] and ``ratio``; 1 and not a number where nothing can be told: no spread
-        in X or Y, fewer than three different samples.
+        ``fraction`` in [0, 1] and ``ratio``; 1 and not a number where nothing can be told: no
+        spread in X or Y, fewer than three different samples.
     """
     unknown = Noise(1.0, np.nan)
     X = X - X.mean(axis=0)
@@ -338,8 +338,8 @@ def noise_of(X, Y, *, total=None, outlier_threshold=np.inf, leave_one_out=False,
     unit = float(powers @ (1.0 / (values + noise))) / ((m - 1.0) * n_outputs)
     values = values * (total / m)
     df = float(np.sum(values / (values + noise)))
-    share = noise * unit * n_outputs / variance
-    return Noise(min(share / max(1.0 - df / total, share), 1.0), ratio)
+    fraction = noise * unit * n_outputs / variance
+    return Noise(min(fraction / max(1.0 - df / total, fraction), 1.0), ratio)
 
 
 def _between(unlikely, best):

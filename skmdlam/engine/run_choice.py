@@ -113,8 +113,8 @@ class Runs(ABC):
         return {name: use for name in names if getattr(self.options, name) != getattr(usual, name)}
 
     def _polished(self, problem, coefs, intercepts, settings):
-        """Mini-batches, then proximal sweeps, for penalties with kinks."""
-        # Proximal sweeps get stuck at the kinks of a non-smooth loss: they only finish.
+        """Mini-batches, then proximal sweeps, for non-smooth penalties."""
+        # Proximal sweeps get stuck where a non-smooth loss has no gradient: they only finish.
         first = replace(settings, max_iter=-(-2 * settings.max_iter // 3))
         batches = self.mini_batches(problem, [(coefs, intercepts)], first)
         # Not the run itself, whose buffers are not needed any more by then.

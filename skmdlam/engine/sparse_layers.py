@@ -86,7 +86,7 @@ class LazyInputLayer(SparseInputLayer):
         super().__init__(V, input=input, **options)
         self.right = self.step = None
         self.smallest_power = smallest_power
-        self.X, self.along = input.X, input.along
+        self.X, self.projections = input.X, input.projections
         basis, dtype = input.basis, input.X.dtype
         self.bulk = float(basis.bulk)
         self.excess = (basis.root - basis.bulk).astype(dtype)[:, None]
@@ -105,8 +105,8 @@ class LazyInputLayer(SparseInputLayer):
 
         def small(values):
             # B, Q' (A + center M), M, center' A, intercept
-            inside, width = Q.T @ values[:-1], values.shape[1]
-            parts = [np.zeros((k, width)), inside, np.zeros((1, width)), center @ values[:-1]]
+            projected, width = Q.T @ values[:-1], values.shape[1]
+            parts = [np.zeros((k, width)), projected, np.zeros((1, width)), center @ values[:-1]]
             return np.vstack([*parts, values[-1]]).astype(dtype)
 
         self._small, self._small_step = small(self.V), small(self.velocity)
@@ -139,7 +139,7 @@ class LazyInputLayer(SparseInputLayer):
         self._position[columns] = np.arange(columns.size)
         indices = self._position[x.indices]
         self._x = sp.csr_array((x.data, indices, x.indptr), shape=(x.shape[0], columns.size))
-        self._inside = self.along[rows]
+        self._projections = self.projections[rows]
         W = self._y[columns]
         if self.momentum:
             W -= (self._carried * self._power) * self._w[columns]
@@ -149,27 +149,27 @@ class LazyInputLayer(SparseInputLayer):
         weights[k + 1] = small[-1] - self.bulk * (self._square * small[2 * k] + small[-2])
         z = self._x @ W
         z *= self.bulk
-        z += self._inside @ weights
+        z += self._projections @ weights
         values.first[:] = z.T
 
     def propose(self, a, D):
         """Prepare the step; returns ``||U' D'||^2``."""
         D = np.ascontiguousarray(D.T).astype(self.X.dtype, copy=False)
         self._G = self._x.T @ D
-        self._J = J = self._inside.T @ D
+        self._J = J = self._projections.T @ D
         sums, k = J[-1].astype(float), self.excess.size
         size = float(np.vdot(self._G, self._G)) - 2.0 * float(sums @ J[k])
         size = max(size + self._square * float(sums @ sums), 0.0)
-        inside = float(np.sum(self._squared_excess * np.square(J[:k], dtype=float)))
-        return max(self.bulk**2 * size + inside, 0.0) + float(sums @ sums)
+        leading = float(np.sum(self._squared_excess * np.square(J[:k], dtype=float)))
+        return max(self.bulk**2 * size + leading, 0.0) + float(sums @ sums)
 
     def commit(self, length):
         length *= self.gain
         J, k, bulk, small = self._J, self.excess.size, self.bulk, self._small_step
         small *= self.momentum
         small[:k] += length * (self.excess * J[:k])
-        inside = (length * bulk) * J[:k]
-        small[k : 2 * k] += inside
+        moved = (length * bulk) * J[:k]
+        small[k : 2 * k] += moved
         small[2 * k] -= (length * bulk) * J[-1]
         small[2 * k + 1] += (length * bulk) * J[k]
         small[2 * k + 2] += length * J[-1]

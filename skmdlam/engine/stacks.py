@@ -139,7 +139,7 @@ class StackedInputLayer(_Stack):
             np.matmul(self._all, view.T, out=values.first)
 
     def propose(self, rows, values):
-        """Prepare the steps towards the targets of the batch; what each of them promises."""
+        """Prepare the steps toward the targets of the batch; what each of them promises."""
         U, weights = values.U, self.layers[0].row_weights
         if weights is not None:  # samples far from all others count less
             U = np.multiply(U, weights.take(rows, axis=0), out=values.U_weighted)

@@ -41,7 +41,7 @@ DEEP = 3
 
 
 def looks_linear(sizes, rng, dtype, activations):
-    """Glorot's start, with deep stacks of ramps made straight: units in pairs of opposite sign.
+    """Glorot's start, with deep stacks of ramps made linear: units in pairs of opposite sign.
 
     Random layers of relu units turn all samples to one direction, and what is left after a dozen of
     them says nothing. With units in pairs that compute u and -u, and the next layer weighing them
@@ -156,7 +156,7 @@ def lsuv(V, layer_input, activations, weight=None):
     """Bring every pre-activation of a net to mean 0 and a useful spread, layer by layer (LSUV).
 
     A deep net of Glorot's start says nearly the same for all samples; a logistic layer, or another
-    one of small slope, needs a spread of 3 to be more than a straight line. Shallow nets without
+    one of small slope, needs a spread of 3 to be more than linear. Shallow nets without
     such a layer are left alone.
 
     Parameters
@@ -174,12 +174,12 @@ def lsuv(V, layer_input, activations, weight=None):
     if len(flat) < DEEP and not any(flat):
         return
     a = layer_input()
-    share = np.full(len(a), 1.0 / len(a)) if weight is None else weight / weight.sum()
+    normalized = np.full(len(a), 1.0 / len(a)) if weight is None else weight / weight.sum()
     for layer, W in enumerate(V):
         z = a @ W[:-1]
         goal = 3.0 if layer < len(flat) and flat[layer] else 1.0
-        mean = share @ z
-        spread = float(np.sqrt(np.mean(share @ (z - mean) ** 2)))
+        mean = normalized @ z
+        spread = float(np.sqrt(np.mean(normalized @ (z - mean) ** 2)))
         # Samples that are all alike have a spread of rounding errors.
         if 1e-4 * float(np.abs(z).max(initial=0.0)) < spread < np.inf:
             W[:-1] *= goal / spread

@@ -62,8 +62,8 @@ class DataSummary:
         targets, where they are known already.
         """
         rows = Rows(X.shape[0], weight)
-        share = rows.normalized()
-        mean, std = column_moments(X, share) if moments is None else moments
+        normalized = rows.normalized()
+        mean, std = column_moments(X, normalized) if moments is None else moments
         targets = Moments.of(Y, weight)
         targets.square[(Y[0] == Y).all(axis=0)] = 0.0  # no spread from rounding
         joint = joint and X.shape[1] <= limits.stream_covariance
@@ -71,7 +71,7 @@ class DataSummary:
             X.shape[0],
             Moments(rows.total, mean, std**2 * rows.total),
             targets,
-            share @ np.abs(Y - targets.mean),
+            normalized @ np.abs(Y - targets.mean),
             Moments.of(X, weight, full=True) if joint else None,
             estimated,
             *((Reach.of(X), Reach.of(Y)) if reaches is None else reaches),

@@ -56,9 +56,9 @@ class Tails:
             weights[rows], _ = block(x, ones[rows], self.median, self.limit, columns.inverse_std)
         return weights
 
-    def share(self, share):
+    def reweighted(self, normalized):
         """Sample weights times ``omega``, which sum to one as the given ones do."""
-        weights = share * self.weights
+        weights = normalized * self.weights
         return weights / weights.sum()
 
     def pulled_in(self, x):
@@ -133,12 +133,12 @@ def tails_of(X, columns, weight=None, *, tuned=TUNED, limits=LIMITS):
     if (weights == 1.0).all():
         return None
     total = float(weight.sum())
-    whole, inside = (
+    whole, clipped = (
         np.sqrt(np.maximum(square / total - (first / total) ** 2, 0.0))
         for first, square in (sums[:2], sums[2:4])
     )
     stretch = np.ones(d)
-    np.divide(whole, inside, out=stretch, where=inside > 0)
+    np.divide(whole, clipped, out=stretch, where=clipped > 0)
     mean = median + sums[4] / float(weight @ weights)
     return Tails(median, limit, weights, mean, stretch)
 
@@ -162,16 +162,16 @@ def _limits_by_column(x, weight, tuned):
     x.sum_duplicates()
     m, d = x.shape
     stored = np.diff(x.indptr)
-    column, share = np.repeat(np.arange(d), stored), weight[x.indices]
-    absent = np.maximum(weight.sum() - np.bincount(column, share, d), 0.0)
+    column, weights = np.repeat(np.arange(d), stored), weight[x.indices]
+    absent = np.maximum(weight.sum() - np.bincount(column, weights, d), 0.0)
     # A column without zeros has a weight of zeros that is exactly zero, not one of rounding.
     zeros = np.flatnonzero((stored < m) & (absent > 0))
     value = np.concatenate([x.data, np.zeros(zeros.size)])
-    column, share = np.concatenate([column, zeros]), np.concatenate([share, absent[zeros]])
-    median = _quantile(value, column, share, 0.5, d)
+    column, weights = np.concatenate([column, zeros]), np.concatenate([weights, absent[zeros]])
+    median = _quantile(value, column, weights, 0.5, d)
     away = np.abs(value - median[column])
     counts = away > 0
-    spread = _quantile(away[counts], column[counts], share[counts], tuned.tail_quantile, d)
+    spread = _quantile(away[counts], column[counts], weights[counts], tuned.tail_quantile, d)
     # Of a few values the largest are far by chance.
     enough = np.bincount(column, counts, d) >= tuned.tail_least
     limit = np.where(enough & (spread > 0), tuned.tail_factor * spread, np.inf)
@@ -194,12 +194,12 @@ def _quantile(value, column, weight, q, d):
 def _dense_block(x, weight, median, limit, inverse_std):
     """Weights of some samples; sums of x, x^2, v, v^2 and omega x, around the median."""
     x = x - median
-    inside = np.clip(x, -limit, limit)
-    far = (x != inside).any(axis=1)
+    clipped = np.clip(x, -limit, limit)
+    far = (x != clipped).any(axis=1)
     omega = np.ones(len(x))
-    squares = (np.square(part[far] * inverse_std).sum(axis=1) for part in (inside, x))
+    squares = (np.square(part[far] * inverse_std).sum(axis=1) for part in (clipped, x))
     omega[far] = _ratio(*squares)
-    sums = [weight @ x, weight @ np.square(x), weight @ inside, weight @ np.square(inside)]
+    sums = [weight @ x, weight @ np.square(x), weight @ clipped, weight @ np.square(clipped)]
     return omega, np.stack([*sums, (weight * omega) @ x])
 
 
@@ -209,15 +209,15 @@ def _sparse_block(x, weight, median, limit, inverse_std):
     x.sum_duplicates()
     index, row = x.indices, np.repeat(np.arange(n), np.diff(x.indptr))
     data = x.data.astype(float) - median[index]
-    inside = np.clip(data, -limit[index], limit[index])
+    clipped = np.clip(data, -limit[index], limit[index])
     # What all zeros would say, and what the stored values say beyond that.
     base = float(np.sum(np.square(median * inverse_std)))
     unit = inverse_std[index]
     beyond = (
         base + np.bincount(row, np.square(part * unit) - np.square(median[index] * unit), n)
-        for part in (inside, data)
+        for part in (clipped, data)
     )
-    far = np.bincount(row, data != inside, n) > 0
+    far = np.bincount(row, data != clipped, n) > 0
     omega = np.where(far, _ratio(*beyond), 1.0)
 
     def total(each, values, zero):
@@ -228,15 +228,15 @@ def _sparse_block(x, weight, median, limit, inverse_std):
     sums = [
         total(weight, data, -median),
         total(weight, data**2, square),
-        total(weight, inside, -median),
-        total(weight, inside**2, square),
+        total(weight, clipped, -median),
+        total(weight, clipped**2, square),
         total(weight * omega, data, -median),
     ]
     return omega, np.stack(sums)
 
 
-def _ratio(inside, whole):
-    """``inside / whole`` of sums of squares, in (0, 1]."""
+def _ratio(clipped, whole):
+    """``clipped / whole`` of sums of squares, in (0, 1]."""
     ratio = np.ones(len(whole))
-    np.divide(inside, whole, out=ratio, where=whole > inside)
+    np.divide(clipped, whole, out=ratio, where=whole > clipped)
     return np.clip(ratio, np.finfo(float).tiny, 1.0)

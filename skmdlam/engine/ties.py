@@ -16,7 +16,7 @@ _TINY = np.finfo(float).tiny
 def numbers_with_levels(problem, tuned=TUNED):
     """Columns of numbers with ties whose values have effects of their own, as ids and codes have.
 
-    Of what a straight model of all columns and a curve of the column leave of the targets, levels
+    Of what a linear model of all columns and a curve of the column leave of the targets, levels
     must explain a share in the samples of other folds.
 
     Parameters
@@ -40,9 +40,9 @@ def numbers_with_levels(problem, tuned=TUNED):
         return []
     asked, weight = from_constant(problem)
     weight = weight if problem.sample_weight is None else weight * problem.sample_weight[:, None]
-    straight = standardized_with_gaps(problem.X)
+    standardized = standardized_with_gaps(problem.X)
     fold = np.random.RandomState(1).permutation(problem.X.shape[0]) % tuned.level_folds
-    left = [_left(straight, each, w, tuned) for each, w in zip(asked.T, weight.T, strict=True)]
+    left = [_left(standardized, each, w, tuned) for each, w in zip(asked.T, weight.T, strict=True)]
     found = []
     for numbers in tied:
         folds = Folds.of(numbers.codes(problem.X), None, fold, numbers.n_levels)
@@ -79,7 +79,7 @@ def effects_of_values(problem, tied, steps, tuned=TUNED):
 
 
 def _explains(numbers, folds, X, left, weights, tuned):
-    """Whether levels explain enough of what a straight model and the curve of the column leave.
+    """Whether levels explain enough of what a linear model and the curve of the column leave.
 
     The curve may have jumps.
     """
@@ -163,10 +163,10 @@ def _curve(x, n_pieces):
 
 def _left(A, y, weight, tuned):
     """What weighted ridge regression on some columns leaves of y."""
-    share = weight / weight.sum()
-    A = A - share @ A
-    y = y - share @ y
-    gram = A.T @ (A * share[:, None])
+    normalized = weight / weight.sum()
+    A = A - normalized @ A
+    y = y - normalized @ y
+    gram = A.T @ (A * normalized[:, None])
     eigenvalue = max(float(gram.trace()) / max(len(gram), 1), _TINY)  # the mean
     gram.flat[:: len(gram) + 1] += tuned.ties_ridge * eigenvalue
-    return y - A @ np.linalg.solve(gram, A.T @ (share * y))
+    return y - A @ np.linalg.solve(gram, A.T @ (normalized * y))

@@ -60,7 +60,7 @@ class Totals(NamedTuple):
         return problem.loss.scaled(*self.targets.together())
 
 
-def _share(part, total):
+def _normalized(part, total):
     """Weights of the samples of a part, which sum to one over all."""
     if part.weight is None:
         return np.full(part.n, 1.0 / total)
@@ -74,12 +74,12 @@ def size_of(part):
 
 
 def _first(part, total):
-    share = _share(part, total)
-    return column_sums(part.X, share), share @ part.Y.astype(float)
+    normalized = _normalized(part, total)
+    return column_sums(part.X, normalized), normalized @ part.Y.astype(float)
 
 
 def _second(part, total, mean, target):
-    share = _share(part, total)
+    normalized = _normalized(part, total)
     centered = part.Y - target
-    spread = share @ centered, share @ np.square(centered), share @ np.abs(centered)
-    return centered_sums(part.X, share, mean), np.stack(spread)
+    spread = normalized @ centered, normalized @ np.square(centered), normalized @ np.abs(centered)
+    return centered_sums(part.X, normalized, mean), np.stack(spread)

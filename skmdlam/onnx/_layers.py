@@ -61,7 +61,7 @@ def check_network(estimator):
 
 
 def output(g, X, estimator):
-    """Pre-activations of the output layer, what the network says of inputs X."""
+    """Pre-activations of the output layer for inputs X."""
     z = X
     for layer in range(len(estimator.coefs_)):
         z = _layer(g, z, estimator, layer)

@@ -40,7 +40,7 @@ def test_the_ratio_goes_with_the_strength(strengths):
     assert row["column_alpha"] == pytest.approx(expected)
     assert found[60, "12"]["column_alpha"] == 12.0
     assert found[60, "linear"]["column_alpha"] is None
-    assert found[60, "adam, stopped early"]["test"] > -1.0  # its targets are standardised
+    assert found[60, "adam, stopped early"]["test"] > -1.0  # its targets are standardized
 
 
 @pytest.mark.slow

@@ -21,10 +21,18 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 import skmdlam
-from skmdlam import MDLAMClassifier, MDLAMRegressor, Relaxed
+from skmdlam import MDLAMClassifier, MDLAMRegressor, PiecewiseLinearEncoder, Relaxed
 from skmdlam.activations import LeakyReLU
 from skmdlam.losses import Quantile
 from skmdlam.penalties import ElasticNet
+
+
+def with_categories(X):
+    """Put missing values into the second column, and categories into the third."""
+    X = X.copy()
+    X[::7, 1] = np.nan
+    X[:, 2] = np.digitize(X[:, 2], [-0.5, 0.5])
+    return X
 
 
 def estimators(X, classes, values):
@@ -55,6 +63,14 @@ def estimators(X, classes, values):
             "stream": MDLAMClassifier(**few).partial_fit(X, classes, classes=[0, 1, 2]),
             "stream of numbers": MDLAMRegressor(**few).fit(X, values).partial_fit(X, values),
             "poisson": MDLAMRegressor(**few, loss="poisson").fit(X, np.exp(values)),
+            "encoded": MDLAMRegressor(**few, encoding=PiecewiseLinearEncoder(n_bins=3)).fit(
+                X, values
+            ),
+            "categories and gaps": MDLAMClassifier(**few, categorical_features=[2]).fit(
+                with_categories(X), classes
+            ),
+            "networks": MDLAMRegressor(**few, n_networks=2, calibrate=True).fit(X, values),
+            "no hidden layer": MDLAMRegressor(**few | {"hidden_layer_sizes": ()}).fit(X, values),
             "not fitted": MDLAMClassifier(alpha=0.5),
         }
 
@@ -143,9 +159,10 @@ def main():
     for name, estimator in estimators(X, classes, values).items():
         said = {}
         if hasattr(estimator, "coefs_"):
+            seen = with_categories(X) if name == "categories and gaps" else X
             for method in ("predict", "predict_proba", "transform"):
                 if hasattr(estimator, method):
-                    said[method] = getattr(estimator, method)(X)
+                    said[method] = getattr(estimator, method)(seen)
         # A pickle each: one that is refused does not keep the others from being loaded.
         stored[name] = pickle.dumps(estimator, protocol=4), said
     write("stored", (X, stored))

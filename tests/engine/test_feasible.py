@@ -151,7 +151,7 @@ def test_strengths_are_in_the_size_of_the_loss():
     found = Feasible().estimate_regularization(problem, scaling, lambda rows: X[rows], target)
     noise = noise_of(X, target, outlier_threshold=scaling.loss.delta)
     # Two outputs whose gradient is the sign of the residual, nearly.
-    expected = 2.0 * 2.0 * noise.share * np.sqrt(len(X) * noise.ratio)
+    expected = 2.0 * 2.0 * noise.fraction * np.sqrt(len(X) * noise.ratio)
     assert found.upper_alpha == pytest.approx(expected, rel=0.02)
 
 

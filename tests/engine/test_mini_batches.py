@@ -588,7 +588,7 @@ def test_never_dense_is_the_same(settings, form):
         found.append([*coefs, *intercepts, records[-1].loss])
     if form == "sketched":
         assert isinstance(run.step.network.first, LazyInputLayer) == (
-            run.step.prepared.input.along is not None
+            run.step.prepared.input.projections is not None
         )
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-6)

@@ -6,7 +6,7 @@ from sklearn.datasets import make_classification, make_friedman1
 from sklearn.preprocessing import scale
 
 from skmdlam import Feasible, MDLAMClassifier, MDLAMRegressor
-from skmdlam.engine.priced import PricedRows, UntilStall
+from skmdlam.engine.priced import AdaptivePenalty, UntilStall
 from skmdlam.engine.records import Record
 from skmdlam.penalties import L1, ElasticNet, GroupLasso, Penalty
 
@@ -23,14 +23,14 @@ def fitted(X, y, penalty, **options):
     return MDLAMRegressor(hidden_layer_sizes=(20,), penalty=penalty, **options).fit(X, y)
 
 
-class TestPricedRows:
+class TestAdaptivePenalty:
     rng = np.random.default_rng(0)
     W0 = rng.normal(size=(4, 3)) * np.array([[1.0], [10.0], [0.1], [5.0]])
     units = np.array([[1.0], [0.1], [10.0], [0.2]])
 
     @pytest.mark.parametrize("penalty", PENALTIES)
     def test_each_row_pays_the_price_at_its_size(self, penalty):
-        priced = PricedRows(penalty, self.W0, self.units, 0.7)
+        priced = AdaptivePenalty(penalty, self.W0, self.units, 0.7)
         assert priced.value(self.W0) == pytest.approx(4 * 0.7)
         without = self.W0.copy()
         without[2] = 0.0
@@ -39,7 +39,7 @@ class TestPricedRows:
     @pytest.mark.parametrize("penalty", PENALTIES)
     def test_prox_is_a_minimizer(self, penalty):
         """Nowhere around it, nor in steps of its own for each row, is the objective lower."""
-        priced = PricedRows(penalty, self.W0, self.units, 0.7)
+        priced = AdaptivePenalty(penalty, self.W0, self.units, 0.7)
         steps = np.array([[0.1], [3.0], [0.01], [1.0]])
         W = self.rng.normal(size=(4, 3))
 
@@ -55,7 +55,7 @@ class TestPricedRows:
 
     def test_group_is_the_adaptive_lasso(self):
         """Strengths inversely proportional to the norms of the rows."""
-        priced = PricedRows(GroupLasso(), self.W0, self.units, 0.7)
+        priced = AdaptivePenalty(GroupLasso(), self.W0, self.units, 0.7)
         W = self.rng.normal(size=(4, 3))
         norms, old = (np.linalg.norm(A, axis=1) for A in (W, self.W0))
         assert priced.value(W) == pytest.approx(0.7 * np.sum(norms / old))
@@ -63,10 +63,10 @@ class TestPricedRows:
     def test_rows_without_weights(self):
         """Zero, constant or both: prices are finite, and small rows are not free."""
         W0 = np.array([[1.0, 1.0], [0.0, 0.0], [1e-9, 0.0], [0.0, 0.0]])
-        priced = PricedRows(L1(), W0, np.array([[1.0], [1.0], [1.0], [0.0]]), 1.0)
+        priced = AdaptivePenalty(L1(), W0, np.array([[1.0], [1.0], [1.0], [0.0]]), 1.0)
         assert priced.value(W0) < 1.01
         assert np.isfinite(priced.value(np.ones((4, 2))))
-        nothing = PricedRows(L1(), np.zeros((2, 2)), np.zeros((2, 1)), 1.0)
+        nothing = AdaptivePenalty(L1(), np.zeros((2, 2)), np.zeros((2, 1)), 1.0)
         assert nothing.value(np.zeros((2, 2))) == 0.0 and np.isfinite(nothing.value(np.eye(2)))
 
     def test_a_penalty_that_is_no_sum_over_rows(self):
@@ -77,7 +77,7 @@ class TestPricedRows:
             def prox(self, W, t):
                 return GroupLasso().prox(W.T, t).T
 
-        priced = PricedRows(Columns(), self.W0, np.ones((4, 1)), 0.7)
+        priced = AdaptivePenalty(Columns(), self.W0, np.ones((4, 1)), 0.7)
         assert priced.value(self.W0) == pytest.approx(4 * 0.7)
         X, y = friedman(100, 0)
         assert fitted(X, y, Columns()).score(X, y) > 0.5

@@ -22,12 +22,12 @@ def test_sums_do_not_depend_on_the_blocks(data, block_rows, sparse, weighted):
     rows = Rows(len(A), weight if weighted else None, block_rows=block_rows)
     X = sp.csr_array(A) if sparse else A
     mean = s @ A / s.sum()
-    centred = A - mean
+    centered = A - mean
     assert rows.total == pytest.approx(s.sum())
     np.testing.assert_allclose(rows.mean(X), mean, rtol=1e-12)
     np.testing.assert_allclose(rows.cross(X, B), A.T @ (s[:, None] * B), rtol=1e-12)
     np.testing.assert_allclose(
-        rows.gram(X, mean), centred.T @ (s[:, None] * centred), rtol=1e-9, atol=1e-9
+        rows.gram(X, mean), centered.T @ (s[:, None] * centered), rtol=1e-9, atol=1e-9
     )
     assert rows.squared_norm(B) == pytest.approx(s @ (B**2).sum(axis=1))
     assert rows.sum(B[:, 0]) == pytest.approx(s @ B[:, 0])

@@ -51,8 +51,8 @@ def column_alpha_of(*args):
     return estimate_of(*args).column_alpha
 
 
-def noise_share(*args, **kwargs):
-    return noise_of(*args, **kwargs).share
+def noise_fraction(*args, **kwargs):
+    return noise_of(*args, **kwargs).fraction
 
 
 def repeated(n, rng):
@@ -63,18 +63,18 @@ def repeated(n, rng):
 
 class TestNoiseShare:
     @pytest.mark.parametrize("noise", [0.0, 0.3, 1.0, 3.0])
-    def test_near_the_true_share(self, noise):
-        shares = [noise_share(*data(n=400, noise=noise, seed=seed)) for seed in range(5)]
+    def test_near_the_true_fraction(self, noise):
+        shares = [noise_fraction(*data(n=400, noise=noise, seed=seed)) for seed in range(5)]
         truth = noise**2 / (1.0 + noise**2)
         # What so few samples cannot resolve comes on top.
         assert truth - 0.05 < np.mean(shares) < truth + 0.15
 
     def test_falls_with_the_number_of_samples(self):
-        assert noise_share(*data(n=400)) < noise_share(*data(n=50))
+        assert noise_fraction(*data(n=400)) < noise_fraction(*data(n=50))
 
     def test_extrapolates_to_samples_that_are_not_shown(self):
         X, Y = data(n=200, noise=0.5)
-        assert 0.05 < noise_share(X, Y, total=10_000) < noise_share(X, Y)
+        assert 0.05 < noise_fraction(X, Y, total=10_000) < noise_fraction(X, Y)
 
     @pytest.mark.parametrize("threshold", [0.0, np.inf])
     @pytest.mark.parametrize("outputs", [1, 3])
@@ -92,19 +92,19 @@ class TestNoiseShare:
     def test_equal_inputs_with_other_targets_are_no_copies(self):
         """They contradict each other: all is noise, where one half alone is none."""
         X, Y = data(n=50)
-        assert noise_share(X, Y) < 0.5
-        assert noise_share(np.vstack([X, X]), np.vstack([Y, -Y])) > 0.95
+        assert noise_fraction(X, Y) < 0.5
+        assert noise_fraction(np.vstack([X, X]), np.vstack([Y, -Y])) > 0.95
 
     def test_outliers_are_no_noise_to_a_bounded_loss(self):
         """With one target in ten far off, what is left is the noise of the others, nearly."""
         clean, plain, bounded = [], [], []
         for seed in range(5):
             X, Y = data(n=400, noise=0.3, seed=seed)
-            clean.append(noise_share(X, Y, outlier_threshold=0.0))
+            clean.append(noise_fraction(X, Y, outlier_threshold=0.0))
             wrong = np.random.default_rng(seed + 100).random((400, 1)) < 0.1
             Y = Y + 8.0 * wrong
-            plain.append(noise_share(X, Y))
-            bounded.append(noise_share(X, Y, outlier_threshold=0.0))
+            plain.append(noise_fraction(X, Y))
+            bounded.append(noise_fraction(X, Y, outlier_threshold=0.0))
         assert np.mean(plain) > 0.8
         assert np.mean(bounded) < np.mean(clean) + 0.15
 
@@ -169,7 +169,7 @@ class TestNoiseRatio:
         rough = np.sign(X).prod(axis=1, keepdims=True)
         smooth = X[:, :1] + 1.2 * noise
         rough, smooth = (noise_of(X, Y / Y.std()) for Y in (rough, smooth))
-        assert 0.5 < rough.share / smooth.share < 2.0
+        assert 0.5 < rough.fraction / smooth.fraction < 2.0
         assert rough.ratio < 0.2 * smooth.ratio
 
     def test_moves_with_the_data(self):
@@ -283,7 +283,7 @@ class TestAutomaticUpperAlpha:
             noise = noise_of(X, y / y.mean(), total=400)
             V = y.var() / y.mean() ** 2
             assert pytest.approx(1 / mean, rel=0.2) == V
-            expected = 2.0 * V * noise.share * np.sqrt(400 * min(noise.ratio, 3.0))
+            expected = 2.0 * V * noise.fraction * np.sqrt(400 * min(noise.ratio, 3.0))
             expected *= max(V, 1.0) ** (1 / 3)  # of few events less averages out
             assert found.upper_alpha == pytest.approx(expected, rel=1e-6)
             rule = max(2.5 * 0.4**0.2 * min(noise.ratio, 1) ** 2, 0.75)
@@ -435,7 +435,7 @@ class TestBlocks:
         found = _mean_noise(Noise(*pair) for pair in ((0.2, 0.1), (0.3, 1.6), (1.0, np.nan)))
         assert found == pytest.approx((0.5, 0.4))
         found = _mean_noise([Noise(1.0, np.nan), Noise(0.6, np.nan)])
-        assert found.share == pytest.approx(0.8) and np.isnan(found.ratio)
+        assert found.fraction == pytest.approx(0.8) and np.isnan(found.ratio)
         assert _mean_noise([Noise(0.25, 7.0)]) == pytest.approx((0.25, 7.0))
 
     def test_rows_are_asked_for_once(self):
@@ -480,7 +480,7 @@ class TestByHand:
         p = share @ y[:, 0]
         assert found.ratio == pytest.approx(ratio, rel=1e-9)
         assert found.activity_alpha == 1.0
-        expected = 2.0 * p * (1 - p) * np.mean([noise.share for noise in noises])
+        expected = 2.0 * p * (1 - p) * np.mean([noise.fraction for noise in noises])
         assert found.upper_alpha == pytest.approx(
             expected * np.sqrt(min(total, 2000) * min(ratio, 3)), rel=1e-9
         )
@@ -527,7 +527,7 @@ class TestByHand:
             grown = values * total / 60
             df = np.sum(grown / (grown + e))
             share = e * variance / Y.var(ddof=1) / (1 - df / total)
-            assert noise_of(X, Y, total=total).share == pytest.approx(share, rel=1e-6)
+            assert noise_of(X, Y, total=total).fraction == pytest.approx(share, rel=1e-6)
 
     def test_outliers_are_pulled_in_to_where_the_others_end(self):
         """Huber's pseudo-values: 1.345 deviations of the middle half, or the loss's threshold."""

@@ -37,7 +37,7 @@ def layers_of(*, size=12, momentum=0.9, weighted=True, last=False, power=1e-6, d
     columns = Columns.of(*column_moments(X, share), len(X), len(X), X.dtype)
     basis = basis_of(X, columns, share, np.dtype(dtype), np.random.RandomState(0), limits=limits)
     dense, sparse = DenseInput(X, basis), SparseInput(sp.csr_array(X), basis, limits)
-    assert sparse.along.shape[1] == size + 2
+    assert sparse.projections.shape[1] == size + 2
     counts = row_weights(dense.norms, float(dense.norms.mean()), dtype) if weighted else None
     V = 0.1 * np.random.default_rng(1).standard_normal((X.shape[1] + 1, 3)).astype(dtype)
     made = []

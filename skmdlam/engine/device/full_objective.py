@@ -133,12 +133,12 @@ class FullObjectiveOnDevice(FullObjective):
         U, z, a = self._forward(V, rows)
         output, y = (f.cast(part, np.float64) for part in (z[-1], self._Y[rows]))
         diagonal, factor = self._loss_on.curvature(output, y)
-        share = self._share(rows, diagonal, factor, curvature_share)
-        root = f.sqrt(f.cast(share, self.dtype))[:, None]
-        M = f.eye(output.shape[1], np.float64) * (share @ diagonal)
+        weights = self._curvature_weights(rows, diagonal, factor, curvature_share)
+        root = f.sqrt(f.cast(weights, self.dtype))[:, None]
+        M = f.eye(output.shape[1], np.float64) * (weights @ diagonal)
         if factor is not None:
-            M = M - f.transposed(factor * share[:, None]) @ factor
-        parts, narrow = [M], f.cast(share, self.dtype)
+            M = M - f.transposed(factor * weights[:, None]) @ factor
+        parts, narrow = [M], f.cast(weights, self.dtype)
         for layer, is_whole in enumerate(whole):
             A = a[layer - 1] if layer > 0 else U[:, :-1]
             if is_whole:
@@ -148,7 +148,7 @@ class FullObjectiveOnDevice(FullObjective):
                 parts.append(_gram(f, slope + 0.0 * A, root))
         return [f.cast(part, np.float64) for part in parts]
 
-    def _share(self, rows, diagonal, factor, curvature_share):
+    def _curvature_weights(self, rows, diagonal, factor, curvature_share):
         """Weights of some rows, more for those of a curved loss; that of a block of rows stays."""
         f = self.f
         curvature = diagonal.sum(-1)
@@ -156,12 +156,12 @@ class FullObjectiveOnDevice(FullObjective):
             curvature = curvature - (factor * factor).sum(-1)
         m, block = curvature.shape[0], self._block_rows()
         if self._weight is None:
-            share = f.ones((m,), np.float64)
+            weights = f.ones((m,), np.float64)
         else:
-            share = f.cast(self._weight[rows][:, 0], np.float64)
+            weights = f.cast(self._weight[rows][:, 0], np.float64)
         rest = f.zeros((-m % block,), np.float64)
         by_block, curved = (
-            f.join([part, rest], 0).reshape(-1, block) for part in (share, curvature)
+            f.join([part, rest], 0).reshape(-1, block) for part in (weights, curvature)
         )
         scale = by_block.sum(-1) / (by_block * curved).sum(-1)
         curved = curved * scale[:, None]

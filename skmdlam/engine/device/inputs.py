@@ -155,10 +155,10 @@ class CoordinatesOn:
         """Coordinates of some samples, shape (m, r + 1)."""
         f = self._f
         x = (f.cast(x, np.float64) - self._mean) * self._inverse_std
-        x = along = f.cast(x, self._working)
+        x = projected = f.cast(x, self._working)
         for factor in self._factors:
-            along = along @ factor
-        u = f.cast(along if self._bulk is None else self._bulk * x + along, self._dtype)
+            projected = projected @ factor
+        u = f.cast(projected if self._bulk is None else self._bulk * x + projected, self._dtype)
         return f.join([u, f.ones((u.shape[0], 1), self._dtype)], 1)
 
 

@@ -242,7 +242,7 @@ class _Quantile(Loss):
         return (1.0 - self._q) * self.f.cast(z > y, dtype) - self._q * self.f.cast(z < y, dtype)
 
     def output_step(self, z, y, rho, length):
-        return _towards(self.f, y - z, -(1.0 - self._q) / rho, self._q / rho) * length
+        return _toward(self.f, y - z, -(1.0 - self._q) / rho, self._q / rho) * length
 
 
 class _AbsoluteError(Loss):
@@ -253,10 +253,10 @@ class _AbsoluteError(Loss):
         return self.f.sign(z - y)
 
     def output_step(self, z, y, rho, length):
-        return _towards(self.f, y - z, -1.0 / rho, 1.0 / rho) * length
+        return _toward(self.f, y - z, -1.0 / rho, 1.0 / rho) * length
 
 
-def _towards(f, move, low, high):
+def _toward(f, move, low, high):
     """A move no longer than this, numbers or arrays."""
     low, high = low + 0.0 * move, high + 0.0 * move
     return f.minimum(f.maximum(move, low), high)
@@ -278,7 +278,7 @@ class _Huber(Loss):
     def output_step(self, z, y, rho, length):
         # In the parabola residual / (1 + rho), on the lines delta / rho.
         residual = (y - z) / (1.0 + rho)
-        return _towards(self.f, residual, -self._delta / rho, self._delta / rho) * length
+        return _toward(self.f, residual, -self._delta / rho, self._delta / rho) * length
 
     def price(self, rho):
         return rho + 1.0

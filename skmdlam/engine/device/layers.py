@@ -133,7 +133,7 @@ class DeviceLayer:
             getattr(self, name)[network] = 0.0
 
     def propose(self, a, D):
-        """The least-squares step towards ``z + D``, and what it promises, of shape (1, k, 1, 1)."""
+        """The least-squares step toward ``z + D``, and what it promises, of shape (1, k, 1, 1)."""
         right = self.f.transposed(a) @ D
         step = right if self.first else self.inverse @ right
         return step, self.f.total(step * right, (-2, -1))[None, :, None, None]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..inputs.basis import LARGEST_CHARGE
+from ..inputs.basis import LARGEST_COLUMN_RIDGE
 
 
 class DevicePenalties:
@@ -84,17 +84,19 @@ class DevicePenalties:
         """That of the first layer, in uncorrelated coordinates."""
         f, terms, layer = self._f, self.terms, self.state[0]
         W = layer.V[self.network, :-1]
-        charge = float(length * ridge) * self._inverse_variance
+        column_ridge = float(length * ridge) * self._inverse_variance
         if terms.column_alpha > 0:
             standard = f.cast(self._rotation @ W, np.float64)
-            charge = charge + terms.column_ridge((standard * standard).sum(-1), float(length))
-        charge = f.cast(f.clip(charge, None, LARGEST_CHARGE), layer.dtype)
+            column_ridge = column_ridge + terms.column_ridge(
+                (standard * standard).sum(-1), float(length)
+            )
+        column_ridge = f.cast(f.clip(column_ridge, None, LARGEST_COLUMN_RIDGE), layer.dtype)
         diagonal = f.cast(1.0 + variance * self._variance, layer.dtype)
         if terms.column_alpha == 0 and ridge == 0:
             layer.V[self.network, :-1] = W / diagonal[:, None]
             return
         S = self._rotation
-        system = f.transposed(S) @ (charge[:, None] * S)
+        system = f.transposed(S) @ (column_ridge[:, None] * S)
         identity = f.eye(W.shape[0], layer.dtype)
         layer.V[self.network, :-1] = _solved(f, system + diagonal[:, None] * identity, W)
 

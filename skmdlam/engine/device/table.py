@@ -56,18 +56,18 @@ class Table:
         high = self.numerics.host(self.numerics.largest(self.array, axis))
         return high if keepdims else high[0]
 
-    def column_moments(self, share):
+    def column_moments(self, normalized):
         """Mean and standard deviation of each column, see :func:`..moments.column_moments`."""
         f, d = self.numerics, self.shape[1]
-        share = f.array(share)
+        normalized = f.array(normalized)
         step = max(1, _NUMBERS // max(d, 1))
         blocks = [slice(a, a + step) for a in range(0, len(self), step)]
-        mean = sum(share[rows] @ f.cast(self.array[rows], np.float64) for rows in blocks)
+        mean = sum(normalized[rows] @ f.cast(self.array[rows], np.float64) for rows in blocks)
         missing = variance = 0.0
         for rows in blocks:
             x = f.cast(self.array[rows], np.float64) - mean
-            missing = missing + share[rows] @ x
-            variance = variance + share[rows] @ (x * x)
+            missing = missing + normalized[rows] @ x
+            variance = variance + normalized[rows] @ (x * x)
         mean, missing, variance = (f.host(each) for each in (mean, missing, variance))
         return mean + missing, np.sqrt(np.maximum(variance - missing**2, 0.0))
 

@@ -12,7 +12,7 @@ _SMALLEST_VARIANCE = 1e-6
 # Factors of a change of coordinates above this do not fit into single precision.
 _SINGLE = 1e30
 # A column that costs more than this in the metric is as good as gone; more would cost digits.
-LARGEST_CHARGE = 1e4
+LARGEST_COLUMN_RIDGE = 1e4
 
 
 def not_negligible(values):
@@ -140,8 +140,8 @@ class Basis(Coordinates):
         """``R' G``, the transpose."""
 
     @abstractmethod
-    def _shrink(self, weights, variance, charge):
-        """:meth:`shrink` with the ridge and the columns' penalty as a charge of each column."""
+    def _shrink(self, weights, variance, column_ridge):
+        """:meth:`shrink` with the ridge and the columns' penalty as one ridge for each column."""
 
     def factors(self):
         """How :meth:`coordinates` follow from standardized columns, for other kinds of arrays.
@@ -183,11 +183,11 @@ class Basis(Coordinates):
             solved exactly it never rises.
         """
         with np.errstate(over="ignore"):
-            charge = ridge * self.columns.inverse_variance
+            column_ridge = ridge * self.columns.inverse_variance
         if columns is not None:
-            charge = charge + columns
-        charge = np.minimum(charge, LARGEST_CHARGE).astype(V.dtype)
-        self._shrink(V[:-1], variance, charge)
+            column_ridge = column_ridge + columns
+        column_ridge = np.minimum(column_ridge, LARGEST_COLUMN_RIDGE).astype(V.dtype)
+        self._shrink(V[:-1], variance, column_ridge)
 
     def in_weights(self, V):
         """The metric of a step in the weights of X, for the block of a general penalty."""
@@ -201,7 +201,7 @@ class Basis(Coordinates):
         return np.einsum("jk,jk->j", W, W, dtype=float)
 
     def output_variance(self, V):
-        """Variance of what the first layer with these weights says, summed over its units."""
+        """Variance of the pre-activations of the first layer, summed over its units."""
         W = V[:-1].astype(float)
         return float(self.variance @ np.einsum("jk,jk->j", W, W))
 
@@ -253,12 +253,12 @@ class RotatedBasis(Basis):
     def _expand(self, V):
         return self._T @ V
 
-    def _shrink(self, weights, variance, charge):
+    def _shrink(self, weights, variance, column_ridge):
         diagonal = (1.0 + variance * self.variance).astype(weights.dtype)
-        if not charge.any():
+        if not column_ridge.any():
             weights /= diagonal[:, None]
             return
-        system = self._standard.T @ (charge[:, None] * self._standard)
+        system = self._standard.T @ (column_ridge[:, None] * self._standard)
         system.flat[:: self.size + 1] += diagonal
         weights[:] = solve_positive(system, weights)
 
@@ -317,9 +317,9 @@ class SymmetricBasis(Basis):
 
     def coordinates(self, x):
         x = self.columns.standardized(x).astype(self._turn.dtype, copy=False)
-        along = (x @ self._turn) @ self._back
+        leading_part = (x @ self._turn) @ self._back
         x *= self.bulk
-        x += along
+        x += leading_part
         return x
 
     def factors(self):
@@ -344,44 +344,46 @@ class SymmetricBasis(Basis):
         W *= self.columns.inverse_std[:, None]
         return W
 
-    def _shrink(self, weights, variance, charge):
-        if self._exact and charge.any():
-            weights[:] = self._shrink_exactly(weights, variance, charge)
+    def _shrink(self, weights, variance, column_ridge):
+        if self._exact and column_ridge.any():
+            weights[:] = self._shrink_exactly(weights, variance, column_ridge)
             return
         shrunk = 1.0 / (1.0 + variance * self.variance)
         shrunk_bulk = 1.0 / (1.0 + variance * self._variance_bulk)
-        along = (self.vectors.T @ weights) * (shrunk - shrunk_bulk)[:, None]
-        weights[:] = shrunk_bulk * weights.astype(float) + self.vectors @ along
-        weights /= (1.0 + self.bulk**2 * charge)[:, None].astype(weights.dtype)
+        leading_part = (self.vectors.T @ weights) * (shrunk - shrunk_bulk)[:, None]
+        weights[:] = shrunk_bulk * weights.astype(float) + self.vectors @ leading_part
+        weights /= (1.0 + self.bulk**2 * column_ridge)[:, None].astype(weights.dtype)
 
-    def _shrink_exactly(self, weights, variance, charge):
-        """``argmin over V of ||V - V_0||^2 + variance tr V' S V + ||charge^(1/2) R V||^2``.
+    def _shrink_exactly(self, weights, variance, column_ridge):
+        """``argmin over V of ||V - V_0||^2 + variance tr V' S V + ||column_ridge^(1/2) R V||^2``.
 
         With the form of R the matrix of this problem is a diagonal one plus F K F', where F has
         twice the columns of Q: the inverse by Woodbury's formula, never of a large matrix.
         """
         Q, excess, bulk = self.vectors, self.root - self.bulk, self.bulk
-        charge = charge.astype(float)
-        charged = charge[:, None] * Q
+        column_ridge = column_ridge.astype(float)
+        weighted = column_ridge[:, None] * Q
         r = excess.size
-        diagonal = 1.0 + variance * self._variance_bulk + bulk**2 * charge
+        diagonal = 1.0 + variance * self._variance_bulk + bulk**2 * column_ridge
         K = np.zeros((2 * r, 2 * r))
-        K[:r, :r] = (Q.T @ charged) * excess * excess[:, None]
+        K[:r, :r] = (Q.T @ weighted) * excess * excess[:, None]
         K[:r, :r].flat[:: r + 1] += variance * (self.variance - self._variance_bulk)
         K[:r, r:] = K[r:, :r] = np.diag(bulk * excess)
-        F = np.hstack([Q, charged])
+        F = np.hstack([Q, weighted])
         solved = F / diagonal[:, None]
         start = weights / diagonal[:, None]
         system = K @ (F.T @ solved)
         system.flat[:: 2 * r + 1] += 1.0
-        inside = scipy.linalg.solve(system, K @ (F.T @ start), check_finite=False)
-        return start - solved @ inside
+        coefficients = scipy.linalg.solve(system, K @ (F.T @ start), check_finite=False)
+        return start - solved @ coefficients
 
     def output_variance(self, V):
-        """Variance of what the first layer with these weights says, summed over its units."""
+        """Variance of the pre-activations of the first layer, summed over its units."""
         W = V[:-1].astype(float)
-        along = self.vectors.T @ W
-        leading = (self.variance - self._variance_bulk) @ np.einsum("jk,jk->j", along, along)
+        projected = self.vectors.T @ W
+        leading = (self.variance - self._variance_bulk) @ np.einsum(
+            "jk,jk->j", projected, projected
+        )
         return float(leading + self._variance_bulk * np.vdot(W, W))
 
     def in_weights(self, V):

@@ -13,7 +13,7 @@ from .samples_basis import SamplesBasis
 from .sparse import SparseInput
 
 
-def basis_of(X, columns, share, dtype, rng, *, rotate=True, limits=LIMITS):
+def basis_of(X, columns, normalized, dtype, rng, *, rotate=True, limits=LIMITS):
     """The basis for a data set.
 
     Its covariance C is decomposed as it is (*primal*), through the kernel ``Xs Xs'`` when there are
@@ -25,7 +25,7 @@ def basis_of(X, columns, share, dtype, rng, *, rotate=True, limits=LIMITS):
     ----------
     X : ndarray or sparse matrix in CSR format of shape (n, d)
     columns : Columns
-    share : ndarray of shape (n,)
+    normalized : ndarray of shape (n,)
         Weights of the samples, which sum to one.
     dtype : dtype
         Of the coordinates.
@@ -41,18 +41,18 @@ def basis_of(X, columns, share, dtype, rng, *, rotate=True, limits=LIMITS):
     """
     n, d = X.shape
     if not rotate and d <= limits.decomposition:
-        return AxesBasis(columns, dtype, *_primal(X, columns, share, dtype, limits))
+        return AxesBasis(columns, dtype, *_primal(X, columns, normalized, dtype, limits))
     if d <= min(n, limits.decomposition):
-        values, vectors = _primal(X, columns, share, dtype, limits)
+        values, vectors = _primal(X, columns, normalized, dtype, limits)
         if d <= limits.rotation:
             return RotatedBasis(columns, dtype, values, vectors)
         return _leading(columns, dtype, values, vectors)
     if rotate and n <= limits.decomposition:
         if stays_sparse(X, d, limits):
-            return _of_samples(X, columns, share, dtype, limits)
-        return RotatedBasis(columns, dtype, *_dual(X[:], columns, share))
+            return _of_samples(X, columns, normalized, dtype, limits)
+        return RotatedBasis(columns, dtype, *_dual(X[:], columns, normalized))
     size = min(limits.sketch, d, most_directions(X, limits) if stays_sparse(X, d, limits) else d)
-    return _sketched(X, columns, share, dtype, rng, size, limits)
+    return _sketched(X, columns, normalized, dtype, rng, size, limits)
 
 
 def stays_sparse(X, size, limits=LIMITS):
@@ -67,7 +67,7 @@ def most_directions(X, limits=LIMITS):
     return min(by_columns, max(limits.small, limits.entries * X.nnz) // n)
 
 
-def _primal(X, columns, share, dtype, limits):
+def _primal(X, columns, normalized, dtype, limits):
     n, d = X.shape
     covariance, total = np.zeros((d, d)), 0.0
     # A part of very many rows, in short runs from all over, says enough of a covariance.
@@ -75,10 +75,10 @@ def _primal(X, columns, share, dtype, limits):
     enough = max(enough, limits.covariance_ratio * d)
     for rows in chunks(n, d, limits.transformed)[:: max(1, n // enough)]:
         x = columns.standardized(X[rows])
-        x *= np.sqrt(share[rows])[:, None]
+        x *= np.sqrt(normalized[rows])[:, None]
         x = x.astype(dtype, copy=False)
         covariance += x.T @ x
-        total += share[rows].sum()
+        total += normalized[rows].sum()
     covariance /= total
     return scipy.linalg.eigh(covariance, overwrite_a=True, check_finite=False)
 
@@ -93,20 +93,20 @@ def _leading(columns, dtype, values, vectors):
     return LeadingBasis(columns, dtype, values, vectors, bulk, total, exact=True)
 
 
-def _dual(X, columns, share):
-    x = columns.standardized(X) * np.sqrt(share)[:, None]
+def _dual(X, columns, normalized):
+    x = columns.standardized(X) * np.sqrt(normalized)[:, None]
     values, vectors = scipy.linalg.eigh(x @ x.T, overwrite_a=True, check_finite=False)
     keep = not_negligible(values)
     return values[keep], x.T @ (vectors[:, keep] / np.sqrt(values[keep]))
 
 
-def _of_samples(X, columns, share, dtype, limits):
+def _of_samples(X, columns, normalized, dtype, limits):
     """The dual form of a large sparse X: nothing of samples times columns is stored."""
     X = columns.scaled(X, float)
     center = columns.inverse_std * columns.mean
-    along, root = X @ center, np.sqrt(share)
+    on_center, root = X @ center, np.sqrt(normalized)
     kernel = (X @ X.T).toarray()
-    kernel += float(center @ center) - along - along[:, None]
+    kernel += float(center @ center) - on_center - on_center[:, None]
     kernel *= root * root[:, None]
     values, vectors = scipy.linalg.eigh(kernel, overwrite_a=True, check_finite=False)
     keep = not_negligible(values)
@@ -115,7 +115,7 @@ def _of_samples(X, columns, share, dtype, limits):
     return SamplesBasis(columns, dtype, X, values, combinations, limits)
 
 
-def _sketched(X, columns, share, dtype, rng, size, limits):
+def _sketched(X, columns, normalized, dtype, rng, size, limits):
     """Exact in the leading directions Q of C, one number for all others."""
     d, n_varying = X.shape[1], columns.n_varying
     if size == 0:
@@ -123,7 +123,7 @@ def _sketched(X, columns, share, dtype, rng, size, limits):
     Q = rng.standard_normal((d, size))
     for _ in range(limits.sketch_rounds + 1):
         Q, _ = scipy.linalg.qr(Q, mode="economic", overwrite_a=True, check_finite=False)
-        image, small = _moments_along(X, columns, Q, share)
+        image, small = _projected_moments(X, columns, Q, normalized)
         Q_last, Q = Q, image
     values, vectors = scipy.linalg.eigh(small, check_finite=False)
     keep = not_negligible(values)
@@ -133,7 +133,7 @@ def _sketched(X, columns, share, dtype, rng, size, limits):
     return LeadingBasis(columns, dtype, values, vectors, bulk, total)
 
 
-def _moments_along(X, columns, Q, share):
+def _projected_moments(X, columns, Q, normalized):
     """``C Q`` and ``Q' C Q``; a sparse X is never centered, nor stored dense."""
     n, (d, size) = X.shape[0], Q.shape
     sparse, center = sp.issparse(X), 0.0
@@ -147,7 +147,7 @@ def _moments_along(X, columns, Q, share):
         weighted = s[:, None] * part
         return x.T @ weighted, part.T @ weighted, weighted.sum(axis=0)
 
-    image, small, total = in_blocks(n, share, 1 if sparse else d).reduce(block, X)
+    image, small, total = in_blocks(n, normalized, 1 if sparse else d).reduce(block, X)
     if sparse:
         for column in range(size):  # one at a time: a copy of the image is what is large here
             image[:, column] -= total[column] * columns.mean

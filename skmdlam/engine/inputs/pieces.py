@@ -48,13 +48,13 @@ class Curve:
         A value takes one piece at most, however many samples share it: it counts as if it had
         ``1 / n_pieces`` of the weight.
         """
-        values, share = _distinct(x, weight)
+        values, weights = _distinct(x, weight)
         if values.size <= 2:
             return None
         if values.size <= n_pieces + 1:
             return cls(values, np.linspace(0.0, 1.0, values.size), values)
-        share = _at_most(share, n_pieces)
-        ranks = np.cumsum(share) - 0.5 * share
+        weights = _at_most(weights, n_pieces)
+        ranks = np.cumsum(weights) - 0.5 * weights
         ranks = (ranks - ranks[0]) / (ranks[-1] - ranks[0])
         if values.size > resolution:
             kept = np.searchsorted(ranks, np.linspace(0.0, 1.0, resolution))
@@ -78,7 +78,7 @@ def _varies(x, weight):
 def _distinct(x, weight):
     """Distinct values of a column, increasing, and their shares of the weight."""
     values, group = np.unique(x, return_inverse=True)
-    share = np.bincount(group.ravel(), weight, values.size)
+    weights = np.bincount(group.ravel(), weight, values.size)
     # What is apart by rounding only is one value.
     size = np.maximum(np.abs(values[1:]), np.abs(values[:-1]))
     ulp = np.finfo(values.dtype).eps * size
@@ -88,20 +88,20 @@ def _distinct(x, weight):
     long = values[ends] - values[first] > _CHAIN * np.r_[0.0, ulp][ends]
     if long.any():
         first = np.flatnonzero(np.r_[True, apart | np.repeat(long, ends - first + 1)[1:]])
-    return values[first].astype(float), np.add.reduceat(share, first) / share.sum()
+    return values[first].astype(float), np.add.reduceat(weights, first) / weights.sum()
 
 
-def _at_most(share, n_parts):
+def _at_most(weights, n_parts):
     """Shares of a total of which none is more than one of so many parts, as little changed.
 
     There are more of them than parts.
     """
-    largest = np.sort(share)[::-1][:n_parts]
-    rest = share.sum() - np.cumsum(largest)
+    largest = np.sort(weights)[::-1][:n_parts]
+    rest = weights.sum() - np.cumsum(largest)
     # With the k largest cut to c, all together are n_parts times c.
-    limits = np.r_[share.sum() / n_parts, rest[:-1] / (n_parts - np.arange(1, n_parts))]
+    limits = np.r_[weights.sum() / n_parts, rest[:-1] / (n_parts - np.arange(1, n_parts))]
     limit = limits[np.argmax(largest <= limits)] if (largest <= limits).any() else limits[-1]
-    return np.minimum(share, limit)
+    return np.minimum(weights, limit)
 
 
 class Pieces:
@@ -209,12 +209,12 @@ class Pieces:
             numbers[:] = False
         curves = [None] * X.shape[1]
         for column in np.flatnonzero(numbers):
-            x, share = X[:, column], weight
+            x, kept_weight = X[:, column], weight
             if kinds is not None and kinds.gaps[column]:
                 present = ~np.isnan(x)
-                x, share = x[present], weight[present]
-            if share.sum() > 0 and _varies(x, share):
-                curves[column] = Curve.of(x, share, n_pieces)
+                x, kept_weight = x[present], weight[present]
+            if kept_weight.sum() > 0 and _varies(x, kept_weight):
+                curves[column] = Curve.of(x, kept_weight, n_pieces)
         return cls(curves, kinds=kinds, **options)
 
     @property

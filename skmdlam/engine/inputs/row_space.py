@@ -46,17 +46,17 @@ class RowSpace:
             coordinates = R.T
             self._expand_rows = lambda V: Q @ V
             project = lambda V: Q.T @ V  # noqa: E731
-        inside = project(W)
-        outside = W - self._expand_rows(inside)
+        projected = project(W)
+        outside = W - self._expand_rows(projected)
         # Once more: the first projection leaves rounding errors behind.
         correction = project(outside)
-        inside += correction
+        projected += correction
         outside -= self._expand_rows(correction)
         self._outside, rest = scipy.linalg.qr(outside, mode="economic", check_finite=False)
         self._rank = coordinates.shape[1]
         empty = np.zeros((coordinates.shape[0], rest.shape[0]), dtype=X.dtype)
         self.X = np.hstack([coordinates, empty])
-        self.W = np.vstack([inside, rest])
+        self.W = np.vstack([projected, rest])
 
     def expand(self, W):
         """First-layer weights of shape (r + m, n_1) back in the d original coordinates."""

@@ -81,21 +81,23 @@ class SamplesBasis(Basis):
     def _expand(self, V):
         return self.columns.inverse_std[:, None] * self.standard_weights(V)
 
-    def _shrink(self, weights, variance, charge):
-        """By conjugate gradients, that start near the solution for an even charge.
+    def _shrink(self, weights, variance, column_ridge):
+        """By conjugate gradients, that start near the solution for equal ridges.
 
         Each iteration lowers the quadratic function that the solution minimizes: the block of the
         penalties never rises.
         """
         dtype = weights.dtype
         diagonal = (1.0 + variance * self.variance).astype(dtype)[:, None]
-        if not charge.any():
+        if not column_ridge.any():
             weights /= diagonal
             return
-        root, charge = self._factors(dtype)[-1], charge[:, None]
-        even = diagonal + charge.mean() * root[:, None] ** 2
+        root, column_ridge = self._factors(dtype)[-1], column_ridge[:, None]
+        even = diagonal + column_ridge.mean() * root[:, None] ** 2
         weights[:] = conjugate_gradients(
-            lambda V: diagonal * V + self.standard_gradient(charge * self.standard_weights(V)),
+            lambda V: (
+                diagonal * V + self.standard_gradient(column_ridge * self.standard_weights(V))
+            ),
             weights,
             start=weights / even,
             tol=self._limits.cg_tolerance * np.sqrt(np.finfo(dtype).eps),

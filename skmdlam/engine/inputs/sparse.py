@@ -31,7 +31,7 @@ class SparseInput:
         Scaled by D.
     center : ndarray of shape (d,)
         ``D mean``.
-    along : ndarray of shape (n, k + 2) or None
+    projections : ndarray of shape (n, k + 2) or None
         ``[Xs Q, X D center, 1]``; None where it would need more memory than X.
     norms : ndarray of shape (n,)
         ``||u_i||^2``.
@@ -47,29 +47,29 @@ class SparseInput:
         dtype = basis.working_dtype
         if np.abs(self.center).max(initial=0.0) > limits.far_from_zero:
             dtype = np.dtype(float)  # too far for centering in single precision
-        self.X, self.along = columns.scaled(X, dtype), None
+        self.X, self.projections = columns.scaled(X, dtype), None
         n, affordable = X.shape[0], max(limits.small, limits.entries * X.nnz)
         if basis.leading is not None and n * basis.leading.shape[1] <= affordable:
-            self._look_along(basis)
+            self._project(basis)
         else:
             self.norms = np.empty(n)
             for rows in chunks(n, X.shape[1], limits.transformed):
                 u = basis.coordinates(X[rows])
                 self.norms[rows] = np.einsum("ij,ij->i", u, u)
 
-    def _look_along(self, basis):
+    def _project(self, basis):
         n, Q = self.X.shape[0], basis.leading
-        self.along = np.ones((n, Q.shape[1] + 2), self.X.dtype)
+        self.projections = np.ones((n, Q.shape[1] + 2), self.X.dtype)
         squares = np.empty(n)
-        inside, square = self.center @ Q, float(self.center @ self.center)
+        center_projection, square = self.center @ Q, float(self.center @ self.center)
         for rows in chunks(n):
             x = self.X[rows].astype(float)
             h = x @ self.center
-            self.along[rows, :-2] = x @ Q - inside
-            self.along[rows, -2] = h
+            self.projections[rows, :-2] = x @ Q - center_projection
+            self.projections[rows, -2] = h
             squares[rows] = x.multiply(x).sum(axis=1) - 2 * h + square
         norms = basis.bulk**2 * squares
-        norms += np.square(self.along[:, :-2], dtype=float) @ basis.excess_squared()
+        norms += np.square(self.projections[:, :-2], dtype=float) @ basis.excess_squared()
         self.norms = np.maximum(norms, 0.0)
 
     def take(self, rows, out):
@@ -96,7 +96,7 @@ class SparseInput:
 
     def rotated_samples(self, rows):
         """The same up to a rotation, with far fewer numbers where X has many columns."""
-        if self.along is None:
+        if self.projections is None:
             return self.samples(rows)
         values, vectors = scipy.linalg.eigh(self._gram(rows), check_finite=False)
         return vectors * np.sqrt(np.maximum(values, 0.0))
@@ -108,11 +108,11 @@ class SparseInput:
     def _gram(self, rows):
         """``U U'`` of some samples."""
         x, center = self.X[rows].astype(float), self.center
-        along, h = self.along[rows, :-2].astype(float), x @ center
+        projections, h = self.projections[rows, :-2].astype(float), x @ center
         gram = (x @ x.T).toarray()
         gram += float(center @ center) - h - h[:, None]
         gram *= self.basis.bulk**2
-        return gram + (along * self.basis.excess_squared()) @ along.T
+        return gram + (projections * self.basis.excess_squared()) @ projections.T
 
 
 @dataclass(frozen=True)

@@ -110,10 +110,10 @@ class RunningAverage(Judge):
         losses = np.array([*losses, self._objective.per_sample()])
         losses[1] -= self._saved(penalty)
         means = losses @ weight / weight.sum()
-        share = n / (now["followed"] + n)
-        share = max(share, 1.0 - np.exp(-n / tuned.stream_followed))
+        rate = n / (now["followed"] + n)
+        rate = max(rate, 1.0 - np.exp(-n / tuned.stream_followed))
         now["followed"] += n
-        now["losses"] = now["losses"] + share * (means - now["losses"])
+        now["losses"] = now["losses"] + rate * (means - now["losses"])
         difference = losses[0] - losses[1]
         now["loss_difference"] += float(weight @ difference)
         now["loss_difference_square"] += float(weight @ np.square(difference))

@@ -7,7 +7,7 @@ class Momentum:
     """The weights ``omega_k = (s_k - 1) / s_{k+1}`` of the extrapolation.
 
     ``s_1 = 1`` and ``s_{k+1} = (1 + sqrt(1 + 4 s_k^2)) / 2``, so the first weight is zero and the
-    weights rise towards one.
+    weights rise toward one.
     """
 
     def __init__(self, *, enabled=True):

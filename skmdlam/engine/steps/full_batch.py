@@ -109,8 +109,8 @@ class LocalSamples:
     def _variance_weight(self):
         if self.tails is None:
             return None
-        share = self.tails.share(self._problem.rows.normalized())
-        return (self.total * share).astype(self._problem.X.dtype)
+        normalized = self.tails.reweighted(self._problem.rows.normalized())
+        return (self.total * normalized).astype(self._problem.X.dtype)
 
     def objective(self, inputs, widths, ridge, activity, columns, like=None):
         """J of these inputs; parameters as for :class:`FullObjective`."""
@@ -172,7 +172,7 @@ def setting_of(
     limits = constants.limits
     samples = LocalSamples(problem, constants) if samples is None else samples
     X, n, width = problem.X, samples.n, coefs[0].shape[1]
-    rows, share, total = problem.rows, problem.rows.normalized(), samples.total
+    rows, normalized, total = problem.rows, problem.rows.normalized(), samples.total
     scaling, columns = samples.scaling.normalized(), samples.columns
     shared = like is not None and like.samples is not None
     inputs = like.samples if shared else scaled_input(X, columns)
@@ -205,7 +205,7 @@ def setting_of(
         else:
             space, coefs[0] = found, found.W[:rank]
             X = np.ascontiguousarray(space.X[:, :rank], dtype=problem.X.dtype)
-            columns = Columns.of(*column_moments(X, share), total, n, X.dtype, limits)
+            columns = Columns.of(*column_moments(X, normalized), total, n, X.dtype, limits)
             inputs, common = scaled_input(X, uniform_columns(columns)), None
     alpha = problem.alpha * (problem.penalty.ridge or 0.0) / scaling.factor
     ridge = [alpha] * len(coefs)

@@ -197,11 +197,11 @@ class Objective(ABC):
 def row_moments(objective, V, weight, x, y):
     """What a block of rows adds to the moments of :meth:`Objective.row_curvature`."""
     z, a = objective.forward(V, x)
-    share = np.ones(len(y)) if weight is None else weight.astype(float)
-    parts = [share @ objective.loss.curvature(z[-1], y)[0]]
+    weights = np.ones(len(y)) if weight is None else weight.astype(float)
+    parts = [weights @ objective.loss.curvature(z[-1], y)[0]]
     for layer, activation in enumerate(objective.activations):
         slope = activation.derivative(z[layer], a[layer][:, :-1])
-        parts += [share @ np.square(a[layer]), share @ np.square(slope)]
+        parts += [weights @ np.square(a[layer]), weights @ np.square(slope)]
     return np.concatenate(parts)
 
 

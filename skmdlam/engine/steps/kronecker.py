@@ -125,10 +125,10 @@ class KroneckerPreconditioner:
 
     def _wide_input(self, A, weight, ridge):
         """The same from a few rows, by Woodbury's identity, where a square matrix is too large."""
-        share = np.ones(len(A)) if weight is None else weight.astype(float)
-        share /= share.sum()
-        mean = share @ A
-        B = (A - mean) * np.sqrt(share)[:, None]
+        normalized = np.ones(len(A)) if weight is None else weight.astype(float)
+        normalized /= normalized.sum()
+        mean = normalized @ A
+        B = (A - mean) * np.sqrt(normalized)[:, None]
         spread = float(np.vdot(B, B)) / A.shape[1]
         if not np.finfo(float).tiny < spread < np.inf:
             B, spread = np.zeros_like(B), 1.0
@@ -173,23 +173,23 @@ def layer_moments(objective, V, whole, curvature_share, weight, x, y, scale=None
     """
     z, a = objective.forward(V, x)
     diagonal, factor = objective.loss.curvature(z[-1], y)
-    share = np.ones(len(y)) if weight is None else weight.astype(float)
+    weights = np.ones(len(y)) if weight is None else weight.astype(float)
     curvature = total_curvature(diagonal, factor)
-    curvature *= share.sum() / (share @ curvature) if scale is None else scale
+    curvature *= weights.sum() / (weights @ curvature) if scale is None else scale
     if np.isfinite(curvature).all():
-        share = share * (curvature_share * curvature + (1.0 - curvature_share))
-    root = np.sqrt(share).astype(objective.dtype)[:, None]
-    M = np.diag(share @ diagonal)
+        weights = weights * (curvature_share * curvature + (1.0 - curvature_share))
+    root = np.sqrt(weights).astype(objective.dtype)[:, None]
+    M = np.diag(weights @ diagonal)
     if factor is not None:
-        M -= (factor * share[:, None]).T @ factor
+        M -= (factor * weights[:, None]).T @ factor
     parts = [M]
     for layer, is_whole in enumerate(whole):
         if layer > 0:
-            A, scratch = a[layer - 1][:, :-1], objective.scratch(layer - 1, len(share))
+            A, scratch = a[layer - 1][:, :-1], objective.scratch(layer - 1, len(weights))
         elif is_whole:
             A, scratch = objective.inputs.standardized(x), None
         if is_whole:
-            parts += [share @ A, _gram(A, root, scratch)]
+            parts += [weights @ A, _gram(A, root, scratch)]
         if layer > 0:
             slope = objective.activations[layer - 1].derivative(z[layer - 1], A)
             parts.append(_gram(slope, root, scratch))

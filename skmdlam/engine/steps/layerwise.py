@@ -110,7 +110,7 @@ class LayerwiseStep:
         return values
 
     def _move(self, layer, a, D, factor):
-        """V_l: the least-squares step towards z_l + D_l, with momentum."""
+        """V_l: the least-squares step toward z_l + D_l, with momentum."""
         decrease = layer.propose(a, D)
         if decrease is not None:
             length = layer.limit.length(decrease / (factor * factor))

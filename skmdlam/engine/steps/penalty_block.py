@@ -8,7 +8,7 @@ from ..linalg import accelerated_proximal
 class PenaltyBlock:
     """``V <- argmin 1/2 ||V - V_0||_M^2 + length * (penalties of J)``, in place, now and then.
 
-    For the steps since the last time: a step towards less loss and one towards less penalty
+    For the steps since the last time: a step toward less loss and one toward less penalty
     alternate, as in a proximal gradient method, only that several of the first go before one of the
     second.
 

@@ -1,4 +1,4 @@
-"""Full-batch sweeps for penalties with kinks or constraints, each ending in an exact prox."""
+"""Full-batch sweeps for non-smooth penalties and constraints, each ending in an exact prox."""
 
 import numpy as np
 

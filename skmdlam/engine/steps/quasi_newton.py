@@ -49,8 +49,8 @@ class Descent(SweepMethod):
         P_l, Q_l  <-  taken anew every 10 sweeps
 
     J is evaluated with its gradient a block of rows at a time. A trial that does not descend, or
-    is not finite, is shortened; when no length descends gradients from across the kinks are mixed
-    in, and when that does not help either the weights stay what they are.
+    is not finite, is shortened; when no length descends gradients from across the non-smooth points
+    are mixed in, and when that does not help either the weights stay what they are.
 
     Parameters
     ----------
@@ -188,8 +188,8 @@ class Descent(SweepMethod):
             size = float(difference @ image)
             if not (size > 0 and np.isfinite(size)):
                 break
-            share = float(mixture @ image) / size
-            mixture = mixture - min(max(share, 0.0), 1.0) * difference
+            fraction = float(mixture @ image) / size
+            mixture = mixture - min(max(fraction, 0.0), 1.0) * difference
         self.stuck = True
         return refused
 

@@ -73,13 +73,13 @@ class StackedStep:
         output, target, out = values.flat(values.output, Y, values.D_output)
         curvature = loss.output_step(output, target, rhos[0], max(factors) / m, out, scale)
         if min(factors) < max(factors):
-            share = np.divide(factors, max(factors)).astype(out.dtype)
-            values.D_output *= share[:, None, None]
+            relative = np.divide(factors, max(factors)).astype(out.dtype)
+            values.D_output *= relative[:, None, None]
         return [curvature] * k
 
     @staticmethod
     def _move(layer, decreases, factors):
-        """V_l of each: the least-squares step towards z_l + D_l, with momentum."""
+        """V_l of each: the least-squares step toward z_l + D_l, with momentum."""
         layer.commit(
             [
                 None if decrease is None else one.limit.length(decrease / (factor * factor))

@@ -35,7 +35,7 @@ def case(size=20, *, dtype=float, far=False, **limited):
 def test_products_and_lengths_are_those_of_the_coordinates(size, far):
     held, u, basis = case(size, far=far)
     assert not held.dense and held.view(slice(0, 3)) is None
-    assert held.along.shape == (120, size + 2)
+    assert held.projections.shape == (120, size + 2)
     rng = np.random.default_rng(1)
     scale = np.abs(u).max()
     V = rng.standard_normal((61, 3))
@@ -58,17 +58,19 @@ def test_products_and_lengths_are_those_of_the_coordinates(size, far):
     rotated = held.rotated_samples(rows)
     assert rotated.shape == (rows.size, rows.size)
     np.testing.assert_allclose(rotated @ rotated.T, u[rows] @ u[rows].T, atol=rounding + 1e-9)
-    np.testing.assert_array_equal(held.along[:, -1], 1.0)
+    np.testing.assert_array_equal(held.projections[:, -1], 1.0)
     standard = held.X.toarray() - held.center
-    np.testing.assert_allclose(held.along[:, :-2], standard @ basis.vectors, atol=1e-9 * scale)
     np.testing.assert_allclose(
-        held.along[:, -2], held.X.toarray() @ held.center, rtol=1e-9, atol=1e-6
+        held.projections[:, :-2], standard @ basis.vectors, atol=1e-9 * scale
+    )
+    np.testing.assert_allclose(
+        held.projections[:, -2], held.X.toarray() @ held.center, rtol=1e-9, atol=1e-6
     )
 
 
 def test_where_what_lies_along_would_be_larger_than_x():
     held, u, _ = case(20, small=1, entries=1)
-    assert held.along is None
+    assert held.projections is None
     rows = np.arange(0, 120, 7)
     np.testing.assert_allclose(held.norms, np.square(u).sum(axis=1), rtol=1e-9)
     np.testing.assert_allclose(held.rotated_samples(rows), u[rows], atol=1e-9)
@@ -78,8 +80,8 @@ def test_where_what_lies_along_would_be_larger_than_x():
 
 def test_columns_far_from_zero_take_double_precision():
     near, far = (case(dtype=np.float32, far=far) for far in (False, True))
-    assert near[0].X.dtype == near[0].along.dtype == np.float32
-    assert far[0].X.dtype == far[0].along.dtype == float
+    assert near[0].X.dtype == near[0].projections.dtype == np.float32
+    assert far[0].X.dtype == far[0].projections.dtype == float
     V = np.random.default_rng(1).standard_normal((61, 2)).astype(np.float32)
     for held, u, _ in (near, far):
         np.testing.assert_allclose(
@@ -95,7 +97,7 @@ def test_tall_and_sparse_in_few_coordinates():
     columns = Columns.of(*column_moments(X, share), 200, 200, X.dtype)
     basis = basis_of(X, columns, share, np.dtype(float), None)
     held = SparseInput(sp.csr_array(X), basis, replace(LIMITS, transformed=100))
-    assert held.along is None
+    assert held.projections is None
     u = basis.coordinates(X)
     np.testing.assert_allclose(held.norms, np.square(u).sum(axis=1))
     V = rng.standard_normal((basis.size + 1, 2))

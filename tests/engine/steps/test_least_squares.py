@@ -179,11 +179,11 @@ def test_curvature_is_the_product_with_the_gram_matrix(shape, sparse, largest):
     A, _, weight = make(*shape)
     rows, V = Rows(len(A), weight), np.random.default_rng(2).normal(size=(shape[1], 3))
     design = Design(sp.csr_array(A) if sparse else A, rows, replace(LIMITS, factorization=largest))
-    centre = np.sqrt(weight)[:, None] * (A - weight @ A / weight.sum())
-    np.testing.assert_allclose(design.curvature(V), centre.T @ (centre @ V), rtol=1e-10)
-    np.testing.assert_allclose(design.kernel, centre @ centre.T, rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(design.gram, centre.T @ centre, rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(design.curvature(V), centre.T @ (centre @ V), rtol=1e-10)
+    center = np.sqrt(weight)[:, None] * (A - weight @ A / weight.sum())
+    np.testing.assert_allclose(design.curvature(V), center.T @ (center @ V), rtol=1e-10)
+    np.testing.assert_allclose(design.kernel, center @ center.T, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(design.gram, center.T @ center, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(design.curvature(V), center.T @ (center @ V), rtol=1e-10)
 
 
 @pytest.mark.parametrize("shape", [(50, 7), (7, 50), (700, 3), (50, 800)])
@@ -192,8 +192,8 @@ def test_top_eigenvalue_bounds_the_curvature(shape, sparse):
     A, _, weight = make(*shape)
     rows = Rows(len(A), weight)
     design = Design(sp.csr_array(A) if sparse else A, rows)
-    centre = np.sqrt(weight)[:, None] * (A - rows.mean(A))
-    exact = np.linalg.norm(centre, 2) ** 2
+    center = np.sqrt(weight)[:, None] * (A - rows.mean(A))
+    exact = np.linalg.norm(center, 2) ** 2
     assert exact <= design.top_eigenvalue() <= 1.02 * exact
 
 
@@ -204,8 +204,8 @@ def test_top_eigenvalue_of_a_large_matrix(limits, sparse):
     A, _, weight = make(50, 30)
     rows = Rows(50, weight)
     design = Design(sp.csr_array(A) if sparse else A, rows, replace(LIMITS, **limits))
-    centre = np.sqrt(weight)[:, None] * (A - rows.mean(A))
-    exact = np.linalg.norm(centre, 2) ** 2
+    center = np.sqrt(weight)[:, None] * (A - rows.mean(A))
+    exact = np.linalg.norm(center, 2) ** 2
     assert exact <= design.top_eigenvalue() <= 1.02 * exact
 
 
@@ -213,9 +213,9 @@ def test_top_eigenvalue_of_a_constant_input_is_positive():
     """Steps are divided by it."""
     for value in (0.0, 0.1, 1e6):
         design = Design(np.full((100, 3), value), Rows(100))
-        centre = design.A - design.mean
+        center = design.A - design.mean
         assert design.top_eigenvalue() > 0
-        assert design.top_eigenvalue() >= np.linalg.norm(centre, 2) ** 2
+        assert design.top_eigenvalue() >= np.linalg.norm(center, 2) ** 2
 
 
 @pytest.mark.parametrize("rho", [0.7, 30.0])
