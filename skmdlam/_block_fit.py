@@ -152,8 +152,8 @@ def first_rows(part, n):
 def rows_apart(part, fraction, events):
     """The samples that are set apart for validation.
 
-    They are the last ones. With ``events``, which says that targets are indicators, those that a
-    pile has no others like stay with it.
+    They are the last ones of the pile. With ``events``, where targets are indicators, the only
+    samples of a class in the pile stay in training.
     """
     return part.take(_split(part, fraction, events)[1])
 
@@ -256,7 +256,7 @@ def _held_out_fraction(estimator, n, limits):
 
 
 def _split(part, fraction, events):
-    """Which samples of a pile stay, and which are set apart."""
+    """Rows of a pile that stay, and rows that are set apart."""
     # Not one more for rounding.
     first = part.n - min(part.n, int(np.ceil(part.n * fraction * (1.0 - 1e-12))))
     stay, apart = slice(0, first), slice(first, part.n)

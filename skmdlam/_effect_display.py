@@ -23,20 +23,10 @@ from ._feature_panels import (
 )
 from ._frames import table_of
 from ._inputs import block_name
+from ._plotting import COLORS, check_choice, is_integer, long_names, plain_text, pyplot, suggestion
 from ._reader import Reader
+from ._unwrapping import check_has_weights, names_of_columns, unwrapped
 from ._validation import refuse_strings
-from .display import (
-    _COLORS,
-    _check_choice,
-    _is_integer,
-    _long_names,
-    _pyplot,
-    check_has_weights,
-    names_of_columns,
-    plain_text,
-    suggestion,
-    unwrapped,
-)
 
 _RESPONSES = ("auto", "predict_proba", "decision_function")
 # Values of a feature up to which each has a marker.
@@ -163,17 +153,17 @@ class FeatureEffectDisplay:
         """
         if not self.effects:
             raise ValueError("effects holds no feature to draw.")
-        plt = _pyplot(f"{type(self).__name__}.plot")
+        plt = pyplot(f"{type(self).__name__}.plot")
         self.ax_ = make_panels(plt, ax, len(self.effects), _HEIGHTS)
         self.figure_ = self.ax_[0, 0].figure
         self.lines_, self.curve_lines_, self.deciles_ = [], [], []
         self.missing_lines_ = []
-        line_kw, curve_kw = _long_names(line_kw or {}), _long_names(curve_kw or {})
+        line_kw, curve_kw = long_names(line_kw or {}), long_names(curve_kw or {})
         for (upper, lower), effect in zip(self.ax_, self.effects, strict=True):
             levels = effect.get("level_names")
             x = effect.grid_values if levels is None else np.arange(len(levels))
             few = len(x) <= _FEW_VALUES
-            style = {"color": _COLORS[1], "linewidth": 2.4, "marker": "o" if few else None}
+            style = {"color": COLORS[1], "linewidth": 2.4, "marker": "o" if few else None}
             if levels is not None:  # they have no order
                 style["linestyle"] = "none"
             self.lines_ += upper.plot(x, effect.average, **style | line_kw)
@@ -305,7 +295,7 @@ class FeatureEffectDisplay:
         'probability of 2'
         """
         _check_options(response_method, n_units, percentiles, grid_resolution, subsample)
-        _pyplot(f"{cls.__name__}.plot")  # tells what is missing before any work
+        pyplot(f"{cls.__name__}.plot")  # tells what is missing before any work
         model, X, feature_names = _network_and_inputs(estimator, X, feature_names)
         names = names_of_features(feature_names, model, model.n_features_in_)
         blocks = _blocks(model)
@@ -365,7 +355,7 @@ class FeatureEffectDisplay:
         lines = []
         for place, curve in enumerate(np.asarray(effect.curves).T):
             style = {
-                "color": _COLORS[0],
+                "color": COLORS[0],
                 "alpha": 0.3 + 0.6 * 0.7**place,
                 "linewidth": 1.0,
                 "zorder": 3 - 0.001 * place,
@@ -614,7 +604,7 @@ def _response(layer, target, method):
 
 
 def _output_index(target, n_outputs):
-    if not _is_integer(target) or not 0 <= target < n_outputs:
+    if not is_integer(target) or not 0 <= target < n_outputs:
         raise ValueError(
             f"target must be the index of an output, from 0 to {n_outputs - 1}; got {target!r}."
         )
@@ -685,13 +675,13 @@ def _limits(values):
 
 
 def _check_options(response_method, n_units, percentiles, grid_resolution, subsample):
-    _check_choice("response_method", response_method, _RESPONSES)
+    check_choice("response_method", response_method, _RESPONSES)
     for name, value, least in (("n_units", n_units, 1), ("subsample", subsample, 2)):
-        if value is not None and not (_is_integer(value) and value >= least):
+        if value is not None and not (is_integer(value) and value >= least):
             raise ValueError(
                 f"{name} must be an integer of at least {least}, or None; got {value!r}."
             )
-    if not (_is_integer(grid_resolution) and grid_resolution >= 2):
+    if not (is_integer(grid_resolution) and grid_resolution >= 2):
         raise ValueError(
             f"grid_resolution must be an integer of at least 2; got {grid_resolution!r}."
         )

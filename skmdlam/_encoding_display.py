@@ -14,7 +14,8 @@ from ._feature_panels import (
     places_of_features,
     shortened,
 )
-from .display import _COLORS, _long_names, _pyplot, names_of_columns, unwrapped
+from ._plotting import COLORS, long_names, pyplot
+from ._unwrapping import names_of_columns, unwrapped
 from .encoding import PiecewiseLinearEncoder
 
 # Evenly spaced values of a column at which its pieces are drawn, besides knots and quantiles.
@@ -97,11 +98,11 @@ class EncodingDisplay:
         """
         n_shown = len(self.knots)
         names = names_of_features(self.feature_names, None, n_shown)
-        plt = _pyplot(f"{type(self).__name__}.plot")
+        plt = pyplot(f"{type(self).__name__}.plot")
         self.ax_ = make_panels(plt, ax, n_shown)[:, 0]
         self.figure_ = self.ax_[0].figure
         self.lines_, self.marks_ = [], []
-        options = _long_names(line_kw or {})
+        options = long_names(line_kw or {})
         gaps = [False] * n_shown if self.gaps is None else self.gaps
         for axis, name, knots, values, pieces, has_gaps in zip(
             self.ax_, names, self.knots, self.values, self.pieces, gaps, strict=True
@@ -235,7 +236,7 @@ class EncodingDisplay:
     def _draw_pieces(axis, values, pieces, options):
         lines = []
         for t, piece in enumerate(np.asarray(pieces).T):
-            style = {"color": _COLORS[t % len(_COLORS)], "linewidth": 1.4}
+            style = {"color": COLORS[t % len(COLORS)], "linewidth": 1.4}
             lines += axis.plot(values, piece, **(style | options))
         return lines
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from .display import _is_integer, plain_text, suggestion
+from ._plotting import is_integer, plain_text, suggestion
 
 # So many features are shown by default.
 MOST_SHOWN = 6
@@ -44,7 +44,7 @@ def _place(feature, names):
         some = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
         near = suggestion(feature, names)
         raise ValueError(f"features: there is no {feature!r} among {some}{near or '.'}")
-    if not _is_integer(feature) or not 0 <= feature < len(names):
+    if not is_integer(feature) or not 0 <= feature < len(names):
         raise ValueError(
             f"features must be names, or indices from 0 to {len(names) - 1}; got {feature!r}."
         )

@@ -85,6 +85,8 @@ def _of_a_name(name, value, parameter):
     """Say which object has a parameter, where there is the name of one in its place."""
     if name not in _CLASSES:
         return ""
+    if isinstance(value, type):
+        return f" Pass an instance, such as {value.__name__}()."
     if isinstance(value, list | tuple):
         return " To search over the entries, search over such lists."
     parameter = parameter.partition("__")[0]
@@ -134,22 +136,33 @@ def warn_of_unused(estimator, network, problem=None, **settings):
 
 def _unused(estimator):
     """Name and value of each parameter that has no effect, and what would use it."""
-    defaults = inspect.signature(type(estimator)).parameters
-    own = estimator.get_params(deep=False)
-    solver, penalty = own["solver"], own["penalty"]
+    solver, penalty = estimator.solver, estimator.penalty
+    loss = getattr(estimator, "loss", "quantile")
     solver = SOLVERS[solver] if isinstance(solver, str) else solver
     uses = dict(getattr(solver, "unused", {}))
     if penalty != "elasticnet":
         uses["l1_ratio"] = f"penalty='elasticnet' uses it; penalty={penalty!r} does not"
-    if own["alpha"] != 0 and get_penalty(penalty) == get_penalty("none"):
+    if estimator.alpha != 0 and get_penalty(penalty) == get_penalty("none"):
         uses["alpha"] = f"penalty={penalty!r} has no strength"
-    if own.get("loss", "quantile") != "quantile":
-        uses["quantile"] = f"loss='quantile' uses it; loss={own['loss']!r} does not"
-    if not own["early_stopping"]:
+    if loss != "quantile":
+        uses["quantile"] = f"loss='quantile' uses it; loss={loss!r} does not"
+    if not estimator.early_stopping:
         uses["shuffle"] = (
             "it is for the samples that early_stopping=True holds out; mini-batches are always "
             "drawn at random"
         )
+    defaults = _defaults(type(estimator))
     for name, use in uses.items():
-        if name in own and own[name] != defaults[name].default:
-            yield name, own[name], use
+        if name in defaults and getattr(estimator, name) != defaults[name]:
+            yield name, getattr(estimator, name), use
+
+
+def _defaults(cls):
+    """Defaults of all parameters; the constructor of a subclass may name some of them only."""
+    defaults = {}
+    for each in reversed(cls.__mro__):
+        if "__init__" in vars(each):
+            for name, parameter in inspect.signature(each.__init__).parameters.items():
+                if parameter.default is not parameter.empty:
+                    defaults[name] = parameter.default
+    return defaults

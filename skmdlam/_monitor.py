@@ -109,9 +109,10 @@ class ValidationMonitor:
                 score = with_classes(scorer, estimator.classes_)
             except Exception:
                 raise ValueError(
-                    f"The scoring of {len(data)} validation samples failed; none of them is of the "
-                    f"classes {missing.tolist()}: {str(error).rstrip('.')}. Set more samples "
-                    "apart (validation_fraction), give X_val and y_val, or choose another scoring."
+                    f"The scoring of {len(data)} validation samples failed: "
+                    f"{str(error).rstrip('.')}. None of them is of the classes "
+                    f"{missing.tolist()}. Hold out more samples (validation_fraction), give X_val "
+                    "and y_val, or choose another scoring."
                 ) from error
             self._names_classes = True
             return score

@@ -136,6 +136,7 @@ def with_parts(whole, known, params, explain=None):
         if isinstance(part, Parameters):
             own[name] = part._changed(values)
         elif _has_parameters(part):
+            copy.copy(part).set_params(**values)  # refuses names before anything is set
             own |= {f"{name}__{key}": value for key, value in values.items()}
         else:
             (parameter, *_) = values

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
 from ._base import BaseMDLAM
-from .display import names_of_inputs
+from ._unwrapping import names_of_inputs
 from .engine.feasible import Feasible
 from .penalties import constrains, get_penalty
 
@@ -165,6 +165,8 @@ class _Path:
         model = self._model.set_params(alpha=float(alpha), n_iter_no_change=sweeps)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
+            if hasattr(model, "coefs_"):  # what the first fit has warned of
+                warnings.filterwarnings("ignore", message=".* has no effect")
             model.fit(*self._samples)
         return copy(model)
 

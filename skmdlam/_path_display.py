@@ -3,7 +3,7 @@
 import numpy as np
 
 from ._path import regularization_path
-from .display import _COLORS, _plain_numbers, _pyplot, plain_text
+from ._plotting import COLORS, plain_numbers, plain_text, pyplot
 
 # Norms of less than so much of the largest one have no say in the order.
 _NEARLY_ZERO = 0.01
@@ -80,7 +80,7 @@ class RegularizationPathDisplay:
         names = self._names(norms.shape[1])
         if isinstance(n_named, bool) or not isinstance(n_named, int | np.integer) or n_named < 0:
             raise ValueError(f"n_named must be an integer, not negative; got {n_named!r}.")
-        plt = _pyplot(f"{type(self).__name__}.plot")
+        plt = pyplot(f"{type(self).__name__}.plot")
         if ax is None:
             _, axes = plt.subplots(
                 2, sharex=True, layout="constrained", figsize=(7.2, 6.4), height_ratios=(3, 2)
@@ -96,7 +96,7 @@ class RegularizationPathDisplay:
         axes[1].set_xlabel("alpha")
         for axis in axes:
             axis.set_xscale("log")
-            _plain_numbers(axis.xaxis)
+            plain_numbers(axis.xaxis)
         self._number_of_inputs(axes[0])
         return self
 
@@ -173,8 +173,8 @@ class RegularizationPathDisplay:
             place = int(rank[j])
             named = place < n_named
             style = {
-                "color": _COLORS[place % len(_COLORS)] if named else "0.75",
-                "linestyle": _STYLES[place // len(_COLORS) % len(_STYLES)] if named else "-",
+                "color": COLORS[place % len(COLORS)] if named else "0.75",
+                "linestyle": _STYLES[place // len(COLORS) % len(_STYLES)] if named else "-",
                 "linewidth": 1.8 if named else 1.0,
                 "zorder": 2.5 if named else 2,
                 "label": plain_text(str(name)) if named else "_others",

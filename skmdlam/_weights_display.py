@@ -10,15 +10,8 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 from ._encoding import seen_by_network
 from ._feature_panels import shortened
 from ._frames import table_of
-from .display import (
-    _check_choice,
-    _is_integer,
-    _pyplot,
-    check_has_weights,
-    features_of_inputs,
-    names_of_inputs,
-    unwrapped,
-)
+from ._plotting import check_choice, is_integer, pyplot
+from ._unwrapping import check_has_weights, features_of_inputs, names_of_inputs, unwrapped
 
 _DIVERGING = "RdBu_r"
 _KINDS = ("auto", "matrix", "image", "sparsity")
@@ -150,13 +143,13 @@ class WeightsDisplay:
         self._check_length("spread", "a number", coef.shape[0], "inputs")
         self._check_length("groups", "a name", coef.shape[0], "inputs")
         self._check_length("unit_names", "a name", coef.shape[1], "units")
-        _check_choice("kind", kind, _KINDS)
+        check_choice("kind", kind, _KINDS)
         if kind == "auto":
             kind = "matrix" if image_shape is None else "image"
         _check_count("n_features", n_features)
         _check_count("n_units", n_units)
         image_shape = _check_image_shape(image_shape, kind, coef.shape[0])
-        plt = _pyplot(f"{type(self).__name__}.plot")
+        plt = pyplot(f"{type(self).__name__}.plot")
 
         if not np.isfinite(coef).all():
             raise ValueError("coef holds weights that are not finite.")
@@ -283,7 +276,7 @@ class WeightsDisplay:
         model, before = unwrapped(estimator)
         check_has_weights(model)
         n_layers = len(model.coefs_)
-        if not _is_integer(layer) or not -n_layers <= layer < n_layers:
+        if not is_integer(layer) or not -n_layers <= layer < n_layers:
             raise ValueError(
                 f"layer must be an integer from 0 to {n_layers - 1}, or from -{n_layers} to -1; "
                 f"got {layer!r}."
@@ -557,7 +550,7 @@ def _names_of_outputs(model):
 
 
 def _check_count(name, value):
-    if value is not None and (not _is_integer(value) or value < 1):
+    if value is not None and (not is_integer(value) or value < 1):
         raise ValueError(f"{name} must be a positive integer or None; got {value!r}.")
 
 
@@ -576,7 +569,7 @@ def _check_image_shape(image_shape, kind, n_in):
             )
         return side, side
     shape = tuple(np.atleast_1d(np.asarray(image_shape, dtype=object)))
-    if len(shape) != 2 or not all(_is_integer(side) and side > 0 for side in shape):
+    if len(shape) != 2 or not all(is_integer(side) and side > 0 for side in shape):
         raise ValueError(
             f"image_shape must be two positive integers, rows and columns; got {image_shape!r}."
         )

@@ -1,9 +1,8 @@
-"""Plots of fitted estimators: the curves of their training, and what all displays share.
+"""Plot of the training curves of fitted estimators.
 
 matplotlib is imported when something is drawn, never before.
 """
 
-import difflib
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import NamedTuple
@@ -12,12 +11,18 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from ._encoding import feature_names, level_names
-from ._inputs import block_name
 from ._monitor import LARGEST
+from ._plotting import (
+    COLORS,
+    check_choice,
+    is_number,
+    long_names,
+    plain_numbers,
+    plain_text,
+    pyplot,
+)
+from ._unwrapping import unwrapped
 
-# Okabe and Ito: told apart by color-blind readers, and in print. Yellow is too pale for a line.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _SCALES = ("auto", "log", "linear")
 # "auto" takes a log scale where the largest value is so many times the smallest one.
 _LOG_RANGE = 5.0
@@ -136,9 +141,9 @@ class ConvergenceDisplay:
             This object, with its attributes.
         """
         panels = self._panels()
-        _check_choice("scale", scale, _SCALES)
+        check_choice("scale", scale, _SCALES)
         scales = {panel: self._scale_of(panel, panels, scale) for panel in panels}
-        plt = _pyplot(f"{type(self).__name__}.plot")
+        plt = pyplot(f"{type(self).__name__}.plot")
         if ax is None:
             figure, axes = plt.subplots(
                 len(panels),
@@ -258,8 +263,8 @@ class ConvergenceDisplay:
         if not curves:
             raise ValueError(f"curves must name at least one of {', '.join(_CURVES)}; got none.")
         for curve in curves:
-            _check_choice("curves", curve, _CURVES)
-        _check_choice("scale", scale, _SCALES)
+            check_choice("curves", curve, _CURVES)
+        check_choice("scale", scale, _SCALES)
         named = _named(estimator)
         found = {
             name: {curve: v for curve in curves if (v := _values(model, curve)) is not None}
@@ -289,7 +294,7 @@ class ConvergenceDisplay:
         panels = {}
         order = {curve: None for of in self.curves.values() for curve in of}
         for curve in order:
-            _check_choice("curves", curve, _CURVES)
+            check_choice("curves", curve, _CURVES)
             for name, of in self.curves.items():
                 if curve in of:
                     panels.setdefault(self._panel_of(name, curve), [])
@@ -344,11 +349,11 @@ class ConvergenceDisplay:
             shown = np.where(values < LARGEST, values, np.nan)
             shown = np.where(shown > 0, shown, np.nan) if scale == "log" else shown
             iterations = np.arange(1, len(values) + 1)
-            handles += axis.plot(iterations, shown, **(style | _long_names(line_kw)))
+            handles += axis.plot(iterations, shown, **(style | long_names(line_kw)))
         self.lines_ += handles
         axis.set_yscale(scale)
         if scale == "log":
-            _plain_numbers(axis.yaxis)
+            plain_numbers(axis.yaxis)
         else:
             axis.ticklabel_format(axis="y", scilimits=(-3, 5), useOffset=False)
         axis.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
@@ -386,96 +391,6 @@ class ConvergenceDisplay:
 
 
 # -- estimators -----------------------------------------------------------------------------------
-
-
-def unwrapped(estimator):
-    """The network inside of a pipeline or a search, and the steps before it, from the outside in.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A network, a Pipeline that ends with one, a search, or a TransformedTargetRegressor.
-
-    Returns
-    -------
-    model : estimator
-    before : list of Pipeline
-    """
-    before = []
-    while True:
-        if isinstance(estimator, type):
-            raise ValueError(f"estimator must be fitted; got the class {estimator.__name__}.")
-        if hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        elif hasattr(estimator, "cv_results_"):
-            raise ValueError(
-                f"This {type(estimator).__name__} was fitted with refit=False: there is no "
-                "best_estimator_ to show."
-            )
-        elif hasattr(estimator, "steps"):
-            if len(estimator.steps) > 1:
-                before.append(estimator[:-1])
-            estimator = estimator.steps[-1][1]
-        elif hasattr(estimator, "regressor_"):
-            estimator = estimator.regressor_
-        else:
-            return estimator, before
-
-
-def check_has_weights(model):
-    """Refuse what is not fitted, or has no weights by layer."""
-    check_is_fitted(model)
-    if not hasattr(model, "coefs_"):
-        raise ValueError(f"{type(model).__name__} has no coefs_, weights by layer, to show.")
-
-
-def names_of_columns(model, before=()):
-    """Names of the columns that a network was fitted with; None for an array without names.
-
-    Parameters
-    ----------
-    model : estimator
-    before : list of Pipeline, default=()
-        Fitted steps that made its columns.
-    """
-    names = getattr(model, "feature_names_in_", None)
-    if names is not None or not before:
-        return names
-    for steps in before:
-        try:
-            names = steps.get_feature_names_out(names)
-        except (AttributeError, ValueError):  # a step knows no names
-            return None
-    return names if len(names) == getattr(model, "n_features_in_", len(names)) else None
-
-
-def names_of_inputs(model, before=()):
-    """Names of the inputs of the first layer; None for plain columns without names."""
-    names = names_of_columns(model, before)
-    inputs = getattr(model, "_inputs", None)
-    if inputs is None:
-        return names
-    names = feature_names(model) if names is None else list(names)
-    return inputs.names(names, level_names(model))
-
-
-def features_of_inputs(model, before=()):
-    """Name of the feature that each input of the first layer was made of; None for plain ones."""
-    inputs = getattr(model, "_inputs", None)
-    if inputs is None:
-        return None
-    names = names_of_columns(model, before)
-    names = feature_names(model) if names is None else list(names)
-    names += [block_name(block, names) for block in inputs.blocks]
-    return np.array(names, dtype=object)[inputs.source]
-
-
-def suggestion(name, names):
-    """The end of a message about a name that is much like one of some others, or its last part."""
-    # A column transformer puts the name of its step before that of a column.
-    known = {each.rpartition("__")[2]: each for each in names} | {each: each for each in names}
-    near = [known[each] for each in difflib.get_close_matches(str(name), known, n=1)]
-    return f", did you mean {near[0]!r}?" if near else ""
 
 
 def _named(estimator):
@@ -586,7 +501,7 @@ def _loss_of(model):
     if loss is None:
         loss = getattr(model, "loss", "log_loss" if is_classifier(model) else "loss")
     name = loss if isinstance(loss, str) else getattr(loss, "name", None) or type(loss).__name__
-    options = [] if isinstance(loss, str) else [v for v in vars(loss).values() if _is_number(v)]
+    options = [] if isinstance(loss, str) else [v for v in vars(loss).values() if is_number(v)]
     return " ".join([name.replace("_", " "), *map(_short, options)])
 
 
@@ -624,53 +539,15 @@ def _x_label(models):
     )
 
 
-# -- arguments ------------------------------------------------------------------------------------
-
-
-def _check_choice(name, value, choices):
-    if value not in tuple(choices):
-        near = suggestion(value, list(choices)) if isinstance(value, str) else ""
-        raise ValueError(
-            f"{name} must be {'one ' if name != 'curves' else ''}of "
-            f"{', '.join(map(repr, choices))}; got {value!r}{near or '.'}"
-        )
-
-
-def _is_number(value):
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def _is_integer(value):
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
 # -- matplotlib -----------------------------------------------------------------------------------
 
 
-def _pyplot(caller):
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            f"{caller} needs matplotlib, which is not installed: python -m pip install matplotlib"
-        ) from error
-    return plt
-
-
 def _palette(n):
-    if n <= len(_COLORS):
-        return _COLORS
+    if n <= len(COLORS):
+        return COLORS
     import matplotlib
 
     return matplotlib.colormaps["viridis"](np.linspace(0, 0.9, n))
-
-
-def _long_names(line_kw):
-    """Keywords of a line by their long names, so that they replace the defaults."""
-    from matplotlib.cbook import normalize_kwargs
-    from matplotlib.lines import Line2D
-
-    return normalize_kwargs(line_kw, Line2D)
 
 
 def _by_color_and_style(lines, curves):
@@ -688,20 +565,3 @@ def _by_color_and_style(lines, curves):
         Line2D([], [], color="0.35", linestyle=style, label=label)
         for label, style in styles.items()
     ]
-
-
-def plain_text(text):
-    """Text for matplotlib, which would typeset what is between two dollar signs as a formula."""
-    return text.replace("$", r"\$")
-
-
-def _plain_numbers(axis):
-    """Label a log scale with 0.2 instead of 2 x 10^-1, where matplotlib would label it at all."""
-    from matplotlib.ticker import LogFormatter
-
-    class Plain(LogFormatter):
-        def __call__(self, x, pos=None):
-            return f"{x:g}" if super().__call__(x, pos) else ""
-
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_formatter(Plain(labelOnlyBase=False, minor_thresholds=(1.5, 0.4)))

@@ -364,7 +364,7 @@ class TestCoefficients:
 
     OPTIONS = {"solver": "feasible", "max_iter": 30}
 
-    @pytest.mark.parametrize("target", [Y[:, 0], Y[:, :1].ravel(), Y])
+    @pytest.mark.parametrize("target", [Y[:, 0], Y])
     def test_regression(self, target):
         model = fit(MDLAMRegressor, target, **self.OPTIONS)
         known = LinearRegression().fit(X, target)
@@ -399,7 +399,9 @@ class TestCoefficients:
             with pytest.raises(AttributeError, match=f"{name} .*{why}|{why}.*{name}"):
                 getattr(model, name)
 
-    @pytest.mark.parametrize("labels", [None, 2, 3])
+    @pytest.mark.parametrize(
+        "labels", [2, *(pytest.param(each, marks=pytest.mark.slow) for each in (None, 3))]
+    )
     def test_selectors(self, labels):
         """What looks for ``coef_`` finds the columns that matter."""
         wide = np.c_[X[:, :2], RNG.standard_normal((150, 6))]

@@ -103,6 +103,13 @@ class TestNames:
         assert other.penalty.part == Box(0.0, 4.0) and own.part == Box(0.0, 3.0)
         assert other.penalty._square == 9.0
 
+    def test_only_what_is_changed_is_written(self):
+        assert repr(Feasible()) == "Feasible()"
+        assert repr(Relaxed(order="backward")) == "Relaxed(order='backward')"
+        other = Feasible(epochs=7, constants=Constants(tuned=Tuned(rho=3.5)))
+        assert eval(repr(other)) == other
+        assert repr(made()).count("momentum=0.7") == 1 and "patience" not in repr(made())
+
     def test_constants_are_short(self):
         assert repr(Feasible().get_params()["constants"]) == "Constants()"
         other = Constants(tuned=Tuned(rho=3.5))
@@ -147,6 +154,8 @@ class TestSetting:
             ({"nothing__x": 0.5}, "Invalid parameter 'nothing'"),
             ({"learning_rate_init": 0.1}, "no learning rate"),
             ({"momentum": 0.1}, "Feasible\\(momentum=...\\)"),
+            ({"encoding__n_bin": 4}, "Invalid parameter 'n_bin'"),
+            ({"encoding__n_bins": 4, "solver__epoch": 4}, "mean 'epochs'"),
         ],
     )
     def test_refused_and_unchanged(self, params, says):
@@ -165,6 +174,7 @@ class TestSetting:
         [
             ("solver", "feasible", "momentum", "solver=Feasible(), from skmdlam."),
             ("solver", "feasible", "order", "solver=Relaxed(), from skmdlam."),
+            ("solver", Relaxed, "order", "Pass an instance, such as Relaxed()."),
             ("solver", "feasible", "ordr", "Did you mean 'order'?"),
             ("penalty", "elasticnet", "l1_ratio", "penalty=ElasticNet(), from skmdlam.penalties."),
             ("penalty", None, "upper", "penalty=Box(), from skmdlam.penalties."),
@@ -231,7 +241,7 @@ class TestWithoutEffect:
     @pytest.mark.parametrize(
         ("parameters", "says"),
         [
-            ({"epsilon": 0.1}, "epsilon=0.1 has no effect: solver='relaxed'"),
+            ({"epsilon": 0.1}, "epsilon=0.1 has no effect: it is .* of solver='relaxed'"),
             ({"solver": Feasible(), "epsilon": 0.1}, "epsilon=0.1 has no effect"),
             ({"l1_ratio": 0.7}, "l1_ratio=0.7 has no effect: penalty='elasticnet' uses it"),
             ({"penalty": ElasticNet(), "l1_ratio": 0.7}, "penalty='elasticnet' uses it"),
@@ -279,6 +289,17 @@ class TestWithoutEffect:
             warnings.simplefilter("error")
             model.partial_fit(X, Y)
 
+    def test_subclass_with_a_constructor_of_its_own(self):
+        class Small(MDLAMRegressor):
+            def __init__(self, quantile=0.5):
+                super().__init__(hidden_layer_sizes=(2,), max_iter=2, quantile=quantile)
+                self.l1_ratio = 0.7
+
+        (message,) = warned(clone(Small()))
+        assert "l1_ratio=0.7 has no effect" in message
+        with pytest.warns(UserWarning, match="(quantile|l1_ratio)=0.[37] has no effect"):
+            Small().set_params(quantile=0.3).partial_fit(X, Y)
+
 
 class TestDidYouMean:
     @pytest.mark.parametrize(
@@ -320,11 +341,6 @@ class TestDidYouMean:
     def test_no_guess(self):
         with pytest.raises(ValueError, match=r"Got 'qqqq' instead\.$"):
             MDLAMRegressor(penalty="qqqq").fit(X, Y)
-
-    def test_sizes_where_the_loss_goes(self):
-        """As they were once given: whichever parameter is looked at first."""
-        with pytest.raises(ValueError, match=r"write MDLAMRegressor\(hidden_layer_sizes=\(7,\)\)"):
-            MDLAMRegressor((7,), "tanh").fit(X, Y)
 
     def test_in_a_list_of_activations(self):
         with pytest.raises(ValueError, match=r"activation\[1\].*Did you mean 'logistic'"):

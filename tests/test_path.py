@@ -176,6 +176,12 @@ class TestOfAnyKind:
         with pytest.warns(ConvergenceWarning, match="of 3 fits did 2 iterations"):
             regularization_path(network(max_iter=2), X, y, alphas=[1000.0, 100.0, 10.0])
 
+    def test_warns_of_what_is_unused_once(self):
+        model = network(max_iter=2, epsilon=0.1)
+        with pytest.warns() as warned:
+            regularization_path(model, X[:60], y[:60], alphas=[50.0, 2.0])
+        assert sum("epsilon=0.1 has no effect" in str(each.message) for each in warned) == 1
+
 
 class TestBadInput:
     @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from skmdlam import MDLAMClassifier, MDLAMRegressor, PiecewiseLinearEncoder, WeightsDisplay
-from skmdlam.display import names_of_columns
+from skmdlam._unwrapping import names_of_columns
 
 pd = pytest.importorskip("pandas")
 show = WeightsDisplay.from_estimator

@@ -1,6 +1,6 @@
 """Solver "feasible": its options, and which parts make a run of them."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ..penalties import USUAL_ALPHA, constrains
 from .batch_sizes import BatchSizes
@@ -29,7 +29,7 @@ from .streams import stream_run
 ACCELERATIONS = ("anderson", "nesterov", None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Feasible(StepSizes, BatchSizes, StoredOptions):
     """Options of solver "feasible": alternating minimization of the training objective itself.
 
@@ -125,11 +125,11 @@ class Feasible(StepSizes, BatchSizes, StoredOptions):
     acceleration: str | None = "anderson"
     single_precision: bool = True
     device: str | None = None
-    constants: Constants = field(default=CONSTANTS, repr=False)
+    constants: Constants = CONSTANTS
 
     name = "feasible"
     # Parameters of the estimator that this solver has no use for, and what uses them.
-    unused = {"epsilon": "solver='relaxed' ends with it; here every constraint is tight"}
+    unused = {"epsilon": "it is the final tolerance of solver='relaxed', and this one has none"}
 
     def __post_init__(self):
         check_number("activity_alpha", self.activity_alpha, "[0, inf)", optional=True)

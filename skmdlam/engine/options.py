@@ -4,6 +4,7 @@ scikit-learn checks the parameters of the estimators; the options of a solver ob
 here, when the object is made.
 """
 
+from dataclasses import fields
 from numbers import Integral, Real
 
 import numpy as np
@@ -86,6 +87,12 @@ def first_given(*values):
 
 class StoredOptions(Parameters):
     """Options by name; stored are they, and the tuned numbers only where they are other ones."""
+
+    def __repr__(self):
+        """Only what differs from the defaults, as scikit-learn writes estimators."""
+        own = [(each.name, getattr(self, each.name), each.default) for each in fields(self)]
+        changed = ", ".join(f"{name}={value!r}" for name, value, usual in own if value != usual)
+        return f"{type(self).__name__}({changed})"
 
     def __getstate__(self):
         state = dict(vars(self))

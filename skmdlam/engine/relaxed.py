@@ -1,7 +1,7 @@
 """Solver "relaxed": the paper's Algorithm 1, with working momentum and safeguards that hold."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..penalties import USUAL_ALPHA
 from .constants import CONSTANTS, Constants
@@ -23,7 +23,7 @@ _CHOICES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Relaxed(StoredOptions):
     """Options of solver "relaxed": the algorithm of the paper, on all samples at once.
 
@@ -99,7 +99,7 @@ class Relaxed(StoredOptions):
     epsilon_factor: float = 0.5
     start_scale: float | None = None
     row_space: bool = True
-    constants: Constants = field(default=CONSTANTS, repr=False)
+    constants: Constants = CONSTANTS
 
     name = "relaxed"
     # Features are taken as they are: where their scales are far apart, a run is slow or stalls.
