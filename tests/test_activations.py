@@ -363,6 +363,7 @@ def test_joint_is_never_beaten(activation, dtype):
 
 @all_activations
 @all_dtypes
+@pytest.mark.slow
 def test_joint_saturated(activation, dtype):
     rng = np.random.default_rng(6)
     sizes = np.array([0, 1e-12, 1e-3, 0.3, 1, 3, 15, 40, 800, 1e4, 1e8, 1e12])
@@ -376,6 +377,7 @@ def test_joint_saturated(activation, dtype):
 
 
 @all_activations
+@pytest.mark.slow
 def test_joint_at_the_ends_of_the_range(activation):
     rng = np.random.default_rng(7)
     away = np.concatenate([[0.0], 10.0 ** np.arange(-16.0, 0)])
@@ -389,6 +391,7 @@ def test_joint_at_the_ends_of_the_range(activation):
 
 
 @all_activations
+@pytest.mark.slow
 def test_joint_near_the_tie_of_two_minima(activation):
     # v is swept finely, so that the two basins change places
     rng = np.random.default_rng(8)

@@ -1664,6 +1664,7 @@ class TestOptionsMatter:
 
     @each_solver
     @pytest.mark.parametrize("parameters", SHARED, ids=str)
+    @pytest.mark.slow
     def test_of_every_solver(self, estimator, parameters, solver):
         self.check(estimator, {**solver, "max_iter": 12}, parameters)
 

@@ -135,6 +135,7 @@ class TestCallbacks:
 
     @both
     @pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"calibrate": True}])
+    @pytest.mark.slow
     def test_log_of_the_fit(self, estimator, options):
         """The row of the whole fit has the score of the model that is returned."""
         name = "neg_log_loss" if estimator is MDLAMClassifier else "neg_mean_squared_error"

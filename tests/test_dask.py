@@ -787,6 +787,7 @@ def test_no_worker_for_too_long(monkeypatch):
             MDLAMRegressor(**QUICK, client=client).fit(chunked(X), chunked(Y))
 
 
+@pytest.mark.slow
 def test_workers_that_went_are_counted(monkeypatch, caplog):
     monkeypatch.setattr(_client, "NO_WORKERS_SECONDS", 0.3)
     monkeypatch.setattr(_client, "_LOOK_SECONDS", 0.1)
@@ -938,6 +939,7 @@ class TestFiles:
             part.assign(price=part.c0 + i, weight=1.0 + i).to_parquet(tmp_path / f"{i}.parquet")
         return dd.read_parquet(tmp_path)
 
+    @pytest.mark.slow
     def test_columns_of_one_frame(self, client, table):
         inputs, y, weight = table.drop(columns=["price", "weight"]), table.price, table.weight
         assert y.optimize().npartitions < inputs.npartitions

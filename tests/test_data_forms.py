@@ -157,6 +157,7 @@ class TestLists:
 class TestOtherNumbers:
     @each_solver
     @pytest.mark.parametrize("dtype", [bool, np.int8, np.uint8, np.int32, np.int64, np.float16])
+    @pytest.mark.slow
     def test_of_x(self, estimator, solver, dtype):
         """The same as those numbers in float64; no difference wraps around."""
         data = np.clip(50 * np.abs(X), 0, 127).astype(np.uint8).astype(dtype)
@@ -208,6 +209,7 @@ class TestSinglePrecision:
         ("batch_size", "most", "rows"),
         [(200, 1.9, 100_000), pytest.param(None, 2.5, 40_000, marks=pytest.mark.slow)],
     )
+    @pytest.mark.slow
     def test_memory(self, batch_size, most, rows):
         """Beside X a copy of it, in coordinates of its own, and values of some rows at a time.
 
@@ -351,6 +353,7 @@ class TestCategories:
 
     @both
     @pytest.mark.parametrize("form", TABLES.values(), ids=TABLES)
+    @pytest.mark.slow
     def test_every_form_is_the_same_data(self, estimator, form):
         y = target(estimator)
         plain, model = (fit(estimator, table, y) for table in (TABLE, form(TABLE)))

@@ -125,6 +125,7 @@ class TestPartialDependence:
 
     @pytest.mark.parametrize("encoding", [None, "piecewise"])
     @pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+    @pytest.mark.slow
     def test_regressor(self, encoding, loss):
         model = fitted(encoding, y=y - y.min(), loss=loss)
         self.check(show(model, X, range(4)), model, X)

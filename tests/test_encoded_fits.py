@@ -118,6 +118,7 @@ class TestExplicit:
     @pytest.mark.parametrize(
         "encoder", [None, PiecewiseLinearEncoder(3, include_rank=False)], ids=["name", "object"]
     )
+    @pytest.mark.slow
     def test_is_the_fit_behind_the_encoder(self, estimator, y, options, encoder):
         given = "piecewise" if encoder is None else encoder
         encoder = PiecewiseLinearEncoder() if encoder is None else clone(encoder)

@@ -241,6 +241,7 @@ class TestLearns:
         plain = plain.fit(X[:1500], y[:1500]).score(X[2000:], y[2000:])
         assert score > expected - 0.05 and score > plain + 0.03
 
+    @pytest.mark.slow
     def test_single_rows(self, monkeypatch):
         """Curves come in mid-stream, and what was learned stays."""
         monkeypatch.setattr(CHOICE, lambda *_: 8)

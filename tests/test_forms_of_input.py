@@ -340,6 +340,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("kind", "form", "gap"), CASES)
+@pytest.mark.slow
 def test_fitted(kind, form, gap):
     """The model of the floats, also for a gap that the training samples had not."""
     form = available(form)

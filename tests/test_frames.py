@@ -312,6 +312,7 @@ class TestKinds:
         assert table.kinds == [NUMBERS, STRINGS]
 
 
+@pytest.mark.slow
 def test_no_library_is_needed():
     """Arrays are read without pandas, polars and pyarrow."""
     code = """

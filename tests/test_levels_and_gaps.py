@@ -119,6 +119,7 @@ class TestManyLevels:
         assert score(fitted(FRAME.drop(columns="shop"), y), FRAME.drop(columns="shop"), y) < 0.3
 
     @pytest.mark.parametrize("estimator", [MDLAMRegressor, MDLAMClassifier])
+    @pytest.mark.slow
     def test_useless_levels_do_not_hurt(self, estimator):
         rng = np.random.default_rng(3)
         numbers = FRAME[["a", "b"]]
@@ -409,6 +410,7 @@ class TestEveryWay:
 
 class TestGaps:
     @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+    @pytest.mark.slow
     def test_that_tell_something(self, options):
         model = fitted(GAPPY, Y_GAPPY, **options)
         assert_sound(model, GAPPY)

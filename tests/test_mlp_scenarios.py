@@ -85,6 +85,7 @@ def test_alpha(solver):
 @may_not_converge
 @every_activation
 @every_solver
+@pytest.mark.slow
 def test_classification(activation, solver):
     """theirs: test_lbfgs_classification, more than .95 on the training part."""
     X, y = BINARY if activation == "tanh" else MULTICLASS
@@ -540,6 +541,7 @@ class TestPartialFit:
             model.partial_fit([[3, 2]], [0], classes=[1, 2])
 
     @may_not_converge
+    @pytest.mark.slow
     def test_classification(self):
         """theirs: the same predictions as `fit` after 30 calls with all rows, and above .95."""
         X, y = MULTICLASS

@@ -457,6 +457,7 @@ class TestParametersThatChange:
         feed(model.set_params(quantile=0.9), chunk=400, passes=3)
         assert (model.predict(X) > NUMBERS).mean() > 0.7
 
+    @pytest.mark.slow
     def test_unit_of_the_loss(self):
         """What was learned stays when the target gets another unit."""
         model = feed(make(MDLAMRegressor), y=1e3 * NUMBERS + 5e4, passes=10)

@@ -51,6 +51,7 @@ class TestRegressor:
         steps = np.diff(np.log(path.alphas))
         np.testing.assert_allclose(steps, np.log(1e-3) / 11, rtol=1e-9)
 
+    @pytest.mark.slow
     def test_says_what_the_fits_are(self, path):
         for k, model in enumerate(path.estimators):
             assert model.alpha == path.alphas[k] and model.loss_ == path.losses[k]

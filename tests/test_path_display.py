@@ -100,6 +100,7 @@ class TestPlot:
 
 
 class TestFromEstimator:
+    @pytest.mark.slow
     def test_fits_the_path(self, pyplot):
         model = MDLAMRegressor(hidden_layer_sizes=(5,), penalty="group", random_state=0)
         options = {"n_alphas": 4, "X_test": X[300:], "y_test": y[300:]}

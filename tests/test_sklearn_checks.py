@@ -121,6 +121,7 @@ def skip_sparse(check):
 
 
 @with_checks([few_sweeps(estimator, n_networks=2) for estimator in BOTH], OF_THE_SOLVER)
+@pytest.mark.slow
 def test_several_networks_in_short(estimator, check):
     check(estimator)
 

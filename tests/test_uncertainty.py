@@ -150,6 +150,7 @@ class TestStandardDeviations:
         assert MDLAMRegressor(calibrate=True).fit(X[:2], y[:2]).predict(X[:1], return_std=True)
 
     @pytest.mark.parametrize("loss", ["huber", "absolute_error", "poisson"])
+    @pytest.mark.slow
     def test_of_other_losses_is_in_the_unit_of_y(self, loss):
         X, y, _ = made(400)
         X_new, y_new, _ = made(2000, seed=1)

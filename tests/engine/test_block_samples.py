@@ -150,6 +150,7 @@ def assert_alike(run, expected, sweeps=10, rtol=1e-6):
         ("softmax", {"penalty": "group", "weighted": True, "alpha": 1.0}),
     ],
 )
+@pytest.mark.slow
 def test_same_as_in_one_place(loss, options):
     problem, sizes = make(loss, **options)
     starts, solver = starts_of(problem, sizes), Feasible()

@@ -350,6 +350,7 @@ def test_one_column_of_many_in_another_unit(how, dtype):
 
 @pytest.mark.parametrize("loss", ["huber", "absolute_error"])
 @pytest.mark.parametrize("batch_size", [None, "auto"])
+@pytest.mark.slow
 def test_outliers_do_not_own_the_unit(loss, batch_size):
     rng = np.random.default_rng(2)
     X = rng.standard_normal((500, 4))

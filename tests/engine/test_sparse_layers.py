@@ -108,6 +108,7 @@ def check_equal(layers, rtol=1e-7):
 
 @pytest.mark.parametrize("size", [0, 12])
 @pytest.mark.parametrize("weighted", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
 def test_several_hundred_steps_in_one_load(size, weighted):
     """The momentum's power, .9^131 < 1e-6, is put right three times."""
     layers, _ = layers_of(size=size, weighted=weighted)

@@ -230,6 +230,7 @@ class TestWholeFits:
         assert model.input_names_[-1].startswith("x1_score")
         assert self.score(known) > 1.0 - 0.3**2 / y[TEST].var() - 0.02
 
+    @pytest.mark.slow
     def test_precision_does_not_matter(self, known):
         """Prices are the same in single precision."""
         X, y, _ = known
