@@ -11,7 +11,7 @@ import scipy.linalg
 
 from .constants import CONSTANTS, TUNED
 from .inputs.pieces import Pieces
-from .moments import pulled_in
+from .moments import pulled_in, varies
 from .process import centered, first_equal, left_out_errors, relu_kernel
 from .regularization import blocks_of_rows, some_classes
 
@@ -158,6 +158,7 @@ def leave_one_out(X, Y, tuned=TUNED):
 
 def _standardized(X):
     """Columns with mean 0 and standard deviation 1, constant ones with 0."""
-    X = X - X.mean(axis=0)
+    mean = X.mean(axis=0)
+    X = X - mean
     spread = X.std(axis=0)
-    return np.divide(X, spread, out=np.zeros_like(X), where=spread > 0)
+    return np.divide(X, spread, out=np.zeros_like(X), where=varies(mean, spread, X.dtype))

@@ -361,7 +361,7 @@ def standardized_with_gaps(X):
     means = means_without(X, gaps)
     X = np.where(gaps, 0.0, X - means.astype(X.dtype))
     spread = X.std(axis=0, dtype=float).astype(X.dtype)
-    return np.divide(X, spread, out=np.zeros_like(X), where=spread > 0)
+    return np.divide(X, spread, out=np.zeros_like(X), where=varies(means, spread, X.dtype))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from .inputs.stored import basis_of_summary
-from .moments import Moments, Reach
+from .moments import Moments, Reach, varies
 
 
 def with_pieces(state, old, new, X, weight):
@@ -62,7 +62,8 @@ def _starts(state, old, new, X, weight):
     """
     if state.dormant is None:
         return (0.0, 0.0), None
-    found = Moments.of(old.encoded(X), weight)
+    encoded = old.encoded(X)
+    found = _moments(encoded, weight)
     fresh = (found.spread > 0) & ~state.basis.columns.vary
     inverse = np.divide(1.0, found.spread, out=np.zeros_like(found.spread), where=fresh)
     W = inverse[:, None] * state.dormant
@@ -73,10 +74,23 @@ def _starts(state, old, new, X, weight):
     return (W, -(found.mean @ W)), dormant
 
 
+def _moments(encoded, weight, *, full=False):
+    """Moments of some samples, in which a column of one value has no spread at all.
+
+    The rounding of its mean would look like one, and the weights of a column that begins to vary
+    are divided by its spread.
+    """
+    found = Moments.of(encoded, weight, full=full)
+    vary = (encoded != encoded[:1]).any(axis=0)
+    vary &= varies(found.mean, found.spread, encoded.dtype)
+    square = found.square * (vary & vary[:, None] if full else vary)
+    return Moments(found.weight, found.mean, square)
+
+
 def _summary(summary, old, new, X, weight):
     """What is known of the samples in other columns."""
     encoded = new.encoded(X)
-    joint, seen = Moments.of(encoded, weight, full=True), Reach.of(encoded)
+    joint, seen = _moments(encoded, weight, full=True), Reach.of(encoded)
     mean, square = joint.mean.copy(), joint.spread**2 * summary.weight
     low, high = np.where(new.straight, (seen.low, seen.high), [[0.0], [1.0]])
     far, first = np.zeros(new.size), summary.first

@@ -6,7 +6,8 @@ import pytest
 from skmdlam import MDLAMClassifier, MDLAMRegressor, PiecewiseLinearEncoder
 from skmdlam.engine.inputs.pieces import Pieces
 from skmdlam.engine.loop.stream_state import StreamState
-from skmdlam.engine.stream_columns import with_pieces
+from skmdlam.engine.moments import Moments
+from skmdlam.engine.stream_columns import _moments, with_pieces
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(400, 4)) * [1.0, 30.0, 0.01, 1.0] + [0.0, 5.0, 1.0, 0.0]
@@ -158,3 +159,29 @@ def test_a_column_that_was_a_curve_and_is_none():
     samples[:, 3] = np.where(samples[:, 3] > 0, *old.curves[3].knots[[-1, 0]])
     before, after = (first_layer(s, p, samples) for s, p in ((state, old), (moved, new)))
     np.testing.assert_allclose(after, before, rtol=0, atol=1e-4 * np.abs(before).max())
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_column_of_one_value_has_no_spread(full):
+    """Whatever the rounding of its mean is."""
+    rng = np.random.default_rng(0)
+    weight = rng.uniform(0.5, 2, 400)
+    X = np.tile(rng.normal(size=60), (400, 1))
+    X[:, ::6] += rng.normal(size=(400, 10))
+    found, plain = (kind(X, weight, full=full) for kind in (_moments, Moments.of))
+    vary = np.arange(60) % 6 == 0
+    assert (found.spread[~vary] == 0).all() and (plain.spread[~vary] > 0).any()
+    np.testing.assert_array_equal(found.spread[vary], plain.spread[vary])
+    np.testing.assert_array_equal(found.mean, plain.mean)
+
+
+def test_rare_columns_do_not_own_the_first_layer():
+    """Columns that begin to vary late, as rare categories do, among samples where they do not."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=(1000, 2)), np.tile(rng.normal(size=40), (1000, 1))])
+    X[700:, 2:][rng.random((300, 40)) < 0.02] += 1.0
+    y = (X[:, 0] + 0.5 * X[:, 1] ** 2 > 0.3).astype(int)
+    model = MDLAMClassifier((10,), random_state=0)
+    for start in range(0, 1000, 100):
+        model.partial_fit(X[start : start + 100], y[start : start + 100], classes=[0, 1])
+    assert model.score(X, y) > 0.95
