@@ -74,8 +74,7 @@ def encode_stream(estimator, problem, network, rng):
     estimator._sample = sample = _with_chunk(sample, problem)
     if sample["seen"] < max(TUNED.encoded_rows, 2 * sample["chosen_at"]):
         return
-    rows = sample["X"].astype(problem.X.dtype)
-    known = replace(problem, X=rows, Y=sample["Y"], sample_weight=sample["weight"])
+    known = replace(problem, X=sample["X"], Y=sample["Y"], sample_weight=sample["weight"])
     known = replace(known, kinds=_kinds(estimator, known))
     # What a curve has learned would be lost in a coarser one.
     least = 0 if estimator.encoder_ is None else estimator.encoder_.n_bins
@@ -152,22 +151,10 @@ def _with_chunk(sample, problem):
     (taken,) = np.nonzero(places < size)
     grown = sample | {"seen": seen + n}
     for name, rows in new.items():
-        before = sample.get(name)
-        if before is None:
-            short = name == "X" and _fits_single(problem.X)
-            before = rows[:0].astype(np.float32 if short else rows.dtype)
-        grown[name] = np.concatenate([before, rows[:first].astype(before.dtype)])
+        before = sample.get(name, rows[:0])
+        grown[name] = np.concatenate([before, rows[:first]])
         grown[name][places[taken]] = rows[first + taken]
     return grown
-
-
-def _fits_single(X):
-    """Whether single precision tells the values of every column apart, by what vary in a chunk."""
-    with np.errstate(over="ignore"):
-        low, high = np.nanmin(X, axis=0, initial=np.inf), np.nanmax(X, axis=0, initial=-np.inf)
-        size = np.fmax(np.abs(low), np.abs(high))
-    spread = np.where(high > low, high - low, size)
-    return bool(np.all((size < 1e30) & (size * 1e-4 <= spread)))
 
 
 def _convert(estimator, pieces, known):

@@ -20,7 +20,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(3000, 4)) * [1.0, 20.0, 0.1, 1.0] + [0.0, 50.0, 0.0, 0.0]
 X[:, 3] = X[:, 3] > 0.3
-X = X.astype(np.float32).astype(float)  # in which a stream keeps some of the rows
 STEPS = np.sign(np.sin(4.0 * X[:, 0])) + (X[:, 1] > 60.0) + X[:, 3]
 NUMBERS = STEPS + 0.1 * RNG.normal(size=3000)
 LABELS = np.digitize(NUMBERS, [0.0, 1.5])
@@ -200,13 +199,12 @@ class TestReservoir:
         shares = counts.reshape(8, 500).mean(axis=1) / 30
         np.testing.assert_allclose(shares, 0.1, atol=4 * np.sqrt(0.1 * 0.9 / (30 * 500)))
 
-    @pytest.mark.parametrize(("offset", "dtype"), [(0.0, "f4"), (1e3, "f4"), (1e9, "f8")])
-    def test_in_single_precision_where_that_tells_values_apart(self, offset, dtype):
-        X = RNG.normal(size=(50, 2)) + [0.0, offset]
+    def test_rows_are_kept_as_they_came(self):
+        """A column of one value in other digits would look as if it varied."""
+        X = RNG.normal(size=(50, 2)) * [0.1, 1e9]
         problem = Problem(X, X[:, :1], [], SquaredError(), None, 0.0)
         found = stream_module._with_chunk({"seen": 0, "chosen_at": 0, "seed": 0}, problem)
-        assert found["X"].dtype == dtype and found["Y"].dtype == float
-        np.testing.assert_array_equal(found["X"], X.astype(dtype))
+        np.testing.assert_array_equal(found["X"], X)
 
     def test_does_not_change_what_was_kept(self):
         """A chunk that fails leaves the estimator as it was."""
