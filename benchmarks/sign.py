@@ -65,7 +65,7 @@ def load(name, folder):
 def ours(data, net, classes, seed, **parameters):
     X, X_test, y, y_test = data
     estimator = MDLAMClassifier if classes else MDLAMRegressor
-    model = estimator(net, random_state=seed, **parameters).fit(X, y)
+    model = estimator(hidden_layer_sizes=net, random_state=seed, **parameters).fit(X, y)
     return model.score(X_test, y_test)
 
 

@@ -108,7 +108,9 @@ def model_of(method, problem, alpha, seed):
             random_state=seed,
         )
     network = MDLAMRegressor if regression else MDLAMClassifier
-    return network((UNITS,), penalty=method, alpha=alpha, max_iter=300, random_state=seed)
+    return network(
+        hidden_layer_sizes=(UNITS,), penalty=method, alpha=alpha, max_iter=300, random_state=seed
+    )
 
 
 def importance(model):

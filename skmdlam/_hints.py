@@ -13,7 +13,7 @@ from .encoding import PiecewiseLinearEncoder
 from .engine.feasible import Feasible
 from .engine.relaxed import Relaxed
 from .losses import REGRESSION_LOSSES
-from .penalties import PENALTIES, get_penalty
+from .penalties import PENALTIES
 
 SOLVERS = {"feasible": Feasible, "relaxed": Relaxed}
 # Classes by the names that stand for them.
@@ -142,15 +142,8 @@ def _unused(estimator):
     uses = dict(getattr(solver, "unused", {}))
     if penalty != "elasticnet":
         uses["l1_ratio"] = f"penalty='elasticnet' uses it; penalty={penalty!r} does not"
-    if estimator.alpha != 0 and get_penalty(penalty) == get_penalty("none"):
-        uses["alpha"] = f"penalty={penalty!r} has no strength"
     if loss != "quantile":
         uses["quantile"] = f"loss='quantile' uses it; loss={loss!r} does not"
-    if not estimator.early_stopping:
-        uses["shuffle"] = (
-            "it is for the samples that early_stopping=True holds out; mini-batches are always "
-            "drawn at random"
-        )
     defaults = _defaults(type(estimator))
     for name, use in uses.items():
         if name in defaults and getattr(estimator, name) != defaults[name]:

@@ -210,6 +210,7 @@ class TestSinglePrecision:
         [(200, 1.9, 100_000), pytest.param(None, 2.5, 40_000, marks=pytest.mark.slow)],
     )
     @pytest.mark.slow
+    @pytest.mark.filterwarnings("ignore:.* has no effect:UserWarning")
     def test_memory(self, batch_size, most, rows):
         """Beside X a copy of it, in coordinates of its own, and values of some rows at a time.
 

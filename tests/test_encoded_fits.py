@@ -541,6 +541,7 @@ def peak_of(work):
         (25_000, 20, np.float64, None),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.* has no effect:UserWarning")
 @pytest.mark.slow
 def test_memory(n, d, dtype, batch_size):
     """Twice X beyond a fit of plain columns, and blocks of rows."""

@@ -200,6 +200,7 @@ class TestSparsePenalties:
 
     @pytest.mark.parametrize(("w_step", "l1_ratio"), [("quadratic", 1.0), ("exact", 0.4)])
     @pytest.mark.slow
+    @pytest.mark.filterwarnings("ignore:l1_ratio=1.0 has no effect")
     def test_elastic_net(self, w_step, l1_ratio):
         rho, alpha = 1.0, 10.0
         model = fit(

@@ -245,10 +245,8 @@ class TestWithoutEffect:
             ({"solver": Feasible(), "epsilon": 0.1}, "epsilon=0.1 has no effect"),
             ({"l1_ratio": 0.7}, "l1_ratio=0.7 has no effect: penalty='elasticnet' uses it"),
             ({"penalty": ElasticNet(), "l1_ratio": 0.7}, "penalty='elasticnet' uses it"),
-            ({"penalty": None, "alpha": 2.0}, "alpha=2.0 has no effect: penalty=None"),
             ({"quantile": 0.9}, "loss='quantile' uses it; loss='squared_error' does not"),
             ({"loss": Quantile(), "quantile": 0.9}, "quantile=0.9 has no effect"),
-            ({"shuffle": False}, "shuffle=False has no effect: it is for .*early_stopping=True"),
             (
                 {"solver": Feasible(momentum=0.5), "batch_size": None},
                 "momentum=0.5 of the solver has no effect: this fit takes all 60 samples",

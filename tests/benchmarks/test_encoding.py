@@ -83,7 +83,7 @@ def test_page(encoding, tmp_path, capsys):
     page = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "1 data sets, 1 split(s)" in page and "| iris | 60 |" in page
     assert (
-        "At most 60 training rows: " in page
+        "At most 60 training samples: " in page
         and "of 1 data sets stays within" in page
         and str(tmp_path) not in page
     )

@@ -32,4 +32,4 @@ def test_rows_and_report(prices, monkeypatch):
     assert rows[1]["dropped"] > rows[0]["dropped"]
     assert rows[3]["dropped_useless"] == 1.0 and rows[0]["dropped_useless"] is None
     text = prices.report(rows)
-    assert "With useless inputs" in text and text.count("| group, 50 |") == 2
+    assert "With useless features" in text and text.count("| group, 50 |") == 2

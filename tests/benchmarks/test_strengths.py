@@ -6,7 +6,11 @@ import importlib
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    # Small data are fitted all at once, and some options are for mini-batches.
+    pytest.mark.filterwarnings("ignore:.* has no effect:UserWarning"),
+]
 
 
 @pytest.fixture
