@@ -351,6 +351,7 @@ def test_check_activation(activation):
     [pytest.param(np.float32, marks=pytest.mark.slow), np.float64],
     ids=["single", "double"],
 )
+@pytest.mark.slow
 def test_joint_is_never_beaten(activation, dtype):
     rng = np.random.default_rng(5)
     weights = [(1, 5), (1e-6, 1e6), (1e6, 1e-6), (1e-2, 1e2), (3, 40)]

@@ -1632,6 +1632,7 @@ class TestVerbose:
 class TestModelSelection:
     @both
     @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+    @pytest.mark.slow
     def test_grid_search_over_numbers_and_objects(self, estimator):
         grid = {
             "rho": [1e-2, 1.0],

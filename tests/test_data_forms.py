@@ -541,6 +541,7 @@ INDICATORS = {
 class TestMultilabel:
     @every_solver
     @pytest.mark.parametrize("form", INDICATORS)
+    @pytest.mark.slow
     def test_form(self, form, solver):
         model = fit(MDLAMClassifier, X, INDICATORS[form], **solver)
         plain = fit(MDLAMClassifier, X, INDICATOR, **solver)

@@ -64,6 +64,7 @@ class TestGaps:
             ),
         ],
     )
+    @pytest.mark.slow
     def test_begin_at_any_chunk(self, encoding, first):
         """What a column has learned stays when its gaps come, and when it is encoded anew."""
         missing = X.copy()
@@ -107,6 +108,7 @@ class TestWhen:
         monkeypatch.setattr(CHOICE, lambda *_: 1)
         assert feed(model, [100, 200], start=100) == [fine, fine]
 
+    @pytest.mark.slow
     def test_ends(self):
         """The encoder stays, and no samples are kept, once enough have been seen."""
         inputs = np.tile(X, (2, 1))

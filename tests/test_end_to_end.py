@@ -177,6 +177,7 @@ class TestSearch:
             *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("mini-batches", "relaxed")),
         ],
     )
+    @pytest.mark.slow
     def test_grid_in_a_pipeline(self, table, kind):
         X, X_test, y, y_test = table
         options, grid = GRIDS[kind]

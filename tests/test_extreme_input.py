@@ -126,6 +126,7 @@ def test_weights_and_epsilon(scale, epsilon, dtype, solver):
 @pytest.mark.parametrize("scale", [pytest.param(1e-12, marks=pytest.mark.slow), 1e12])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", REGRESSION_LOSSES)
+@pytest.mark.slow
 def test_targets(loss, scale, dtype, solver):
     for rho in (1e-8, 1e-4, 1e8):
         model = MDLAMRegressor(

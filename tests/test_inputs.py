@@ -90,6 +90,7 @@ class TestNames:
             other.coefs_[0][other.input_names_.tolist().index(name)] += 1.0
             np.testing.assert_array_equal(other.predict(frame) != before, own)
 
+    @pytest.mark.slow
     def test_one_hot_columns(self):
         columns = pd.get_dummies(TOWNS).astype(float)[[f"t{code}" for code in range(45)]]
         X = np.column_stack([columns, NUMBERS])
@@ -142,6 +143,7 @@ class TestEncoder:
         assert clone(encoder).fit(NUMBERS).transform(NUMBERS).shape == (400, 18)
         assert encoder.fit(NUMBERS).transform(NUMBERS).shape == (400, 18)
 
+    @pytest.mark.slow
     def test_one_hot_columns(self):
         X = np.column_stack([pd.get_dummies(TOWNS).to_numpy(float), NUMBERS])
         encoder = regressor(encoding="piecewise").fit(X, EFFECT[:, 0]).encoder_

@@ -150,6 +150,7 @@ class TestManyLevels:
             if parameters != {"solver": "relaxed"}:  # which has no scores by hand
                 assert np.std(model.predict(data)) < 0.25
 
+    @pytest.mark.slow
     def test_nothing_but_levels(self):
         for data in (FRAME[["shop"]], np.eye(60)[SHOP], sp.csc_array(np.eye(60)[SHOP])):
             model = fitted(data, EFFECT[SHOP] + 0.1 * RNG.normal(size=N))

@@ -403,6 +403,7 @@ class TestCoefficients:
     @pytest.mark.parametrize(
         "labels", [2, *(pytest.param(each, marks=pytest.mark.slow) for each in (None, 3))]
     )
+    @pytest.mark.slow
     def test_selectors(self, labels):
         """What looks for ``coef_`` finds the columns that matter."""
         wide = np.c_[X[:, :2], RNG.standard_normal((150, 6))]

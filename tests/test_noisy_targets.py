@@ -106,6 +106,7 @@ class TestRareCounts:
 
 @pytest.mark.parametrize("seed", [0, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("noise", [3.0, 6.0])
+@pytest.mark.slow
 def test_penalties_at_their_default(noise, seed):
     """Another penalty is another solver of the same J, but for a little: it does not overfit."""
     X, y = make_friedman1(1300, 10, noise=noise, random_state=seed)

@@ -374,6 +374,7 @@ class TestData:
         assert {W.dtype for W in model.coefs_ + model.intercepts_} == {np.dtype(np.float32)}
         assert model.score(X, target(estimator)) > 0.6
 
+    @pytest.mark.slow
     def test_wide_sparse(self):
         """More columns than covariances are kept of."""
         wide = sp.random(300, 3000, density=0.01, format="csr", random_state=0)
@@ -382,6 +383,7 @@ class TestData:
         assert len(pickle.dumps(model)) < 3000**2
         assert feed(model, wide, LABELS[:300], 50, passes=5).score(wide, LABELS[:300]) > 0.9
 
+    @pytest.mark.slow
     def test_columns_that_part_later(self):
         """Copies in the first chunk, and a constant column, that later say something."""
         first = X.copy()
@@ -450,6 +452,7 @@ class TestData:
 class TestParametersThatChange:
     """``set_params`` between two calls counts from the next chunk on."""
 
+    @pytest.mark.slow
     def test_quantile(self):
         model = feed(make(MDLAMRegressor, loss="quantile", quantile=0.1), passes=10)
         assert (model.predict(X) > NUMBERS).mean() < 0.3

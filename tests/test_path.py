@@ -235,6 +235,7 @@ class TestBadInput:
             regularization_path(network(), X, y, X_test=X)
 
 
+@pytest.mark.slow
 def test_categories_and_gaps():
     """Inputs are the levels and scores; the useful ones stay longest."""
     pd = pytest.importorskip("pandas")

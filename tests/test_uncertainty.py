@@ -163,6 +163,7 @@ class TestStandardDeviations:
         if loss == "poisson":
             assert np.corrcoef(std, np.sqrt(rate(X_new)))[0, 1] > 0.97
 
+    @pytest.mark.slow
     def test_an_outlier_is_not_what_the_variance_is_about(self):
         """A typing error in y, and a loss that heeds it little: as without that sample."""
         (X, y, _), (X_new, y_new, true) = made(400), made(4000, seed=1)
@@ -437,6 +438,7 @@ class TestTemperature:
         assert model.partial_fit(X, y).temperature_ == 1.0
 
     @pytest.mark.parametrize("kind", ["one class", "labels", "rare class", "balanced"])
+    @pytest.mark.slow
     def test_whatever_the_classes_are(self, kind):
         X, y, _ = made(80)
         target = {

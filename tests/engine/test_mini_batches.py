@@ -568,6 +568,7 @@ WEIGHT = np.random.default_rng(1).uniform(0.2, 3.0, 200)
     ids=lambda given: ", ".join(name if name == "weight" else f"{name}={given[name]}"
                                 for name in given) or "plain",
 )  # fmt: skip
+@pytest.mark.slow
 def test_never_dense_is_the_same(settings, form):
     """From a dense X and from a sparse one whose samples are never changed to coordinates."""
     X, Y = hard_sparse_data() if form != "axes" else hard_sparse_data(d=60)

@@ -95,6 +95,7 @@ def fit(how, X, y):
         ),
     ],
 )
+@pytest.mark.slow
 def test_same_rule_for_every_way_to_fit(how, dtype):
     """A column of 13 units in the last place of its mean is data, one of 3 is a constant."""
     rng = np.random.default_rng(0)

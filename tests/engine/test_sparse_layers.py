@@ -126,6 +126,7 @@ def test_any_momentum(momentum, power):
 
 
 @pytest.mark.parametrize("last", [False, True])
+@pytest.mark.slow
 def test_penalties_in_between(last):
     """What was put off is done before they come, and goes on after them, in several loads."""
     layers, basis = layers_of(last=last)
