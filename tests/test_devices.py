@@ -481,7 +481,7 @@ def test_ten_data_sets(name):
     X, y = SETS[name]
     numeric = name in ("diabetes", "friedman", "regression")
     model = (MDLAMRegressor if numeric else MDLAMClassifier)(
-        (30,), solver=EXACT, max_iter=50, random_state=0
+        hidden_layer_sizes=(30,), solver=EXACT, max_iter=50, random_state=0
     )
     here, there = both(model, X, y)
     expected = here.predict(X) / y.std() if numeric else here.predict_proba(X)
